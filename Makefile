@@ -1,0 +1,31 @@
+# make demo: from nothing to generated text.  make check: everything that has to hold.
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+
+.PHONY: demo check install clean
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+data/shakespeare.txt: | install
+	$(BIN)/python scripts/corpora.py shakespeare -o $@ \
+	|| { echo "No Shakespeare to be had here: the demo learns Python's own source instead." >&2; \
+	     $(BIN)/python scripts/corpora.py stdlib -o $@; }
+
+demo: install data/shakespeare.txt
+	$(BIN)/charrnn train data/shakespeare.txt --time 60s -o models/demo.safetensors --overwrite
+	$(BIN)/charrnn generate -m models/demo.safetensors -t 0.7 -l 600
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -n auto
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

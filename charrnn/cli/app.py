@@ -1,0 +1,80 @@
+"""The command line's frame: which commands there are, and how each ends."""
+
+import os
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from charrnn import __version__
+from charrnn.cli import evaluate, generate, info, train
+from charrnn.errors import CharrnnError
+
+app = typer.Typer(
+    name="charrnn",
+    help="Learn a text one character at a time, then write more of it.",
+    epilog="Start with: charrnn train book.txt && charrnn generate --prime 'It was'",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (train, generate, evaluate, info):
+    module.add_to(app)
+
+# The root of usage errors is not part of typer's public names; its public subclass leads there.
+_UsageProblem: type[Exception] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"charrnn {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and exit.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 1 an error of the user's world, 2 usage, 130 after Ctrl-C."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        status = app(standalone_mode=False)
+        sys.stdout.flush()
+        return status if isinstance(status, int) else 0
+    except CharrnnError as error:
+        return _fail(str(error), error.exit_code)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; keep Python from complaining again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except _UsageProblem as error:
+        message = getattr(error, "format_message", error.__str__)()
+        return _fail(f"{message} Try: {_command_path(error)} --help", 2) if message else 2
+    except MemoryError:
+        return _fail("out of memory; try a smaller --hidden-size, --batch-size or --seq-len", 1)
+
+
+def _fail(message: str, status: int) -> int:
+    if os.environ.get("CHARRNN_TRACEBACK"):
+        traceback.print_exc()
+    for line in message.splitlines():
+        print(f"charrnn: {line}", file=sys.stderr)  # noqa: T201 - the one place where errors are told
+    return status
+
+
+def _command_path(error: BaseException) -> str:
+    context = getattr(error, "ctx", None)
+    return context.command_path if context is not None else "charrnn"

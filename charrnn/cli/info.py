@@ -1,0 +1,59 @@
+"""`charrnn info`: what a model file holds."""
+
+import dataclasses
+import json
+from typing import Annotated, Any
+
+import typer
+
+from charrnn.cli.models import find_model
+from charrnn.cli.options import command
+from charrnn.settings import setting
+
+
+@dataclasses.dataclass(frozen=True)
+class InfoSettings:
+    """How to print it."""
+
+    json: bool = setting(False, "Print one JSON object.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    command(app, "info", epilog="Example: charrnn info models/book.safetensors")(info)
+
+
+def info(
+    model: Annotated[
+        str | None, typer.Argument(help="Model file, or its name in models/.", show_default="newest")
+    ] = None,
+    *,
+    settings: InfoSettings,
+) -> None:
+    """Show what a model file holds, without reading its weights."""
+    from charrnn.model import FORMAT, read_header
+
+    path = find_model(model)
+    header = read_header(path)
+    training = header.training
+    found: dict[str, Any] = {
+        "model": str(path),
+        "format": FORMAT,
+        "task": header.task,
+        **dataclasses.asdict(header.config),
+        "parameters": header.config.parameters,
+        "vocab": header.config.vocab_size,
+        "tokens": header.vocabulary.get("tokens"),
+        **{name: training.get(name) for name in ("corpus", "steps", "epochs", "chars", "seconds", "train_loss")},
+        **{name: training.get(name) for name in ("valid_loss", "valid_bpc", "valid_perplexity", "best_step", "seed")},
+        "symbols": header.vocabulary.get("symbols"),
+    }
+    del found["vocab_size"]
+    if settings.json:
+        typer.echo(json.dumps(found))
+        return
+    found["symbols"] = json.dumps(found["symbols"], ensure_ascii=True)[:200]
+    for name, value in found.items():
+        shown = f"{value:,}" if isinstance(value, int) and name != "seed" else value
+        shown = f"{value:.4f}" if isinstance(value, float) else shown
+        typer.echo(f"{name:<17} {shown}")

@@ -1,0 +1,125 @@
+"""A model as a Python object: what the command line uses, and what a program can import.
+
+import charrnn
+
+model = charrnn.load("models/shakespeare.safetensors")
+print(model.generate("ROMEO:", temperature=0.5, length=200))
+model.score("To be, or not to be").bpc
+"""
+
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from charrnn.errors import GenerationError
+from charrnn.inference.generation import Piece, Sample, generate, prime_state, whole_samples
+from charrnn.inference.network import Network, State
+from charrnn.inference.sampling import Sampler
+from charrnn.inference.scoring import OnProgress, Score, score
+from charrnn.model import ModelHeader, load_model
+from charrnn.text.vocabulary import UNKNOWN, Ids, Vocabulary
+
+
+def load(path: str | os.PathLike[str]) -> "Model":
+    """Open a model file.
+
+    Raises:
+        charrnn.errors.ModelFileError: if it is not a whole, valid model.
+    """
+    header, tensors = load_model(Path(path))
+    vocabulary = Vocabulary.from_json(header.vocabulary, header.config.vocab_size)
+    return Model(header, vocabulary, Network(header.config, tensors))
+
+
+def fresh_seed() -> int:
+    """A seed for those who gave none: short enough to type again."""
+    return secrets.randbelow(2**31)
+
+
+class Model:
+    """A trained model that writes and scores text."""
+
+    def __init__(self, header: ModelHeader, vocabulary: Vocabulary, network: Network) -> None:
+        self.header = header
+        self.vocabulary = vocabulary
+        self.network = network
+
+    def generate(
+        self,
+        prime: str = "",
+        *,
+        length: int = 1000,
+        temperature: float = 0.8,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        min_p: float | None = None,
+        stop: Sequence[str] = (),
+        seed: int | None = None,
+    ) -> str:
+        """Text that goes on from `prime`, without it; in byte mode, bytes that are not UTF-8 are replaced.
+
+        Raises:
+            charrnn.errors.GenerationError: if the prime holds characters that the model has never seen.
+        """
+        sampler = Sampler(temperature, top_k, top_p, min_p)
+        return "".join(self.stream(prime, length=length, sampler=sampler, stop=stop, seed=seed))
+
+    def stream(
+        self,
+        prime: str = "",
+        *,
+        length: int = 1000,
+        sampler: Sampler | None = None,
+        stop: Sequence[str] = (),
+        seed: int | None = None,
+    ) -> Iterator[str]:
+        """The pieces of one generated text, as they are made."""
+        seeds = [fresh_seed() if seed is None else seed]
+        sampler = sampler or Sampler(0.8)
+        start = self.read(self.prime_ids(prime))
+        for piece in self.pieces(start, seeds=seeds, length=length, sampler=sampler, stop=stop):
+            if piece.text:
+                yield piece.text.decode("utf-8", errors="replace")
+
+    def pieces(
+        self, start: State, *, seeds: Sequence[int], length: int, sampler: Sampler, stop: Sequence[str] = ()
+    ) -> Iterator[Piece]:
+        """Pieces of several texts made side by side, one for each seed, all going on from `start`."""
+        stops = [text.encode("utf-8") for text in stop if text]
+        return generate(self.network, self.vocabulary, start, seeds=seeds, length=length, sampler=sampler, stops=stops)
+
+    def samples(
+        self, start: State, *, seeds: Sequence[int], length: int, sampler: Sampler, stop: Sequence[str] = ()
+    ) -> Iterator[Sample]:
+        """Several whole texts, in the order of their seeds."""
+        return whole_samples(self.pieces(start, seeds=seeds, length=length, sampler=sampler, stop=stop), seeds)
+
+    def prime_ids(self, prime: str | bytes, *, skip_unknown: bool = False) -> Ids:
+        """Ids of a prime.
+
+        Raises:
+            charrnn.errors.GenerationError: if it holds unknown characters and they are not to be skipped.
+        """
+        ids = self.vocabulary.encode(prime)
+        unknown = ids == UNKNOWN
+        if unknown.any() and not skip_unknown:
+            text = prime.decode("utf-8", "replace") if isinstance(prime, bytes) else prime
+            strange = list(dict.fromkeys(c for c in text if (self.vocabulary.encode(c) == UNKNOWN).any()))
+            shown = ", ".join(f"{c!r} (U+{ord(c):04X})" for c in strange[:5])
+            more = f" and {len(strange) - 5} others" if len(strange) > 5 else ""
+            raise GenerationError(
+                f"the model has never seen {shown}{more}; change the prime, or leave such characters out of it "
+                "with --unknown skip"
+            )
+        known: Ids = ids[~unknown]
+        return known
+
+    def read(self, ids: Ids) -> State:
+        """The state after reading ids (n,) from the learned initial state."""
+        *_, (_, state) = prime_state(self.network, ids)
+        return state
+
+    def score(self, text: str | bytes, progress: OnProgress | None = None) -> Score:
+        """Loss, bits per character and perplexity of a text; unknown characters are counted apart."""
+        return score(self.network, self.vocabulary.encode(text), progress)

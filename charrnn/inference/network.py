@@ -1,0 +1,143 @@
+"""The network in NumPy: the same equations as PyTorch's (see `charrnn.model` for letters and gate order).
+
+Whole sequences go layer by layer: one matrix product projects a layer's whole input, then each time step adds
+the state's projection. The first layer's input is a table look-up: its weights times every symbol's embedding,
+biases included, computed once.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.model import ModelConfig, Tensors
+
+Floats = NDArray[np.float32]
+
+
+@dataclass
+class State:
+    """What the network remembers: hidden (L, B, H), and for the LSTM its cells (L, B, H)."""
+
+    hidden: Floats
+    cell: Floats | None
+
+    def copy(self) -> "State":
+        """A state of its own, so that advancing one leaves the other."""
+        return State(self.hidden.copy(), None if self.cell is None else self.cell.copy())
+
+
+class Network:
+    """A trained network, ready to read.
+
+    Args:
+        config: sizes.
+        tensors: weights under PyTorch's names, float32.
+    """
+
+    def __init__(self, config: ModelConfig, tensors: Tensors) -> None:
+        self.config = config
+        self.tensors = tensors
+        self.decoder_weight = tensors["decoder.weight"].T  # (H, V)
+        self.decoder_bias = tensors["decoder.bias"]
+        self._recurrent = [tensors[f"rnn.weight_hh_l{k}"].T for k in range(config.layers)]  # (H, G*H)
+        self._input = [tensors[f"rnn.weight_ih_l{k}"].T for k in range(config.layers)]
+        self._bias = [self._input_bias(k) for k in range(config.layers)]  # (G*H)
+        self._table = self._first_layer_table()  # (V, G*H)
+
+    def _input_bias(self, layer: int) -> Floats:
+        """Both biases as one, save the GRU's b_hn, which stays inside the reset product."""
+        bias = self.tensors[f"rnn.bias_ih_l{layer}"].copy()
+        inside = self.config.hidden_size if self.config.cell == "gru" else 0
+        outside = len(bias) - inside
+        bias[:outside] += self.tensors[f"rnn.bias_hh_l{layer}"][:outside]
+        return bias
+
+    def _first_layer_table(self) -> Floats:
+        projected = self._input[0]
+        if self.config.embedding_size:
+            projected = self.tensors["embedding.weight"] @ projected
+        return projected + self._bias[0]
+
+    def initial_state(self, batch: int = 1) -> State:
+        """The learned initial state, for each of `batch` streams."""
+
+        def repeated(name: str) -> Floats:
+            return np.repeat(self.tensors[name][:, None, :], batch, axis=1)
+
+        cell = repeated("initial_cell") if self.config.cell == "lstm" else None
+        return State(repeated("initial_hidden"), cell)
+
+    def read(self, ids: NDArray[Any], state: State) -> Floats:
+        """Read ids (T, B), advancing `state` in place; returns the top layer's hidden states (T, B, H)."""
+        outputs = self._run_layer(0, self._table[ids], state)
+        for layer in range(1, self.config.layers):
+            gates = outputs @ self._input[layer]  # (T, B, G*H)
+            gates += self._bias[layer]
+            outputs = self._run_layer(layer, gates, state)
+        return outputs
+
+    def logits(self, hidden: Floats) -> Floats:
+        """Scores of the next symbol (..., V) from top hidden states (..., H)."""
+        scores: Floats = hidden @ self.decoder_weight
+        scores += self.decoder_bias
+        return scores
+
+    def next_logits(self, state: State) -> Floats:
+        """Scores (B, V) of the symbol that follows what `state` has read; at the start, of the first one."""
+        return self.logits(state.hidden[-1])
+
+    def _run_layer(self, layer: int, gates: Floats, state: State) -> Floats:
+        """One layer over projected inputs (T, B, G*H); returns its hidden states (T, B, H)."""
+        size = self.config.hidden_size
+        outputs = np.empty((*gates.shape[:2], size), dtype=np.float32)
+        hidden, recurrent = state.hidden[layer], self._recurrent[layer]
+        if self.config.cell == "gru":
+            inside = self.tensors[f"rnn.bias_hh_l{layer}"][2 * size :]
+            for t, projected in enumerate(gates):
+                hidden = outputs[t] = gru_step(projected, hidden @ recurrent, hidden, inside)
+        elif state.cell is not None:
+            cell = state.cell[layer]
+            for t, summed in enumerate(gates):
+                np.add(summed, hidden @ recurrent, out=summed)
+                hidden = lstm_step(summed, cell, out=outputs[t])
+        else:
+            for t, summed in enumerate(gates):
+                np.add(summed, hidden @ recurrent, out=summed)
+                hidden = np.tanh(summed, out=outputs[t])
+        state.hidden[layer] = hidden
+        return outputs
+
+
+def sigmoid(x: Floats) -> Floats:
+    """The logistic function in place, by tanh, which does not overflow: s(x) = (tanh(x/2) + 1) / 2."""
+    x *= 0.5
+    np.tanh(x, out=x)
+    x += 1.0
+    x *= 0.5
+    return x
+
+
+def lstm_step(gates: Floats, cell: Floats, out: Floats) -> Floats:
+    """One LSTM step from summed gate inputs (B, 4H), which it overwrites; `cell` (B, H) advances in place."""
+    size = cell.shape[-1]
+    sigmoid(gates[:, : 2 * size])
+    candidate = np.tanh(gates[:, 2 * size : 3 * size])
+    sigmoid(gates[:, 3 * size :])
+    cell *= gates[:, size : 2 * size]
+    candidate *= gates[:, :size]
+    cell += candidate
+    np.tanh(cell, out=out)
+    out *= gates[:, 3 * size :]
+    return out
+
+
+def gru_step(projected: Floats, recurrent: Floats, hidden: Floats, inside: Floats) -> Floats:
+    """One GRU step: inputs' (B, 3H) and state's (B, 3H) projections, b_hn (H) -> the next hidden (B, H)."""
+    size = hidden.shape[-1]
+    gates = sigmoid(projected[:, : 2 * size] + recurrent[:, : 2 * size])
+    reset, update = gates[:, :size], gates[:, size:]
+    candidate = np.tanh(projected[:, 2 * size :] + reset * (recurrent[:, 2 * size :] + inside))
+    mixed: Floats = candidate + update * (hidden - candidate)
+    return mixed

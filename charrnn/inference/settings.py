@@ -1,0 +1,75 @@
+"""The settings of `charrnn generate` and `charrnn evaluate`: defaults, limits and help in one place."""
+
+from dataclasses import dataclass
+
+from charrnn.settings import setting
+
+TEXT, CHOICE, RUN = "What is written", "How each character is chosen", "The run"
+
+
+@dataclass(frozen=True)
+class PrimeSettings:
+    """What the model reads before it writes, and how much it writes."""
+
+    prime: str | None = setting(None, "Text to go on from.", short="-p", group=TEXT)
+    prime_file: str | None = setting(None, "Read the prime from a file; - is stdin.", group=TEXT)
+    length: int = setting(1000, "Characters to add.", short="-l", at_least=0, group=TEXT)
+    samples: int = setting(1, "Texts to write, side by side.", short="-n", at_least=1, at_most=100_000, group=TEXT)
+    stop: list[str] | None = setting(None, "End a text before this string; may repeat. Not printed.", group=TEXT)
+    echo: bool = setting(True, "Print the prime too.", off_flag="--no-echo", group=TEXT)
+    unknown: str = setting(
+        "error",
+        "Prime characters that the model has never seen: error or skip.",
+        choices=("error", "skip"),
+        group=TEXT,
+    )
+
+
+@dataclass(frozen=True)
+class SamplingSettings:
+    """How a character is drawn from the model's probabilities."""
+
+    temperature: float = setting(
+        0.8,
+        "Below 1 safer and more repetitive, above 1 wilder; 0 always takes the likeliest.",
+        short="-t",
+        at_least=0,
+        at_most=100,
+        group=CHOICE,
+    )
+    top_k: int | None = setting(None, "Choose among the K likeliest only.", at_least=1, group=CHOICE)
+    top_p: float | None = setting(
+        None, "Choose among the likeliest that together reach P.", above=0, at_most=1, group=CHOICE
+    )
+    min_p: float | None = setting(
+        None,
+        "Leave out what is less than P times as likely as the likeliest.",
+        at_least=0,
+        at_most=1,
+        group=CHOICE,
+    )
+    seed: int | None = setting(
+        None,
+        "The same seed gives the same text; sample i has seed + i. Chosen and told if not given.",
+        at_least=0,
+        at_most=2**63 - 1,
+        group=CHOICE,
+    )
+
+
+@dataclass(frozen=True)
+class UseSettings:
+    """Which model, where."""
+
+    model: str | None = setting(
+        None, "Model file, or its name in models/.", short="-m", group=RUN, shown_default="newest in models/"
+    )
+    device: str = setting("auto", "auto and cpu both compute with NumPy.", choices=("auto", "cpu"), group=RUN)
+
+
+@dataclass(frozen=True)
+class OutputSettings:
+    """What goes to stdout and stderr."""
+
+    json: bool = setting(False, "Machine-readable output on stdout.", group=RUN)
+    quiet: bool = setting(False, "Say nothing on stderr but errors.", group=RUN)

@@ -1,0 +1,225 @@
+"""What a model is: its configuration and its file, shared by the learning side and the using side.
+
+A model file is one safetensors file: float32 tensors under PyTorch's parameter names, and one JSON string in
+the metadata with the format number, the configuration, the vocabulary and how the model was trained.
+
+Letters for shapes, here and everywhere: T time, B batch, V vocabulary, E embedding, H hidden, L layers, G gates.
+Gate order is PyTorch's, stated once, here:
+
+    LSTM  G = 4  i, f, g, o     c' = f*c + i*g;  h' = o*tanh(c')
+    GRU   G = 3  r, z, n        n = tanh(W_in x + b_in + r*(W_hn h + b_hn));  h' = (1 - z)*n + z*h
+    RNN   G = 1                 h' = tanh(W_ih x + b_ih + W_hh h + b_hh)
+"""
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.errors import ModelFileError
+from charrnn.files import atomic_write
+
+FORMAT = 1
+METADATA_KEY = "charrnn"
+GATES = {"lstm": 4, "gru": 3, "rnn": 1}
+MAX_METADATA = 32 * 2**20
+MAX_SIZE = 2**20  # of one axis: no vocabulary or layer comes near
+
+Tensors = dict[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The sizes that decide every tensor's shape. An embedding size of 0 is one-hot input."""
+
+    cell: str
+    layers: int
+    hidden_size: int
+    embedding_size: int
+    vocab_size: int
+
+    @property
+    def gates(self) -> int:
+        """G, the number of gates of the cell."""
+        return GATES[self.cell]
+
+    @property
+    def input_size(self) -> int:
+        """Width of the first layer's input: E, or V for one-hot input."""
+        return self.embedding_size or self.vocab_size
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights."""
+        return sum(int(np.prod(shape)) for shape in self.shapes().values())
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of every tensor by name; the names are those of the PyTorch network."""
+        hidden, rows = self.hidden_size, self.gates * self.hidden_size
+        shapes: dict[str, tuple[int, ...]] = {}
+        if self.embedding_size:
+            shapes["embedding.weight"] = (self.vocab_size, self.embedding_size)
+        for layer in range(self.layers):
+            shapes[f"rnn.weight_ih_l{layer}"] = (rows, hidden if layer else self.input_size)
+            shapes[f"rnn.weight_hh_l{layer}"] = (rows, hidden)
+            shapes[f"rnn.bias_ih_l{layer}"] = (rows,)
+            shapes[f"rnn.bias_hh_l{layer}"] = (rows,)
+        shapes["decoder.weight"] = (self.vocab_size, hidden)
+        shapes["decoder.bias"] = (self.vocab_size,)
+        shapes["initial_hidden"] = (self.layers, hidden)
+        if self.cell == "lstm":
+            shapes["initial_cell"] = (self.layers, hidden)
+        return shapes
+
+    def problem(self) -> str | None:
+        """What makes this configuration impossible, or None."""
+        if self.cell not in GATES:
+            return f"unknown cell {self.cell!r}"
+        for name in ("layers", "hidden_size", "embedding_size", "vocab_size"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool):
+                return f"{name} is {value!r}, not a whole number"
+            least = 0 if name == "embedding_size" else 1
+            if not least <= value <= MAX_SIZE:
+                return f"{name} is {value}, not between {least} and {MAX_SIZE}"
+        return None
+
+
+@dataclass(frozen=True)
+class ModelHeader:
+    """All that a model file says beside its weights.
+
+    `vocabulary` is read by `charrnn.text.vocabulary`; `training` is the summary of the run that made the model.
+    """
+
+    config: ModelConfig
+    vocabulary: dict[str, Any]
+    training: dict[str, Any] = field(default_factory=dict)
+    task: str = "language"
+
+    def to_json(self) -> str:
+        """The metadata string of the model file."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, ensure_ascii=True)
+
+    @classmethod
+    def from_json(cls, text: str, path: Path) -> "ModelHeader":
+        """The header in a metadata string; `path` is for messages only.
+
+        Raises:
+            ModelFileError: if the string is no header of a format that this version reads.
+        """
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ModelFileError(f"{path} is damaged: its description is not JSON ({error})") from None
+        if not isinstance(found, dict) or not isinstance(found.get("format"), int):
+            raise ModelFileError(f"{path} is not a charrnn model: its description names no format")
+        if found["format"] != FORMAT:
+            raise ModelFileError(
+                f"{path} has model format {found['format']}; this charrnn reads format {FORMAT}. "
+                "Use the charrnn that wrote it, or a newer one"
+            )
+        return cls(
+            config=_config_from(found.get("config"), path),
+            vocabulary=_part(found, "vocabulary", path),
+            training=_part(found, "training", path),
+            task=str(found.get("task", "language")),
+        )
+
+
+def _part(found: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
+    part = found.get(name)
+    if not isinstance(part, dict):
+        raise ModelFileError(f"{path} is damaged: its description holds no {name}")
+    return part
+
+
+def _config_from(found: object, path: Path) -> ModelConfig:
+    names = {declared.name for declared in fields(ModelConfig)}
+    if not isinstance(found, dict) or set(found) != names:
+        raise ModelFileError(f"{path} is damaged: its configuration should hold {', '.join(sorted(names))}")
+    config = ModelConfig(**found)
+    problem = config.problem()
+    if problem:
+        raise ModelFileError(f"{path} is damaged: {problem}")
+    return config
+
+
+def save_model(path: Path, header: ModelHeader, tensors: Tensors) -> None:
+    """Write a model file; the file that was there stays whole until the new one is.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    from safetensors.numpy import save
+
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    assert shapes == header.config.shapes(), "weights do not fit their configuration"  # noqa: S101 - a bug, not input
+    contiguous = {name: np.ascontiguousarray(tensor, dtype=np.float32) for name, tensor in tensors.items()}
+    with atomic_write(path) as stream:
+        stream.write(save(contiguous, metadata={METADATA_KEY: header.to_json()}))
+
+
+def read_header(path: Path) -> ModelHeader:
+    """The header of a model file, checked against the tensors' names, types and shapes; no weights are read.
+
+    Raises:
+        ModelFileError: if there is no such file, or it is not a whole, valid model.
+    """
+    with _opened(path) as file:
+        return _checked_header(file, path)
+
+
+def load_model(path: Path) -> tuple[ModelHeader, Tensors]:
+    """Header and weights of a model file.
+
+    Raises:
+        ModelFileError: if there is no such file, it is not a whole, valid model, or a weight is not finite.
+    """
+    with _opened(path) as file:
+        header = _checked_header(file, path)
+        tensors: Tensors = {name: file.get_tensor(name) for name in header.config.shapes()}
+    for name, tensor in tensors.items():
+        if not np.isfinite(tensor).all():
+            raise ModelFileError(f"{path} holds weights that are not finite numbers ({name}): it cannot be used")
+    return header, tensors
+
+
+def _opened(path: Path) -> Any:
+    """The safetensors file, opened; the library checks offsets and sizes before anything is allocated."""
+    from safetensors import SafetensorError, safe_open
+
+    if not path.exists():
+        raise ModelFileError(f"no model at {path}; train one with: charrnn train CORPUS -o {path}")
+    if path.is_dir():
+        raise ModelFileError(f"{path} is a folder, not a model file; name a .safetensors file")
+    try:
+        return safe_open(path, framework="numpy")
+    except (SafetensorError, OSError) as error:
+        raise ModelFileError(f"{path} is not a whole safetensors model ({_short(error)})") from None
+
+
+def _checked_header(file: Any, path: Path) -> ModelHeader:
+    metadata = file.metadata() or {}
+    if METADATA_KEY not in metadata:
+        raise ModelFileError(f"{path} is a safetensors file of another program, not a charrnn model")
+    if len(metadata[METADATA_KEY]) > MAX_METADATA:
+        raise ModelFileError(f"{path} has a description of over {MAX_METADATA} characters: refused")
+    header = ModelHeader.from_json(metadata[METADATA_KEY], path)
+    wanted, names = header.config.shapes(), set(file.keys())
+    if names != set(wanted):
+        odd = min(names ^ set(wanted))
+        raise ModelFileError(f"{path} is damaged: tensor {odd!r} does not fit its configuration")
+    for name, shape in wanted.items():
+        piece = file.get_slice(name)
+        found = tuple(piece.get_shape())
+        if found != shape or piece.get_dtype() != "F32":
+            raise ModelFileError(f"{path} is damaged: tensor {name} is {piece.get_dtype()} {found}, not F32 {shape}")
+    return header
+
+
+def _short(error: BaseException) -> str:
+    return " ".join(str(error).split())[:160]

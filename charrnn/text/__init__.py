@@ -1,0 +1,1 @@
+"""Corpora and vocabularies: files -> token ids. NumPy only."""

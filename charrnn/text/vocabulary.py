@@ -1,0 +1,117 @@
+"""Vocabularies: which symbols a model knows, and the way from text to token ids and back.
+
+    vocabulary = Vocabulary.of_text("hello")
+    vocabulary.symbols                  # "ehlo", in order of code point
+    vocabulary.encode("hole")           # [1, 3, 2, 0]
+    vocabulary.decode([1, 3, 2, 0])     # b"hole"
+
+Text goes in and out as bytes: UTF-8 for characters, any bytes at all for bytes. An unknown symbol encodes to
+`UNKNOWN`; what to do about it is the caller's choice, and never silent.
+"""
+
+from collections.abc import Iterable
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.errors import ModelFileError
+
+UNKNOWN = -1
+TOKENS = ("char", "byte")
+CODE_POINTS = 0x110000
+
+Ids = NDArray[np.int32]
+
+
+class Vocabulary:
+    """An ordered set of symbols: characters (Unicode code points) or bytes.
+
+    Args:
+        tokens: "char" or "byte".
+        codes: the symbols as code points or byte values, ascending, each once.
+    """
+
+    def __init__(self, tokens: str, codes: Iterable[int]) -> None:
+        self.tokens = tokens
+        self.codes = np.asarray(list(codes), dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @classmethod
+    def of_text(cls, text: str) -> "Vocabulary":
+        """The characters that occur in `text`."""
+        return cls("char", sorted(map(ord, set(text))))
+
+    @classmethod
+    def of_bytes(cls, data: bytes) -> "Vocabulary":
+        """The byte values that occur in `data`."""
+        return cls("byte", sorted(set(data)))
+
+    @property
+    def symbols(self) -> str:
+        """All characters as one string; bytes as the characters of the same number (Latin-1)."""
+        return "".join(map(chr, self.codes))
+
+    @cached_property
+    def table(self) -> Ids:
+        """Code point or byte value -> id, `UNKNOWN` where there is none; as long as its largest code needs."""
+        size = 256 if self.tokens == "byte" else max(256, int(self.codes.max(initial=0)) + 1)
+        table = np.full(size, UNKNOWN, dtype=np.int32)
+        table[self.codes] = np.arange(len(self.codes), dtype=np.int32)
+        return table
+
+    @cached_property
+    def pieces(self) -> list[bytes]:
+        """Each symbol as the bytes that are written for it."""
+        if self.tokens == "byte":
+            return [bytes([code]) for code in self.codes]
+        return [chr(code).encode("utf-8") for code in self.codes]
+
+    def encode(self, text: str | bytes) -> Ids:
+        """Ids of a text's symbols, `UNKNOWN` for those it does not have. In byte mode a str counts as its UTF-8."""
+        if self.tokens == "byte":
+            data = text.encode("utf-8") if isinstance(text, str) else text
+            return self.encode_codes(np.frombuffer(data, dtype=np.uint8))
+        characters = text.decode("utf-8") if isinstance(text, bytes) else text
+        return self.encode_codes(np.frombuffer(characters.encode("utf-32-le", "surrogatepass"), dtype="<u4"))
+
+    def encode_codes(self, codes: NDArray[Any]) -> Ids:
+        """Ids of code points or byte values."""
+        if codes.dtype == np.uint8:
+            ids: Ids = self.table[codes]
+            return ids
+        known = codes < len(self.table)
+        return np.where(known, self.table[np.where(known, codes, 0)], UNKNOWN).astype(np.int32)
+
+    def decode(self, ids: Iterable[int]) -> bytes:
+        """The bytes of the symbols with these ids: UTF-8 for characters."""
+        pieces = self.pieces
+        return b"".join([pieces[index] for index in ids])
+
+    def to_json(self) -> dict[str, Any]:
+        """As the model file holds it."""
+        return {"tokens": self.tokens, "symbols": self.symbols}
+
+    @classmethod
+    def from_json(cls, found: dict[str, Any], size: int) -> "Vocabulary":
+        """The vocabulary in a model file's header, which must have `size` symbols.
+
+        Raises:
+            ModelFileError: if it is not one.
+        """
+        tokens, symbols = found.get("tokens"), found.get("symbols")
+        if tokens not in TOKENS or not isinstance(symbols, str):
+            raise ModelFileError(
+                f"the model's vocabulary is damaged, or of a kind this charrnn does not know: {tokens!r}"
+            )
+        codes = [ord(symbol) for symbol in symbols]
+        limit = 256 if tokens == "byte" else CODE_POINTS
+        if len(codes) != size or any(a >= b for a, b in pairwise(codes)):
+            raise ModelFileError(f"the model's vocabulary is damaged: not {size} symbols in order, each once")
+        if any(code >= limit or 0xD800 <= code < 0xE000 for code in codes):
+            raise ModelFileError("the model's vocabulary is damaged: it holds codes that are no characters")
+        return cls(str(tokens), codes)

@@ -1,0 +1,1 @@
+"""Learning: the PyTorch network, trainer, schedule, recipe and TensorBoard. The only torch side."""

@@ -1,0 +1,103 @@
+"""The network in PyTorch, as it is trained.
+
+    ids (T, B) -> embedding or one-hot (T, B, E or V) -> L recurrent layers (T, B, H) -> decoder (T, B, V)
+
+Its parameter names are those of the model file, and `charrnn.inference.network` computes the same in NumPy.
+Dropout (Zaremba et al. 2014, arXiv 1409.2329) acts between layers and before the decoder, never on the state.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - the name that everyone uses
+
+from charrnn.model import ModelConfig, Tensors
+
+State = tuple[Tensor, ...]  # hidden (L, B, H), and for the LSTM cell (L, B, H)
+CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+
+
+class CharRNN(nn.Module):
+    """A character language model.
+
+    Args:
+        config: sizes.
+        dropout: share of units dropped between layers and before the decoder.
+    """
+
+    def __init__(self, config: ModelConfig, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(config.vocab_size, config.embedding_size) if config.embedding_size else None
+        between = dropout if config.layers > 1 else 0.0
+        self.rnn = CELLS[config.cell](config.input_size, config.hidden_size, config.layers, dropout=between)
+        self.dropout = nn.Dropout(dropout)
+        self.decoder = nn.Linear(config.hidden_size, config.vocab_size)
+        self.initial_hidden = nn.Parameter(torch.zeros(config.layers, config.hidden_size))
+        self.initial_cell = (
+            nn.Parameter(torch.zeros(config.layers, config.hidden_size)) if config.cell == "lstm" else None
+        )
+
+    def initial_state(self, batch: int) -> State:
+        """The learned initial state for `batch` streams: tensors (L, B, H) that gradients flow through."""
+        learned = [self.initial_hidden] + ([self.initial_cell] if self.initial_cell is not None else [])
+        return tuple(part[:, None, :].expand(-1, batch, -1).contiguous() for part in learned)
+
+    def restarted(self, state: State, fresh: Tensor) -> State:
+        """`state` with the streams marked in `fresh` (B,) put back to the learned initial state."""
+        mask = fresh[None, :, None]
+        initial = self.initial_state(len(fresh))
+        return tuple(torch.where(mask, new, old) for new, old in zip(initial, state, strict=True))
+
+    def forward(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
+        """Read ids (T, B) from a state; scores (T, B, V) of the symbol after each, and the state after all."""
+        hidden, state = self.read(ids, state)
+        return self.decoder(self.dropout(hidden)), state
+
+    def read(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
+        """Top hidden states (T, B, H) along ids (T, B), and the state after all."""
+        if self.embedding is not None:
+            inputs = self.embedding(ids)
+        else:
+            inputs = F.one_hot(ids, self.config.vocab_size).to(self.decoder.weight.dtype)
+        if self.config.cell == "lstm":
+            hidden, state = self.rnn(inputs, state)
+        else:
+            hidden, last = self.rnn(inputs, state[0])
+            state = (last,)
+        return hidden, state
+
+    def next_logits(self, state: State) -> Tensor:
+        """Scores (B, V) of the symbol that follows what `state` has read; at the start, of the first one."""
+        scores: Tensor = self.decoder(self.dropout(state[0][-1]))
+        return scores
+
+    def export(self) -> Tensors:
+        """The weights as the model file holds them, copied."""
+        return {name: np.array(p.detach().cpu().numpy(), dtype=np.float32) for name, p in self.named_parameters()}
+
+    def adopt(self, tensors: Tensors) -> None:
+        """Take over weights as `export` gives them.
+
+        Raises:
+            RuntimeError: if names or shapes differ.
+        """
+        self.load_state_dict({name: torch.from_numpy(tensor.copy()) for name, tensor in tensors.items()})
+
+
+def detached(state: State) -> State:
+    """The state without its history: gradients stop here, which is what truncates BPTT."""
+    return tuple(part.detach() for part in state)
+
+
+def sequence_loss(network: CharRNN, ids: Tensor, targets: Tensor, state: State, fresh: Tensor) -> tuple[Tensor, State]:
+    """Summed cross-entropy in nats of one step of truncated BPTT, and the state to carry on.
+
+    Every reader pays for `targets` (T, B); those that start afresh (`fresh`, (B,)) also pay for their very
+    first character, predicted from the learned initial state.
+    """
+    logits, after = network(ids, state)
+    loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum")
+    if bool(fresh.any()):
+        loss = loss + F.cross_entropy(network.next_logits(state)[fresh], ids[0][fresh], reduction="sum")
+    return loss, after

@@ -1,0 +1,103 @@
+"""The settings of `charrnn train`: defaults, limits and help in one place. None means chosen automatically.
+
+No torch in here: the command line reads these declarations before anything slow is imported.
+"""
+
+from dataclasses import dataclass
+
+from charrnn.settings import automatic, setting
+
+TEXT, MODEL, LEARNING, RUN = "The text", "The model", "Learning", "The run"
+
+
+@dataclass(frozen=True)
+class TextSettings:
+    """How the corpus becomes tokens, and what is held out."""
+
+    tokens: str = setting(
+        "char", "Learn characters (Unicode code points) or raw bytes.", choices=("char", "byte"), group=TEXT
+    )
+    valid_fraction: float = setting(
+        0.1, "Share of the corpus, at its end, held out to validate on.", above=0, below=1, group=TEXT
+    )
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """The network's sizes."""
+
+    cell: str = setting("lstm", "Recurrent cell.", choices=("lstm", "gru", "rnn"), group=MODEL)
+    hidden_size: int | None = automatic(
+        "Units per layer: more learn more, and slower.", at_least=1, at_most=16384, group=MODEL
+    )
+    layers: int | None = automatic("Recurrent layers.", at_least=1, at_most=16, group=MODEL)
+    embedding_size: int | None = automatic(
+        "Width of a character's vector; 0 feeds one-hot vectors.", at_least=0, at_most=16384, group=MODEL
+    )
+    dropout: float | None = automatic(
+        "Share of units left out at random while learning; helps small texts.",
+        at_least=0,
+        below=1,
+        group=MODEL,
+    )
+
+
+@dataclass(frozen=True)
+class LearningSettings:
+    """How long and how fast to learn."""
+
+    time: str | None = setting(
+        None,
+        "How long to learn: 30s, 5m, 1h.",
+        duration=True,
+        above=0,
+        group=LEARNING,
+        shown_default="5m if no other limit",
+    )
+    epochs: float | None = setting(None, "Times to read the whole text.", above=0, group=LEARNING)
+    steps: int | None = setting(None, "Optimizer steps to make.", at_least=1, group=LEARNING)
+    batch_size: int | None = automatic("Parallel readers.", at_least=1, at_most=65536, group=LEARNING)
+    seq_len: int | None = automatic(
+        "Characters per step that gradients flow back through (TBPTT).",
+        at_least=1,
+        at_most=65536,
+        group=LEARNING,
+    )
+    lr: float | None = automatic("Peak learning rate.", above=0, at_most=10, group=LEARNING)
+    weight_decay: float | None = automatic("AdamW's weight decay.", at_least=0, at_most=10, group=LEARNING)
+    grad_clip: float | None = automatic("Largest norm of a gradient.", above=0, group=LEARNING)
+    patience: int | None = automatic("Stop after this many evaluations without a new best.", at_least=1, group=LEARNING)
+    seed: int = setting(1, "Of weights, dropout and readers.", at_least=0, at_most=2**63 - 1, group=LEARNING)
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Where things go, and on what they run."""
+
+    output: str | None = setting(
+        None, "The model file.", short="-o", group=RUN, shown_default="models/CORPUS.safetensors"
+    )
+    overwrite: bool = setting(False, "Replace the model file if there is one.", group=RUN)
+    device: str = setting("auto", "Where to compute.", choices=("auto", "cpu", "cuda", "mps"), group=RUN)
+    threads: int | None = setting(None, "CPU threads.", at_least=1, at_most=1024, group=RUN, shown_default="all cores")
+    logdir: str | None = setting(None, "TensorBoard's folder.", group=RUN, shown_default="runs/MODEL")
+    tensorboard: bool = setting(True, "Write TensorBoard events.", off_flag="--no-tensorboard", group=RUN)
+    sample_every: str = setting(
+        "10s",
+        "How often to write a sample of text on the way; 0 is never.",
+        duration=True,
+        at_least=0,
+        group=RUN,
+    )
+    quiet: bool = setting(False, "Say nothing on stderr but errors.", group=RUN)
+    json: bool = setting(False, "End with one JSON object on stdout.", group=RUN)
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """All settings of a training run."""
+
+    text: TextSettings
+    model: ModelSettings
+    learning: LearningSettings
+    run: RunSettings
