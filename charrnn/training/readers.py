@@ -77,7 +77,8 @@ class Readers:
     def _fresh_place(self) -> int:
         place = int(self._generator.integers(len(self._ids)))
         if self._line_end is not None:
-            ends = np.flatnonzero(self._ids[place : place + LINE_SEARCH] == self._line_end)
+            ahead = (place + np.arange(LINE_SEARCH)) % len(self._ids)
+            ends = np.flatnonzero(self._ids[ahead] == self._line_end)
             if len(ends):
                 place = (place + int(ends[0]) + 1) % len(self._ids)
         return place

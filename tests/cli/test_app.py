@@ -1,0 +1,114 @@
+"""The command line from outside: exit statuses, messages, the main job as typed."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Charrnn
+
+SMALL = ("--hidden-size", 16, "--batch-size", 4, "--seq-len", 16)
+
+
+@pytest.fixture
+def text(tmp_path: Path, rhyme: str) -> Path:
+    path = tmp_path / "rhyme.txt"
+    path.write_text(rhyme)
+    return path
+
+
+def test_train_then_generate_then_evaluate_then_info_as_typed(charrnn: Charrnn, text: Path, tmp_path: Path) -> None:
+    trained = charrnn("train", "rhyme.txt", "--steps", 100, *SMALL, "--json")
+    assert trained.returncode == 0, trained.stderr
+    summary = json.loads(trained.stdout)
+    assert summary["model"] == "models/rhyme.safetensors"
+    assert list((tmp_path / "runs" / "rhyme").glob("events*"))
+    assert set(summary) == {
+        *("model", "parameters", "vocab", "steps", "epochs", "chars", "seconds", "chars_per_second", "train_loss"),
+        *("valid_loss", "valid_bpc", "valid_perplexity", "best_step", "device", "seed"),
+    }
+    written = charrnn("generate", "--prime", "the ", "-t", "0.5", "-l", 50)
+    assert written.returncode == 0, written.stderr
+    assert written.stdout.startswith("the ")
+    assert len(written.stdout.rstrip("\n")) in (53, 54)
+    assert written.stderr.startswith("seed ")
+    scored = charrnn("evaluate", "rhyme.txt", "--json")
+    figures = json.loads(scored.stdout)
+    assert set(figures) == {"model", "chars", "unknown", "loss", "bpc", "perplexity", "seconds", "chars_per_second"}
+    assert figures["chars"] == len(text.read_text())
+    described = json.loads(charrnn("info", "--json").stdout)
+    assert described["format"] == 1
+    assert described["parameters"] == summary["parameters"]
+    assert described["valid_loss"] == summary["valid_loss"]
+    assert described["cell"] == "lstm"
+
+
+def test_progress_is_plain_lines_on_stderr_and_nothing_when_quiet(charrnn: Charrnn, text: Path) -> None:
+    loud = charrnn("train", text, "--steps", 2, *SMALL)
+    assert loud.stdout == ""
+    assert "\x1b" not in loud.stderr
+    assert "valid loss" in loud.stderr
+    assert "models/rhyme.safetensors" in loud.stderr
+    quiet = charrnn("train", text, "--steps", 2, *SMALL, "--quiet", "--overwrite")
+    assert (quiet.stdout, quiet.stderr) == ("", "")
+
+
+def test_all_bad_settings_are_reported_at_once(charrnn: Charrnn, text: Path, tmp_path: Path) -> None:
+    done = charrnn("train", text, "--hidden-size", 0, "--lr", "nan", "--time", "soon", "--cell", "transformer")
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "charrnn: --cell must be one of lstm, gru, rnn; found transformer",
+        "charrnn: --hidden-size must be at least 1 and at most 16384; found 0",
+        "charrnn: --time must be a duration like 30s, 5m or 1h; found soon",
+        "charrnn: --lr must be a finite number; found nan",
+    ]
+    assert not (tmp_path / "models").exists()
+
+
+def test_an_existing_model_is_not_overwritten_unless_asked(charrnn: Charrnn, text: Path, tmp_path: Path) -> None:
+    model = tmp_path / "m.safetensors"
+    model.write_bytes(b"mine")
+    refused = charrnn("train", text, "--steps", 1, *SMALL, "-o", model)
+    assert refused.returncode == 1
+    assert "exists already" in refused.stderr
+    assert "--overwrite" in refused.stderr
+    assert model.read_bytes() == b"mine"
+    assert charrnn("train", text, "--steps", 1, *SMALL, "-o", model, "--overwrite").returncode == 0
+    assert model.read_bytes() != b"mine"
+
+
+def test_a_corpus_that_is_not_there(charrnn: Charrnn) -> None:
+    done = charrnn("train", "nowhere.txt")
+    assert done.returncode == 1
+    assert done.stderr == "charrnn: no text at nowhere.txt; check the name\n"
+
+
+def test_a_mistyped_command_or_option_gets_a_suggestion(charrnn: Charrnn) -> None:
+    command = charrnn("trian")
+    assert command.returncode == 2
+    assert "train" in command.stderr
+    assert "Traceback" not in command.stderr
+    option = charrnn("generate", "--tempratur", "1")
+    assert option.returncode == 2
+    assert "--temperature" in option.stderr
+
+
+def test_a_mistyped_model_gets_a_suggestion(charrnn: Charrnn, tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "shakespeare.safetensors").write_bytes(b"")
+    done = charrnn("info", "shakespare")
+    assert done.returncode == 1
+    assert "did you mean models/shakespeare.safetensors?" in done.stderr
+
+
+def test_help_and_version(charrnn: Charrnn) -> None:
+    assert "train" in charrnn("--help").stdout
+    assert charrnn("--version").stdout.startswith("charrnn 0")
+    for command in ("train", "generate", "evaluate", "info"):
+        assert "Example:" in charrnn(command, "--help").stdout
+
+
+def test_the_traceback_is_there_for_who_asks(charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "Traceback" not in charrnn("train", "nowhere.txt").stderr
+    monkeypatch.setenv("CHARRNN_TRACEBACK", "1")
+    assert "Traceback" in charrnn("train", "nowhere.txt").stderr

@@ -1,0 +1,55 @@
+"""Texts and small helpers that several tests share."""
+
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from charrnn.text.corpus import Corpus
+from charrnn.text.vocabulary import Vocabulary
+
+# One thread each: tests run side by side, and sums in one order are the same on every machine size.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+Charrnn = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def rhyme() -> str:
+    """Some four thousand characters of made-up, learnable text."""
+    draw = random.Random(0)
+    cats, moods = ["cat", "dog", "fox", "hen"], ["old", "red", "sly", "wet"]
+    lines = [f"the {draw.choice(moods)} {draw.choice(cats)} sat on the {draw.choice(cats)}." for _ in range(160)]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture
+def corpus(rhyme: str) -> Corpus:
+    """The rhyme as a corpus, its last tenth held out."""
+    vocabulary = Vocabulary.of_text(rhyme)
+    ids = vocabulary.encode(rhyme)
+    border = len(ids) * 9 // 10
+    return Corpus("rhyme", vocabulary, ids[:border], ids[border:])
+
+
+@pytest.fixture
+def charrnn(tmp_path: Path) -> Charrnn:
+    """Runs the command line in a process of its own, in an empty folder."""
+
+    def run(*arguments: object, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "charrnn", *map(str, arguments)],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            check=False,
+            timeout=120,
+        )
+
+    return run

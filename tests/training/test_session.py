@@ -1,0 +1,120 @@
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+import charrnn
+from charrnn.model import ModelHeader, Tensors, load_model
+from charrnn.text.corpus import Corpus
+from charrnn.training.network import CharRNN
+from charrnn.training.recipe import plan
+from charrnn.training.reporting import Evaluation, Reporter, Start, Summary
+from charrnn.training.session import Session, StopRequest
+from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TextSettings, TrainSettings
+
+CPU = torch.device("cpu")
+
+
+class Listener(Reporter):
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.evaluations: list[Evaluation] = []
+        self.histograms = 0
+        self.samples: list[str] = []
+
+    def started(self, start: Start) -> None:
+        self.heard.append("started")
+
+    def evaluated(self, evaluation: Evaluation) -> None:
+        self.evaluations.append(evaluation)
+
+    def weights(self, step: int, network: CharRNN) -> None:
+        assert all(p.grad is not None for p in network.parameters())
+        self.histograms += 1
+
+    def sampled(self, step: int, text: str) -> None:
+        self.samples.append(text)
+
+    def finished(self, summary: Summary) -> None:
+        self.heard.append("finished")
+
+
+def session(corpus: Corpus, output: Path, listener: Reporter, **learning: object) -> Session:
+    settings = TrainSettings(
+        TextSettings(),
+        ModelSettings(hidden_size=24, layers=1, embedding_size=8, dropout=0.0),
+        LearningSettings(batch_size=8, seq_len=16, lr=0.02, **learning),  # type: ignore[arg-type]
+        RunSettings(),
+    )
+    return Session(plan(settings, corpus), corpus, output, CPU, listener)
+
+
+def test_a_run_of_steps_evaluates_saves_the_best_and_sums_up(corpus: Corpus, tmp_path: Path) -> None:
+    listener, output = Listener(), tmp_path / "models" / "rhyme.safetensors"
+    summary = session(corpus, output, listener, steps=120).run()
+    assert [e.step for e in listener.evaluations] == [50, 100, 120]
+    assert listener.heard == ["started", "finished"]
+    assert listener.histograms == 3
+    assert summary.steps == 120
+    best = min(listener.evaluations, key=lambda e: e.valid_loss)
+    assert (summary.valid_loss, summary.best_step) == (best.valid_loss, best.step)
+    assert summary.valid_loss < 1.5 < math.log(len(corpus.vocabulary))
+    assert summary.valid_bpc == pytest.approx(summary.valid_loss / math.log(2))
+    assert summary.valid_perplexity == pytest.approx(math.exp(summary.valid_loss))
+    header, _ = load_model(output)
+    assert header.training["valid_loss"] == summary.valid_loss
+    assert header.training["corpus"] == "rhyme"
+    json.dumps(header.training)
+
+
+def test_the_model_file_scores_what_validation_found(corpus: Corpus, tmp_path: Path) -> None:
+    output = tmp_path / "rhyme.safetensors"
+    summary = session(corpus, output, Listener(), steps=80).run()
+    text = corpus.vocabulary.decode(corpus.valid)
+    assert charrnn.load(output).score(text).loss == pytest.approx(summary.valid_loss, rel=1e-5)
+
+
+def test_epochs_end_a_run(corpus: Corpus, tmp_path: Path) -> None:
+    summary = session(corpus, tmp_path / "m.safetensors", Listener(), epochs=2.0).run()
+    assert summary.epochs == pytest.approx(2.0, abs=0.05)
+    assert summary.chars == pytest.approx(2 * len(corpus.train), rel=0.05)
+
+
+def test_time_ends_a_run(corpus: Corpus, tmp_path: Path) -> None:
+    listener = Listener()
+    summary = session(corpus, tmp_path / "m.safetensors", listener, time="1s").run()
+    assert summary.seconds >= 1.0
+    assert listener.evaluations
+
+
+def test_patience_ends_a_run_that_no_longer_improves(corpus: Corpus, tmp_path: Path) -> None:
+    listener = Listener()
+    summary = session(corpus, tmp_path / "m.safetensors", listener, steps=100_000, patience=1).run()
+    assert summary.steps < 100_000
+    assert not listener.evaluations[-1].best
+
+
+def test_a_stop_saves_what_was_learned(corpus: Corpus, tmp_path: Path) -> None:
+    output = tmp_path / "m.safetensors"
+    run = session(corpus, output, Listener(), steps=100_000)
+    run.stop = StopRequest(signal=2)
+    run.trainer.step(0.01)
+    summary = run.run()
+    assert summary.steps == 1
+    assert output.exists()
+
+
+def test_samples_are_written_on_the_way(corpus: Corpus, tmp_path: Path) -> None:
+    listener = Listener()
+    run = session(corpus, tmp_path / "m.safetensors", listener, steps=3)
+    run.sample_every = 1e-9
+
+    def write(header: ModelHeader, tensors: Tensors) -> str:
+        assert {name: t.shape for name, t in tensors.items()} == header.config.shapes()
+        return "a text"
+
+    run.write_sample = write
+    run.run()
+    assert listener.samples == ["a text"] * 3

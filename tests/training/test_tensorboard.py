@@ -1,0 +1,79 @@
+"""The real TensorBoard: events are written by its own writer and read back by its own reader."""
+
+import math
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from charrnn.text.corpus import Corpus
+from charrnn.training.recipe import plan
+from charrnn.training.session import Session
+from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TextSettings, TrainSettings
+from charrnn.training.tensorboard import TensorBoard
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def events(tmp_path_factory: pytest.TempPathFactory, rhyme: str) -> EventAccumulator:
+    from charrnn.text.vocabulary import Vocabulary
+
+    folder = tmp_path_factory.mktemp("run")
+    vocabulary = Vocabulary.of_text(rhyme)
+    ids = vocabulary.encode(rhyme)
+    settings = TrainSettings(
+        TextSettings(),
+        ModelSettings(hidden_size=16, layers=2, embedding_size=4),
+        LearningSettings(time="2s", batch_size=4, seq_len=16),
+        RunSettings(),
+    )
+    corpus = Corpus("rhyme", vocabulary, ids[:3000], ids[3000:])
+    board = TensorBoard(folder / "logs")
+    run = Session(plan(settings, corpus), corpus, folder / "m.safetensors", torch.device("cpu"), board)
+    run.sample_every, run.write_sample = 0.5, lambda _header, _tensors: "once upon <b>a</b> time"
+    run.run()
+    board.close()
+    read = EventAccumulator(str(folder / "logs"), size_guidance={"histograms": 0, "scalars": 0, "tensors": 0})
+    read.Reload()
+    return read
+
+
+def test_losses_come_as_nats_bits_and_perplexity(events: EventAccumulator) -> None:
+    for part in ("train", "valid"):
+        losses = events.Scalars(f"loss/{part}")
+        bits = events.Scalars(f"bits_per_character/{part}")
+        perplexities = events.Scalars(f"perplexity/{part}")
+        assert losses
+        for loss, bpc, perplexity in zip(losses, bits, perplexities, strict=True):
+            assert loss.step == bpc.step == perplexity.step
+            assert bpc.value == pytest.approx(loss.value / math.log(2), rel=1e-5)
+            assert perplexity.value == pytest.approx(math.exp(loss.value), rel=1e-5)
+
+
+def test_rate_norm_and_speed_are_there(events: EventAccumulator) -> None:
+    for tag in ("optimizer/learning_rate", "optimizer/gradient_norm", "speed/chars_per_second"):
+        assert events.Scalars(tag)[0].value > 0, tag
+
+
+def test_every_weight_and_gradient_has_a_histogram(events: EventAccumulator) -> None:
+    names = {"embedding/weight", "decoder/weight", "decoder/bias", "initial_hidden", "initial_cell"}
+    names |= {f"rnn/{kind}_{part}_l{k}" for kind in ("weight", "bias") for part in ("ih", "hh") for k in (0, 1)}
+    expected = {f"{kind}/{name}" for kind in ("weights", "gradients") for name in names}
+    assert set(events.Tags()["histograms"]) == expected
+    assert all(events.Histograms(tag)[0].histogram_value.num > 0 for tag in expected)
+
+
+def test_the_graph_is_there(events: EventAccumulator) -> None:
+    operations = {node.op for node in events.Graph().node}
+    assert "aten::lstm" in operations
+
+
+def test_samples_are_text_and_no_markup(events: EventAccumulator) -> None:
+    (text,) = {t.string_val[0] for e in events.Tensors("sample/text_summary") for t in [e.tensor_proto]}
+    assert text == b"    once upon <b>a</b> time"
+
+
+def test_settings_are_hyperparameters_with_the_final_figures(events: EventAccumulator) -> None:
+    assert {"_hparams_/experiment", "_hparams_/session_start_info"} <= set(events.summary_metadata)
+    assert events.Scalars("final/valid_loss")[0].value > 0
