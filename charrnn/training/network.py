@@ -2,9 +2,12 @@
 
     ids (T, B) -> embedding or one-hot (T, B, E or V) -> L recurrent layers (T, B, H) -> decoder (T, B, V)
 
-Its parameter names are those of the model file, and `charrnn.inference.network` computes the same in NumPy.
-Dropout (Zaremba et al. 2014, arXiv 1409.2329) acts between layers and before the decoder, never on the state.
+`named_weights` gives the names of the model file, and `charrnn.inference.network` computes the same in NumPy.
+Dropout acts between layers and before the decoder, never on the state; a unit that is dropped stays dropped
+for all of a step's characters (variational dropout: Gal and Ghahramani 2016, arXiv 1512.05287).
 """
+
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -29,9 +32,11 @@ class CharRNN(nn.Module):
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(config.vocab_size, config.embedding_size) if config.embedding_size else None
-        between = dropout if config.layers > 1 else 0.0
-        self.rnn = CELLS[config.cell](config.input_size, config.hidden_size, config.layers, dropout=between)
-        self.dropout = nn.Dropout(dropout)
+        self.rnn = nn.ModuleList(
+            CELLS[config.cell](config.hidden_size if layer else config.input_size, config.hidden_size)
+            for layer in range(config.layers)
+        )
+        self.dropout = VariationalDropout(dropout)
         self.decoder = nn.Linear(config.hidden_size, config.vocab_size)
         self.initial_hidden = nn.Parameter(torch.zeros(config.layers, config.hidden_size))
         self.initial_cell = (
@@ -60,29 +65,52 @@ class CharRNN(nn.Module):
             inputs = self.embedding(ids)
         else:
             inputs = F.one_hot(ids, self.config.vocab_size).to(self.decoder.weight.dtype)
-        if self.config.cell == "lstm":
-            hidden, state = self.rnn(inputs, state)
-        else:
-            hidden, last = self.rnn(inputs, state[0])
-            state = (last,)
-        return hidden, state
+        hidden, after = inputs, []
+        for k, layer in enumerate(self.rnn):
+            before = tuple(part[k : k + 1] for part in state)
+            if self.config.cell == "lstm":
+                hidden, last = layer(self.dropout(hidden) if k else hidden, before)
+            else:
+                hidden, last = layer(self.dropout(hidden) if k else hidden, before[0])
+                last = (last,)
+            after.append(last)
+        return hidden, tuple(torch.cat(parts) for parts in zip(*after, strict=True))
 
     def next_logits(self, state: State) -> Tensor:
         """Scores (B, V) of the symbol that follows what `state` has read; at the start, of the first one."""
-        scores: Tensor = self.decoder(self.dropout(state[0][-1]))
+        scores: Tensor = self.decoder(self.dropout(state[0][-1:]))[0]
         return scores
+
+    def named_weights(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Every weight with its name in the model file: `rnn.1.bias_hh_l0` is `rnn.bias_hh_l1` there."""
+        for name, parameter in self.named_parameters():
+            place = name.split(".")
+            yield (f"rnn.{place[2].removesuffix('0')}{place[1]}" if place[0] == "rnn" else name), parameter
 
     def export(self) -> Tensors:
         """The weights as the model file holds them, copied."""
-        return {name: np.array(p.detach().cpu().numpy(), dtype=np.float32) for name, p in self.named_parameters()}
+        return {name: np.array(p.detach().cpu().numpy(), dtype=np.float32) for name, p in self.named_weights()}
 
     def adopt(self, tensors: Tensors) -> None:
-        """Take over weights as `export` gives them.
+        """Take over weights as `export` gives them."""
+        with torch.no_grad():
+            for name, parameter in self.named_weights():
+                parameter.copy_(torch.from_numpy(tensors[name]))
 
-        Raises:
-            RuntimeError: if names or shapes differ.
-        """
-        self.load_state_dict({name: torch.from_numpy(tensor.copy()) for name, tensor in tensors.items()})
+
+class VariationalDropout(nn.Module):
+    """Drops the same units (B, H) at every time step of its input (T, B, H), and scales up the others."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """The input itself outside of training."""
+        if not self.training or not self.share:
+            return hidden
+        kept = torch.empty_like(hidden[:1]).bernoulli_(1 - self.share)
+        return hidden * kept.div_(1 - self.share)
 
 
 def detached(state: State) -> State:

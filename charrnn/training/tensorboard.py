@@ -54,7 +54,7 @@ class TensorBoard(Reporter):
         begin = time.monotonic()
         if step and self._histogram_seconds > HISTOGRAM_SHARE * (begin - self._begin):
             return
-        for name, parameter in network.named_parameters():
+        for name, parameter in network.named_weights():
             layer, _, kind = name.rpartition(".")
             title = f"{layer}/{kind}" if layer else name
             self._writer.add_histogram(f"weights/{title}", parameter.detach(), step)

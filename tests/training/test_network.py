@@ -7,7 +7,7 @@ from torch import Tensor
 
 from charrnn.model import GATES, ModelConfig
 from charrnn.training.initialization import FORGET_BIAS, initialize
-from charrnn.training.network import CharRNN, sequence_loss
+from charrnn.training.network import CharRNN, VariationalDropout, sequence_loss
 
 CASES = [(cell, layers, embedding) for cell in GATES for layers in (1, 2, 3) for embedding in (0, 3)]
 
@@ -23,7 +23,7 @@ def make(cell: str, layers: int = 1, embedding: int = 3, hidden: int = 4, vocab:
 
 def naive_logits(network: CharRNN, ids: Tensor) -> Tensor:
     """The equations of the design, one scalar stream and one step at a time; ids (T,) -> scores (T, V)."""
-    config, weights = network.config, dict(network.named_parameters())
+    config, weights = network.config, dict(network.named_weights())
     hidden = list(weights["initial_hidden"])
     cell = list(weights["initial_cell"]) if config.cell == "lstm" else []
     scores = []
@@ -95,7 +95,7 @@ def test_chunks_with_carried_state_equal_the_whole(cell: str) -> None:
     ids = torch.randint(5, (12, 3))
     whole, end = network(ids, network.initial_state(3))
     state, parts = network.initial_state(3), []
-    for chunk in ids.split([1, 4, 2, 5]):
+    for chunk in torch.split(ids, [1, 4, 2, 5]):  # type: ignore[no-untyped-call]
         part, state = network(chunk, state)
         parts.append(part)
     torch.testing.assert_close(torch.cat(parts), whole)
@@ -149,8 +149,21 @@ def test_exported_weights_have_the_model_file_s_names_and_shapes_and_can_be_adop
 def test_initial_weights_are_orthogonal_per_gate_and_forget_gates_start_open() -> None:
     torch.manual_seed(1)
     network = CharRNN(ModelConfig("lstm", 2, 16, 4, 5))
-    initialize(network)
-    for gate in torch.split(network.rnn.weight_hh_l1, 16):
+    initialize(network, torch.tensor([0, 1, 2, 3, 94]))
+    weights = dict(network.named_weights())
+    for gate in weights["rnn.weight_hh_l1"].chunk(4):
         torch.testing.assert_close(gate @ gate.T, torch.eye(16), atol=1e-5, rtol=0)
-    assert (network.rnn.bias_ih_l0[16:32] == FORGET_BIAS).all()
-    assert (network.rnn.bias_ih_l0[:16] == 0).all()
+    assert (weights["rnn.bias_ih_l0"][16:32] == FORGET_BIAS).all()
+    assert (weights["rnn.bias_ih_l0"][:16] == 0).all()
+    expected = torch.tensor([0.5, 1.5, 2.5, 3.5, 94.5]) / 102.5
+    torch.testing.assert_close(network.decoder.bias.softmax(0), expected)
+
+
+def test_a_dropped_unit_stays_dropped_for_the_whole_step() -> None:
+    torch.manual_seed(0)
+    ones = torch.ones(6, 3, 200)
+    dropped = VariationalDropout(0.25).train()(ones)
+    assert (dropped == dropped[0]).all()
+    assert not (dropped[0, 0] == dropped[0, 1]).all()
+    assert dropped.mean().item() == pytest.approx(1.0, abs=0.1)
+    assert sorted(dropped.unique().tolist()) == pytest.approx([0.0, 1 / 0.75])
