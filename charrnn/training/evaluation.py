@@ -36,8 +36,6 @@ class Validation:
     @torch.no_grad()
     def loss(self, network: CharRNN) -> float:
         """Mean nats per character, the first one included."""
-        was_training = network.training
-        network.eval()
         state = network.initial_state(self._ids.shape[1])
         total = torch.zeros((), dtype=torch.float64, device=self._ids.device)
         before = network.next_logits(state)[None]
@@ -48,5 +46,4 @@ class Validation:
             nats = F.cross_entropy(logits.flatten(0, 1), ids.flatten(), reduction="none")
             total += nats[counted.flatten()].sum(dtype=torch.float64)
             before = after[-1:]
-        network.train(was_training)
         return float(total) / self.chars

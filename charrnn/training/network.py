@@ -17,6 +17,7 @@ from torch.nn import functional as F  # noqa: N812 - the name that everyone uses
 from charrnn.model import ModelConfig, Tensors
 
 State = tuple[Tensor, ...]  # hidden (L, B, H), and for the LSTM cell (L, B, H)
+Masks = tuple[Tensor, ...]  # for each layer what its output is multiplied by, (1, B, H); empty: no dropout
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 
 
@@ -36,7 +37,7 @@ class CharRNN(nn.Module):
             CELLS[config.cell](config.hidden_size if layer else config.input_size, config.hidden_size)
             for layer in range(config.layers)
         )
-        self.dropout = VariationalDropout(dropout)
+        self.dropout = dropout
         self.decoder = nn.Linear(config.hidden_size, config.vocab_size)
         self.initial_hidden = nn.Parameter(torch.zeros(config.layers, config.hidden_size))
         self.initial_cell = (
@@ -54,13 +55,21 @@ class CharRNN(nn.Module):
         initial = self.initial_state(len(fresh))
         return tuple(torch.where(mask, new, old) for new, old in zip(initial, state, strict=True))
 
-    def forward(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
-        """Read ids (T, B) from a state; scores (T, B, V) of the symbol after each, and the state after all."""
-        hidden, state = self.read(ids, state)
-        return self.decoder(self.dropout(hidden)), state
+    def draw_masks(self, batch: int) -> Masks:
+        """Dropout for one step of learning: zeros for each layer's dropped units (1, B, H), the others scaled up."""
+        if not self.dropout:
+            return ()
+        kept = 1.0 - self.dropout
+        shape = (self.config.layers, 1, batch, self.config.hidden_size)
+        return tuple(self.decoder.weight.new_empty(shape).bernoulli_(kept).div_(kept))
 
-    def read(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
-        """Top hidden states (T, B, H) along ids (T, B), and the state after all."""
+    def forward(self, ids: Tensor, state: State, masks: Masks = ()) -> tuple[Tensor, State]:
+        """Read ids (T, B) from a state; scores (T, B, V) of the symbol after each, and the state after all."""
+        hidden, state = self.read(ids, state, masks)
+        return self.decoder(hidden), state
+
+    def read(self, ids: Tensor, state: State, masks: Masks = ()) -> tuple[Tensor, State]:
+        """Top hidden states (T, B, H) along ids (T, B), dropout applied, and the state after all."""
         if self.embedding is not None:
             inputs = self.embedding(ids)
         else:
@@ -69,16 +78,18 @@ class CharRNN(nn.Module):
         for k, layer in enumerate(self.rnn):
             before = tuple(part[k : k + 1] for part in state)
             if self.config.cell == "lstm":
-                hidden, last = layer(self.dropout(hidden) if k else hidden, before)
+                hidden, last = layer(hidden, before)
             else:
-                hidden, last = layer(self.dropout(hidden) if k else hidden, before[0])
+                hidden, last = layer(hidden, before[0])
                 last = (last,)
+            hidden = hidden * masks[k] if masks else hidden
             after.append(last)
         return hidden, tuple(torch.cat(parts) for parts in zip(*after, strict=True))
 
-    def next_logits(self, state: State) -> Tensor:
+    def next_logits(self, state: State, masks: Masks = ()) -> Tensor:
         """Scores (B, V) of the symbol that follows what `state` has read; at the start, of the first one."""
-        scores: Tensor = self.decoder(self.dropout(state[0][-1:]))[0]
+        hidden = state[0][-1]
+        scores: Tensor = self.decoder(hidden * masks[-1][0] if masks else hidden)
         return scores
 
     def named_weights(self) -> Iterator[tuple[str, nn.Parameter]]:
@@ -98,34 +109,21 @@ class CharRNN(nn.Module):
                 parameter.copy_(torch.from_numpy(tensors[name]))
 
 
-class VariationalDropout(nn.Module):
-    """Drops the same units (B, H) at every time step of its input (T, B, H), and scales up the others."""
-
-    def __init__(self, share: float) -> None:
-        super().__init__()
-        self.share = share
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """The input itself outside of training."""
-        if not self.training or not self.share:
-            return hidden
-        kept = torch.empty_like(hidden[:1]).bernoulli_(1 - self.share)
-        return hidden * kept.div_(1 - self.share)
-
-
 def detached(state: State) -> State:
     """The state without its history: gradients stop here, which is what truncates BPTT."""
     return tuple(part.detach() for part in state)
 
 
-def sequence_loss(network: CharRNN, ids: Tensor, targets: Tensor, state: State, fresh: Tensor) -> tuple[Tensor, State]:
+def sequence_loss(
+    network: CharRNN, ids: Tensor, targets: Tensor, state: State, fresh: Tensor, masks: Masks = ()
+) -> tuple[Tensor, State]:
     """Summed cross-entropy in nats of one step of truncated BPTT, and the state to carry on.
 
     Every reader pays for `targets` (T, B); those that start afresh (`fresh`, (B,)) also pay for their very
     first character, predicted from the learned initial state.
     """
-    logits, after = network(ids, state)
+    logits, after = network(ids, state, masks)
     loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum")
     if bool(fresh.any()):
-        loss = loss + F.cross_entropy(network.next_logits(state)[fresh], ids[0][fresh], reduction="sum")
+        loss = loss + F.cross_entropy(network.next_logits(state, masks)[fresh], ids[0][fresh], reduction="sum")
     return loss, after

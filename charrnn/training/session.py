@@ -135,7 +135,8 @@ class Session:
         begin = self.seconds
         trainer, since = self.trainer, self._since_evaluation
         self.reporter.weights(trainer.steps, trainer.network)
-        loss = self.validation.loss(trainer.network)
+        with trainer.gradients.all_threads():
+            loss = self.validation.loss(trainer.network)
         if not math.isnan(since.loss):
             self._train_loss = since.loss
         best = loss < self._best

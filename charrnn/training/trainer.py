@@ -4,12 +4,12 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from charrnn.errors import TrainingError
 from charrnn.text.corpus import Corpus
+from charrnn.training.gradients import Gradients
 from charrnn.training.initialization import initialize
-from charrnn.training.network import CharRNN, State, detached, sequence_loss
+from charrnn.training.network import CharRNN, State, detached
 from charrnn.training.readers import Readers
 from charrnn.training.recipe import Plan
 
@@ -67,6 +67,8 @@ class Trainer:
             seed=plan.seed,
             line_end=None if line_end < 0 else int(line_end),
         )
+        threads = torch.get_num_threads() if device.type == "cpu" else None
+        self.gradients = Gradients(self.network, plan.batch_size, threads)
         self.state: State = detached(self.network.initial_state(plan.batch_size))
         self.steps = 0
         self.chars = 0
@@ -79,19 +81,13 @@ class Trainer:
         loss or gradient that is not finite changes no weight.
         """
         batch = self.readers.next_batch(self.plan.seq_len)
-        inputs, targets = self._on_device(batch.inputs), self._on_device(batch.targets)
-        fresh = self._on_device(batch.fresh)
-        state = self.network.restarted(self.state, fresh)
-        loss, after = sequence_loss(self.network, inputs, targets, state, fresh)
-        self.optimizer.zero_grad(set_to_none=True)
-        (loss / batch.chars).backward()  # type: ignore[no-untyped-call]
+        nats, after = self.gradients.compute(batch, self.state)
         norm = float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.plan.grad_clip))
-        nats = loss.item()
         self.steps += 1
         self.chars += batch.chars
         if math.isfinite(nats) and math.isfinite(norm):
             self._update(rate)
-            self.state = detached(after)
+            self.state = after
             self._bad_steps = 0
             return nats, batch.chars, norm
         self._skip()
@@ -112,9 +108,6 @@ class Trainer:
             )
         self.optimizer.zero_grad(set_to_none=True)
         self.state = detached(self.network.initial_state(self.plan.batch_size))
-
-    def _on_device(self, array: object) -> Tensor:
-        return torch.as_tensor(array, device=self.device)
 
 
 def make_optimizer(network: CharRNN, plan: Plan) -> torch.optim.Optimizer:

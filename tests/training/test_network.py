@@ -7,7 +7,7 @@ from torch import Tensor
 
 from charrnn.model import GATES, ModelConfig
 from charrnn.training.initialization import FORGET_BIAS, initialize
-from charrnn.training.network import CharRNN, VariationalDropout, sequence_loss
+from charrnn.training.network import CharRNN, sequence_loss
 
 CASES = [(cell, layers, embedding) for cell in GATES for layers in (1, 2, 3) for embedding in (0, 3)]
 
@@ -95,7 +95,7 @@ def test_chunks_with_carried_state_equal_the_whole(cell: str) -> None:
     ids = torch.randint(5, (12, 3))
     whole, end = network(ids, network.initial_state(3))
     state, parts = network.initial_state(3), []
-    for chunk in torch.split(ids, [1, 4, 2, 5]):  # type: ignore[no-untyped-call]
+    for chunk in torch.split(ids, [1, 4, 2, 5]):
         part, state = network(chunk, state)
         parts.append(part)
     torch.testing.assert_close(torch.cat(parts), whole)
@@ -123,13 +123,17 @@ def test_a_fresh_reader_also_pays_for_its_first_character() -> None:
     torch.testing.assert_close(with_first - without, nats)
 
 
-def test_dropout_acts_in_training_only() -> None:
+def test_dropout_drops_units_for_a_whole_step_and_scales_up_the_others() -> None:
     torch.manual_seed(0)
-    network = CharRNN(ModelConfig("lstm", 2, 32, 8, 5), dropout=0.5)
-    ids = torch.zeros(3, 1, dtype=torch.long)
-    state = network.initial_state(1)
-    assert not torch.equal(network.train()(ids, state)[0], network(ids, state)[0])
-    assert torch.equal(network.eval()(ids, state)[0], network(ids, state)[0])
+    network = CharRNN(ModelConfig("lstm", 2, 200, 8, 5), dropout=0.25)
+    masks = network.draw_masks(3)
+    assert [mask.shape for mask in masks] == [(1, 3, 200)] * 2
+    assert not torch.equal(masks[0], masks[1])
+    assert torch.stack(masks).mean().item() == pytest.approx(1.0, abs=0.1)
+    assert set(torch.stack(masks).flatten().tolist()) == {0.0, float(torch.tensor(1.0) / 0.75)}
+    hidden, _ = network.read(torch.zeros(4, 3, dtype=torch.long), network.initial_state(3), masks)
+    assert (hidden[:, masks[1][0] == 0] == 0).all()
+    assert CharRNN(ModelConfig("lstm", 2, 200, 8, 5)).draw_masks(3) == ()
 
 
 @pytest.mark.parametrize("cell", GATES)
@@ -157,13 +161,3 @@ def test_initial_weights_are_orthogonal_per_gate_and_forget_gates_start_open() -
     assert (weights["rnn.bias_ih_l0"][:16] == 0).all()
     expected = torch.tensor([0.5, 1.5, 2.5, 3.5, 94.5]) / 102.5
     torch.testing.assert_close(network.decoder.bias.softmax(0), expected)
-
-
-def test_a_dropped_unit_stays_dropped_for_the_whole_step() -> None:
-    torch.manual_seed(0)
-    ones = torch.ones(6, 3, 200)
-    dropped = VariationalDropout(0.25).train()(ones)
-    assert (dropped == dropped[0]).all()
-    assert not (dropped[0, 0] == dropped[0, 1]).all()
-    assert dropped.mean().item() == pytest.approx(1.0, abs=0.1)
-    assert sorted(dropped.unique().tolist()) == pytest.approx([0.0, 1 / 0.75])
