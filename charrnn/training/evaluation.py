@@ -4,10 +4,12 @@ import math
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from charrnn.text.vocabulary import Ids
 from charrnn.training.network import CharRNN
+from charrnn.training.workers import Workers
 
 WARM_UP = 256  # characters read but not counted before each piece but the first
 STREAMS = 64
@@ -33,17 +35,25 @@ class Validation:
         self._ids = torch.from_numpy(ids[np.minimum(at, len(ids) - 1)].astype(np.int64)).to(device)
         self._counted = torch.from_numpy(counted).to(device)
 
-    @torch.no_grad()
-    def loss(self, network: CharRNN) -> float:
+    def loss(self, network: CharRNN, workers: Workers) -> float:
         """Mean nats per character, the first one included."""
-        state = network.initial_state(self._ids.shape[1])
-        total = torch.zeros((), dtype=torch.float64, device=self._ids.device)
+        shares = workers.shares(self._ids.shape[1])
+        totals = workers.map(lambda part: self._nats(network, self._ids[:, part], self._counted[:, part]), shares)
+        return sum(totals) / self.chars
+
+    @torch.no_grad()
+    def _nats(self, network: CharRNN, all_ids: Tensor, all_counted: Tensor) -> float:
+        """Summed nats of some of the pieces, (T, B)."""
+        if not all_ids.numel():
+            return 0.0
+        state = network.initial_state(all_ids.shape[1])
+        total = torch.zeros((), dtype=torch.float64, device=all_ids.device)
         before = network.next_logits(state)[None]
-        for begin in range(0, len(self._ids), CHUNK):
-            ids, counted = self._ids[begin : begin + CHUNK], self._counted[begin : begin + CHUNK]
+        for begin in range(0, len(all_ids), CHUNK):
+            ids, counted = all_ids[begin : begin + CHUNK], all_counted[begin : begin + CHUNK]
             after, state = network(ids, state)
             logits = torch.cat([before, after[:-1]])
             nats = F.cross_entropy(logits.flatten(0, 1), ids.flatten(), reduction="none")
             total += nats[counted.flatten()].sum(dtype=torch.float64)
             before = after[-1:]
-        return float(total) / self.chars
+        return float(total)

@@ -135,8 +135,7 @@ class Session:
         begin = self.seconds
         trainer, since = self.trainer, self._since_evaluation
         self.reporter.weights(trainer.steps, trainer.network)
-        with trainer.gradients.all_threads():
-            loss = self.validation.loss(trainer.network)
+        loss = self.validation.loss(trainer.network, trainer.workers)
         if not math.isnan(since.loss):
             self._train_loss = since.loss
         best = loss < self._best

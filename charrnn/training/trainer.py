@@ -12,6 +12,7 @@ from charrnn.training.initialization import initialize
 from charrnn.training.network import CharRNN, State, detached
 from charrnn.training.readers import Readers
 from charrnn.training.recipe import Plan
+from charrnn.training.workers import Workers
 
 BETAS = (0.9, 0.99)  # beta 2: 0.97 was 0.013 nats worse at 13 s, 0.999 forgets too slowly for short runs
 COUNTED = 1_000_000  # characters, to know how often each occurs
@@ -68,7 +69,8 @@ class Trainer:
             line_end=None if line_end < 0 else int(line_end),
         )
         threads = torch.get_num_threads() if device.type == "cpu" else None
-        self.gradients = Gradients(self.network, plan.batch_size, threads)
+        self.workers = Workers(plan.batch_size, threads)
+        self.gradients = Gradients(self.network, self.workers)
         self.state: State = detached(self.network.initial_state(plan.batch_size))
         self.steps = 0
         self.chars = 0

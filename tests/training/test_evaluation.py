@@ -6,6 +6,7 @@ from torch.nn import functional as F  # noqa: N812
 from charrnn.model import ModelConfig
 from charrnn.training.evaluation import WARM_UP, Validation
 from charrnn.training.network import CharRNN
+from charrnn.training.workers import Workers
 
 CPU = torch.device("cpu")
 
@@ -35,4 +36,6 @@ def test_pieces_read_side_by_side_give_the_figure_of_one_stream(network: CharRNN
     ids = np.random.default_rng(length).integers(0, 6, length).astype(np.int32)
     validation = Validation(ids, CPU)
     assert validation.chars == length
-    assert validation.loss(network) == pytest.approx(single_stream(network, ids), rel=1e-3 if length > 2000 else 1e-5)
+    expected = pytest.approx(single_stream(network, ids), rel=1e-3 if length > 2000 else 1e-5)
+    assert validation.loss(network, Workers(1, None)) == expected
+    assert validation.loss(network, Workers(16, 2)) == expected

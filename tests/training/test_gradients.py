@@ -6,6 +6,7 @@ from charrnn.model import ModelConfig
 from charrnn.training.gradients import Gradients
 from charrnn.training.network import CharRNN
 from charrnn.training.readers import Readers
+from charrnn.training.workers import Workers
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
@@ -17,25 +18,15 @@ def test_several_workers_find_the_gradients_of_one(cell: str, dropout: float) ->
 
     def run(threads: int) -> tuple[float, list[torch.Tensor], tuple[torch.Tensor, ...]]:
         readers = Readers(ids, 70, restart=0.2, seed=0)
-        gradients = Gradients(network, 70, threads)
-        assert gradients.workers == threads
+        gradients = Gradients(network, Workers(70, threads))
         state = tuple(part.detach() for part in network.initial_state(70))
         for seed in range(3):
             torch.manual_seed(seed)
             nats, state = gradients.compute(readers.next_batch(8), state)
         return nats, [p.grad for p in network.parameters() if p.grad is not None], state
 
-    threads = torch.get_num_threads()
     one, two, again = run(1), run(2), run(2)
-    torch.set_num_threads(threads)
     assert two[0] == pytest.approx(one[0], rel=1e-5)
     for a, b, c in zip([*one[1], *one[2]], [*two[1], *two[2]], [*again[1], *again[2]], strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
         assert torch.equal(b, c)  # the same to the last bit every time
-
-
-def test_few_readers_are_not_split() -> None:
-    network = CharRNN(ModelConfig("lstm", 1, 4, 0, 3))
-    assert Gradients(network, 16, threads=8).workers == 1
-    assert Gradients(network, 64, threads=8).workers == 2
-    assert Gradients(network, 64, threads=None).workers == 1
