@@ -1,0 +1,27 @@
+"""What a finished run's validation curve means, in words."""
+
+from collections.abc import Sequence
+
+from charrnn.settings import format_duration
+from charrnn.training.reporting import Evaluation
+
+WORSE = 1.005  # of the best loss: validation has turned
+BETTER = 0.995  # of an earlier loss: validation is still falling
+FEW = 4  # evaluations tell nothing yet
+
+
+def verdict(history: Sequence[Evaluation], seconds: float) -> str:
+    """One sentence on a run of `seconds`: still improving, levelled off, or overfitting."""
+    if len(history) < FEW:
+        return "too short a run to say whether longer would be better; try more time"
+    best = min(history, key=lambda evaluation: evaluation.valid_loss)
+    last = history[-1]
+    if last.valid_loss > WORSE * best.valid_loss:
+        return (
+            f"overfitting since step {best.step}: validation was best there at {best.valid_loss:.4f} and ended at "
+            f"{last.valid_loss:.4f}. More text or more --dropout would help; longer would not"
+        )
+    earlier = min(evaluation.valid_loss for evaluation in history[: -max(1, len(history) // 5)])
+    if best.valid_loss < BETTER * earlier:
+        return f"still improving at the end: longer will be better, for example --time {format_duration(3 * seconds)}"
+    return "levelled off: more time alone will change little; more text or a larger --hidden-size may"
