@@ -58,15 +58,18 @@ def train(
     import torch
 
     from charrnn.training.devices import choose_device
-    from charrnn.training.recipe import plan
+    from charrnn.training.recipe import measuring_helps, plan
     from charrnn.training.session import Session, StopRequest
+    from charrnn.training.speed import measure_peak
 
     device = choose_device(run.device)
     if run.threads:
         torch.set_num_threads(run.threads)
+    settings = TrainSettings(text, model, learning, run)
+    peak = measure_peak(model.cell, device) if measuring_helps(settings) else 1.0
     stop = StopRequest()
     session = Session(
-        plan=plan(TrainSettings(text, model, learning, run), read),
+        plan=plan(settings, read, peak),
         corpus=read,
         output=output,
         device=device,

@@ -28,8 +28,8 @@ class WeightAverage:
     def update(self, steps: int, progress: float) -> None:
         """Take the weights in after `steps` steps, when that share of the run is behind."""
         horizon = min(YOUNG * steps, HORIZON * steps / max(progress, 1e-9))
-        values = list(self._parameters.values())
-        torch._foreach_lerp_(list(self._average.values()), values, 1.0 / max(1.0, horizon))  # noqa: SLF001
+        values: list[Tensor] = list(self._parameters.values())
+        torch._foreach_lerp_(list(self._average.values()), values, 1.0 / max(1.0, horizon))
 
     @contextmanager
     def applied(self) -> Iterator[None]:

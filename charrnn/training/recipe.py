@@ -1,25 +1,45 @@
-"""The recipe: every setting that the user left open, chosen from the corpus and the budget.
+"""The recipe: every setting that the user left open, chosen from the corpus, the budget and the machine.
 
-Where the choices come from is told beside them. Measured on two CPU cores (tiny Shakespeare, last tenth held
-out): a straight line to zero against a cosine to 2 %: 1.659 against 1.670 at 13 s, equal at 60 s.
+Found on two CPU cores with tiny Shakespeare, its last tenth held out (nats per character; differences below
+0.005 mean nothing, recency of what was read moves a figure by 0.01):
+
+    one layer, not two          two layers of 256 in 60 s: 1.82; one: 1.50
+    size                        60 s: 256 units 1.494, 384 units 1.536. 13 s: 192 units 1.648, 128 units 1.657
+    learning rate               60 s, 256 units: 8e-3 1.494, 1.2e-2 1.500. 13 s, 128 units: 1.5e-2 1.66, 2e-2 1.70
+    straight line to zero       against a cosine to 2 %: 13 s 1.659 / 1.670, 60 s the same
+    16 readers                  32: 0.06 worse in 60 s, 8: 0.01 worse
+    64 characters a step        32: 0.015 worse in 60 s, but better below 20 s
+    restarts, 1 % a step        without: 0.01 worse at 13 s
+    dropout before the decoder  5 min, 512 units, 0.35: 1.445; with weight dropout (Merity et al. 2018) of 0.3
+                                besides: 1.469; weight dropout of 0.2 in 60 s: 0.04 worse
+    beta 2 of 0.99              0.97: 0.013 worse at 13 s
+    forget bias of 1            2: 0.03 worse at 13 s
+    AdamW                       Muon (Jordan et al. 2024) on the recurrent matrices: 1.65 in 60 s, and slower steps
 """
 
 import math
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
 
 from charrnn.model import ModelConfig
-from charrnn.settings import parse_duration
+from charrnn.settings import format_duration, parse_duration
 from charrnn.text.corpus import Corpus
 from charrnn.training.schedule import Budget
-from charrnn.training.settings import LearningSettings, TrainSettings
+from charrnn.training.settings import LearningSettings, ModelSettings, TrainSettings
+from charrnn.training.speed import chars_per_second
 
 DEFAULT_SECONDS = 300.0
+SIZES = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
+CHARS_PER_WEIGHT = 4.5  # to learn from in the whole run, at least: 13 s: 4.7, 60 s: 9.9 (2.4 was too few), 5 min: 4.7
+WEIGHTS_PER_CHAR = 8.0  # of the corpus, at most: beyond, dropout no longer helps a small text
+EMBEDDING, BATCH, SEQ_LEN = 64, 16, 64
+SHORT_RUN, SHORT_SEQ_LEN = 1_500_000, 32  # characters; more and shorter steps where there are few
+PEAK_RATE, PEAK_AT = 8e-3, 256  # a larger layer wants a smaller rate, as the root of its size
+MAX_DROPOUT = 0.5
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A training run with nothing left open."""
+    """A training run with nothing left open; `reasons` say why, for people."""
 
     config: ModelConfig
     dropout: float
@@ -35,74 +55,98 @@ class Plan:
     reasons: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Row:
-    """A measured optimum: settings that did best in `seconds` on two CPU cores."""
+def plan(settings: TrainSettings, corpus: Corpus, peak: float) -> Plan:
+    """Settle every open setting; those that were given win.
 
-    seconds: float
-    hidden_size: int
-    seq_len: int
-    lr: float
-    dropout: float
-
-
-_ROWS = (
-    _Row(13, 160, 32, 1.2e-2, 0.0),
-    _Row(60, 256, 64, 8e-3, 0.1),
-    _Row(300, 512, 64, 6e-3, 0.35),
-    _Row(1800, 512, 64, 6e-3, 0.5),
-)
-
-
-def plan(settings: TrainSettings, corpus: Corpus) -> Plan:
-    """Settle every open setting; those that were given win."""
+    Args:
+        settings: what the user gave.
+        corpus: what is to be learned.
+        peak: operations per second of the machine, as `charrnn.training.speed` measures.
+    """
     model, learning = settings.model, settings.learning
-    row = _row_for(parse_duration(learning.time) if learning.time else DEFAULT_SECONDS)
-    config = ModelConfig(
-        cell=model.cell,
-        layers=model.layers or 1,
-        hidden_size=model.hidden_size or row.hidden_size,
-        embedding_size=64 if model.embedding_size is None else model.embedding_size,
-        vocab_size=len(corpus.vocabulary),
-    )
-    seq_len, batch_size = _fitting(learning, row, len(corpus.train))
+    budget, chars = _budget(learning), len(corpus.train)
+    config = _sized(model, len(corpus.vocabulary), chars, budget, peak)
+    expected = _expected_chars(config, budget, chars, peak)
+    wanted_length = learning.seq_len or (SEQ_LEN if expected > SHORT_RUN else SHORT_SEQ_LEN)
+    seq_len, batch_size, shrunk = _fitting(learning, wanted_length, chars)
     return Plan(
         config=config,
-        dropout=row.dropout if model.dropout is None else model.dropout,
+        dropout=_dropout(config, expected, chars) if model.dropout is None else model.dropout,
         batch_size=batch_size,
         seq_len=seq_len,
-        lr=learning.lr or row.lr,
+        lr=learning.lr or PEAK_RATE * math.sqrt(PEAK_AT / config.hidden_size) / math.sqrt(config.layers),
         weight_decay=0.01 if learning.weight_decay is None else learning.weight_decay,
         grad_clip=learning.grad_clip or 1.0,
         restart=0.01,
-        budget=_budget(learning),
+        budget=budget,
         patience=learning.patience or 12,
         seed=learning.seed,
+        reasons=(*_why(model, config, budget, chars, expected), *shrunk),
     )
 
 
-def _row_for(seconds: float) -> _Row:
-    """Between two measured rows, sizes and rates follow the logarithm of the time."""
-    if seconds <= _ROWS[0].seconds:
-        return _ROWS[0]
-    for low, high in pairwise(_ROWS):
-        if seconds <= high.seconds:
-            share = math.log(seconds / low.seconds) / math.log(high.seconds / low.seconds)
-            return _Row(
-                seconds,
-                32 * round((low.hidden_size + share * (high.hidden_size - low.hidden_size)) / 32),
-                8 * round((low.seq_len + share * (high.seq_len - low.seq_len)) / 8),
-                low.lr * (high.lr / low.lr) ** share,
-                low.dropout + share * (high.dropout - low.dropout),
-            )
-    return _ROWS[-1]
+def measuring_helps(settings: TrainSettings) -> bool:
+    """Whether the machine's speed decides anything: it does where time is the limit and something is open."""
+    model = settings.model
+    timed = _budget(settings.learning).seconds is not None
+    return timed and (model.hidden_size is None or model.dropout is None or settings.learning.seq_len is None)
 
 
-def _fitting(learning: LearningSettings, row: _Row, chars: int) -> tuple[int, int]:
-    """Sequence length and batch size that fit a text of `chars` characters."""
-    seq_len = learning.seq_len or max(1, min(row.seq_len, chars // 4))
-    batch_size = learning.batch_size or max(1, min(16, chars // seq_len))
-    return seq_len, batch_size
+def _sized(model: ModelSettings, vocab: int, chars: int, budget: Budget, peak: float) -> ModelConfig:
+    """The largest network that the run can teach and the text can feed."""
+    embedding = min(EMBEDDING, vocab) if model.embedding_size is None else model.embedding_size
+    smallest = ModelConfig(model.cell, model.layers or 1, model.hidden_size or SIZES[0], embedding, vocab)
+    if model.hidden_size is not None:
+        return smallest
+    chosen = smallest
+    for size in SIZES:
+        config = replace(smallest, hidden_size=size)
+        taught = _expected_chars(config, budget, chars, peak) >= CHARS_PER_WEIGHT * config.parameters
+        if taught and config.parameters <= WEIGHTS_PER_CHAR * chars:
+            chosen = config
+    return chosen
+
+
+def _expected_chars(config: ModelConfig, budget: Budget, chars: int, peak: float) -> float:
+    """Characters that the run will learn from: what the tightest of its limits allows."""
+    limits = []
+    if budget.seconds is not None:
+        limits.append(budget.seconds * chars_per_second(peak, config))
+    if budget.epochs is not None:
+        limits.append(budget.epochs * chars)
+    if budget.steps is not None:
+        limits.append(float(budget.steps * BATCH * SEQ_LEN))
+    return min(limits)
+
+
+def _dropout(config: ModelConfig, expected: float, chars: int) -> float:
+    """More dropout the more often many weights see few characters; from best settings between 13 s and 5 min."""
+    pressure = expected / chars * config.parameters / chars
+    return round(min(MAX_DROPOUT, max(0.0, 0.10 + 0.14 * math.log(max(pressure, 1e-9)))), 2)
+
+
+def _why(model: ModelSettings, config: ModelConfig, budget: Budget, chars: int, expected: float) -> tuple[str, ...]:
+    """The choice of size in words."""
+    epochs = f"about {expected / chars:.2g} epochs"
+    ratio = f"{config.parameters / chars:.2g} parameters per character of text"
+    if model.hidden_size is not None:
+        return (f"size as asked for: {ratio}, {epochs}",)
+    limit = f"in {format_duration(budget.seconds)}" if budget.seconds is not None else "in this run"
+    return (f"size chosen to be taught {limit} on this machine: {epochs}, {ratio}",)
+
+
+def _fitting(learning: LearningSettings, wanted_seq_len: int, chars: int) -> tuple[int, int, tuple[str, ...]]:
+    """Sequence length and batch size that fit a text of `chars` characters, and what is to be said of them.
+
+    Given ones shrink too where they must: no sequence is longer than the text, no two readers read the same.
+    """
+    wanted_batch = learning.batch_size or BATCH
+    seq_len = max(1, min(wanted_seq_len, chars - 1 if learning.seq_len else chars // 4))
+    batch_size = max(1, min(wanted_batch, chars if learning.batch_size else chars // seq_len))
+    if (seq_len, batch_size) == (wanted_seq_len, wanted_batch):
+        return seq_len, batch_size, ()
+    wanted = f"{wanted_batch} x {wanted_seq_len}"
+    return seq_len, batch_size, (f"batch {batch_size} x {seq_len} instead of {wanted}: the text is that short",)
 
 
 def _budget(learning: LearningSettings) -> Budget:

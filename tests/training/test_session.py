@@ -48,7 +48,7 @@ def session(corpus: Corpus, output: Path, listener: Reporter, **learning: object
         LearningSettings(batch_size=8, seq_len=16, lr=0.02, **learning),  # type: ignore[arg-type]
         RunSettings(),
     )
-    return Session(plan(settings, corpus), corpus, output, CPU, listener)
+    return Session(plan(settings, corpus, peak=1e11), corpus, output, CPU, listener)
 
 
 def test_a_run_of_steps_evaluates_saves_the_best_and_sums_up(corpus: Corpus, tmp_path: Path) -> None:

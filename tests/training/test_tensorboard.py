@@ -30,7 +30,7 @@ def events(tmp_path_factory: pytest.TempPathFactory, rhyme: str) -> EventAccumul
     )
     corpus = Corpus("rhyme", vocabulary, ids[:3000], ids[3000:])
     board = TensorBoard(folder / "logs")
-    run = Session(plan(settings, corpus), corpus, folder / "m.safetensors", torch.device("cpu"), board)
+    run = Session(plan(settings, corpus, peak=1e11), corpus, folder / "m.safetensors", torch.device("cpu"), board)
     run.sample_every, run.write_sample = 0.5, lambda _header, _tensors: "once upon <b>a</b> time"
     run.run()
     board.close()
