@@ -64,6 +64,8 @@ def read_corpus(
     text = _Scan(names, settings, counter, progress, in_memory)
     valid = _Scan([settings.valid], settings, counter, progress, in_memory) if settings.valid else None
     vocabulary, table, merged = counter.vocabulary(settings.min_count, settings.max_vocab)
+    if vocabulary.never_generated == list(range(len(vocabulary))) and text.size:
+        raise CorpusError(f"no character occurs {settings.min_count} times; give more text or a smaller --min-count")
     if vocabulary.tokens == "char" and ((vocabulary.codes >= 0xD800) & (vocabulary.codes < 0xE000)).any():
         raise CorpusError("the text holds halves of characters (surrogates), which are no text; check --encoding")
     tokens = Tokens(text.stored, table)
@@ -100,7 +102,11 @@ class _Scan:
             if store is not None:
                 store.append(numbers)
             self.size += len(numbers)
-        self.stored: Numbers | Mapped = _mapped(own, self.size) if own and store is None else store.finish()
+        self.stored: Numbers | Mapped
+        if store is not None:
+            self.stored = store.finish()
+        elif own is not None:
+            self.stored = _mapped(own, self.size)
         self.notes = (*notes, *reader.notes)
 
     @property

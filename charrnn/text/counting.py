@@ -65,22 +65,20 @@ class Counter:
         rare = present & ~kept & (self._codes != REPLACEMENT)
         merged = bool(rare.any())
         codes = np.unique(np.concatenate([self._codes[kept], [REPLACEMENT] if merged else []]).astype(np.int64))
-        unknown = int(np.searchsorted(codes, REPLACEMENT)) if merged else None
+        unknown = int(np.searchsorted(codes, REPLACEMENT))
         table = np.full(len(self._codes), UNKNOWN, dtype=np.int32)
         table[kept] = np.searchsorted(codes, self._codes[kept])
         if merged:
             table[present & ~kept] = unknown
-        vocabulary = Vocabulary(self._tokens, codes, unknown)
+        vocabulary = Vocabulary(self._tokens, codes, unknown if merged else None)
         return vocabulary, table, self._told(rare)
 
     def _told(self, rare: NDArray[np.bool_]) -> list[str]:
         if not rare.any():
             return []
         times, total = int(self._counts[rare].sum()), int(self._counts.sum())
-        return [
-            f"{int(rare.sum()):,} rare characters ({times:,} times in the text, {times / total:.2%} of it) "
-            "became U+FFFD, which is never generated"
-        ]
+        told = f"{int(rare.sum()):,} rare characters ({times:,} times in the text, {times / total:.2%} of it)"
+        return [f"{told} became U+FFFD, which is never generated"]
 
 
 def _size(present: NDArray[np.bool_], kept: NDArray[np.bool_]) -> int:

@@ -153,7 +153,7 @@ def _checked_encoding(name: str | None) -> str | None:
         codecs.getincrementaldecoder(name)
     except (LookupError, ValueError):
         raise UsageError(
-            f"--encoding {name} is not known; common ones are utf-8, utf-16, latin-1, cp1252, shift_jis, gb18030, koi8-r"
+            f"--encoding {name} is not known; common ones are utf-8, utf-16, latin-1, cp1252, shift_jis, gb18030"
         ) from None
     return name
 

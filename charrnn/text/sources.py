@@ -24,6 +24,7 @@ STDIN = "-"
 SNIFFED = 8192  # bytes of a folder's file that decide whether it is text
 HEAD = 16  # bytes that tell a kind of file
 CONTROL_SHARE = 0.05  # of a text's beginning; more is no text
+ZSTD_PIECE = 2**12  # bytes unpacked at a time: a few may become very many
 PACKED = {"gzip": b"\x1f\x8b", "bzip2": b"BZh", "xz": b"\xfd7zXZ\0", "zstd": b"\x28\xb5\x2f\xfd"}
 PACKED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 # What can go wrong while unpacking: each library raises its own.
@@ -91,7 +92,7 @@ def find_sources(names: Sequence[str | os.PathLike[str]], *, binary: bool = Fals
         raise UsageError("- (stdin) can be read once only; name it once")
     sources: list[Source] = []
     notes: list[str] = []
-    for name in map(os.fspath, names):
+    for name in [os.fspath(name) for name in names]:
         path = Path(name)
         if name == STDIN:
             sources.append(Source("stdin", None))
@@ -221,19 +222,61 @@ def _has_descriptor(raw: BinaryIO) -> bool:
     return True
 
 
-def _zstd(name: str, stream: Any) -> Any:
+def _zstd(name: str, stream: BinaryIO) -> io.RawIOBase:
     with suppress(ImportError):
         from compression import zstd  # type: ignore[import-not-found,unused-ignore]  # Python 3.14 has it
 
-        return zstd.ZstdFile(stream)
+        return _Zstd(stream, zstd.ZstdDecompressor, zstd.ZstdError)
     try:
-        import zstandard  # type: ignore[import-not-found,unused-ignore]
+        import zstandard
     except ImportError:
         raise CorpusError(
             f"{name} is packed with zstd, for which the package zstandard is missing; "
-            f"install it, or type: zstdcat {name} | charrnn ... -"
+            f"type: pip install zstandard, or: zstdcat {name} | charrnn ... -"
         ) from None
-    return zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
+    return _Zstd(stream, lambda: zstandard.ZstdDecompressor().decompressobj(), zstandard.ZstdError)
+
+
+class _Zstd(io.RawIOBase):
+    """Unpacks zstd frames, one after the other; both libraries' own file objects differ in what they check.
+
+    Raises:
+        EOFError: if the data are damaged, or end inside a frame.
+    """
+
+    def __init__(self, packed: BinaryIO, unpacker: Callable[[], Any], broken: type[Exception]) -> None:
+        super().__init__()
+        self._packed = packed
+        self._unpacker = unpacker
+        self._broken = broken
+        self._frame: Any = None
+        self._rest = self._ready = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._ready:
+            data = self._rest or self._packed.read(ZSTD_PIECE)
+            if not data:
+                if self._frame is not None:
+                    raise EOFError("it ends too early")
+                return 0
+            self._ready = self._unpack(data)
+        size = min(len(buffer), len(self._ready))
+        buffer[:size], self._ready = self._ready[:size], self._ready[size:]
+        return size
+
+    def _unpack(self, data: bytes) -> bytes:
+        self._frame = self._frame or self._unpacker()
+        try:
+            ready: bytes = self._frame.decompress(data)
+        except self._broken as error:
+            raise EOFError(str(error)) from None
+        self._rest = b""
+        if self._frame.eof:
+            self._rest, self._frame = self._frame.unused_data, None
+        return ready
 
 
 class _Joined(io.RawIOBase):

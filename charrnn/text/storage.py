@@ -115,16 +115,17 @@ def _folder() -> str:
 
 
 def _temporary_file() -> IO[bytes]:
+    folder = _folder()
     try:
-        return tempfile.TemporaryFile(buffering=0, dir=_folder(), prefix="charrnn-")
+        return tempfile.TemporaryFile(buffering=0, dir=folder, prefix="charrnn-")
     except OSError as error:
         raise CorpusError(
-            f"no temporary file can be made in {_folder()} ({error.strerror}); set TMPDIR to a folder that can be written"
+            f"no temporary file can be made in {folder} ({error.strerror}); set TMPDIR to a folder that can be written"
         ) from None
 
 
 def _write(file: IO[bytes], numbers: Numbers) -> None:
-    left = memoryview(np.ascontiguousarray(numbers)).cast("B")
+    left = memoryview(numbers.tobytes())
     try:
         while left:
             left = left[file.write(left) :]

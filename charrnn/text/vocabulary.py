@@ -84,11 +84,15 @@ class Vocabulary:
 
     def encode(self, text: str | bytes) -> Ids:
         """Ids of a text's symbols, `UNKNOWN` for those it does not have. In byte mode a str counts as its UTF-8."""
+        return self.encode_codes(self.codes_of(text))
+
+    def codes_of(self, text: str | bytes) -> NDArray[Any]:
+        """A text's code points or, in byte mode, its bytes."""
         if self.tokens == "byte":
             data = text.encode("utf-8") if isinstance(text, str) else text
-            return self.encode_codes(np.frombuffer(data, dtype=np.uint8))
+            return np.frombuffer(data, dtype=np.uint8)
         characters = text.decode("utf-8") if isinstance(text, bytes) else text
-        return self.encode_codes(np.frombuffer(characters.encode("utf-32-le", "surrogatepass"), dtype="<u4"))
+        return np.frombuffer(characters.encode("utf-32-le", "surrogatepass"), dtype="<u4")
 
     def encode_codes(self, codes: NDArray[Any]) -> Ids:
         """Ids of code points or byte values."""

@@ -15,6 +15,7 @@ from charrnn.training.schedule import Budget
 from charrnn.training.settings import LearningSettings, TrainSettings
 
 DEFAULT_SECONDS = 300.0
+BATCH = 16  # readers
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def plan(settings: TrainSettings, corpus: Corpus) -> Plan:
         embedding_size=64 if model.embedding_size is None else model.embedding_size,
         vocab_size=len(corpus.vocabulary),
     )
-    seq_len, batch_size = _fitting(learning, row, len(corpus.train))
+    seq_len, batch_size, reasons = _fitting(learning, row, len(corpus.train))
     return Plan(
         config=config,
         dropout=row.dropout if model.dropout is None else model.dropout,
@@ -78,6 +79,7 @@ def plan(settings: TrainSettings, corpus: Corpus) -> Plan:
         budget=_budget(learning),
         patience=learning.patience or 12,
         seed=learning.seed,
+        reasons=reasons,
     )
 
 
@@ -98,11 +100,18 @@ def _row_for(seconds: float) -> _Row:
     return _ROWS[-1]
 
 
-def _fitting(learning: LearningSettings, row: _Row, chars: int) -> tuple[int, int]:
-    """Sequence length and batch size that fit a text of `chars` characters."""
-    seq_len = learning.seq_len or max(1, min(row.seq_len, chars // 4))
-    batch_size = learning.batch_size or max(1, min(16, chars // seq_len))
-    return seq_len, batch_size
+def _fitting(learning: LearningSettings, row: _Row, chars: int) -> tuple[int, int, tuple[str, ...]]:
+    """Sequence length and batch size that fit a text of `chars` characters, and what is to be said of them.
+
+    Given ones shrink too where they must: no sequence is longer than the text, no two readers read the same.
+    """
+    wanted_seq_len, wanted_batch = learning.seq_len or row.seq_len, learning.batch_size or BATCH
+    seq_len = max(1, min(wanted_seq_len, chars - 1 if learning.seq_len else chars // 4))
+    batch_size = max(1, min(wanted_batch, chars if learning.batch_size else chars // seq_len))
+    if (seq_len, batch_size) == (wanted_seq_len, wanted_batch):
+        return seq_len, batch_size, ()
+    wanted = f"{wanted_batch} x {wanted_seq_len}"
+    return seq_len, batch_size, (f"batch {batch_size} x {seq_len} instead of {wanted}: the text is that short",)
 
 
 def _budget(learning: LearningSettings) -> Budget:
