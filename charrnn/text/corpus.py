@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from charrnn.errors import CorpusError, UsageError
 from charrnn.text.counting import Counter
 from charrnn.text.reading import OnProgress, TextReader, codes_of
 from charrnn.text.settings import TextSettings
-from charrnn.text.sources import Source, corpus_name, find_sources
+from charrnn.text.sources import corpus_name, find_sources
 from charrnn.text.storage import IN_MEMORY, Mapped, Numbers, Store
 from charrnn.text.tokens import Tokens
 from charrnn.text.vocabulary import Ids, Vocabulary
@@ -89,25 +90,29 @@ class _Scan:
         sources, notes = find_sources(names, binary=settings.tokens == "byte")
         reader = TextReader(sources, settings, settings.tokens, progress)
         self._digest = hashlib.sha256(usedforsecurity=False)
-        # While `size` bytes were given out as they lie in this file, they need not be stored.
-        own = sources[0] if len(sources) == 1 and sources[0].path and reader.total_bytes > in_memory else None
-        store: Store | None = None if own else Store(in_memory)
         self.size = 0
+        store = Store(in_memory)
+        try:
+            own = sources[0].path if len(sources) == 1 and reader.total_bytes > in_memory else None
+            self.stored: Numbers | Mapped = self._read(reader, counter, store, own)
+        except BaseException:
+            store.close()
+            raise
+        self.notes = (*notes, *reader.notes)
+
+    def _read(self, reader: TextReader, counter: Counter, store: Store, own: Path | None) -> Numbers | Mapped:
+        """Read all; what lies in the file `own` as it is need not be stored, for as long as that is all."""
         for piece in reader:
             codes = codes_of(piece)
-            if own and store is None and (not reader.verbatim or codes.dtype != np.uint8):
-                store = _store_of(own, self.size, in_memory)
+            if own and (not reader.verbatim or codes.dtype != np.uint8):
+                store.append_file(own, self.size)
+                own = None
             numbers = counter.number(codes)
             self._hash(piece, codes)
-            if store is not None:
+            if not own:
                 store.append(numbers)
             self.size += len(numbers)
-        self.stored: Numbers | Mapped
-        if store is not None:
-            self.stored = store.finish()
-        elif own is not None:
-            self.stored = _mapped(own, self.size)
-        self.notes = (*notes, *reader.notes)
+        return _mapped(own, self.size) if own else store.finish()
 
     @property
     def digest(self) -> bytes:
@@ -119,21 +124,11 @@ class _Scan:
         self._digest.update(piece.encode("utf-8", "surrogatepass") if wide else codes)  # type: ignore[union-attr]
 
 
-def _store_of(source: Source, size: int, in_memory: int) -> Store:
-    """A store that begins with the first `size` bytes of a source."""
-    store = Store(in_memory)
-    if size:
-        assert source.path is not None  # noqa: S101 - the caller chose a file
-        store.append_file(source.path, size)
-    return store
-
-
-def _mapped(source: Source, size: int) -> Mapped:
-    assert source.path is not None  # noqa: S101 - the caller chose a file
+def _mapped(path: Path, size: int) -> Mapped:
     try:
-        return Mapped(source.path.open("rb"), size, np.dtype(np.uint8))
+        return Mapped(path.open("rb"), size, np.dtype(np.uint8))
     except (OSError, ValueError) as error:
-        raise CorpusError(f"{source.name} cannot be mapped into memory: {error}") from None
+        raise CorpusError(f"{path} cannot be mapped into memory: {error}") from None
 
 
 def _check(settings: TextSettings) -> None:

@@ -54,22 +54,20 @@ class Counter:
         Characters that occur less than `min_count` times, and all but the most frequent ones if there are more
         than `max_vocab`, become U+FFFD, which counts as one of the vocabulary.
         """
-        present = self._counts > 0
-        kept = present & (self._counts >= min_count)
-        if max_vocab is not None and _size(present, kept) > max_vocab:
-            order = np.lexsort((self._codes, -np.where(kept, self._counts, 0)))  # ties: the smaller code stays
-            order = order[self._codes[order] != REPLACEMENT]
-            kept = np.zeros_like(kept)
-            kept[order[: max_vocab - 1]] = True
-            kept &= present
-        rare = present & ~kept & (self._codes != REPLACEMENT)
+        present, real = self._counts > 0, self._codes == REPLACEMENT
+        kept = present & ((self._counts >= min_count) | real)
+        if max_vocab is not None and _size(present, kept, real) > max_vocab:
+            # The most frequent ones; of equally frequent ones, those with the smaller code.
+            order = np.lexsort((self._codes, -np.where(kept & ~real, self._counts, 0)))[: max_vocab - 1]
+            kept &= real
+            kept[order] = True
+        rare = present & ~kept
         merged = bool(rare.any())
         codes = np.unique(np.concatenate([self._codes[kept], [REPLACEMENT] if merged else []]).astype(np.int64))
         unknown = int(np.searchsorted(codes, REPLACEMENT))
         table = np.full(len(self._codes), UNKNOWN, dtype=np.int32)
         table[kept] = np.searchsorted(codes, self._codes[kept])
-        if merged:
-            table[present & ~kept] = unknown
+        table[rare] = unknown
         vocabulary = Vocabulary(self._tokens, codes, unknown if merged else None)
         return vocabulary, table, self._told(rare)
 
@@ -81,9 +79,10 @@ class Counter:
         return [f"{told} became U+FFFD, which is never generated"]
 
 
-def _size(present: NDArray[np.bool_], kept: NDArray[np.bool_]) -> int:
-    """Symbols of a vocabulary, one of them for what is not kept."""
-    return int(kept.sum()) + int((present & ~kept).any())
+def _size(present: NDArray[np.bool_], kept: NDArray[np.bool_], real: NDArray[np.bool_]) -> int:
+    """Symbols of a vocabulary, U+FFFD one of them if there is anything that is not kept."""
+    merged = bool((present & ~kept).any())
+    return int((kept & ~real).sum()) + int(merged or bool((kept & real).any()))
 
 
 def _byte_counts(codes: Codes) -> NDArray[np.int64]:

@@ -31,15 +31,15 @@ class Mapped:
     """
 
     def __init__(self, file: IO[bytes], count: int, dtype: np.dtype[Any]) -> None:
-        self._file = file  # kept open: the size of the file is watched
         self._size = count * dtype.itemsize
-        self._map = mmap.mmap(file.fileno(), self._size, access=mmap.ACCESS_READ)
+        with file:  # the map has a descriptor of its own
+            self._map = mmap.mmap(file.fileno(), self._size, access=mmap.ACCESS_READ)
         self._read = 0
         self.numbers: Numbers = np.frombuffer(self._map, dtype=dtype)
 
     def touch(self, count: int) -> None:
         """Say that `count` numbers are about to be read."""
-        if os.fstat(self._file.fileno()).st_size < self._size:
+        if self._map.size() < self._size:
             raise CorpusError("the corpus has become shorter while it was being read; leave it as it is until the end")
         self._read += count * self.numbers.itemsize
         if self._read > RELEASED:
@@ -94,6 +94,11 @@ class Store:
         if self._file is not None:
             return Mapped(self._file, self._count, self._dtype)
         return np.concatenate(self._pieces) if self._pieces else np.empty(0, dtype=self._dtype)
+
+    def close(self) -> None:
+        """Give up what was stored."""
+        if self._file is not None:
+            self._file.close()
 
     def _widen(self, dtype: np.dtype[Any]) -> None:
         """Write what is there again, in a wider type."""

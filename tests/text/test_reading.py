@@ -20,7 +20,9 @@ ENCODINGS = ["utf-8", "utf-16", "utf-32", "utf-16-le", "utf-16-be", "gb18030"]
 def read(path: Path, tokens: str = "char", **settings: object) -> tuple[str | bytes, TextReader]:
     reader = TextReader(find_sources([path], binary=True)[0], ReadingSettings(**settings), tokens)  # type: ignore[arg-type]
     pieces = list(reader)
-    return (b"" if tokens == "byte" else "").join(pieces), reader  # type: ignore[attr-defined]
+    if tokens == "byte":
+        return b"".join(piece for piece in pieces if isinstance(piece, bytes)), reader
+    return "".join(piece for piece in pieces if isinstance(piece, str)), reader
 
 
 def without_mark(text: str) -> str:
