@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from charrnn.errors import CorpusError, UsageError
 from charrnn.text.counting import Counter
 from charrnn.text.reading import OnProgress, TextReader, codes_of
 from charrnn.text.settings import TextSettings
-from charrnn.text.sources import corpus_name, find_sources
+from charrnn.text.sources import Source, corpus_name, find_sources
 from charrnn.text.storage import IN_MEMORY, Mapped, Numbers, Store
 from charrnn.text.tokens import Tokens
 from charrnn.text.vocabulary import Ids, Vocabulary
@@ -93,26 +92,33 @@ class _Scan:
         self.size = 0
         store = Store(in_memory)
         try:
-            own = sources[0].path if len(sources) == 1 and reader.total_bytes > in_memory else None
+            own = sources[0] if len(sources) == 1 and reader.total_bytes > in_memory else None
             self.stored: Numbers | Mapped = self._read(reader, counter, store, own)
         except BaseException:
             store.close()
             raise
         self.notes = (*notes, *reader.notes)
 
-    def _read(self, reader: TextReader, counter: Counter, store: Store, own: Path | None) -> Numbers | Mapped:
-        """Read all; what lies in the file `own` as it is need not be stored, for as long as that is all."""
-        for piece in reader:
-            codes = codes_of(piece)
-            if own and (not reader.verbatim or codes.dtype != np.uint8):
-                store.append_file(own, self.size)
-                own = None
-            numbers = counter.number(codes)
-            self._hash(piece, codes)
-            if not own:
-                store.append(numbers)
-            self.size += len(numbers)
-        return _mapped(own, self.size) if own else store.finish()
+    def _read(self, reader: TextReader, counter: Counter, store: Store, own: Source | None) -> Numbers | Mapped:
+        """Read all; what lies in the file of `own` as it is need not be stored, for as long as that is all."""
+        file = own.file() if own else None
+        try:
+            for piece in reader:
+                codes = codes_of(piece)
+                if file and (not reader.verbatim or codes.dtype != np.uint8):
+                    with file:
+                        if self.size:
+                            store.append_mapped(Mapped(file, self.size, np.dtype(np.uint8)))
+                    file = None
+                numbers = counter.number(codes)
+                self._hash(piece, codes)
+                if not file:
+                    store.append(numbers)
+                self.size += len(numbers)
+            return Mapped(file, self.size, np.dtype(np.uint8)) if file and self.size else store.finish()
+        finally:
+            if file:
+                file.close()
 
     @property
     def digest(self) -> bytes:
@@ -122,13 +128,6 @@ class _Scan:
     def _hash(self, piece: str | bytes, codes: Any) -> None:
         wide = isinstance(piece, str) and codes.dtype != np.uint8
         self._digest.update(piece.encode("utf-8", "surrogatepass") if wide else codes)  # type: ignore[union-attr]
-
-
-def _mapped(path: Path, size: int) -> Mapped:
-    try:
-        return Mapped(path.open("rb"), size, np.dtype(np.uint8))
-    except (OSError, ValueError) as error:
-        raise CorpusError(f"{path} cannot be mapped into memory: {error}") from None
 
 
 def _check(settings: TextSettings) -> None:

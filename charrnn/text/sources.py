@@ -56,6 +56,17 @@ class Source:
             if self.path is not None:
                 raw.close()
 
+    def file(self) -> BinaryIO | None:
+        """A handle of the regular file that is read from its beginning, if it is one; stdin may be redirected."""
+        with suppress(OSError):
+            if self.path is None and sys.stdin.buffer.tell():
+                return None
+            file = self.path.open("rb") if self.path else os.fdopen(os.dup(sys.stdin.fileno()), "rb")
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return file
+            file.close()
+        return None
+
     def _raw(self) -> BinaryIO:
         if self.path is not None:
             return self.path.open("rb", buffering=0)
@@ -69,12 +80,10 @@ class Opened:
     Attributes:
         stream: of the unpacked bytes.
         packing: what was undone, "gzip" for example, or None.
-        size: bytes of a plain regular file, whose bytes are those of the stream; else None.
     """
 
     stream: io.RawIOBase | BinaryIO
     packing: str | None
-    size: int | None
 
 
 def find_sources(names: Sequence[str | os.PathLike[str]], *, binary: bool = False) -> tuple[list[Source], list[str]]:
@@ -202,24 +211,14 @@ def _unpacked(name: str, raw: BinaryIO) -> Opened:
     if packing == "bzip2" and not head[3:4].isdigit():
         packing = None  # a text may begin with these letters
     if packing is None:
-        info = os.fstat(raw.fileno()) if _has_descriptor(raw) else None
-        plain = info is not None and stat.S_ISREG(info.st_mode)
-        return Opened(_Joined(head, raw), None, info.st_size if info and plain else None)
+        return Opened(_Joined(head, raw), None)
     openers: dict[str, Callable[[Any], Any]] = {
         "gzip": lambda stream: gzip.GzipFile(fileobj=stream),
         "bzip2": bz2.BZ2File,
         "xz": lzma.LZMAFile,
         "zstd": lambda stream: _zstd(name, stream),
     }
-    return Opened(openers[packing](whole), packing, None)
-
-
-def _has_descriptor(raw: BinaryIO) -> bool:
-    try:
-        raw.fileno()
-    except OSError:
-        return False
-    return True
+    return Opened(openers[packing](whole), packing)
 
 
 def _zstd(name: str, stream: BinaryIO) -> io.RawIOBase:

@@ -26,14 +26,20 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 class Mapped:
     """A file of numbers, mapped into memory for reading at random; memory stays flat however much is read.
 
+    Args:
+        file: is closed; the map has a descriptor of its own.
+
     Raises:
-        CorpusError: from `touch`, if the file has become shorter than what was mapped.
+        CorpusError: if it cannot be mapped; from `touch`, if it has become shorter than what was mapped.
     """
 
     def __init__(self, file: IO[bytes], count: int, dtype: np.dtype[Any]) -> None:
         self._size = count * dtype.itemsize
-        with file:  # the map has a descriptor of its own
-            self._map = mmap.mmap(file.fileno(), self._size, access=mmap.ACCESS_READ)
+        try:
+            with file:
+                self._map = mmap.mmap(file.fileno(), self._size, access=mmap.ACCESS_READ)
+        except (OSError, ValueError) as error:
+            raise CorpusError(f"the text cannot be mapped into memory: {error}") from None
         self._read = 0
         self.numbers: Numbers = np.frombuffer(self._map, dtype=dtype)
 
@@ -82,12 +88,12 @@ class Store:
         else:
             _write(self._file, numbers)
 
-    def append_file(self, path: Path, size: int) -> None:
-        """Add the first `size` bytes of a file, one number each."""
-        with path.open("rb", buffering=0) as file:
-            while size > 0 and (data := file.read(min(size, COPIED))):
-                size -= len(data)
-                self.append(np.frombuffer(data, dtype=np.uint8))
+    def append_mapped(self, mapped: Mapped) -> None:
+        """Add all numbers of a mapped file."""
+        for begin in range(0, len(mapped.numbers), COPIED):
+            piece = mapped.numbers[begin : begin + COPIED].copy()
+            mapped.touch(len(piece))
+            self.append(piece)
 
     def finish(self) -> Numbers | Mapped:
         """All numbers."""

@@ -32,12 +32,13 @@ class PiecewiseLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, rows: int) -> Tensor:  # noqa: D102
-        total = torch.zeros((), dtype=torch.float32, device=hidden.device)
+        precision = torch.promote_types(hidden.dtype, torch.float32)
+        total = torch.zeros((), dtype=precision, device=hidden.device)
         by_hidden = torch.empty_like(hidden)
         by_weight, by_bias = torch.zeros_like(weight), torch.zeros_like(bias)
         for begin in range(0, len(hidden), rows):
             piece, wanted = hidden[begin : begin + rows], targets[begin : begin + rows, None]
-            scores = torch.addmm(bias, piece, weight.t()).float()  # (n, V)
+            scores = torch.addmm(bias, piece, weight.t()).to(precision)  # (n, V)
             totals = scores.logsumexp(dim=1, keepdim=True)
             total += (totals - scores.gather(1, wanted)).sum()
             slopes = scores.sub_(totals).exp_()
