@@ -7,6 +7,7 @@ What is stored is a number for each character; `table` makes an id of it. So a f
 lies on disk, and the vocabulary may be settled after the whole text was read.
 """
 
+from collections.abc import Iterator
 from typing import Any, overload
 
 import numpy as np
@@ -14,6 +15,8 @@ import numpy as np
 from charrnn.errors import CorpusError
 from charrnn.text.storage import Mapped, Numbers
 from charrnn.text.vocabulary import UNKNOWN, Ids
+
+ITERATED = 2**16  # ids looked up at a time
 
 
 class Tokens:
@@ -37,6 +40,10 @@ class Tokens:
 
     def __len__(self) -> int:
         return len(self._numbers)
+
+    def __iter__(self) -> Iterator[int]:
+        for begin in range(0, len(self), ITERATED):
+            yield from self[begin : begin + ITERATED].tolist()
 
     @overload
     def __getitem__(self, index: int | np.integer[Any]) -> np.int32: ...

@@ -6,7 +6,7 @@ No torch in here: the command line reads these declarations before anything slow
 from dataclasses import dataclass
 
 from charrnn.settings import automatic, setting
-from charrnn.text.settings import TextSettings
+from charrnn.text.settings import TextSettings as TextSettings
 
 MODEL, LEARNING, RUN = "The model", "Learning", "The run"
 
