@@ -6,7 +6,9 @@ No torch in here: the command line reads these declarations before anything slow
 from dataclasses import dataclass
 
 from charrnn.settings import automatic, setting
-from charrnn.text.settings import TextSettings as TextSettings
+from charrnn.text.settings import TextSettings
+
+__all__ = ["LearningSettings", "ModelSettings", "RunSettings", "TextSettings", "TrainSettings"]
 
 MODEL, LEARNING, RUN = "The model", "Learning", "The run"
 
