@@ -1,17 +1,26 @@
 """`charrnn evaluate`: how surprised a model is by a text."""
 
 import json
+import math
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from charrnn.cli.models import find_model
 from charrnn.cli.options import command
 from charrnn.cli.progress import Progress
-from charrnn.errors import CorpusError
-from charrnn.inference.settings import OutputSettings, UseSettings
+from charrnn.errors import CorpusError, UsageError
+from charrnn.inference.settings import DetailSettings, OutputSettings, UseSettings
+from charrnn.text.settings import ReadingSettings
+
+if TYPE_CHECKING:
+    from charrnn.inference.api import Model
+    from charrnn.inference.scoring import Codes, Score
+    from charrnn.text.reading import TextReader
 
 
 def add_to(app: typer.Typer) -> None:
@@ -20,41 +29,158 @@ def add_to(app: typer.Typer) -> None:
 
 
 def evaluate(
-    text: Annotated[list[str], typer.Argument(help="Text files, read as one text.", show_default=False)],
+    text: Annotated[
+        list[str],
+        typer.Argument(help="Text files and folders, packed or not, read as one text; - is stdin.", show_default=False),
+    ],
     *,
+    detail: DetailSettings,
+    reading: ReadingSettings,
     use: UseSettings,
     output: OutputSettings,
 ) -> None:
     """Score a text: cross-entropy, bits per character, perplexity."""
+    if detail.per_line and detail.per_char:
+        raise UsageError("--per-line and --per-char exclude each other; give one of them")
     path = find_model(use.model)
     from charrnn.inference.api import load
-    from charrnn.text.corpus import read_text
+    from charrnn.text.reading import TextReader
+    from charrnn.text.sources import find_sources
 
     model = load(path)
-    characters = read_text([Path(name) for name in text], model.vocabulary.tokens)
-    progress = Progress("evaluating", quiet=output.quiet)
+    sources, notes = find_sources(text, binary=model.vocabulary.tokens == "byte")
+    reader = TextReader(sources, reading, model.vocabulary.tokens)
     begin = time.perf_counter()
-    found = model.score(characters, progress)
+    watched = detail.shown and sys.stdout.isatty()  # the table itself shows how far it is
+    with Progress("evaluating", unit="characters", quiet=output.quiet or watched) as progress:
+        run = _Run(model, reader, progress)
+        if detail.per_line:
+            found = run.lines(as_json=output.json)
+        elif detail.per_char:
+            found = run.characters(as_json=output.json)
+        else:
+            found = run.whole()
     seconds = time.perf_counter() - begin
-    progress.close()
+    if not output.quiet:
+        for note in [*notes, *reader.notes]:
+            typer.echo(note, err=True)
     if not found.chars:
         raise CorpusError(f"{', '.join(text)} holds no character that the model knows: nothing to evaluate")
-    figures = {
-        "model": str(path),
-        "chars": found.chars,
-        "unknown": found.unknown,
-        "loss": found.loss,
-        "bpc": found.bpc,
-        "perplexity": found.perplexity,
-        "seconds": round(seconds, 3),
-        "chars_per_second": round((found.chars + found.unknown) / seconds, 1),
-    }
-    if output.json:
+    _tell(path, found, seconds, detail, output)
+
+
+class _Run:
+    """One pass of a model over a text."""
+
+    def __init__(self, model: "Model", reader: "TextReader", progress: Progress) -> None:
+        self._model = model
+        self._reader = reader
+        self._progress = progress
+
+    def whole(self) -> "Score":
+        """The text's score, and nothing else."""
+        from charrnn.inference.scoring import score
+
+        return score(nats for _, nats in self._scored())
+
+    def characters(self, *, as_json: bool) -> "Score":
+        """A line for each character on stdout."""
+        from charrnn.inference.scoring import score
+
+        return score(self._printed(as_json=as_json))
+
+    def lines(self, *, as_json: bool) -> "Score":
+        """A line for each line on stdout; the score is the mean over all their characters."""
+        from charrnn.inference.lines import lines_of, score_lines
+        from charrnn.inference.scoring import Score
+
+        nats, chars, unknown = 0.0, 0, 0
+        for line, found in score_lines(self._model.network, self._model.vocabulary, lines_of(self._codes())):
+            nats += found.loss * found.chars if found.chars else 0.0
+            chars, unknown = chars + found.chars, unknown + found.unknown
+            self._print_line(line, found, as_json=as_json)
+            self._further(chars + unknown, chars + unknown)
+        return Score(nats / chars if chars else math.nan, chars, unknown)
+
+    def _codes(self) -> Iterator["Codes"]:
+        from charrnn.text.reading import codes_of
+
+        return map(codes_of, self._reader)
+
+    def _scored(self) -> Iterator[Any]:
+        from charrnn.inference.scoring import score_text
+
+        return score_text(self._model.network, self._model.vocabulary, self._codes(), self._further)
+
+    def _further(self, done: int, read: int) -> None:
+        """`done` of the `read` characters are scored; the sources' size tells how many are still to come."""
+        total = self._reader.total_bytes
+        self._progress(done, read * total // max(1, self._reader.bytes_read))
+
+    def _printed(self, *, as_json: bool) -> Iterator[Any]:
+        """Print characters as they are scored, and pass their surprises on."""
+        raw = self._model.vocabulary.tokens == "byte"
+        names: dict[int, str] = {}
+        for codes, nats in self._scored():
+            rows = []
+            for code, lost in zip(codes.tolist(), nats.tolist(), strict=True):
+                if as_json:
+                    shown: int | str = code if raw else chr(code)
+                    rows.append(json.dumps({"char": shown, "nats": None if math.isnan(lost) else round(lost, 6)}))
+                    continue
+                name = names.get(code)
+                if name is None:
+                    name = names[code] = _escaped(code, raw=raw)
+                rows.append(f"{name}\t{lost:.4f}")
+            sys.stdout.buffer.write("".join(row + "\n" for row in rows).encode())
+            yield nats
+
+    def _print_line(self, line: "Codes", found: "Score", *, as_json: bool) -> None:
+        raw = self._model.vocabulary.tokens == "byte"
+        text = line.astype("u1").tobytes() if raw else line.astype("<u4").tobytes().decode("utf-32-le").encode()
+        text = text.removesuffix(b"\n")
+        if as_json:
+            shown = text.decode("utf-8", errors="surrogateescape")
+            bpc = found.bpc if found.chars else None
+            row = json.dumps({"bpc": bpc, "chars": found.chars, "unknown": found.unknown, "line": shown}).encode()
+        else:
+            row = f"{found.bpc:.4f}\t{found.chars}\t".encode() + text
+        sys.stdout.buffer.write(row + b"\n")
+
+
+def _escaped(code: int, *, raw: bool) -> str:
+    """A character on one line of a table: itself if it can be seen, else as it is written in a Python string."""
+    if raw and code >= 0x80:
+        return f"\\x{code:02x}"
+    character = chr(code)
+    seen = character.isprintable() and character != "\\"
+    return character if seen else character.encode("unicode_escape").decode("ascii")
+
+
+def _tell(path: Path, found: "Score", seconds: float, detail: DetailSettings, output: OutputSettings) -> None:
+    """The figures on stdout, or on stderr where stdout has the table."""
+    speed = (found.chars + found.unknown) / max(seconds, 1e-9)
+    if output.json and not detail.shown:
+        figures = {
+            "model": str(path),
+            "chars": found.chars,
+            "unknown": found.unknown,
+            "loss": found.loss,
+            "bpc": found.bpc,
+            "perplexity": found.perplexity,
+            "seconds": round(seconds, 3),
+            "chars_per_second": round(speed, 1),
+        }
         typer.echo(json.dumps(figures))
         return
-    typer.echo(f"cross-entropy        {found.loss:.4f} nats per character")
-    typer.echo(f"bits per character   {found.bpc:.4f}")
-    typer.echo(f"perplexity           {found.perplexity:.3f}")
-    typer.echo(f"characters           {found.chars:,}")
-    typer.echo(f"unknown characters   {found.unknown:,}")
-    typer.echo(f"speed                {figures['chars_per_second']:,.0f} characters/s")
+    if detail.shown and output.quiet:
+        return
+    for line in (
+        f"cross-entropy        {found.loss:.4f} nats per character",
+        f"bits per character   {found.bpc:.4f}",
+        f"perplexity           {found.perplexity:.3f}",
+        f"characters           {found.chars:,}",
+        f"unknown characters   {found.unknown:,}",
+        f"speed                {speed:,.0f} characters/s",
+    ):
+        typer.echo(line, err=detail.shown)

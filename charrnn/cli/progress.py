@@ -2,30 +2,42 @@
 
 import sys
 import time
+from types import TracebackType
 
 PATIENCE = 2.0  # seconds without a word
 LINE_EVERY = 5.0  # seconds between lines when stderr is not a terminal
 
 
 class Progress:
-    """Tells how far something has come: one line rewritten on a terminal, a line now and then elsewhere."""
+    """Tells how far something has come: one line rewritten on a terminal, a line now and then elsewhere.
 
-    def __init__(self, what: str, *, quiet: bool = False) -> None:
+    Where nobody knows how much there is (a pipe), it counts `unit`s instead.
+    """
+
+    def __init__(self, what: str, *, unit: str = "", quiet: bool = False) -> None:
         self._what = what
+        self._unit = unit
         self._quiet = quiet
         self._terminal = sys.stderr.isatty()
         self._begin = self._last = time.monotonic()
         self._shown = False
 
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
     def __call__(self, done: int, total: int) -> None:
-        """`done` of `total` is behind us."""
+        """`done` of `total` is behind us; a total of 0 is not known."""
         now = time.monotonic()
         pause = 0.2 if self._terminal else LINE_EVERY
-        if self._quiet or now - self._begin < PATIENCE or now - self._last < pause or not total:
+        if self._quiet or now - self._begin < PATIENCE or now - self._last < pause:
             return
         self._last = now
-        left = (now - self._begin) * (total - done) / max(1, done)
-        line = f"{self._what}: {done / total:4.0%}, {left:.0f} s left"
+        line = f"{self._what}: {self._far(done, total, now - self._begin)}"
         sys.stderr.write(f"\r{line}\x1b[K" if self._terminal else f"{line}\n")
         sys.stderr.flush()
         self._shown = True
@@ -35,3 +47,10 @@ class Progress:
         if self._shown and self._terminal:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
+            self._shown = False
+
+    def _far(self, done: int, total: int, seconds: float) -> str:
+        if not total:
+            return f"{done:,} {self._unit}".rstrip()
+        left = seconds * (total - done) / max(1, done)
+        return f"{min(1.0, done / total):4.0%}, {max(0.0, left):.0f} s left"

@@ -49,14 +49,19 @@ class PlainReporter(Reporter):
 
 def described(start: Start) -> list[str]:
     """What was read and what will be trained, in a few lines."""
+    from charrnn.training.evaluation import validated
+
     corpus, plan = start.corpus, start.plan
     config = plan.config
     kind = "bytes" if corpus.vocabulary.tokens == "byte" else "characters"
+    held, read = len(corpus.valid), validated(len(corpus.valid))
+    sampled = f"; each validation reads {read:,} of them, spread evenly" if read < held else ""
     return [
         (
-            f"{corpus.name}: {len(corpus.train) + len(corpus.valid):,} {kind}, {len(corpus.vocabulary)} different; "
-            f"the last {len(corpus.valid):,} are held out"
+            f"{corpus.name}: {len(corpus.train) + held:,} {kind}, {len(corpus.vocabulary):,} different; "
+            f"{held:,} are held out{sampled}"
         ),
+        *corpus.notes,
         (
             f"{config.cell} {config.layers}x{config.hidden_size}, {config.parameters:,} parameters, "
             f"batch {plan.batch_size} x {plan.seq_len}, dropout {plan.dropout:.2g}, learning rate {plan.lr:.2g}, "

@@ -13,15 +13,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.cli.options import command
+from charrnn.cli.progress import Progress
 from charrnn.errors import TrainingError
 from charrnn.settings import parse_duration
-from charrnn.training.settings import (
-    LearningSettings,
-    ModelSettings,
-    RunSettings,
-    TextSettings,
-    TrainSettings,
-)
+from charrnn.text.settings import TextSettings
+from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TrainSettings
 
 if TYPE_CHECKING:
     from charrnn.model import ModelHeader, Tensors
@@ -39,7 +35,10 @@ def add_to(app: typer.Typer) -> None:
 
 def train(
     corpus: Annotated[
-        list[str], typer.Argument(help="Text files, read in this order as one text.", show_default=False)
+        list[str],
+        typer.Argument(
+            help="Text files and folders, packed or not, read in this order; - is stdin.", show_default=False
+        ),
     ],
     *,
     text: TextSettings,
@@ -48,11 +47,11 @@ def train(
     run: RunSettings,
 ) -> None:
     """Learn a text and write the best model found to a file."""
-    sources = [Path(name) for name in corpus]
-    output = _output(run, sources)
+    output = _output(run, corpus)
     from charrnn.text.corpus import read_corpus
 
-    read = read_corpus(sources, text.tokens, text.valid_fraction)
+    with Progress("reading", unit="bytes", quiet=run.quiet) as progress:
+        read = read_corpus(corpus, text, progress)
     if not run.quiet:
         print("starting ...", file=sys.stderr, flush=True)  # noqa: T201 - loading PyTorch takes seconds
     import torch
@@ -89,18 +88,20 @@ def train(
         raise typer.Exit(128 + stop.signal)
 
 
-def _output(run: RunSettings, sources: list[Path]) -> Path:
+def _output(run: RunSettings, corpus: list[str]) -> Path:
     """The model file to write, checked before anything slow.
 
     Raises:
         TrainingError: if it is there already and not to be replaced, or cannot be written.
     """
-    output = Path(run.output) if run.output else MODELS / f"{sources[0].stem or 'corpus'}.safetensors"
+    from charrnn.text.sources import corpus_name
+
+    output = Path(run.output) if run.output else MODELS / f"{corpus_name(corpus[0])}.safetensors"
     if output.is_dir():
         raise TrainingError(f"{output} is a folder; name a file with -o FILE")
     if output.exists() and not run.overwrite:
         raise TrainingError(f"{output} exists already; replace it with --overwrite, or name another file with -o")
-    if any(source.exists() and output.exists() and source.samefile(output) for source in sources):
+    if output.exists() and any(Path(name).exists() and output.samefile(name) for name in corpus):
         raise TrainingError(f"{output} is the corpus itself; name another file with -o")
     folder = next(parent for parent in output.absolute().parents if parent.exists())
     if not folder.is_dir():

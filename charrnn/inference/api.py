@@ -7,16 +7,19 @@ print(model.generate("ROMEO:", temperature=0.5, length=200))
 model.score("To be, or not to be").bpc
 """
 
+import copy
 import os
 import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from charrnn.errors import GenerationError
 from charrnn.inference.generation import Piece, Sample, generate, prime_state, whole_samples
 from charrnn.inference.network import Network, State
 from charrnn.inference.sampling import Sampler
-from charrnn.inference.scoring import OnProgress, Score, score
+from charrnn.inference.scoring import OnProgress, Score, score, score_text
 from charrnn.model import ModelHeader, load_model
 from charrnn.text.vocabulary import UNKNOWN, Ids, Vocabulary
 
@@ -37,6 +40,16 @@ def fresh_seed() -> int:
     return secrets.randbelow(2**31)
 
 
+def _never_writing(network: Network, ids: Sequence[int]) -> Network:
+    """The network with no probability left for `ids`; it shares all weights but the decoder's bias."""
+    if not ids:
+        return network
+    writer = copy.copy(network)
+    writer.decoder_bias = network.decoder_bias.copy()
+    writer.decoder_bias[list(ids)] = -np.inf
+    return writer
+
+
 class Model:
     """A trained model that writes and scores text."""
 
@@ -44,6 +57,7 @@ class Model:
         self.header = header
         self.vocabulary = vocabulary
         self.network = network
+        self._writer = _never_writing(network, vocabulary.never_generated)
 
     def generate(
         self,
@@ -87,7 +101,7 @@ class Model:
     ) -> Iterator[Piece]:
         """Pieces of several texts made side by side, one for each seed, all going on from `start`."""
         stops = [text.encode("utf-8") for text in stop if text]
-        return generate(self.network, self.vocabulary, start, seeds=seeds, length=length, sampler=sampler, stops=stops)
+        return generate(self._writer, self.vocabulary, start, seeds=seeds, length=length, sampler=sampler, stops=stops)
 
     def samples(
         self, start: State, *, seeds: Sequence[int], length: int, sampler: Sampler, stop: Sequence[str] = ()
@@ -122,4 +136,5 @@ class Model:
 
     def score(self, text: str | bytes, progress: OnProgress | None = None) -> Score:
         """Loss, bits per character and perplexity of a text; unknown characters are counted apart."""
-        return score(self.network, self.vocabulary.encode(text), progress)
+        scored = score_text(self.network, self.vocabulary, [self.vocabulary.codes_of(text)], progress)
+        return score(nats for _, nats in scored)

@@ -6,29 +6,37 @@
 
 A text is one stream. To read it at matrix speed it is cut into pieces that are read side by side; each piece
 but the first reads `WARM_UP` characters before its own, which are not counted, so that its state has forgotten
-the initial one.
+the initial one. Long texts are scored a block at a time, so that none has to fit into memory.
+
+An unknown character has no probability. It is not counted, and its surprise is NaN; it is read as the symbol
+that stands for rare characters if the model has one, else not at all.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.inference.network import Floats, Network
 from charrnn.inference.sampling import log_softmax
-from charrnn.text.vocabulary import UNKNOWN, Ids
+from charrnn.text.vocabulary import UNKNOWN, Ids, Vocabulary
 
 WARM_UP = 256
 STREAMS = 128
-OnProgress = Callable[[int, int], None]  # done, of how many
 CHUNK = 32  # time steps per call: what one chunk's gates and scores take stays in the cache
+SCORES = 2**22  # of one chunk, at most
+BLOCK = 2**21  # characters of a long text that are held at a time
+
+Codes = NDArray[Any]
+OnProgress = Callable[[int, int], None]  # done, of how many
 
 
 @dataclass(frozen=True)
 class Score:
-    """The figures of a text: `chars` were counted, `unknown` were left out because the model has no symbol."""
+    """The figures of a text: `chars` were counted, `unknown` were left out because they have no probability."""
 
     loss: float
     chars: int
@@ -42,51 +50,113 @@ class Score:
     @property
     def perplexity(self) -> float:
         """Choices as good as equally likely: e to the loss."""
-        return math.exp(self.loss)
+        return math.exp(min(self.loss, 700.0))
 
 
-def score(network: Network, ids: Ids, progress: OnProgress | None = None, streams: int = STREAMS) -> Score:
-    """Score a text of ids (n,); unknown ids are neither read nor counted."""
-    known = ids[ids != UNKNOWN]
-    nats = surprise(network, known, progress, streams)
-    loss = float(nats.mean(dtype=np.float64)) if len(known) else math.nan
-    return Score(loss, len(known), len(ids) - len(known))
+def score(surprises: Iterable[Floats]) -> Score:
+    """The figures of a text from the surprise of its characters, NaN for unknown ones, in any number of arrays."""
+    nats, chars, unknown = 0.0, 0, 0
+    for piece in surprises:
+        left_out = int(np.isnan(piece).sum())
+        nats += float(np.nansum(piece, dtype=np.float64))
+        chars, unknown = chars + len(piece) - left_out, unknown + left_out
+    return Score(nats / chars if chars else math.nan, chars, unknown)
 
 
-def surprise(network: Network, ids: Ids, progress: OnProgress | None = None, streams: int = STREAMS) -> Floats:
-    """-ln p of each character (n,) given all before it, read in up to `streams` pieces side by side."""
-    count = max(1, min(streams, len(ids) // (4 * WARM_UP)))
-    length = math.ceil(len(ids) / count) if len(ids) else 0
-    nats = np.empty(len(ids), dtype=np.float32)
-    if not length:
+def score_text(
+    network: Network,
+    vocabulary: Vocabulary,
+    pieces: Iterable[Codes],
+    progress: OnProgress | None = None,
+    streams: int = STREAMS,
+) -> Iterator[tuple[Codes, Floats]]:
+    """Score a text that comes as pieces of codes, as one stream.
+
+    Yields the text again, a block of codes (n,) at a time, with the surprise (n,) of each character in nats.
+    `progress` hears how many characters of all that have come so far are scored.
+    """
+    before: Ids = np.empty(0, dtype=np.int32)  # what the next block's first characters follow
+    behind = 0
+    for codes in _blocks(pieces):
+        read, counted = readable(vocabulary, codes)
+        ids = np.concatenate([before, read[read != UNKNOWN]])
+        follows = _further(progress, behind, len(codes))
+        found = surprise(network, ids, follows, streams, context=len(before))
+        nats = np.full(len(codes), np.nan, dtype=np.float32)
+        nats[read != UNKNOWN] = found
+        nats[~counted] = np.nan
+        yield codes, nats
+        before = ids[max(0, len(ids) - WARM_UP) :]
+        behind += len(codes)
+
+
+def surprise(
+    network: Network, ids: Ids, progress: OnProgress | None = None, streams: int = STREAMS, context: int = 0
+) -> Floats:
+    """-ln p of each character (n,) given all before it, read in up to `streams` pieces side by side.
+
+    The first `context` ids are read before the others, and have no surprise in the result.
+    """
+    total = len(ids) - context
+    nats = np.empty(max(0, total), dtype=np.float32)
+    if total <= 0:
         return nats
-    # Piece k counts [k * length, (k + 1) * length) and starts reading WARM_UP earlier; all read equally many.
-    starts = np.maximum(np.arange(count) * length - (WARM_UP if count > 1 else 0), 0)
-    reach = int(max(min((k + 1) * length, len(ids)) - start for k, start in enumerate(starts)))
-    positions = np.minimum(starts[None, :] + np.arange(reach)[:, None], len(ids) - 1)  # (T, B)
-    columns = ids[positions]
+    count = max(1, min(streams, total // (4 * WARM_UP)))
+    length = math.ceil(total / count)
+    # Piece k counts [firsts[k], lasts[k]) and starts reading WARM_UP earlier; all read equally many.
+    firsts = context + np.arange(count) * length
+    lasts = np.minimum(firsts + length, len(ids))
+    starts = np.maximum(firsts - WARM_UP, 0) if count > 1 else np.zeros(1, dtype=np.int64)
+    reach = int((lasts - starts).max())
     state = network.initial_state(count)
     before = state.hidden[-1][None].copy()  # (1, B, H): what predicts the chunk's first characters
-    for begin in range(0, reach, CHUNK):
+    step = chunk_steps(network, count)
+    for begin in range(0, reach, step):
         if progress:
-            progress(begin, reach)
-        chunk = columns[begin : begin + CHUNK]
+            progress(begin * total // reach, total)
+        at = starts + np.arange(begin, min(begin + step, reach))[:, None]  # (T, B) positions in the text
+        chunk = ids[np.minimum(at, len(ids) - 1)]
         after = network.read(chunk, state)
-        hidden = np.concatenate([before, after[:-1]])
-        found = _nats(network.logits(hidden), chunk)
-        for k, start in enumerate(starts):
-            _keep(nats, found[:, k], int(start) + begin, k * length, min((k + 1) * length, len(ids)))
+        found = target_nats(network.logits(np.concatenate([before, after[:-1]])), chunk)
+        counted = (at >= firsts) & (at < lasts)
+        nats[at[counted] - context] = found[counted]
         before = after[-1:]
     return nats
 
 
-def _nats(logits: Floats, targets: NDArray[np.int32]) -> Floats:
+def chunk_steps(network: Network, streams: int) -> int:
+    """Time steps that so many streams are read for at a time."""
+    return max(1, min(CHUNK, SCORES // (streams * network.config.vocab_size)))
+
+
+def target_nats(logits: Floats, targets: Ids) -> Floats:
+    """-ln p (T, B) of targets (T, B) under scores (T, B, V)."""
     found: Floats = -np.take_along_axis(log_softmax(logits), targets[..., None], axis=-1)[..., 0]
     return found
 
 
-def _keep(nats: Floats, found: Floats, at: int, first: int, last: int) -> None:
-    """Copy found (T,), which begins at text position `at`, into nats where it lies within [first, last)."""
-    low, high = max(at, first), min(at + len(found), last)
-    if low < high:
-        nats[low:high] = found[low - at : high - at]
+def readable(vocabulary: Vocabulary, codes: Codes) -> tuple[Ids, NDArray[np.bool_]]:
+    """Ids to read, `UNKNOWN` where there is nothing to read, and which of them have a probability."""
+    ids = vocabulary.encode_codes(codes)
+    if vocabulary.unknown is None:
+        return ids, ids != UNKNOWN
+    ids = np.where(ids == UNKNOWN, np.int32(vocabulary.unknown), ids)
+    return ids, ids != vocabulary.unknown
+
+
+def _blocks(pieces: Iterable[Codes]) -> Iterator[Codes]:
+    """Pieces joined into blocks of `BLOCK` codes or a little more."""
+    waiting: list[Codes] = []
+    for piece in pieces:
+        waiting.append(piece)
+        if sum(map(len, waiting)) >= BLOCK:
+            yield np.concatenate(waiting)
+            waiting = []
+    if waiting:
+        yield np.concatenate(waiting)
+
+
+def _further(progress: OnProgress | None, behind: int, chars: int) -> OnProgress | None:
+    if progress is None:
+        return None
+    return lambda done, total: progress(behind + done * chars // total, behind + chars)

@@ -73,3 +73,20 @@ class OutputSettings:
 
     json: bool = setting(False, "Machine-readable output on stdout.", group=RUN)
     quiet: bool = setting(False, "Say nothing on stderr but errors.", group=RUN)
+
+
+@dataclass(frozen=True)
+class DetailSettings:
+    """What `charrnn evaluate` tells beside the figures of the whole text."""
+
+    per_line: bool = setting(
+        False,
+        "A line each, from a fresh state, its end included: bits per character, characters, the line.",
+        group=TEXT,
+    )
+    per_char: bool = setting(False, "A line for each character: the character, nats (nan if unknown).", group=TEXT)
+
+    @property
+    def shown(self) -> bool:
+        """Whether there is a table."""
+        return self.per_line or self.per_char

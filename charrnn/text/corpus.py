@@ -1,79 +1,177 @@
-"""Corpora: files -> token ids, in two contiguous parts, one to learn from and one to validate on."""
+"""Corpora: sources -> token ids, in two contiguous parts, one to learn from and one to validate on."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from os import PathLike
+from typing import Any
 
-from charrnn.errors import CorpusError
+import numpy as np
+
+from charrnn.errors import CorpusError, UsageError
+from charrnn.text.counting import Counter
+from charrnn.text.reading import OnProgress, TextReader, codes_of
+from charrnn.text.settings import TextSettings
+from charrnn.text.sources import Source, corpus_name, find_sources
+from charrnn.text.storage import IN_MEMORY, Mapped, Numbers, Store
+from charrnn.text.tokens import Tokens
 from charrnn.text.vocabulary import Ids, Vocabulary
 
-MIN_PART = 2  # characters: one to read and one to predict
+VALID_FRACTION = 0.1
+MIN_TRAIN = 16  # characters
+MIN_VALID = 2  # one to read and one to predict
+MIN_TEXT = 24  # both together
+
+Names = Sequence[str | PathLike[str]]
 
 
 @dataclass(frozen=True)
 class Corpus:
     """A text as token ids.
 
-    `train` and `valid` are the contiguous head and tail of the text; `valid` is never learned from. The
-    vocabulary comes from both, as in the field's usual figures.
+    `train` and `valid` are the contiguous head and tail of the text, or two texts; `valid` is never learned
+    from. The vocabulary comes from both, as in the field's usual figures. `fingerprint` is the same for the same
+    characters in the same two parts with the same vocabulary, wherever they came from. `notes` tells what the
+    user should know of how the text was read.
     """
 
     name: str
     vocabulary: Vocabulary
-    train: Ids
-    valid: Ids
+    train: Ids | Tokens
+    valid: Ids | Tokens
+    fingerprint: str = ""
+    notes: tuple[str, ...] = ()
 
 
-def read_corpus(sources: Sequence[Path], tokens: str = "char", valid_fraction: float = 0.1) -> Corpus:
-    """Read text files, in the order given, as one corpus.
+def read_corpus(
+    names: Names,
+    settings: TextSettings | None = None,
+    progress: OnProgress | None = None,
+    in_memory: int = IN_MEMORY,
+) -> Corpus:
+    """Read files, folders and stdin, in the order given, as one corpus.
+
+    A text of more than `in_memory` bytes stays on disk: in its own file, if that is a single one of ASCII or
+    bytes, else in a temporary one.
 
     Raises:
-        CorpusError: if a file cannot be read or decoded, or there is too little text.
+        UsageError: if settings exclude each other.
+        CorpusError: if a source cannot be read or decoded, there is too little text, or the disk is full.
     """
-    text = read_text(sources, tokens)
-    vocabulary = Vocabulary.of_bytes(text) if isinstance(text, bytes) else Vocabulary.of_text(text)
-    ids = vocabulary.encode(text)
-    named = ", ".join(map(str, sources))
-    if len(ids) == 0:
+    settings = settings or TextSettings()
+    _check(settings)
+    counter = Counter(settings.tokens)
+    text = _Scan(names, settings, counter, progress, in_memory)
+    valid = _Scan([settings.valid], settings, counter, progress, in_memory) if settings.valid else None
+    vocabulary, table, merged = counter.vocabulary(settings.min_count, settings.max_vocab)
+    if vocabulary.never_generated == list(range(len(vocabulary))) and text.size:
+        raise CorpusError(f"no character occurs {settings.min_count} times; give more text or a smaller --min-count")
+    if vocabulary.tokens == "char" and ((vocabulary.codes >= 0xD800) & (vocabulary.codes < 0xE000)).any():
+        raise CorpusError("the text holds halves of characters (surrogates), which are no text; check --encoding")
+    tokens = Tokens(text.stored, table)
+    border = _border(", ".join(map(str, names)), len(tokens), settings, None if valid is None else valid.size)
+    return Corpus(
+        name=corpus_name(names[0]),
+        vocabulary=vocabulary,
+        train=tokens.part(0, border),
+        valid=tokens.part(border, len(tokens)) if valid is None else Tokens(valid.stored, table),
+        fingerprint=_fingerprint([text, *([valid] if valid else [])], border, vocabulary),
+        notes=(*text.notes, *(valid.notes if valid else ()), *merged),
+    )
+
+
+class _Scan:
+    """One pass over a text: it is counted, hashed, and stored where that is needed."""
+
+    def __init__(
+        self, names: Names, settings: TextSettings, counter: Counter, progress: OnProgress | None, in_memory: int
+    ) -> None:
+        sources, notes = find_sources(names, binary=settings.tokens == "byte")
+        reader = TextReader(sources, settings, settings.tokens, progress)
+        self._digest = hashlib.sha256(usedforsecurity=False)
+        self.size = 0
+        store = Store(in_memory)
+        try:
+            own = sources[0] if len(sources) == 1 and reader.total_bytes > in_memory else None
+            self.stored: Numbers | Mapped = self._read(reader, counter, store, own)
+        except BaseException:
+            store.close()
+            raise
+        self.notes = (*notes, *reader.notes)
+
+    def _read(self, reader: TextReader, counter: Counter, store: Store, own: Source | None) -> Numbers | Mapped:
+        """Read all; what lies in the file of `own` as it is need not be stored, for as long as that is all."""
+        file = own.file() if own else None
+        try:
+            for piece in reader:
+                codes = codes_of(piece)
+                if file and (not reader.verbatim or codes.dtype != np.uint8):
+                    with file:
+                        if self.size:
+                            store.append_mapped(Mapped(file, self.size, np.dtype(np.uint8)))
+                    file = None
+                numbers = counter.number(codes)
+                self._hash(piece, codes)
+                if not file:
+                    store.append(numbers)
+                self.size += len(numbers)
+            return Mapped(file, self.size, np.dtype(np.uint8)) if file and self.size else store.finish()
+        finally:
+            if file:
+                file.close()
+
+    @property
+    def digest(self) -> bytes:
+        """Of the text as UTF-8, or of its bytes."""
+        return self._digest.digest()
+
+    def _hash(self, piece: str | bytes, codes: Any) -> None:
+        wide = isinstance(piece, str) and codes.dtype != np.uint8
+        self._digest.update(piece.encode("utf-8", "surrogatepass") if wide else codes)  # type: ignore[union-attr]
+
+
+def _check(settings: TextSettings) -> None:
+    found = []
+    if settings.valid is not None and settings.valid_fraction is not None:
+        found.append("--valid and --valid-fraction exclude each other; give one of them")
+    if settings.tokens == "byte":
+        if settings.min_count > 1 or settings.max_vocab is not None:
+            found.append("--min-count and --max-vocab are for characters; leave them out with --tokens byte")
+        if settings.encoding is not None:
+            found.append("--encoding is for characters; leave it out with --tokens byte")
+    if found:
+        raise UsageError("\n".join(found))
+
+
+def _border(named: str, chars: int, settings: TextSettings, valid: int | None) -> int:
+    """Where the validation part begins.
+
+    Raises:
+        CorpusError: if there is too little text for one of the parts.
+    """
+    if not chars:
         raise CorpusError(f"{named} is empty; give a text to learn from")
-    border = int(len(ids) * (1 - valid_fraction))
-    if border < MIN_PART or len(ids) - border < MIN_PART:
+    if valid is not None:
+        if valid < MIN_VALID:
+            raise CorpusError(f"{settings.valid} has {valid} characters: too few to validate on; give more text")
+        if chars < MIN_TRAIN:
+            raise CorpusError(f"{named} has {chars} characters: too few to learn from; give {MIN_TRAIN} or more")
+        return chars
+    if chars < MIN_TEXT:
+        raise CorpusError(f"{named} has {chars} characters: too few to learn from; give {MIN_TEXT} or more")
+    border = min(int(chars * (1 - (settings.valid_fraction or VALID_FRACTION))), chars - MIN_VALID)
+    if border < MIN_TRAIN:
         raise CorpusError(
-            f"{named} has {len(ids)} characters, of which {len(ids) - border} to validate on: too few to learn from; "
-            "give more text or another --valid-fraction"
+            f"{named} has {chars} characters, of which {chars - border} to validate on: too few are left to learn "
+            "from; give more text or a smaller --valid-fraction"
         )
-    return Corpus(sources[0].stem or "corpus", vocabulary, ids[:border], ids[border:])
+    return border
 
 
-def read_text(sources: Sequence[Path], tokens: str = "char") -> str | bytes:
-    """The text of all files together: a str of characters, or bytes in byte mode.
-
-    Raises:
-        CorpusError: if a file cannot be read, or is not UTF-8 text.
-    """
-    if tokens == "byte":
-        return b"".join(_read_bytes(source) for source in sources)
-    return "".join(_decoded(_read_bytes(source), source) for source in sources)
-
-
-def _read_bytes(source: Path) -> bytes:
-    try:
-        return source.read_bytes()
-    except FileNotFoundError:
-        raise CorpusError(f"no text at {source}; check the name") from None
-    except IsADirectoryError:
-        raise CorpusError(f"{source} is a folder; name the text files in it") from None
-    except OSError as error:
-        raise CorpusError(f"{source} cannot be read: {error.strerror}") from None
-
-
-def _decoded(data: bytes, source: Path) -> str:
-    if b"\0" in data[:4096]:
-        raise CorpusError(f"{source} is not text: it holds NUL bytes; to learn any file as bytes, use --tokens byte")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise CorpusError(
-            f"{source} is not UTF-8 text: byte 0x{data[error.start]:02x} at offset {error.start}; "
-            "to learn any file as bytes, use --tokens byte"
-        ) from None
+def _fingerprint(scans: Sequence[_Scan], border: int, vocabulary: Vocabulary) -> str:
+    whole = hashlib.sha256(usedforsecurity=False)
+    for scan in scans:
+        whole.update(scan.digest)
+    whole.update(f"{vocabulary.tokens} {border} {vocabulary.unknown} ".encode())
+    whole.update(vocabulary.codes.tobytes())
+    return whole.hexdigest()[:32]

@@ -7,6 +7,9 @@
 
 Text goes in and out as bytes: UTF-8 for characters, any bytes at all for bytes. An unknown symbol encodes to
 `UNKNOWN`; what to do about it is the caller's choice, and never silent.
+
+Where rare characters were merged, U+FFFD stands for all of them: the model learned to read it, but what it
+writes in its place would be no text, so it is never generated, and it has no probability as a character.
 """
 
 from collections.abc import Iterable
@@ -22,6 +25,7 @@ from charrnn.errors import ModelFileError
 UNKNOWN = -1
 TOKENS = ("char", "byte")
 CODE_POINTS = 0x110000
+REPLACEMENT = 0xFFFD  # what rare characters are merged into
 
 Ids = NDArray[np.int32]
 
@@ -32,11 +36,13 @@ class Vocabulary:
     Args:
         tokens: "char" or "byte".
         codes: the symbols as code points or byte values, ascending, each once.
+        unknown: id of the symbol that stands for all rare characters, if they were merged.
     """
 
-    def __init__(self, tokens: str, codes: Iterable[int]) -> None:
+    def __init__(self, tokens: str, codes: Iterable[int], unknown: int | None = None) -> None:
         self.tokens = tokens
         self.codes = np.asarray(list(codes), dtype=np.int64)
+        self.unknown = unknown
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -50,6 +56,11 @@ class Vocabulary:
     def of_bytes(cls, data: bytes) -> "Vocabulary":
         """The byte values that occur in `data`."""
         return cls("byte", sorted(set(data)))
+
+    @property
+    def never_generated(self) -> list[int]:
+        """Ids that must not be written."""
+        return [] if self.unknown is None else [self.unknown]
 
     @property
     def symbols(self) -> str:
@@ -73,11 +84,15 @@ class Vocabulary:
 
     def encode(self, text: str | bytes) -> Ids:
         """Ids of a text's symbols, `UNKNOWN` for those it does not have. In byte mode a str counts as its UTF-8."""
+        return self.encode_codes(self.codes_of(text))
+
+    def codes_of(self, text: str | bytes) -> NDArray[Any]:
+        """A text's code points or, in byte mode, its bytes."""
         if self.tokens == "byte":
             data = text.encode("utf-8") if isinstance(text, str) else text
-            return self.encode_codes(np.frombuffer(data, dtype=np.uint8))
+            return np.frombuffer(data, dtype=np.uint8)
         characters = text.decode("utf-8") if isinstance(text, bytes) else text
-        return self.encode_codes(np.frombuffer(characters.encode("utf-32-le", "surrogatepass"), dtype="<u4"))
+        return np.frombuffer(characters.encode("utf-32-le", "surrogatepass"), dtype="<u4")
 
     def encode_codes(self, codes: NDArray[Any]) -> Ids:
         """Ids of code points or byte values."""
@@ -94,7 +109,8 @@ class Vocabulary:
 
     def to_json(self) -> dict[str, Any]:
         """As the model file holds it."""
-        return {"tokens": self.tokens, "symbols": self.symbols}
+        found = {"tokens": self.tokens, "symbols": self.symbols}
+        return found if self.unknown is None else {**found, "unknown": self.unknown}
 
     @classmethod
     def from_json(cls, found: dict[str, Any], size: int) -> "Vocabulary":
@@ -114,4 +130,7 @@ class Vocabulary:
             raise ModelFileError(f"the model's vocabulary is damaged: not {size} symbols in order, each once")
         if any(code >= limit or 0xD800 <= code < 0xE000 for code in codes):
             raise ModelFileError("the model's vocabulary is damaged: it holds codes that are no characters")
-        return cls(str(tokens), codes)
+        unknown = found.get("unknown")
+        if unknown is not None and (type(unknown) is not int or codes[unknown : unknown + 1] != [REPLACEMENT]):
+            raise ModelFileError(f"the model's vocabulary is damaged: symbol {unknown!r} is not U+FFFD")
+        return cls(str(tokens), codes, unknown)

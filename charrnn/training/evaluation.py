@@ -7,32 +7,57 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from charrnn.errors import CorpusError
+from charrnn.text.tokens import Tokens
 from charrnn.text.vocabulary import Ids
 from charrnn.training.network import CharRNN
 from charrnn.training.workers import Workers
 
 WARM_UP = 256  # characters read but not counted before each piece but the first
 STREAMS = 64
-CHUNK = 128
+CHUNK = 128  # time steps at a time, fewer for large vocabularies:
+SCORES = 2**23  # of one chunk, at most
+MAX_CHARS = 2**18  # of one validation; `charrnn evaluate` always reads the whole text
+
+
+def validated(chars: int) -> int:
+    """How many of a validation text's characters one validation counts."""
+    return min(chars, MAX_CHARS)
 
 
 class Validation:
     """A validation text (n,), cut into pieces that are read side by side, each with carried state.
 
     Every piece but the first warms its state up on the characters before it, so that the figure is that of one
-    stream to 0.1 %.
+    stream to 0.1 %. Of a text of more than `MAX_CHARS` characters the pieces are a sample, spread evenly.
+
+    Args:
+        ids: the text.
+        device: where to compute.
+        unknown: id of the symbol for merged rare characters, which has no probability and is not counted.
+
+    Raises:
+        CorpusError: if there is nothing to count.
     """
 
-    def __init__(self, ids: Ids, device: torch.device) -> None:
-        count = max(1, min(STREAMS, len(ids) // (4 * WARM_UP)))
-        length = math.ceil(len(ids) / count)
+    def __init__(self, ids: Ids | Tokens, device: torch.device, unknown: int | None = None) -> None:
+        total = len(ids)
+        count = max(1, min(STREAMS, total // (4 * WARM_UP)))
+        length = math.ceil(validated(total) / count)
         firsts = np.arange(count) * length
+        if total > MAX_CHARS:
+            firsts = np.arange(count) * (total - length) // (count - 1)
         starts = np.maximum(firsts - (WARM_UP if count > 1 else 0), 0)
-        reach = int((np.minimum(firsts + length, len(ids)) - starts).max())
+        reach = int((np.minimum(firsts + length, total) - starts).max())
         at = starts + np.arange(reach)[:, None]  # (T, B) positions in the text
-        counted = (at >= firsts) & (at < np.minimum(firsts + length, len(ids)))
+        window = ids[np.minimum(at, total - 1)].astype(np.int64)
+        counted = (at >= firsts) & (at < np.minimum(firsts + length, total))
+        if unknown is not None:
+            counted &= window != unknown
         self.chars = int(counted.sum())
-        self._ids = torch.from_numpy(ids[np.minimum(at, len(ids) - 1)].astype(np.int64)).to(device)
+        if not self.chars:
+            raise CorpusError("the validation text holds rare characters only; lower --min-count or raise --max-vocab")
+        self._ids = torch.from_numpy(window).to(device)
         self._counted = torch.from_numpy(counted).to(device)
 
     def loss(self, network: CharRNN, workers: Workers) -> float:
@@ -49,8 +74,9 @@ class Validation:
         state = network.initial_state(all_ids.shape[1])
         total = torch.zeros((), dtype=torch.float64, device=all_ids.device)
         before = network.next_logits(state)[None]
-        for begin in range(0, len(all_ids), CHUNK):
-            ids, counted = all_ids[begin : begin + CHUNK], all_counted[begin : begin + CHUNK]
+        chunk = max(1, min(CHUNK, SCORES // (network.config.vocab_size * all_ids.shape[1])))
+        for begin in range(0, len(all_ids), chunk):
+            ids, counted = all_ids[begin : begin + chunk], all_counted[begin : begin + chunk]
             after, state = network(ids, state)
             logits = torch.cat([before, after[:-1]])
             nats = F.cross_entropy(logits.flatten(0, 1), ids.flatten(), reduction="none")

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name that everyone uses
 
 from charrnn.model import ModelConfig, Tensors
+from charrnn.training.loss import output_loss
 
 State = tuple[Tensor, ...]  # hidden (L, B, H), and for the LSTM cell (L, B, H)
 Masks = tuple[Tensor, ...]  # for each layer what its output is multiplied by, (1, B, H); empty: no dropout
@@ -122,8 +123,8 @@ def sequence_loss(
     Every reader pays for `targets` (T, B); those that start afresh (`fresh`, (B,)) also pay for their very
     first character, predicted from the learned initial state.
     """
-    logits, after = network(ids, state, masks)
-    loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum")
+    hidden, after = network.read(ids, state, masks)
+    loss = output_loss(hidden.flatten(0, 1), network.decoder.weight, network.decoder.bias, targets.flatten())
     if bool(fresh.any()):
         loss = loss + F.cross_entropy(network.next_logits(state, masks)[fresh], ids[0][fresh], reduction="sum")
     return loss, after

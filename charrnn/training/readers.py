@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.text.tokens import Tokens
 from charrnn.text.vocabulary import Ids
 
 LINE_SEARCH = 512  # characters looked through for a line's end
@@ -53,7 +54,9 @@ class Readers:
         line_end: id of the character that ends lines, if there is one.
     """
 
-    def __init__(self, ids: Ids, batch: int, *, restart: float, seed: int, line_end: int | None = None) -> None:
+    def __init__(
+        self, ids: Ids | Tokens, batch: int, *, restart: float, seed: int, line_end: int | None = None
+    ) -> None:
         self._ids = ids
         self._restart = restart
         self._line_end = line_end

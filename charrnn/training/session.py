@@ -52,7 +52,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self.trainer = Trainer(self.plan, self.corpus, self.device)
-        self.validation = Validation(self.corpus.valid, self.device)
+        self.validation = Validation(self.corpus.valid, self.device, self.corpus.vocabulary.unknown)
         self.schedule = Schedule(self.plan.lr)
         self._recent, self._since_evaluation = Tally(), Tally()
         self._step_seconds = 0.0

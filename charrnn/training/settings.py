@@ -6,20 +6,11 @@ No torch in here: the command line reads these declarations before anything slow
 from dataclasses import dataclass
 
 from charrnn.settings import automatic, setting
+from charrnn.text.settings import TextSettings
 
-TEXT, MODEL, LEARNING, RUN = "The text", "The model", "Learning", "The run"
+__all__ = ["LearningSettings", "ModelSettings", "RunSettings", "TextSettings", "TrainSettings"]
 
-
-@dataclass(frozen=True)
-class TextSettings:
-    """How the corpus becomes tokens, and what is held out."""
-
-    tokens: str = setting(
-        "char", "Learn characters (Unicode code points) or raw bytes.", choices=("char", "byte"), group=TEXT
-    )
-    valid_fraction: float = setting(
-        0.1, "Share of the corpus, at its end, held out to validate on.", above=0, below=1, group=TEXT
-    )
+MODEL, LEARNING, RUN = "The model", "Learning", "The run"
 
 
 @dataclass(frozen=True)

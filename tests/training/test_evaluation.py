@@ -3,8 +3,12 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
+from charrnn.errors import CorpusError
+from charrnn.inference.network import Network
+from charrnn.inference.scoring import surprise
 from charrnn.model import ModelConfig
-from charrnn.training.evaluation import WARM_UP, Validation
+from charrnn.training import evaluation
+from charrnn.training.evaluation import WARM_UP, Validation, validated
 from charrnn.training.network import CharRNN
 from charrnn.training.workers import Workers
 
@@ -39,3 +43,33 @@ def test_pieces_read_side_by_side_give_the_figure_of_one_stream(network: CharRNN
     expected = pytest.approx(single_stream(network, ids), rel=1e-3 if length > 2000 else 1e-5)
     assert validation.loss(network, Workers(1, None)) == expected
     assert validation.loss(network, Workers(16, 2)) == expected
+
+
+def test_large_vocabularies_are_scored_in_smaller_chunks(network: CharRNN, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = np.random.default_rng(1).integers(0, 6, 300).astype(np.int32)
+    whole = Validation(ids, CPU).loss(network, Workers(1, None))
+    monkeypatch.setattr(evaluation, "SCORES", 1)
+    assert Validation(ids, CPU).loss(network, Workers(1, None)) == pytest.approx(whole, rel=1e-5)
+
+
+def test_a_long_text_is_sampled_evenly(network: CharRNN, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation, "MAX_CHARS", 64 * 300)
+    monkeypatch.setattr(evaluation, "WARM_UP", 64)
+    ids = np.random.default_rng(1).integers(0, 6, 100_000).astype(np.int32)
+    validation = Validation(ids, CPU)
+    assert validation.chars == validated(len(ids)) == 64 * 300
+    assert validation._ids.numel() <= 64 * (300 + 64)
+    places = np.arange(64) * (100_000 - 300) // 63
+    nats = surprise(Network(network.config, network.export()), ids, streams=1)
+    expected = np.mean([nats[place : place + 300].mean() for place in places])
+    assert validation.loss(network, Workers(16, 2)) == pytest.approx(expected, rel=1e-3)
+
+
+def test_merged_characters_do_not_count(network: CharRNN) -> None:
+    ids = np.random.default_rng(1).integers(0, 6, 400).astype(np.int32)
+    nats = surprise(Network(network.config, network.export()), ids, streams=1)
+    validation = Validation(ids, CPU, unknown=3)
+    assert validation.chars == (ids != 3).sum()
+    assert validation.loss(network, Workers(1, None)) == pytest.approx(nats[ids != 3].mean(), rel=1e-4)
+    with pytest.raises(CorpusError, match="rare characters only"):
+        Validation(np.full(9, 3, dtype=np.int32), CPU, unknown=3)

@@ -1,0 +1,48 @@
+"""The settings of how a text is read and becomes tokens: defaults, limits and help in one place."""
+
+from dataclasses import dataclass
+
+from charrnn.settings import setting
+
+TEXT = "The text"
+
+
+@dataclass(frozen=True)
+class ReadingSettings:
+    """From bytes to characters; whoever reads text needs these."""
+
+    encoding: str | None = setting(
+        None,
+        "The text's encoding, such as latin-1 or shift_jis.",
+        group=TEXT,
+        shown_default="utf-8, or what a byte-order mark says",
+    )
+    keep_newlines: bool = setting(False, "Leave line ends (CR, CRLF) as they are.", group=TEXT)
+
+
+@dataclass(frozen=True)
+class TextSettings(ReadingSettings):
+    """How the corpus becomes tokens, and what is held out."""
+
+    tokens: str = setting(
+        "char", "Learn characters (Unicode code points) or raw bytes.", choices=("char", "byte"), group=TEXT
+    )
+    min_count: int = setting(
+        1, "Characters that occur less often become U+FFFD, which is never generated.", at_least=1, group=TEXT
+    )
+    max_vocab: int | None = setting(
+        None,
+        "Different characters to tell apart, the most frequent ones; the others become U+FFFD.",
+        at_least=2,
+        group=TEXT,
+        shown_default="all",
+    )
+    valid: str | None = setting(None, "Text to validate on, instead of the corpus's end.", group=TEXT)
+    valid_fraction: float | None = setting(
+        None,
+        "Share of the corpus, at its end, held out to validate on.",
+        above=0,
+        below=1,
+        group=TEXT,
+        shown_default="0.1",
+    )

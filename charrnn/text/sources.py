@@ -1,0 +1,297 @@
+"""Where text comes from: files, folders, stdin, compressed or not -> one stream of bytes each.
+
+Compression is told by a file's first bytes, not by its name, and undone while reading, so that a small file
+that unpacks to a huge one costs no memory.
+"""
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import stat
+import sys
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from charrnn.errors import CorpusError, UsageError
+
+STDIN = "-"
+SNIFFED = 8192  # bytes of a folder's file that decide whether it is text
+HEAD = 16  # bytes that tell a kind of file
+CONTROL_SHARE = 0.05  # of a text's beginning; more is no text
+ZSTD_PIECE = 2**12  # bytes unpacked at a time: a few may become very many
+PACKED = {"gzip": b"\x1f\x8b", "bzip2": b"BZh", "xz": b"\xfd7zXZ\0", "zstd": b"\x28\xb5\x2f\xfd"}
+PACKED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
+# What can go wrong while unpacking: each library raises its own.
+BROKEN = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
+# Control characters that no text has; tab, line ends, form feed, backspace and escape do occur.
+CONTROLS = bytes(set(range(32)) - {8, 9, 10, 11, 12, 13, 27})
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file, or stdin (`path` None)."""
+
+    name: str
+    path: Path | None
+
+    @contextmanager
+    def opened(self) -> Iterator["Opened"]:
+        """The source's bytes, unpacked.
+
+        Raises:
+            CorpusError: if it cannot be opened or read, is packed and broken, or is a model file.
+        """
+        with _told(self.name):
+            raw = self._raw()
+        try:
+            with _told(self.name):
+                yield _unpacked(self.name, raw)
+        finally:
+            if self.path is not None:
+                raw.close()
+
+    def file(self) -> BinaryIO | None:
+        """A handle of the regular file that is read from its beginning, if it is one; stdin may be redirected."""
+        with suppress(OSError):
+            if self.path is None and sys.stdin.buffer.tell():
+                return None
+            file = self.path.open("rb") if self.path else os.fdopen(os.dup(sys.stdin.fileno()), "rb")
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return file
+            file.close()
+        return None
+
+    def _raw(self) -> BinaryIO:
+        if self.path is not None:
+            return self.path.open("rb", buffering=0)
+        return getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)  # a test's stdin may have no raw stream
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A source while it is read.
+
+    Attributes:
+        stream: of the unpacked bytes.
+        packing: what was undone, "gzip" for example, or None.
+    """
+
+    stream: io.RawIOBase | BinaryIO
+    packing: str | None
+
+
+def find_sources(names: Sequence[str | os.PathLike[str]], *, binary: bool = False) -> tuple[list[Source], list[str]]:
+    """The sources of these names, in order, folders as their text files in sorted order; and what was left out.
+
+    Args:
+        names: of files, folders, or `-` for stdin.
+        binary: whether a folder's files that are no text count too.
+
+    Raises:
+        CorpusError: if there is no file of a name, or no text in a folder.
+        UsageError: if stdin is named twice.
+    """
+    if [os.fspath(name) for name in names].count(STDIN) > 1:
+        raise UsageError("- (stdin) can be read once only; name it once")
+    sources: list[Source] = []
+    notes: list[str] = []
+    for name in [os.fspath(name) for name in names]:
+        path = Path(name)
+        if name == STDIN:
+            sources.append(Source("stdin", None))
+        elif path.is_dir():
+            sources += _in_folder(path, notes, binary=binary)
+        elif not path.exists():
+            raise CorpusError(f"no text at {name}; check the name")
+        else:
+            sources.append(Source(name, path))
+    return sources, notes
+
+
+def corpus_name(name: str | os.PathLike[str]) -> str:
+    """What a corpus is called after its first source: `texts/book.txt.gz` is "book", `-` is "stdin"."""
+    if os.fspath(name) == STDIN:
+        return "stdin"
+    path = Path(name)
+    if path.suffix.lower() in PACKED_SUFFIXES:
+        path = path.with_suffix("")
+    return path.stem or path.absolute().name or "corpus"
+
+
+def total_size(sources: Sequence[Source]) -> int:
+    """Bytes of all sources together, or 0 if that cannot be known before they are read."""
+    sizes = []
+    for source in sources:
+        with suppress(OSError):
+            found = source.path.stat() if source.path else os.fstat(sys.stdin.fileno())
+            sizes.append(found.st_size if stat.S_ISREG(found.st_mode) else 0)
+    return sum(sizes) if len(sizes) == len(sources) and all(sizes) else 0
+
+
+def looks_binary(head: bytes) -> bool:
+    """Whether a file that begins so is no text in an encoding that contains ASCII."""
+    return b"\0" in head or len(head) - len(head.translate(None, CONTROLS)) > CONTROL_SHARE * len(head)
+
+
+def _in_folder(folder: Path, notes: list[str], *, binary: bool) -> list[Source]:
+    """A folder's files, its sub-folders' included, in order of their paths; hidden ones are not looked at."""
+    found, others = [], 0
+    for path in sorted(_files_below(folder)):
+        source = Source(str(path), path)
+        if binary or _is_text(source):
+            found.append(source)
+        else:
+            others += 1
+    if not found:
+        seen = f" ({others} files there are not text)" if others else ""
+        raise CorpusError(f"no text files in the folder {folder}{seen}; name a folder or file with text")
+    if others:
+        notes.append(f"{folder}: {len(found)} text files read, {others} others left out")
+    return found
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    def failed(error: OSError) -> None:
+        raise CorpusError(f"{error.filename} cannot be read: {error.strerror}")
+
+    for parent, folders, files in os.walk(folder, onerror=failed):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            path = Path(parent, name)
+            if not name.startswith(".") and path.is_file():
+                yield path
+
+
+def _is_text(source: Source) -> bool:
+    try:
+        with source.opened() as opened:
+            head = read_fully(opened.stream, SNIFFED)
+    except _ModelError:
+        return False
+    wide = head[:2] in (b"\xff\xfe", b"\xfe\xff")  # UTF-16, whose every other byte may be zero
+    return bool(head) and (wide or not looks_binary(head))
+
+
+def read_fully(stream: io.RawIOBase | BinaryIO, size: int) -> bytes:
+    """`size` bytes, fewer only at the end: a pipe gives what it has."""
+    pieces = []
+    while size and (piece := stream.read(size)):
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
+
+
+class _ModelError(CorpusError):
+    """A model where a text should be."""
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Turn what reading can raise into one line about the source."""
+    try:
+        yield
+    except BROKEN as error:
+        raise CorpusError(f"{name} is not a whole packed file ({error}); get it again, or unpack it first") from None
+    except OSError as error:
+        raise CorpusError(f"{name} cannot be read: {error.strerror or error}") from None
+
+
+def _unpacked(name: str, raw: BinaryIO) -> Opened:
+    head = read_fully(raw, HEAD)
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 2**40:
+        raise _ModelError(f"{name} is a model file (safetensors), not a text; use it with -m {name}")
+    whole = io.BufferedReader(_Joined(head, raw), 1 << 16)
+    packing = next((kind for kind, magic in PACKED.items() if head.startswith(magic)), None)
+    if packing == "bzip2" and not head[3:4].isdigit():
+        packing = None  # a text may begin with these letters
+    if packing is None:
+        return Opened(_Joined(head, raw), None)
+    openers: dict[str, Callable[[Any], Any]] = {
+        "gzip": lambda stream: gzip.GzipFile(fileobj=stream),
+        "bzip2": bz2.BZ2File,
+        "xz": lzma.LZMAFile,
+        "zstd": lambda stream: _zstd(name, stream),
+    }
+    return Opened(openers[packing](whole), packing)
+
+
+def _zstd(name: str, stream: BinaryIO) -> io.RawIOBase:
+    with suppress(ImportError):
+        from compression import zstd  # type: ignore[import-not-found,unused-ignore]  # Python 3.14 has it
+
+        return _Zstd(stream, zstd.ZstdDecompressor, zstd.ZstdError)
+    try:
+        import zstandard
+    except ImportError:
+        raise CorpusError(
+            f"{name} is packed with zstd, for which the package zstandard is missing; "
+            f"type: pip install zstandard, or: zstdcat {name} | charrnn ... -"
+        ) from None
+    return _Zstd(stream, lambda: zstandard.ZstdDecompressor().decompressobj(), zstandard.ZstdError)
+
+
+class _Zstd(io.RawIOBase):
+    """Unpacks zstd frames, one after the other; both libraries' own file objects differ in what they check.
+
+    Raises:
+        EOFError: if the data are damaged, or end inside a frame.
+    """
+
+    def __init__(self, packed: BinaryIO, unpacker: Callable[[], Any], broken: type[Exception]) -> None:
+        super().__init__()
+        self._packed = packed
+        self._unpacker = unpacker
+        self._broken = broken
+        self._frame: Any = None
+        self._rest = self._ready = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._ready:
+            data = self._rest or self._packed.read(ZSTD_PIECE)
+            if not data:
+                if self._frame is not None:
+                    raise EOFError("it ends too early")
+                return 0
+            self._ready = self._unpack(data)
+        size = min(len(buffer), len(self._ready))
+        buffer[:size], self._ready = self._ready[:size], self._ready[size:]
+        return size
+
+    def _unpack(self, data: bytes) -> bytes:
+        self._frame = self._frame or self._unpacker()
+        try:
+            ready: bytes = self._frame.decompress(data)
+        except self._broken as error:
+            raise EOFError(str(error)) from None
+        self._rest = b""
+        if self._frame.eof:
+            self._rest, self._frame = self._frame.unused_data, None
+        return ready
+
+
+class _Joined(io.RawIOBase):
+    """The bytes already read, then the rest of a stream."""
+
+    def __init__(self, head: bytes, rest: BinaryIO) -> None:
+        super().__init__()
+        self._head = head
+        self._rest = rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer)
+        data = self._head[: len(view)] or self._rest.read(len(view)) or b""
+        self._head = self._head[len(data) :] if self._head else b""
+        view[: len(data)] = data
+        return len(data)

@@ -1,0 +1,150 @@
+"""Where a text waits to be learned: in memory if it is small, else memory-mapped from its file or a temporary one.
+
+A temporary file has no name from the moment it is made, so that nothing stays behind however the program ends.
+"""
+
+import errno
+import mmap
+import os
+import tempfile
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.errors import CorpusError
+
+Numbers = NDArray[np.unsignedinteger[Any]]
+
+IN_MEMORY = 2**25  # bytes of a text that are kept in memory
+COPIED = 2**22  # bytes at a time
+RELEASED = 2**24  # bytes read from a mapped file before its pages are given back
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class Mapped:
+    """A file of numbers, mapped into memory for reading at random; memory stays flat however much is read.
+
+    Args:
+        file: is closed; the map has a descriptor of its own.
+
+    Raises:
+        CorpusError: if it cannot be mapped; from `touch`, if it has become shorter than what was mapped.
+    """
+
+    def __init__(self, file: IO[bytes], count: int, dtype: np.dtype[Any]) -> None:
+        self._size = count * dtype.itemsize
+        try:
+            with file:
+                self._map = mmap.mmap(file.fileno(), self._size, access=mmap.ACCESS_READ)
+        except (OSError, ValueError) as error:
+            raise CorpusError(f"the text cannot be mapped into memory: {error}") from None
+        self._read = 0
+        self.numbers: Numbers = np.frombuffer(self._map, dtype=dtype)
+
+    def touch(self, count: int) -> None:
+        """Say that `count` numbers are about to be read."""
+        if self._map.size() < self._size:
+            raise CorpusError("the corpus has become shorter while it was being read; leave it as it is until the end")
+        self._read += count * self.numbers.itemsize
+        if self._read > RELEASED:
+            self._read = 0
+            if hasattr(mmap, "MADV_DONTNEED"):
+                self._map.madvise(mmap.MADV_DONTNEED)
+
+
+class Store:
+    """Takes numbers in, piece by piece, in the narrowest unsigned type that holds them all.
+
+    Args:
+        in_memory: bytes to keep in memory before a temporary file takes over.
+
+    Raises:
+        CorpusError: if the disk is full.
+    """
+
+    def __init__(self, in_memory: int = IN_MEMORY) -> None:
+        self._limit = in_memory
+        self._pieces: list[Numbers] = []
+        self._file: IO[bytes] | None = None
+        self._dtype: np.dtype[Any] = np.dtype(np.uint8)
+        self._count = 0
+
+    def append(self, numbers: Numbers) -> None:
+        """Add numbers at the end."""
+        if numbers.dtype.itemsize > self._dtype.itemsize:
+            self._widen(numbers.dtype)
+        numbers = numbers.astype(self._dtype, copy=False)
+        self._count += len(numbers)
+        if self._file is None:
+            self._pieces.append(numbers)
+            if self._count * self._dtype.itemsize <= self._limit:
+                return
+            self._file = _temporary_file()
+            for piece in self._pieces:
+                _write(self._file, piece)
+            self._pieces = []
+        else:
+            _write(self._file, numbers)
+
+    def append_mapped(self, mapped: Mapped) -> None:
+        """Add all numbers of a mapped file."""
+        for begin in range(0, len(mapped.numbers), COPIED):
+            piece = mapped.numbers[begin : begin + COPIED].copy()
+            mapped.touch(len(piece))
+            self.append(piece)
+
+    def finish(self) -> Numbers | Mapped:
+        """All numbers."""
+        if self._file is not None:
+            return Mapped(self._file, self._count, self._dtype)
+        return np.concatenate(self._pieces) if self._pieces else np.empty(0, dtype=self._dtype)
+
+    def close(self) -> None:
+        """Give up what was stored."""
+        if self._file is not None:
+            self._file.close()
+
+    def _widen(self, dtype: np.dtype[Any]) -> None:
+        """Write what is there again, in a wider type."""
+        narrow, self._dtype = self._dtype, dtype
+        self._pieces = [piece.astype(dtype) for piece in self._pieces]
+        if self._file is None:
+            return
+        before, self._file = self._file, _temporary_file()
+        with before:
+            before.seek(0)
+            while data := before.read(COPIED):
+                _write(self._file, np.frombuffer(data, dtype=narrow).astype(dtype))
+
+
+def _folder() -> str:
+    """The folder for large temporary files: /var/tmp is on disk, where /tmp is often in memory."""
+    chosen = next((os.environ[name] for name in ("TMPDIR", "TEMP", "TMP") if os.environ.get(name)), "/var/tmp")  # noqa: S108
+    return chosen if Path(chosen).is_dir() and os.access(chosen, os.W_OK) else tempfile.gettempdir()
+
+
+def _temporary_file() -> IO[bytes]:
+    folder = _folder()
+    try:
+        return tempfile.TemporaryFile(buffering=0, dir=folder, prefix="charrnn-")
+    except OSError as error:
+        raise CorpusError(
+            f"no temporary file can be made in {folder} ({error.strerror}); set TMPDIR to a folder that can be written"
+        ) from None
+
+
+def _write(file: IO[bytes], numbers: Numbers) -> None:
+    left = memoryview(numbers.tobytes())
+    try:
+        while left:
+            left = left[file.write(left) :]
+    except OSError as error:
+        written = f"{file.tell() / 1e6:,.0f} MB"
+        if error.errno in FULL:
+            raise CorpusError(
+                f"no room for the text in {_folder()}, {written} of it written; free some, or set TMPDIR to a folder "
+                "on a larger disk (a single ASCII file, not packed, needs none)"
+            ) from None
+        raise CorpusError(f"the text cannot be kept in {_folder()}: {error.strerror}") from None
