@@ -223,7 +223,7 @@ def _unpacked(name: str, raw: BinaryIO) -> Opened:
 
 def _zstd(name: str, stream: BinaryIO) -> io.RawIOBase:
     with suppress(ImportError):
-        from compression import zstd  # type: ignore[import-not-found,unused-ignore]  # Python 3.14 has it
+        from compression import zstd  # Python 3.14 has it
 
         return _Zstd(stream, zstd.ZstdDecompressor, zstd.ZstdError)
     try:
