@@ -5,7 +5,8 @@
     top-p   keeps the likeliest symbols that together reach p of what is left (Holtzman et al. 2020)
     min-p   keeps symbols at least min_p times as likely as the likeliest (Nguyen et al. 2024)
 
-Each filter sees what the one before it left and always leaves the likeliest symbol. All work on rows at once.
+Each filter sees what the one before it left and always leaves the likeliest symbol; symbols exactly as likely as the
+last one kept stay with it. What is chosen for a row never depends on the rows beside it.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Chosen = NDArray[np.int64]
 MIN_TEMPERATURE = 1e-4  # below, the likeliest symbol has all the probability a float32 can tell
+LARGE = 512  # symbols: longer rows are handled one at a time, each in the cache
+PART = 128  # symbols of a long row that are summed together
 
 
 def softmax(logits: Floats) -> Floats:
@@ -34,29 +37,65 @@ def log_softmax(logits: Floats) -> Floats:
 
 
 def keep_top_k(weights: Floats, k: int) -> Floats:
-    """Zero all but the k largest of each row; ties with the k-th stay."""
+    """Zero all but the k largest of each row (B, V)."""
     if k >= weights.shape[-1]:
         return weights
-    least = np.partition(weights, -k, axis=-1)[..., -k, None]
-    return np.where(weights >= least, weights, 0.0).astype(np.float32)
+    least = np.partition(weights, -k, axis=-1)[:, -k, None]
+    return weights * (weights >= least)
 
 
 def keep_top_p(weights: Floats, p: float) -> Floats:
-    """Zero all but the smallest set of largest weights that reaches `p` of each row's total."""
-    order = np.argsort(-weights, axis=-1, kind="stable")
-    ranked = np.take_along_axis(weights, order, axis=-1)
-    before = np.cumsum(ranked, axis=-1, dtype=np.float64) - ranked  # what the likelier ones have together
-    kept = before < p * weights.sum(axis=-1, keepdims=True, dtype=np.float64)
-    kept[..., 0] = True
-    ranked = np.where(kept, ranked, 0.0).astype(np.float32)
-    result = np.empty_like(weights)
-    np.put_along_axis(result, order, ranked, axis=-1)
-    return result
+    """Zero all but the smallest set of largest weights that reaches `p` of the total of each row (B, V)."""
+    totals = weights.sum(axis=-1, keepdims=True, dtype=np.float64)
+    if weights.shape[-1] <= LARGE:
+        return weights * (weights >= _least_reaching(weights, p * totals))
+    rows = []
+    for row, total in zip(weights, totals, strict=True):
+        # All that are below half the mean of what may go are gone with certainty: only the others need sorting.
+        likely = row[row >= 0.5 * (1.0 - p) * total / len(row)]
+        rows.append(row * (row >= _least_reaching(likely[None], p * total[None])[0]))
+    return np.stack(rows)
+
+
+def _least_reaching(weights: Floats, goals: NDArray[np.float64]) -> Floats:
+    """The smallest weight (B, 1) of those largest ones that together reach a row's goal (B, 1)."""
+    ranked = -np.sort(-weights, axis=-1)
+    before = np.cumsum(ranked, axis=-1, dtype=np.float64) - ranked  # what the larger ones have together
+    last = np.maximum((before < goals).sum(axis=-1), 1) - 1
+    least: Floats = ranked[np.arange(len(ranked)), last, None]
+    return least
 
 
 def keep_min_p(weights: Floats, min_p: float) -> Floats:
-    """Zero what is less than `min_p` times the row's largest weight."""
-    return np.where(weights >= min_p * weights.max(axis=-1, keepdims=True), weights, 0.0).astype(np.float32)
+    """Zero what is less than `min_p` times the largest weight of its row (B, V)."""
+    return weights * (weights >= np.float32(min_p) * weights.max(axis=-1, keepdims=True))
+
+
+def draw(weights: Floats, uniforms: NDArray[np.float64]) -> Chosen:
+    """A symbol for each row of weights (B, V), by inverting the cumulative weights at uniforms (B,) from [0, 1).
+
+    The symbol is the first whose cumulative weight is strictly above the target: none of weight zero is drawn.
+    """
+    if weights.shape[-1] > LARGE:
+        return np.array([_draw_long(row, uniform) for row, uniform in zip(weights, uniforms, strict=True)])
+    cumulative = np.add.accumulate(weights, axis=-1, dtype=np.float64)
+    targets = uniforms * cumulative[:, -1]
+    if len(weights) == 1:
+        return cumulative[0].searchsorted(targets, side="right")
+    return (cumulative > targets[:, None]).argmax(axis=-1)
+
+
+def _draw_long(weights: Floats, uniform: float) -> int:
+    """The same for one long row (V), where a running sum would take longest of all: find its part, then the place."""
+    parts = np.add.reduceat(weights, np.arange(0, len(weights), PART), dtype=np.float64)
+    cumulative = parts.cumsum()
+    target = uniform * cumulative[-1]
+    part = int(cumulative.searchsorted(target, side="right"))
+    within = weights[part * PART : (part + 1) * PART].cumsum(dtype=np.float64)
+    place = int(within.searchsorted(target - (cumulative[part] - parts[part]), side="right"))
+    if place == len(within):  # the two sums differ by a rounding: the last symbol that has a weight
+        place = int(within.searchsorted(within[-1]))
+    return part * PART + place
 
 
 @dataclass(frozen=True)
@@ -69,20 +108,17 @@ class Sampler:
     min_p: float | None = None
 
     def choose(self, logits: Floats, uniforms: NDArray[np.float64]) -> Chosen:
-        """One symbol for each row of scores (B, V), by inverting the cumulative weights at `uniforms` (B,)."""
+        """One symbol for each row of scores (B, V), drawn by `uniforms` (B,) from [0, 1)."""
         if self.temperature < MIN_TEMPERATURE:
-            likeliest: Chosen = logits.argmax(axis=-1)
-            return likeliest
-        weights = self.weights(logits)
-        cumulative = weights.cumsum(axis=-1, dtype=np.float64)
-        targets = uniforms * cumulative[:, -1]
-        # Strictly above the target: a symbol of weight zero is never drawn. Rounding can reach past the end.
-        chosen: Chosen = (cumulative > targets[:, None]).argmax(axis=-1)
-        return chosen
+            return logits.argmax(axis=-1)
+        if logits.shape[-1] > LARGE and len(logits) > 1:
+            each = [self.choose(logits[k, None], uniforms[k, None]) for k in range(len(logits))]
+            return np.concatenate(each)
+        return draw(self.weights(logits), uniforms)
 
     def weights(self, logits: Floats) -> Floats:
         """The distribution that is drawn from, (B, V), each row up to a factor."""
-        weights: Floats = logits - logits.max(axis=-1, keepdims=True)
+        weights = logits - np.maximum.reduce(logits, axis=-1, keepdims=True)
         if self.temperature != 1.0:
             weights *= np.float32(1.0 / self.temperature)
         np.exp(weights, out=weights)
