@@ -10,7 +10,7 @@ model.score("To be, or not to be").bpc
 import codecs
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 from charrnn.errors import GenerationError
@@ -122,7 +122,7 @@ class Model:
             if text:
                 yield text
 
-    def pieces(self, start: State, *, seeds: Sequence[int], request: Request) -> Iterator[Piece]:
+    def pieces(self, start: State, *, seeds: Sequence[int], request: Request) -> Generator[Piece]:
         """Pieces of several texts made side by side, one for each seed, all going on from `start`."""
         return generate(self.network, self.vocabulary, start, seeds=seeds, request=request)
 

@@ -9,7 +9,7 @@ else: not on how many there are, nor on where bursts end.
 import os
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -80,7 +80,7 @@ def prime_state(network: Network, ids: Ids) -> Iterator[tuple[int, State]]:
 
 def generate(
     network: Network, vocabulary: Vocabulary, start: State, *, seeds: Sequence[int], request: Request
-) -> Iterator[Piece]:
+) -> Generator[Piece]:
     """Write a text for each seed, going on from `start` (of one stream).
 
     Yields pieces as they are made; the pieces of one sample, joined, are its text.
@@ -100,7 +100,7 @@ def generate(
             yield from group.advance()
 
 
-def _side_by_side(groups: "Iterator[Group]", cores: int) -> Iterator[Piece]:
+def _side_by_side(groups: "Iterator[Group]", cores: int) -> Generator[Piece]:
     """Advance groups in threads, as many at a time as there are cores; each is a burst ahead of the reader."""
     from concurrent.futures import ThreadPoolExecutor
 

@@ -46,29 +46,33 @@ def keep_top_k(weights: Floats, k: int) -> Floats:
 
 def keep_top_p(weights: Floats, p: float) -> Floats:
     """Zero all but the smallest set of largest weights that reaches `p` of the total of each row (B, V)."""
-    totals = weights.sum(axis=-1, keepdims=True, dtype=np.float64)
-    if weights.shape[-1] <= LARGE:
-        return weights * (weights >= _least_reaching(weights, p * totals))
-    rows = []
-    for row, total in zip(weights, totals, strict=True):
-        # All that are below half the mean of what may go are gone with certainty: only the others need sorting.
-        likely = row[row >= 0.5 * (1.0 - p) * total / len(row)]
-        rows.append(row * (row >= _least_reaching(likely[None], p * total[None])[0]))
-    return np.stack(rows)
+    if weights.shape[-1] > LARGE:
+        return np.stack([row * (row >= _least_of_long(row, p)) for row in weights])
+    return weights * (weights >= _least_reaching(weights, p))
 
 
-def _least_reaching(weights: Floats, goals: NDArray[np.float64]) -> Floats:
-    """The smallest weight (B, 1) of those largest ones that together reach a row's goal (B, 1)."""
-    ranked = -np.sort(-weights, axis=-1)
-    before = np.cumsum(ranked, axis=-1, dtype=np.float64) - ranked  # what the larger ones have together
-    last = np.maximum((before < goals).sum(axis=-1), 1) - 1
-    least: Floats = ranked[np.arange(len(ranked)), last, None]
+def _least_of_long(weights: Floats, p: float) -> Floats:
+    """The smallest weight of a long row (V) in its top p.
+
+    All that are below half the mean of what may go are gone with certainty; only the others need sorting.
+    """
+    total = float(weights.sum(dtype=np.float64))
+    likely = weights[weights >= np.float32(0.5 * (1.0 - p) * total / len(weights))]
+    return _least_reaching(likely[None], p * total / float(likely.sum(dtype=np.float64)))[0]
+
+
+def _least_reaching(weights: Floats, share: float) -> Floats:
+    """The smallest weight (B, 1) of those largest ones that together reach a share of each row's total."""
+    ranked = np.sort(weights, axis=-1)[:, ::-1]
+    short = share * (1.0 - 1e-9)  # by a hair, for what reaches the share exactly is enough
+    least: Floats = np.take_along_axis(ranked, draw(ranked, np.full(len(ranked), short))[:, None], axis=-1)
     return least
 
 
 def keep_min_p(weights: Floats, min_p: float) -> Floats:
     """Zero what is less than `min_p` times the largest weight of its row (B, V)."""
-    return weights * (weights >= np.float32(min_p) * weights.max(axis=-1, keepdims=True))
+    kept: Floats = weights * (weights >= np.float32(min_p) * weights.max(axis=-1, keepdims=True))
+    return kept
 
 
 def draw(weights: Floats, uniforms: NDArray[np.float64]) -> Chosen:
@@ -81,8 +85,10 @@ def draw(weights: Floats, uniforms: NDArray[np.float64]) -> Chosen:
     cumulative = np.add.accumulate(weights, axis=-1, dtype=np.float64)
     targets = uniforms * cumulative[:, -1]
     if len(weights) == 1:
-        return cumulative[0].searchsorted(targets, side="right")
-    return (cumulative > targets[:, None]).argmax(axis=-1)
+        found: Chosen = cumulative[0].searchsorted(targets, side="right")
+        return found
+    drawn: Chosen = (cumulative > targets[:, None]).argmax(axis=-1)
+    return drawn
 
 
 def _draw_long(weights: Floats, uniform: float) -> int:
@@ -110,7 +116,8 @@ class Sampler:
     def choose(self, logits: Floats, uniforms: NDArray[np.float64]) -> Chosen:
         """One symbol for each row of scores (B, V), drawn by `uniforms` (B,) from [0, 1)."""
         if self.temperature < MIN_TEMPERATURE:
-            return logits.argmax(axis=-1)
+            likeliest: Chosen = logits.argmax(axis=-1)
+            return likeliest
         if logits.shape[-1] > LARGE and len(logits) > 1:
             each = [self.choose(logits[k, None], uniforms[k, None]) for k in range(len(logits))]
             return np.concatenate(each)

@@ -63,7 +63,7 @@ class BoundProduct:
         blocks, columns = product.blocks, vectors[None, :, :, None]
         out = np.empty((product.count, len(vectors), product.height, 1), dtype=np.float32)
         matmul = np.matmul
-        self.run = lambda: matmul(blocks, columns, out=out)
+        self.run: Callable[[], object] = lambda: matmul(blocks, columns, out=out)
         self.result: Floats = out.reshape(-1) if self._single else out[..., 0].transpose(1, 0, 2)
 
     def like_result(self, rows: Floats) -> Floats:
