@@ -5,11 +5,14 @@
     top-p   keeps the likeliest symbols that together reach p of what is left (Holtzman et al. 2020)
     min-p   keeps symbols at least min_p times as likely as the likeliest (Nguyen et al. 2024)
 
-Each filter sees what the one before it left and always leaves the likeliest symbol; symbols exactly as likely as the
-last one kept stay with it. What is chosen for a row never depends on the rows beside it.
+A filter is a least weight, and what is at least as heavy is kept: so the likeliest symbol always stays, and symbols
+exactly as likely as the last one kept stay with it. Each filter sees what the one before it left. What is chosen for a
+row never depends on the rows beside it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,43 +39,37 @@ def log_softmax(logits: Floats) -> Floats:
     return shifted
 
 
-def keep_top_k(weights: Floats, k: int) -> Floats:
-    """Zero all but the k largest of each row (B, V)."""
-    if k >= weights.shape[-1]:
-        return weights
-    least = np.partition(weights, -k, axis=-1)[:, -k, None]
-    return weights * (weights >= least)
+def top_k_least(weights: Floats, k: int) -> Floats:
+    """The k-th largest weight of each row (B, V), as (B, 1); the smallest if there are fewer."""
+    k = min(k, weights.shape[-1])
+    return np.partition(weights, -k, axis=-1)[:, -k, None]
 
 
-def keep_top_p(weights: Floats, p: float) -> Floats:
-    """Zero all but the smallest set of largest weights that reaches `p` of the total of each row (B, V)."""
-    if weights.shape[-1] > LARGE:
-        return np.stack([row * (row >= _least_of_long(row, p)) for row in weights])
-    return weights * (weights >= _least_reaching(weights, p))
-
-
-def _least_of_long(weights: Floats, p: float) -> Floats:
-    """The smallest weight of a long row (V) in its top p.
-
-    All that are below half the mean of what may go are gone with certainty; only the others need sorting.
-    """
-    total = float(weights.sum(dtype=np.float64))
-    likely = weights[weights >= np.float32(0.5 * (1.0 - p) * total / len(weights))]
-    return _least_reaching(likely[None], p * total / float(likely.sum(dtype=np.float64)))[0]
+def top_p_least(weights: Floats, p: float) -> Floats:
+    """The smallest weight (B, 1) of those largest ones that together reach `p` of each row's total (B, V)."""
+    if weights.shape[-1] <= LARGE:
+        return _least_reaching(weights, p)
+    least = []
+    for row in weights:
+        # All that are below half the mean of what may go are gone with certainty: only the others need sorting.
+        total = float(row.sum(dtype=np.float64))
+        likely = row.take(np.flatnonzero(row >= np.float32(0.5 * (1.0 - p) * total / len(row))))
+        least.append(_least_reaching(likely[None], p * total / float(likely.sum(dtype=np.float64)))[0])
+    return np.stack(least)
 
 
 def _least_reaching(weights: Floats, share: float) -> Floats:
-    """The smallest weight (B, 1) of those largest ones that together reach a share of each row's total."""
     ranked = np.sort(weights, axis=-1)[:, ::-1]
     short = share * (1.0 - 1e-9)  # by a hair, for what reaches the share exactly is enough
-    least: Floats = np.take_along_axis(ranked, draw(ranked, np.full(len(ranked), short))[:, None], axis=-1)
+    last = draw(ranked, np.full(len(ranked), short))
+    least: Floats = ranked[np.arange(len(ranked)), last, None]
     return least
 
 
-def keep_min_p(weights: Floats, min_p: float) -> Floats:
-    """Zero what is less than `min_p` times the largest weight of its row (B, V)."""
-    kept: Floats = weights * (weights >= np.float32(min_p) * weights.max(axis=-1, keepdims=True))
-    return kept
+def min_p_least(weights: Floats, min_p: float) -> Floats:
+    """`min_p` times the largest weight of each row (B, V), as (B, 1)."""
+    least: Floats = np.float32(min_p) * weights.max(axis=-1, keepdims=True)
+    return least
 
 
 def draw(weights: Floats, uniforms: NDArray[np.float64]) -> Chosen:
@@ -118,21 +115,42 @@ class Sampler:
         if self.temperature < MIN_TEMPERATURE:
             likeliest: Chosen = logits.argmax(axis=-1)
             return likeliest
-        if logits.shape[-1] > LARGE and len(logits) > 1:
-            each = [self.choose(logits[k, None], uniforms[k, None]) for k in range(len(logits))]
-            return np.concatenate(each)
+        if logits.shape[-1] > LARGE:
+            each = zip(logits[:, None], uniforms[:, None], strict=True)
+            return np.array([self._choose_long(row, uniform) for row, uniform in each])
         return draw(self.weights(logits), uniforms)
+
+    def _choose_long(self, logits: Floats, uniforms: NDArray[np.float64]) -> int:
+        """The same for one long row (1, V): what a filter leaves is all that the next one sees."""
+        weights = self._unfiltered(logits)
+        places: NDArray[np.intp] | None = None
+        for least in self._filters():
+            kept = np.flatnonzero(weights >= least(weights))
+            weights, places = weights.take(kept, axis=1), kept if places is None else places[kept]
+        drawn = int(draw(weights, uniforms)[0])
+        return drawn if places is None else int(places[drawn])
 
     def weights(self, logits: Floats) -> Floats:
         """The distribution that is drawn from, (B, V), each row up to a factor."""
-        weights = logits - np.maximum.reduce(logits, axis=-1, keepdims=True)
+        weights = self._unfiltered(logits)
+        for least in self._filters():
+            weights *= weights >= least(weights)
+        return weights
+
+    def _unfiltered(self, logits: Floats) -> Floats:
+        """The softmax at this temperature, each row up to a factor."""
+        weights: Floats = logits - np.maximum.reduce(logits, axis=-1, keepdims=True)
         if self.temperature != 1.0:
             weights *= np.float32(1.0 / self.temperature)
-        np.exp(weights, out=weights)
+        return np.exp(weights, out=weights)
+
+    def _filters(self) -> list[Callable[[Floats], Floats]]:
+        """What tells the least weight that is kept of each row (B, V), in their order."""
+        filters: list[Callable[[Floats], Floats]] = []
         if self.top_k:
-            weights = keep_top_k(weights, self.top_k)
+            filters.append(partial(top_k_least, k=self.top_k))
         if self.top_p is not None and self.top_p < 1.0:
-            weights = keep_top_p(weights, self.top_p)
+            filters.append(partial(top_p_least, p=self.top_p))
         if self.min_p:
-            weights = keep_min_p(weights, self.min_p)
-        return weights
+            filters.append(partial(min_p_least, min_p=self.min_p))
+        return filters
