@@ -99,7 +99,7 @@ class StepWeights:
         self._order, self._scale = _arrangement(config.cell, config.hidden_size)
         self.layers = [self._layer(layer) for layer in range(config.layers)]
         self.decoder = Product(tensors["decoder.weight"])
-        self.decoder_bias = self.decoder.padded(tensors["decoder.bias"])
+        self.decoder_bias = self.decoder.padded(network.decoder_bias)
         # The first layer's projected inputs, each computed when its symbol first occurs: a start costs nothing,
         # and of ten thousand symbols only those that are met take memory.
         width = len(self.layers[0].bias)
