@@ -83,14 +83,14 @@ class Network:
         """Read ids (T, B), advancing `state` in place; returns the top layer's hidden states (T, B, H)."""
         outputs = self._run_layer(0, self._first_layer(ids), state)
         for layer in range(1, self.config.layers):
-            gates = outputs @ self._input[layer]  # (T, B, G*H)
+            gates = _product(outputs, self._input[layer])  # (T, B, G*H)
             gates += self._bias[layer]
             outputs = self._run_layer(layer, gates, state)
         return outputs
 
     def logits(self, hidden: Floats) -> Floats:
         """Scores of the next symbol (..., V) from top hidden states (..., H)."""
-        scores: Floats = hidden @ self.decoder_weight
+        scores = _product(hidden, self.decoder_weight)
         scores += self.decoder_bias
         return scores
 
@@ -118,6 +118,12 @@ class Network:
                 hidden = np.tanh(summed, out=outputs[t])
         state.hidden[layer] = hidden
         return outputs
+
+
+def _product(rows: Floats, matrix: Floats) -> Floats:
+    """Rows (..., K) times a matrix (K, R) as one product, not one for each time step as NumPy would take it."""
+    product: Floats = rows.reshape(-1, rows.shape[-1]) @ matrix
+    return product.reshape(*rows.shape[:-1], -1)
 
 
 def sigmoid(x: Floats) -> Floats:

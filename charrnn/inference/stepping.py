@@ -1,19 +1,23 @@
 """The fast path of generation: every sample advances by one symbol, in as few NumPy calls as it takes.
 
-`Network` reads whole texts; a `Stepper` advances B samples one symbol at a time. Its tricks:
+`Network` reads whole texts; a `Stepper` advances B samples one symbol at a time. What each trick gains on one stream of
+an LSTM of 2x256 with 65 symbols (Zen 3 at 2 cores, NumPy 2.4; a step is 78 us, 63 of them in the products; reading
+symbol by symbol with `Network` takes 107):
 
-    first layer's input is a table look-up
-    one product over [input, state] for a layer
-    sigmoid(x) = (1 + tanh(x/2)) / 2, the half folded into the weights (exact): one tanh call for all gates
-    cells lie beside candidates as forget gates lie beside input gates: one call for both products
-    the states of all layers lie side by side: a layer's [input, state] is there without copying
-    buffers are bound once
+    first layer's input is a table look-up                                        20 us, one product of 1024x256
+    one product over [input, state] for a layer, not two and a sum                 2 us a layer
+    sigmoid(x) = (1 + tanh(x/2)) / 2, the half folded into the weights (exact):
+      one tanh call for all gates                                                  2 us a layer
+    cells lie beside candidates as forget gates lie beside input gates:
+      one call for both products                                                   0.5 us a layer
+    the states of all layers lie side by side: [input, state] is there uncopied    0.5 us a layer
+    buffers and views are made once, `out=` everywhere                             the rest, about 8 us
 
 Many samples do not use a matrix-matrix product: there a sample's sums are added up in an order that depends on how
 many others run beside it and where, and one rounding can change a text. A `Product` multiplies each sample's vector
 by itself, block of rows by block of rows, so that a block stays in the cache while all samples pass. A block is
 small enough that OpenBLAS gives it to one thread: the same sample has the same bits in any company, on any number
-of threads.
+of threads. The price: 57 us a sample of 64 on one core, where a matrix-matrix product would allow 30.
 """
 
 from collections.abc import Callable
