@@ -9,6 +9,7 @@ import typer
 
 from charrnn import __version__
 from charrnn.cli import evaluate, generate, info, train
+from charrnn.cli.options import ReaderGoneError
 from charrnn.errors import CharrnnError
 
 app = typer.Typer(
@@ -54,7 +55,7 @@ def _run() -> int:
         return status if isinstance(status, int) else 0
     except CharrnnError as error:
         return _fail(str(error), error.exit_code)
-    except BrokenPipeError:
+    except (BrokenPipeError, ReaderGoneError):
         # Whoever read our output has seen enough; keep Python from complaining again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

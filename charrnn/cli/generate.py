@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,11 @@ from charrnn.inference.settings import OutputSettings, PrimeSettings, SamplingSe
 
 if TYPE_CHECKING:
     from charrnn.inference.api import Model
-    from charrnn.inference.generation import Piece, Sample
+    from charrnn.inference.generation import Piece
     from charrnn.inference.network import State
-    from charrnn.inference.sampling import Sampler
+    from charrnn.text.vocabulary import Ids
+
+RULE = 60  # columns of the rule between samples on a terminal
 
 
 def add_to(app: typer.Typer) -> None:
@@ -33,22 +36,24 @@ def generate(*, text: PrimeSettings, sampling: SamplingSettings, use: UseSetting
     if any(not stop for stop in text.stop or []):
         raise UsageError("--stop must not be empty")
     path = find_model(use.model)
-    from charrnn.inference.api import fresh_seed, load
-    from charrnn.inference.sampling import Sampler
+    from charrnn.inference.api import fresh_seed, load, make_request
 
     model = load(path)
     prime = _prime(text)
     ids = model.prime_ids(prime, skip_unknown=text.unknown == "skip")
+    request = make_request(sampling, text.length, text.stop or (), loss=output.json)
     seed = fresh_seed() if sampling.seed is None else sampling.seed
     if sampling.seed is None and not output.quiet:
         typer.echo(f"seed {seed}", err=True)
     state = _read(model, ids, quiet=output.quiet)
-    writer = _Writer(model, text, prime, list(range(seed, seed + text.samples)))
-    sampler = Sampler(sampling.temperature, sampling.top_k, sampling.top_p, sampling.min_p)
-    if output.json:
-        writer.write_json(state, sampler)
-    else:
-        writer.write_text(state, sampler)
+    seeds = range(seed, seed + text.samples)
+    # Closed at once, not when the interpreter gets round to it: its threads end before ours does.
+    with closing(model.pieces(state, seeds=seeds, request=request)) as pieces:
+        if output.json:
+            progress = Progress("writing", quiet=output.quiet)
+            _write_json(model, _counted(pieces, text.length * text.samples, progress), seeds, prime)
+        else:
+            _Writer(model, prime if text.echo else b"", text.samples).write(pieces)
 
 
 def _prime(text: PrimeSettings) -> bytes:
@@ -62,80 +67,92 @@ def _prime(text: PrimeSettings) -> bytes:
         raise GenerationError(f"the prime cannot be read from {text.prime_file}: {error.strerror}") from None
 
 
-def _read(model: "Model", ids: "object", *, quiet: bool) -> "State":
+def _read(model: "Model", ids: "Ids", *, quiet: bool) -> "State":
+    """The state after the prime, with progress."""
     from charrnn.inference.generation import prime_state
 
     progress = Progress("reading the prime", quiet=quiet)
-    for done, state in prime_state(model.network, ids):  # type: ignore[arg-type]
-        progress(done, len(ids))  # type: ignore[arg-type]
+    for done, state in prime_state(model.network, ids):
+        progress(done, len(ids))
         reached = state
     progress.close()
     return reached
 
 
-class _Writer:
-    """Brings samples to stdout."""
+def _counted(pieces: "Iterator[Piece]", total: int, progress: Progress) -> "Iterator[Piece]":
+    """The same pieces; the bytes in them count as progress towards `total` characters, of which they are no fewer."""
+    done = 0
+    for piece in pieces:
+        done += len(piece.text)
+        progress(min(done, total), total)
+        yield piece
+    progress.close()
 
-    def __init__(self, model: "Model", text: PrimeSettings, prime: bytes, seeds: list[int]) -> None:
-        self._model = model
-        self._text = text
-        self._prime = prime
-        self._seeds = seeds
-        self._raw = model.vocabulary.tokens == "byte"
 
-    def _pieces(self, state: "State", sampler: "Sampler") -> Iterator["Piece"]:
-        stop = self._text.stop or []
-        return self._model.pieces(state, seeds=self._seeds, length=self._text.length, sampler=sampler, stop=stop)
+def _write_json(model: "Model", pieces: "Iterator[Piece]", seeds: Sequence[int], prime: bytes) -> None:
+    """One object per sample and line, each as soon as it and those before it are done."""
+    from charrnn.inference.generation import whole_samples
 
-    def write_text(self, state: "State", sampler: "Sampler") -> None:
-        """The first sample as it is made, the others behind it, each ending its line."""
-        out = sys.stdout.buffer
-        shown = self._prime if self._text.echo else b""
-        waiting: dict[int, list[bytes]] = {k: [] for k in range(len(self._seeds))}
-        done: set[int] = set()
-        current, last = 0, shown
-        out.write(shown)
-        out.flush()
-        for piece in self._pieces(state, sampler):
-            waiting[piece.sample].append(piece.text)
-            if piece.finish:
-                done.add(piece.sample)
-            while current < len(self._seeds):
-                fresh = b"".join(waiting[current])
-                waiting[current] = []
-                last = fresh or last
-                out.write(fresh)
-                out.flush()
-                if current not in done:
-                    break
-                current += 1
-                if not (self._raw and len(self._seeds) == 1) and not last.endswith(b"\n"):
-                    out.write(b"\n")
-                if current < len(self._seeds):
-                    self._separate()
-                    out.write(shown)
-                last = shown
-        out.flush()
-
-    def _separate(self) -> None:
-        """A rule between samples, where a person reads them."""
-        if sys.stdout.isatty():
-            sys.stdout.buffer.write(b"-" * 40 + b"\n")
-
-    def write_json(self, state: "State", sampler: "Sampler") -> None:
-        """One object per sample and line, each as soon as it is done."""
-        from charrnn.inference.generation import whole_samples
-
-        for sample in whole_samples(self._pieces(state, sampler), self._seeds):
-            typer.echo(json.dumps(self._described(sample)))
-
-    def _described(self, sample: "Sample") -> dict[str, object]:
+    raw = model.vocabulary.tokens == "byte"
+    for sample in whole_samples(pieces, seeds):
         text = sample.text.decode("utf-8", errors="surrogateescape")
-        return {
+        described = {
             "text": text,
-            "prime": self._prime.decode("utf-8", errors="surrogateescape"),
-            "chars": len(sample.text) if self._raw else len(text),
+            "prime": prime.decode("utf-8", errors="surrogateescape"),
+            "chars": len(sample.text) if raw else len(text),
             "finish": sample.finish,
             "seed": sample.seed,
             "loss": sample.loss,
         }
+        typer.echo(json.dumps(described))
+
+
+class _Writer:
+    """Brings samples to stdout: the first as it is made, each other behind it, from a line of its own.
+
+    Args:
+        shown: what stands before each sample.
+        samples: how many there will be.
+    """
+
+    def __init__(self, model: "Model", shown: bytes, samples: int) -> None:
+        self._shown = shown
+        self._samples = samples
+        self._terminal = sys.stdout.isatty()
+        self._exact = model.vocabulary.tokens == "byte" and samples == 1 and not self._terminal
+        self._line_open = False
+
+    def write(self, pieces: "Iterator[Piece]") -> None:
+        """All of them, in order."""
+        waiting: dict[int, list[Piece]] = {}
+        current = 0
+        self._begin(current)
+        for piece in pieces:
+            waiting.setdefault(piece.sample, []).append(piece)
+            while current in waiting:
+                ready = waiting.pop(current)
+                self._out(b"".join(each.text for each in ready))
+                if not ready[-1].finish:
+                    break
+                self._end()
+                current += 1
+                if current < self._samples:
+                    self._begin(current)
+
+    def _begin(self, sample: int) -> None:
+        if self._samples > 1 and self._terminal:
+            rule = f"--- sample {sample + 1} of {self._samples} ".ljust(RULE, "-")
+            self._out(rule.encode() + b"\n")
+        self._out(self._shown)
+
+    def _end(self) -> None:
+        """Close the last line, save where every byte of the output counts."""
+        if self._line_open and not self._exact:
+            self._out(b"\n")
+
+    def _out(self, text: bytes) -> None:
+        """The one place where generated text leaves."""
+        if text:
+            self._line_open = not text.endswith(b"\n")
+            sys.stdout.buffer.write(text)
+            sys.stdout.buffer.flush()

@@ -18,6 +18,10 @@ from charrnn.errors import UsageError
 from charrnn.settings import flag_of, problems, rule_of
 
 
+class ReaderGoneError(Exception):
+    """Whoever read our output has closed it. Not an OSError: typer would end with status 1 on such a one."""
+
+
 def command(
     app: typer.Typer, name: str, *, epilog: str | None = None
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -38,7 +42,10 @@ def command(
             found = problems(*settings.values())
             if found:
                 raise UsageError("\n".join(found))
-            function(**values, **settings)
+            try:
+                function(**values, **settings)
+            except BrokenPipeError:
+                raise ReaderGoneError from None
 
         run.__doc__ = function.__doc__
         run.__name__ = function.__name__

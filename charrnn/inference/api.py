@@ -7,20 +7,23 @@ print(model.generate("ROMEO:", temperature=0.5, length=200))
 model.score("To be, or not to be").bpc
 """
 
+import codecs
 import copy
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from charrnn.errors import GenerationError
-from charrnn.inference.generation import Piece, Sample, generate, prime_state, whole_samples
+from charrnn.inference.generation import Piece, Request, Sample, generate, prime_state, whole_samples
 from charrnn.inference.network import Network, State
 from charrnn.inference.sampling import Sampler
 from charrnn.inference.scoring import OnProgress, Score, score, score_text
+from charrnn.inference.settings import PrimeSettings, SamplingSettings
 from charrnn.model import ModelHeader, load_model
+from charrnn.settings import problems
 from charrnn.text.vocabulary import UNKNOWN, Ids, Vocabulary
 
 
@@ -50,6 +53,23 @@ def _never_writing(network: Network, ids: Sequence[int]) -> Network:
     return writer
 
 
+def make_request(sampling: SamplingSettings, length: int, stop: Sequence[str] = (), *, loss: bool = False) -> Request:
+    """What is asked of every sample, checked against the limits of the settings.
+
+    Raises:
+        charrnn.errors.GenerationError: if a setting is out of its limits.
+    """
+    found = problems(sampling, PrimeSettings(length=length))
+    if any(not text for text in stop):
+        found.append("--stop must not be empty")
+    if found:
+        names = (line.removeprefix("--").replace("top-", "top_").replace("min-", "min_") for line in found)
+        raise GenerationError("; ".join(names))
+    sampler = Sampler(sampling.temperature, sampling.top_k, sampling.top_p, sampling.min_p)
+    # Bytes of the command line that are no UTF-8 came in as surrogates; they go out as they were.
+    return Request(sampler, length, [text.encode("utf-8", "surrogateescape") for text in stop], loss)
+
+
 class Model:
     """A trained model that writes and scores text."""
 
@@ -61,7 +81,7 @@ class Model:
 
     def generate(
         self,
-        prime: str = "",
+        prime: str | bytes = "",
         *,
         length: int = 1000,
         temperature: float = 0.8,
@@ -71,43 +91,58 @@ class Model:
         stop: Sequence[str] = (),
         seed: int | None = None,
     ) -> str:
-        """Text that goes on from `prime`, without it; in byte mode, bytes that are not UTF-8 are replaced.
+        """Text that goes on from `prime`, without it. The arguments are the options of `charrnn generate`.
 
         Raises:
-            charrnn.errors.GenerationError: if the prime holds characters that the model has never seen.
+            charrnn.errors.GenerationError: if the prime holds characters that the model has never seen, or a
+                setting is out of its limits.
         """
-        sampler = Sampler(temperature, top_k, top_p, min_p)
-        return "".join(self.stream(prime, length=length, sampler=sampler, stop=stop, seed=seed))
+        pieces = self.stream(
+            prime,
+            length=length,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            min_p=min_p,
+            stop=stop,
+            seed=seed,
+        )
+        return "".join(pieces)
 
     def stream(
         self,
-        prime: str = "",
+        prime: str | bytes = "",
         *,
         length: int = 1000,
-        sampler: Sampler | None = None,
+        temperature: float = 0.8,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        min_p: float | None = None,
         stop: Sequence[str] = (),
         seed: int | None = None,
     ) -> Iterator[str]:
-        """The pieces of one generated text, as they are made."""
-        seeds = [fresh_seed() if seed is None else seed]
-        sampler = sampler or Sampler(0.8)
+        """The text of `generate` in pieces, as they are made.
+
+        Bytes of a byte model that are not UTF-8 are replaced; `pieces` gives them as they are.
+
+        Raises:
+            charrnn.errors.GenerationError: as `generate` does, when the first piece is asked for.
+        """
+        request = make_request(SamplingSettings(temperature, top_k, top_p, min_p, seed), length, stop)
         start = self.read(self.prime_ids(prime))
-        for piece in self.pieces(start, seeds=seeds, length=length, sampler=sampler, stop=stop):
-            if piece.text:
-                yield piece.text.decode("utf-8", errors="replace")
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        for piece in self.pieces(start, seeds=[fresh_seed() if seed is None else seed], request=request):
+            text = decoder.decode(piece.text, final=piece.finish is not None)
+            if text:
+                yield text
 
-    def pieces(
-        self, start: State, *, seeds: Sequence[int], length: int, sampler: Sampler, stop: Sequence[str] = ()
-    ) -> Iterator[Piece]:
+    def pieces(self, start: State, *, seeds: Sequence[int], request: Request) -> Generator[Piece]:
         """Pieces of several texts made side by side, one for each seed, all going on from `start`."""
-        stops = [text.encode("utf-8") for text in stop if text]
-        return generate(self._writer, self.vocabulary, start, seeds=seeds, length=length, sampler=sampler, stops=stops)
+        return generate(self._writer, self.vocabulary, start, seeds=seeds, request=request)
 
-    def samples(
-        self, start: State, *, seeds: Sequence[int], length: int, sampler: Sampler, stop: Sequence[str] = ()
-    ) -> Iterator[Sample]:
+    def samples(self, start: State, *, seeds: Sequence[int], request: Request) -> Iterator[Sample]:
         """Several whole texts, in the order of their seeds."""
-        return whole_samples(self.pieces(start, seeds=seeds, length=length, sampler=sampler, stop=stop), seeds)
+        return whole_samples(self.pieces(start, seeds=seeds, request=request), seeds)
 
     def prime_ids(self, prime: str | bytes, *, skip_unknown: bool = False) -> Ids:
         """Ids of a prime.

@@ -1,27 +1,41 @@
-"""Generation in layers: ids of one step -> pieces of text -> whole samples.
+"""Generation in layers: symbols of one step -> pieces of text -> whole samples.
 
-All samples advance together; those that have met a stop leave the batch. Sample i draws from a generator of
-its own, seeded with seed + i.
+Samples go side by side in groups; each group advances by bursts of a few hundredths of a second, in a thread of its
+own where there are several, for NumPy leaves Python's lock alone while it computes. Samples that have met a stop
+leave their group. Sample i draws from a generator of its own, seeded with seed + i, so its text depends on nothing
+else: not on how many there are, nor on where bursts end.
 """
 
-from collections.abc import Iterator, Sequence
+import os
+import time
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.inference.network import Network, State
+from charrnn.inference.network import Floats, Network, State
 from charrnn.inference.sampling import Sampler, log_softmax
+from charrnn.inference.stepping import Stepper, StepWeights, Symbols
 from charrnn.inference.stopping import StopFinder
 from charrnn.text.vocabulary import Ids, Vocabulary
 
 PRIME_CHUNK = 512
 UNIFORMS = 256  # random numbers drawn at a time for each sample
+BURST = 0.02  # seconds: text comes fifty times a second at least, where a step is faster than that
+GROUP = 64  # samples: more side by side gain nothing
+LEAST_GROUP = 8  # samples: of fewer, Python takes as long as NumPy, and threads only wait for each other
+MAX_GROUPS = 8  # at a time; the Python between NumPy's calls runs for one at a time
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Text that sample `sample` has gained; `finish` ("length" or "stop") comes with its last piece."""
+    """Text that sample `sample` has gained; `finish` ("length" or "stop") comes with its last piece.
+
+    `loss`, with the last piece of a text that has any, is the mean of -ln p at temperature 1 over its characters.
+    """
 
     sample: int
     text: bytes
@@ -31,12 +45,28 @@ class Piece:
 
 @dataclass(frozen=True)
 class Sample:
-    """A whole generated text. `loss` is the mean of -ln p at temperature 1 over the characters drawn."""
+    """A whole generated text; `loss` as in `Piece`."""
 
     text: bytes
     finish: str
     seed: int
-    loss: float
+    loss: float | None
+
+
+@dataclass(frozen=True)
+class Request:
+    """What every sample is asked for.
+
+    Attributes:
+        length: symbols to add.
+        stops: byte strings that end a text; not part of it.
+        loss: whether to compute each text's loss, too.
+    """
+
+    sampler: Sampler
+    length: int
+    stops: Sequence[bytes] = ()
+    loss: bool = False
 
 
 def prime_state(network: Network, ids: Ids) -> Iterator[tuple[int, State]]:
@@ -49,84 +79,168 @@ def prime_state(network: Network, ids: Ids) -> Iterator[tuple[int, State]]:
 
 
 def generate(
-    network: Network,
-    vocabulary: Vocabulary,
-    start: State,
-    *,
-    seeds: Sequence[int],
-    length: int,
-    sampler: Sampler,
-    stops: Sequence[bytes] = (),
-) -> Iterator[Piece]:
-    """Write a text of up to `length` characters for each seed, going on from `start` (of one stream).
+    network: Network, vocabulary: Vocabulary, start: State, *, seeds: Sequence[int], request: Request
+) -> Generator[Piece]:
+    """Write a text for each seed, going on from `start` (of one stream).
 
     Yields pieces as they are made; the pieces of one sample, joined, are its text.
     """
-    state = State(
-        start.hidden.repeat(len(seeds), axis=1),
-        None if start.cell is None else start.cell.repeat(len(seeds), axis=1),
+    cores = min(MAX_GROUPS, available_cores())
+    size = min(GROUP, max(LEAST_GROUP, -(-len(seeds) // cores)))
+    weights = StepWeights(network)
+    groups = (
+        Group(weights, vocabulary, start, request, list(enumerate(seeds[first : first + size], first)))
+        for first in range(0, len(seeds), size)
     )
-    samples = [_Sample(index, seed, StopFinder(stops)) for index, seed in enumerate(seeds)]
-    logits = network.next_logits(state)
-    for made in range(length):
-        chosen = sampler.choose(logits, np.array([sample.uniform(made) for sample in samples]))
-        nats = -np.take_along_axis(log_softmax(logits), chosen[:, None], axis=-1)[:, 0]
-        for sample, index, lost in zip(samples, chosen, nats, strict=True):
-            yield from sample.take(vocabulary.pieces[index], float(lost))
-        staying = [k for k, sample in enumerate(samples) if not sample.stops.stopped]
-        if not staying:
+    if len(seeds) > size:
+        yield from _side_by_side(groups, cores)
+        return
+    for group in groups:
+        while not group.done:
+            yield from group.advance()
+
+
+def _side_by_side(groups: "Iterator[Group]", cores: int) -> Generator[Piece]:
+    """Advance groups in threads, as many at a time as there are cores; each is a burst ahead of the reader."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(cores) as pool:
+        running = deque((group, pool.submit(group.advance)) for group in islice(groups, cores))
+        while running:
+            group, burst = running.popleft()
+            pieces = burst.result()
+            following = next(groups, None) if group.done else group
+            if following is not None:
+                running.append((following, pool.submit(following.advance)))
+            yield from pieces
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not every system tells
+        return os.cpu_count() or 1
+
+
+class Group:
+    """Samples that advance together, (index, seed) each.
+
+    Attributes:
+        done: whether all of them are.
+    """
+
+    def __init__(
+        self,
+        weights: StepWeights,
+        vocabulary: Vocabulary,
+        start: State,
+        request: Request,
+        seeds: Sequence[tuple[int, int]],
+    ) -> None:
+        self._request = request
+        self._texts = [_Text(index, vocabulary, request) for index, _ in seeds]
+        self._generators = [np.random.Generator(np.random.PCG64(seed)) for _, seed in seeds]
+        self._uniforms: NDArray[np.float64] = np.empty((UNIFORMS, len(seeds)))
+        self._stepper = Stepper(weights, start.repeated(len(seeds)))
+        self._logits = self._stepper.logits()
+        self._made = 0
+        self.done = False
+
+    def advance(self) -> list[Piece]:
+        """Write for a moment; what the texts have gained."""
+        symbols, nats = self._burst(BURST if self._made else 0.0)  # the very first symbol is shown at once
+        last = self._made == self._request.length
+        pieces = [
+            piece
+            for column, text in enumerate(self._texts)
+            if (piece := text.take(symbols[:, column], nats[:, column], last=last))
+        ]
+        self.done = last
+        staying = np.flatnonzero([not text.stops.stopped for text in self._texts])
+        if len(staying) < len(self._texts) and not last:
+            self._keep(staying)
+        return pieces
+
+    def _burst(self, seconds: float) -> tuple[Symbols, Floats]:
+        """The next symbols (T, B), and if wanted their nats (T, B): one step at least, if the length allows."""
+        choose, step, request = self._request.sampler.choose, self._stepper.step, self._request
+        symbols, nats, made, logits = [], [], self._made, self._logits
+        until = time.perf_counter() + seconds
+        while made < request.length:
+            place = made % UNIFORMS
+            if place == 0:
+                for column, generator in enumerate(self._generators):
+                    self._uniforms[:, column] = generator.random(UNIFORMS)
+            chosen = choose(logits, self._uniforms[place])
+            symbols.append(chosen)
+            if request.loss:
+                nats.append(-np.take_along_axis(log_softmax(logits), chosen[:, None], axis=-1)[:, 0])
+            made += 1
+            logits = step(chosen)
+            if time.perf_counter() > until:
+                break
+        self._made, self._logits = made, logits
+        empty = np.empty((0, len(self._texts)), dtype=np.float32)
+        return np.array(symbols or empty, dtype=np.int64), np.array(nats or empty, dtype=np.float32)
+
+    def _keep(self, staying: Symbols) -> None:
+        if not len(staying):
+            self.done = True
             return
-        if len(staying) < len(samples):
-            samples, chosen = [samples[k] for k in staying], chosen[staying]
-            state = State(state.hidden[:, staying], None if state.cell is None else state.cell[:, staying])
-        logits = network.logits(network.read(chosen[None], state)[0])
-    for sample in samples:
-        yield Piece(sample.index, sample.stops.flush(), "length", sample.mean_loss)
+        self._texts = [self._texts[k] for k in staying]
+        self._generators = [self._generators[k] for k in staying]
+        self._uniforms = np.ascontiguousarray(self._uniforms[:, staying])
+        self._stepper = self._stepper.kept(staying)
+        self._logits = self._logits[staying]
 
 
-class _Sample:
+class _Text:
     """One text in the making."""
 
-    def __init__(self, index: int, seed: int, stops: StopFinder) -> None:
-        self.index = index
-        self.stops = stops
-        self._generator = np.random.Generator(np.random.PCG64(seed))
-        self._uniforms: NDArray[np.float64] = np.empty(0)
-        self._nats, self._drawn = 0.0, 0
+    def __init__(self, index: int, vocabulary: Vocabulary, request: Request) -> None:
+        self.stops = StopFinder(request.stops)
+        self._index = index
+        self._pieces = vocabulary.pieces
+        self._loss = request.loss
+        self._bytes = 0
+        self._symbols: list[int] = []  # these two only where the loss is wanted
+        self._nats: list[Floats] = []
 
-    @property
-    def mean_loss(self) -> float:
-        """Nats per character drawn so far; 0 if none was."""
-        return self._nats / max(1, self._drawn)
+    def take(self, symbols: Symbols, nats: Floats, *, last: bool) -> Piece | None:
+        """Add symbols; what can be told of them already, if anything."""
+        added = symbols.tolist()
+        pieces = self._pieces
+        text = self.stops.feed(b"".join([pieces[symbol] for symbol in added]))
+        if last and not self.stops.stopped:
+            text += self.stops.flush()
+        self._bytes += len(text)
+        if self._loss:
+            self._symbols += added
+            self._nats.append(nats)
+        if last or self.stops.stopped:
+            return Piece(self._index, text, "stop" if self.stops.stopped else "length", self._mean_loss())
+        return Piece(self._index, text) if text else None
 
-    def uniform(self, made: int) -> float:
-        """The random number for the character after `made`."""
-        at = made % UNIFORMS
-        if at == 0:
-            self._uniforms = self._generator.random(UNIFORMS)
-        return float(self._uniforms[at])
-
-    def take(self, text: bytes, nats: float) -> Iterator[Piece]:
-        """Add a character; yields what can be told of it already."""
-        self._nats += nats
-        self._drawn += 1
-        released = self.stops.feed(text)
-        if self.stops.stopped:
-            yield Piece(self.index, released, "stop", self.mean_loss)
-        elif released:
-            yield Piece(self.index, released)
+    def _mean_loss(self) -> float | None:
+        """Mean nats of the symbols that the text consists of; those of a stop do not belong to it."""
+        if not self._bytes or not self._loss:
+            return None
+        ends = np.cumsum([len(self._pieces[symbol]) for symbol in self._symbols])
+        count = int(ends.searchsorted(self._bytes)) + 1
+        return float(np.concatenate(self._nats)[:count].mean(dtype=np.float64))
 
 
 def whole_samples(pieces: Iterator[Piece], seeds: Sequence[int]) -> Iterator[Sample]:
     """Join pieces into samples, in the order of the seeds, each as soon as it and those before it are done."""
-    texts: list[list[bytes]] = [[] for _ in seeds]
+    texts: dict[int, list[bytes]] = {}
     done: dict[int, Sample] = {}
     following = 0
     for piece in pieces:
-        texts[piece.sample].append(piece.text)
+        texts.setdefault(piece.sample, []).append(piece.text)
         if piece.finish:
-            text = b"".join(texts[piece.sample])
-            done[piece.sample] = Sample(text, piece.finish, seeds[piece.sample], piece.loss or 0.0)
+            text = b"".join(texts.pop(piece.sample))
+            done[piece.sample] = Sample(text, piece.finish, seeds[piece.sample], piece.loss)
         while following in done:
             yield done.pop(following)
             following += 1

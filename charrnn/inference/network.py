@@ -2,7 +2,7 @@
 
 Whole sequences go layer by layer: one matrix product projects a layer's whole input, then each time step adds
 the state's projection. The first layer's input is a table look-up: its weights times every symbol's embedding,
-biases included, computed once.
+biases included. To write text symbol by symbol, see `charrnn.inference.stepping`.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from charrnn.model import ModelConfig, Tensors
 
 Floats = NDArray[np.float32]
+SMALL_TABLE = 2**22  # entries of a table that is computed before it is known to pay
 
 
 @dataclass
@@ -26,6 +27,10 @@ class State:
     def copy(self) -> "State":
         """A state of its own, so that advancing one leaves the other."""
         return State(self.hidden.copy(), None if self.cell is None else self.cell.copy())
+
+    def repeated(self, batch: int) -> "State":
+        """This state of one stream for each of `batch` streams."""
+        return State(self.hidden.repeat(batch, axis=1), None if self.cell is None else self.cell.repeat(batch, axis=1))
 
 
 class Network:
@@ -43,44 +48,49 @@ class Network:
         self.decoder_bias = tensors["decoder.bias"]
         self._recurrent = [tensors[f"rnn.weight_hh_l{k}"].T for k in range(config.layers)]  # (H, G*H)
         self._input = [tensors[f"rnn.weight_ih_l{k}"].T for k in range(config.layers)]
-        self._bias = [self._input_bias(k) for k in range(config.layers)]  # (G*H)
-        self._table = self._first_layer_table()  # (V, G*H)
+        self._bias = [self.input_bias(k) for k in range(config.layers)]  # (G*H)
+        self._table: Floats | None = None  # (V, G*H), once it pays
 
-    def _input_bias(self, layer: int) -> Floats:
-        """Both biases as one, save the GRU's b_hn, which stays inside the reset product."""
+    def input_bias(self, layer: int) -> Floats:
+        """Both biases of a layer as one (G*H), save the GRU's b_hn, which stays inside the reset product."""
         bias = self.tensors[f"rnn.bias_ih_l{layer}"].copy()
         inside = self.config.hidden_size if self.config.cell == "gru" else 0
         outside = len(bias) - inside
         bias[:outside] += self.tensors[f"rnn.bias_hh_l{layer}"][:outside]
         return bias
 
-    def _first_layer_table(self) -> Floats:
-        projected = self._input[0]
+    def _first_layer(self, ids: NDArray[Any]) -> Floats:
+        """The first layer's projected inputs (T, B, G*H), by a table of all symbols if it is small or will be used."""
+        symbols, width = self.config.vocab_size, len(self._bias[0])
+        if self._table is None and (symbols * width <= SMALL_TABLE or ids.size >= symbols):
+            self._table = self._projected(np.arange(symbols))
+        return self._projected(ids) if self._table is None else self._table[ids]
+
+    def _projected(self, ids: NDArray[Any]) -> Floats:
         if self.config.embedding_size:
-            projected = self.tensors["embedding.weight"] @ projected
-        return projected + self._bias[0]
+            projected: Floats = self.tensors["embedding.weight"][ids] @ self._input[0]
+        else:
+            projected = self._input[0][ids]
+        projected += self._bias[0]
+        return projected
 
     def initial_state(self, batch: int = 1) -> State:
         """The learned initial state, for each of `batch` streams."""
-
-        def repeated(name: str) -> Floats:
-            return np.repeat(self.tensors[name][:, None, :], batch, axis=1)
-
-        cell = repeated("initial_cell") if self.config.cell == "lstm" else None
-        return State(repeated("initial_hidden"), cell)
+        cell = self.tensors["initial_cell"][:, None, :] if self.config.cell == "lstm" else None
+        return State(self.tensors["initial_hidden"][:, None, :], cell).repeated(batch)
 
     def read(self, ids: NDArray[Any], state: State) -> Floats:
         """Read ids (T, B), advancing `state` in place; returns the top layer's hidden states (T, B, H)."""
-        outputs = self._run_layer(0, self._table[ids], state)
+        outputs = self._run_layer(0, self._first_layer(ids), state)
         for layer in range(1, self.config.layers):
-            gates = outputs @ self._input[layer]  # (T, B, G*H)
+            gates = _product(outputs, self._input[layer])  # (T, B, G*H)
             gates += self._bias[layer]
             outputs = self._run_layer(layer, gates, state)
         return outputs
 
     def logits(self, hidden: Floats) -> Floats:
         """Scores of the next symbol (..., V) from top hidden states (..., H)."""
-        scores: Floats = hidden @ self.decoder_weight
+        scores = _product(hidden, self.decoder_weight)
         scores += self.decoder_bias
         return scores
 
@@ -108,6 +118,12 @@ class Network:
                 hidden = np.tanh(summed, out=outputs[t])
         state.hidden[layer] = hidden
         return outputs
+
+
+def _product(rows: Floats, matrix: Floats) -> Floats:
+    """Rows (..., K) times a matrix (K, R) as one product, not one for each time step as NumPy would take it."""
+    product: Floats = rows.reshape(-1, rows.shape[-1]) @ matrix
+    return product.reshape(*rows.shape[:-1], -1)
 
 
 def sigmoid(x: Floats) -> Floats:

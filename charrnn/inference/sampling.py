@@ -5,10 +5,14 @@
     top-p   keeps the likeliest symbols that together reach p of what is left (Holtzman et al. 2020)
     min-p   keeps symbols at least min_p times as likely as the likeliest (Nguyen et al. 2024)
 
-Each filter sees what the one before it left and always leaves the likeliest symbol. All work on rows at once.
+A filter is a least weight, and what is at least as heavy is kept: so the likeliest symbol always stays, and symbols
+exactly as likely as the last one kept stay with it. Each filter sees what the one before it left. What is chosen for a
+row never depends on the rows beside it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +20,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Chosen = NDArray[np.int64]
 MIN_TEMPERATURE = 1e-4  # below, the likeliest symbol has all the probability a float32 can tell
+LARGE = 512  # symbols: longer rows are handled one at a time, each in the cache
+PART = 128  # symbols of a long row that are summed together
 
 
 def softmax(logits: Floats) -> Floats:
@@ -33,30 +39,66 @@ def log_softmax(logits: Floats) -> Floats:
     return shifted
 
 
-def keep_top_k(weights: Floats, k: int) -> Floats:
-    """Zero all but the k largest of each row; ties with the k-th stay."""
-    if k >= weights.shape[-1]:
-        return weights
-    least = np.partition(weights, -k, axis=-1)[..., -k, None]
-    return np.where(weights >= least, weights, 0.0).astype(np.float32)
+def top_k_least(weights: Floats, k: int) -> Floats:
+    """The k-th largest weight of each row (B, V), as (B, 1); the smallest if there are fewer."""
+    k = min(k, weights.shape[-1])
+    return np.partition(weights, -k, axis=-1)[:, -k, None]
 
 
-def keep_top_p(weights: Floats, p: float) -> Floats:
-    """Zero all but the smallest set of largest weights that reaches `p` of each row's total."""
-    order = np.argsort(-weights, axis=-1, kind="stable")
-    ranked = np.take_along_axis(weights, order, axis=-1)
-    before = np.cumsum(ranked, axis=-1, dtype=np.float64) - ranked  # what the likelier ones have together
-    kept = before < p * weights.sum(axis=-1, keepdims=True, dtype=np.float64)
-    kept[..., 0] = True
-    ranked = np.where(kept, ranked, 0.0).astype(np.float32)
-    result = np.empty_like(weights)
-    np.put_along_axis(result, order, ranked, axis=-1)
-    return result
+def top_p_least(weights: Floats, p: float) -> Floats:
+    """The smallest weight (B, 1) of those largest ones that together reach `p` of each row's total (B, V)."""
+    if weights.shape[-1] <= LARGE:
+        return _least_reaching(weights, p)
+    least = []
+    for row in weights:
+        # All that are below half the mean of what may go are gone with certainty: only the others need sorting.
+        total = float(row.sum(dtype=np.float64))
+        likely = row.take(np.flatnonzero(row >= np.float32(0.5 * (1.0 - p) * total / len(row))))
+        least.append(_least_reaching(likely[None], p * total / float(likely.sum(dtype=np.float64)))[0])
+    return np.stack(least)
 
 
-def keep_min_p(weights: Floats, min_p: float) -> Floats:
-    """Zero what is less than `min_p` times the row's largest weight."""
-    return np.where(weights >= min_p * weights.max(axis=-1, keepdims=True), weights, 0.0).astype(np.float32)
+def _least_reaching(weights: Floats, share: float) -> Floats:
+    ranked = np.sort(weights, axis=-1)[:, ::-1]
+    short = share * (1.0 - 1e-9)  # by a hair, for what reaches the share exactly is enough
+    last = draw(ranked, np.full(len(ranked), short))
+    least: Floats = ranked[np.arange(len(ranked)), last, None]
+    return least
+
+
+def min_p_least(weights: Floats, min_p: float) -> Floats:
+    """`min_p` times the largest weight of each row (B, V), as (B, 1)."""
+    least: Floats = np.float32(min_p) * weights.max(axis=-1, keepdims=True)
+    return least
+
+
+def draw(weights: Floats, uniforms: NDArray[np.float64]) -> Chosen:
+    """A symbol for each row of weights (B, V), by inverting the cumulative weights at uniforms (B,) from [0, 1).
+
+    The symbol is the first whose cumulative weight is strictly above the target: none of weight zero is drawn.
+    """
+    if weights.shape[-1] > LARGE:
+        return np.array([_draw_long(row, uniform) for row, uniform in zip(weights, uniforms, strict=True)])
+    cumulative = np.add.accumulate(weights, axis=-1, dtype=np.float64)
+    targets = uniforms * cumulative[:, -1]
+    if len(weights) == 1:
+        found: Chosen = cumulative[0].searchsorted(targets, side="right")
+        return found
+    drawn: Chosen = (cumulative > targets[:, None]).argmax(axis=-1)
+    return drawn
+
+
+def _draw_long(weights: Floats, uniform: float) -> int:
+    """The same for one long row (V), where a running sum would take longest of all: find its part, then the place."""
+    parts = np.add.reduceat(weights, np.arange(0, len(weights), PART), dtype=np.float64)
+    cumulative = parts.cumsum()
+    target = uniform * cumulative[-1]
+    part = int(cumulative.searchsorted(target, side="right"))
+    within = weights[part * PART : (part + 1) * PART].cumsum(dtype=np.float64)
+    place = int(within.searchsorted(target - (cumulative[part] - parts[part]), side="right"))
+    if place == len(within):  # the two sums differ by a rounding: the last symbol that has a weight
+        place = int(within.searchsorted(within[-1]))
+    return part * PART + place
 
 
 @dataclass(frozen=True)
@@ -69,27 +111,46 @@ class Sampler:
     min_p: float | None = None
 
     def choose(self, logits: Floats, uniforms: NDArray[np.float64]) -> Chosen:
-        """One symbol for each row of scores (B, V), by inverting the cumulative weights at `uniforms` (B,)."""
+        """One symbol for each row of scores (B, V), drawn by `uniforms` (B,) from [0, 1)."""
         if self.temperature < MIN_TEMPERATURE:
             likeliest: Chosen = logits.argmax(axis=-1)
             return likeliest
-        weights = self.weights(logits)
-        cumulative = weights.cumsum(axis=-1, dtype=np.float64)
-        targets = uniforms * cumulative[:, -1]
-        # Strictly above the target: a symbol of weight zero is never drawn. Rounding can reach past the end.
-        chosen: Chosen = (cumulative > targets[:, None]).argmax(axis=-1)
-        return chosen
+        if logits.shape[-1] > LARGE:
+            each = zip(logits[:, None], uniforms[:, None], strict=True)
+            return np.array([self._choose_long(row, uniform) for row, uniform in each])
+        return draw(self.weights(logits), uniforms)
+
+    def _choose_long(self, logits: Floats, uniforms: NDArray[np.float64]) -> int:
+        """The same for one long row (1, V): what a filter leaves is all that the next one sees."""
+        weights = self._unfiltered(logits)
+        places: NDArray[np.intp] | None = None
+        for least in self._filters():
+            kept = np.flatnonzero(weights >= least(weights))
+            weights, places = weights.take(kept, axis=1), kept if places is None else places[kept]
+        drawn = int(draw(weights, uniforms)[0])
+        return drawn if places is None else int(places[drawn])
 
     def weights(self, logits: Floats) -> Floats:
         """The distribution that is drawn from, (B, V), each row up to a factor."""
-        weights: Floats = logits - logits.max(axis=-1, keepdims=True)
+        weights = self._unfiltered(logits)
+        for least in self._filters():
+            weights *= weights >= least(weights)
+        return weights
+
+    def _unfiltered(self, logits: Floats) -> Floats:
+        """The softmax at this temperature, each row up to a factor."""
+        weights: Floats = logits - np.maximum.reduce(logits, axis=-1, keepdims=True)
         if self.temperature != 1.0:
             weights *= np.float32(1.0 / self.temperature)
-        np.exp(weights, out=weights)
+        return np.exp(weights, out=weights)
+
+    def _filters(self) -> list[Callable[[Floats], Floats]]:
+        """What tells the least weight that is kept of each row (B, V), in their order."""
+        filters: list[Callable[[Floats], Floats]] = []
         if self.top_k:
-            weights = keep_top_k(weights, self.top_k)
+            filters.append(partial(top_k_least, k=self.top_k))
         if self.top_p is not None and self.top_p < 1.0:
-            weights = keep_top_p(weights, self.top_p)
+            filters.append(partial(top_p_least, p=self.top_p))
         if self.min_p:
-            weights = keep_min_p(weights, self.min_p)
-        return weights
+            filters.append(partial(min_p_least, min_p=self.min_p))
+        return filters

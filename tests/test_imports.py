@@ -1,0 +1,59 @@
+"""What a command loads, seen from a process of its own: using a model never waits for what only learning needs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from charrnn.model import save_model
+from charrnn.text.vocabulary import Vocabulary
+from tests.models import make_model
+
+LISTING = """
+import sys
+from charrnn.cli.app import _run
+status = _run()
+print("\\n".join(sys.modules), file=sys.stderr)
+sys.exit(status)
+"""
+
+
+def loaded(folder: Path, *arguments: str) -> set[str]:
+    """Top-level packages that a command has loaded by its end."""
+    done = subprocess.run(
+        [sys.executable, "-c", LISTING, *arguments], cwd=folder, capture_output=True, text=True, check=True, timeout=60
+    )
+    return {line.partition(".")[0] for line in done.stderr.splitlines()}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = make_model(Vocabulary.of_text("abc"))
+    save_model(tmp_path / "models" / "m.safetensors", made.header, made.network.tensors)
+    (tmp_path / "text.txt").write_text("abcabc")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["generate", "-l", "5"],
+        ["generate", "-l", "5", "-n", "20", "--json"],
+        ["evaluate", "text.txt"],
+        ["info"],
+    ],
+)
+def test_using_a_model_loads_numpy_only(folder: Path, arguments: list[str]) -> None:
+    found = loaded(folder, *arguments)
+    assert "charrnn" in found
+    assert not found & {"torch", "tensorboard", "rich", "pandas", "matplotlib"}
+
+
+def test_help_loads_not_even_numpy(folder: Path) -> None:
+    assert not loaded(folder, "--help") & {"torch", "tensorboard", "numpy", "safetensors"}
+
+
+def test_importing_the_package_loads_not_even_numpy() -> None:
+    code = "import sys, charrnn; assert 'numpy' not in sys.modules; charrnn.load; assert 'numpy' in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
