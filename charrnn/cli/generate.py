@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from charrnn.cli.escape import VisibleStream
 from charrnn.cli.models import find_model
 from charrnn.cli.options import command
 from charrnn.cli.progress import Progress
@@ -89,7 +90,7 @@ class _Writer:
 
     def write_text(self, state: "State", sampler: "Sampler") -> None:
         """The first sample as it is made, the others behind it, each ending its line."""
-        out = sys.stdout.buffer
+        out = VisibleStream(sys.stdout.buffer) if sys.stdout.isatty() else sys.stdout.buffer
         shown = self._prime if self._text.echo else b""
         waiting: dict[int, list[bytes]] = {k: [] for k in range(len(self._seeds))}
         done: set[int] = set()
@@ -115,6 +116,8 @@ class _Writer:
                     self._separate()
                     out.write(shown)
                 last = shown
+        if isinstance(out, VisibleStream):
+            out.finish()
         out.flush()
 
     def _separate(self) -> None:

@@ -142,5 +142,5 @@ def _digest(text: str, tensors: Arrays) -> str:
     for name in sorted(tensors):
         array = np.ascontiguousarray(tensors[name])
         found.update(f"\n{name} {array.dtype.str} {tensors[name].shape}\n".encode())
-        found.update(array.reshape(-1).view(np.uint8))
+        found.update(array.reshape(-1).view(np.uint8).data)
     return found.hexdigest()

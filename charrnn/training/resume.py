@@ -109,7 +109,7 @@ def fingerprint(corpus: Corpus) -> str:
     digest = hashlib.sha256(json.dumps(corpus.vocabulary.to_json()).encode())
     for ids in (corpus.train, corpus.valid):
         digest.update(np.int64(len(ids)).tobytes())
-        digest.update(np.ascontiguousarray(ids).view(np.uint8))
+        digest.update(np.ascontiguousarray(ids).view(np.uint8).data)
     return digest.hexdigest()
 
 

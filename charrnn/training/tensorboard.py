@@ -145,7 +145,7 @@ class TensorBoard(Reporter):
             self._writer.add_histogram(name, values, step)
 
 
-def _without_disk_errors(hook: Callable[[Any], None]) -> Callable[[Any], None]:
+def _without_disk_errors(hook: Callable[[Any], object]) -> Callable[[Any], object]:
     """A hook for threads that is silent about `OSError`: the writer's thread raises it where it is awaited, too."""
 
     def told(problem: Any) -> None:
