@@ -12,18 +12,17 @@ import torch
 
 from charrnn import __version__
 from charrnn.errors import TrainingError
-from charrnn.files import partial_of
-from charrnn.model import ModelHeader, Tensors, save_model
+from charrnn.model import ModelHeader, Tensors
 from charrnn.text.corpus import Corpus
 from charrnn.training import checkpoint
-from charrnn.training.checkpoint import EVALUATED, LATEST, Arrays, Checkpoint, CheckpointFolder
+from charrnn.training.checkpoint import EVALUATED, LATEST, Arrays, Checkpoint
 from charrnn.training.devices import is_out_of_memory, random_states, restore_random_states
 from charrnn.training.evaluation import Validation
 from charrnn.training.recipe import Plan
 from charrnn.training.record import Record
 from charrnn.training.reporting import Evaluation, Progress, Reporter, Start, Summary
-from charrnn.training.saver import Saver
 from charrnn.training.schedule import Schedule
+from charrnn.training.store import Store
 from charrnn.training.trainer import MAX_BAD_STEPS, Tally, Trainer
 from charrnn.training.trainer import Start as StartWeights
 
@@ -72,15 +71,14 @@ class Session:
     described: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.folder = CheckpointFolder.of(self.output)
+        self.store = Store(self.output)
         self.trainer = Trainer(self.plan, self.corpus, self.device, self.start)
         self.validation = Validation(self.corpus.valid, self.device)
         self.schedule = Schedule(self.plan.lr)
-        self.saver = Saver()
         self.record = Record()
         self._best_weights: Tensors = {}
         self._good: Arrays = {}
-        self._generation = self._saved_step = 0
+        self._generation = 0
         self._recent = Tally()
         if self.resumed is not None:
             self._restore(self.resumed)
@@ -107,11 +105,7 @@ class Session:
                 f"out of memory at step {self.trainer.steps}; try a smaller --batch-size, --seq-len or --hidden-size"
             ) from None
         finally:
-            self.saver.wait()
-
-    def partials(self) -> list[Path]:
-        """What a save that is cut off leaves behind."""
-        return [partial_of(self.output), *self.folder.partials()]
+            self.store.wait()
 
     @property
     def _ended(self) -> bool:
@@ -153,7 +147,7 @@ class Session:
         if not loss < record.best:
             return self.summary()
         aside = dataclasses.replace(record, best=loss, best_step=steps)
-        self._write(lambda: save_model(self.output, self._header(aside), self.trainer.network.export()))
+        self.store.write_model(self._header(aside), self.trainer.network.export())
         return self.summary(aside)
 
     @property
@@ -263,12 +257,7 @@ class Session:
         self._best_weights = self.trainer.network.export()
         header = self._header(self.record)
         self.record.best_training = header.training
-        weights = self._best_weights
-        self.saver.submit("model", lambda: self._save_model(header, weights))
-
-    def _save_model(self, header: ModelHeader, weights: Tensors) -> None:
-        save_model(self.output, header, weights)
-        self._saved_step = header.training["best_step"]
+        self.store.keep_model(header, self._best_weights)
 
     def _report(self) -> None:
         recent, self._recent = self._recent, Tally()
@@ -330,7 +319,7 @@ class Session:
     def _good_of(self, generation: int) -> Arrays | None:
         """The trainer's tensors at the last evaluation, if that state is still there and whole."""
         try:
-            found = self.folder.read(EVALUATED)
+            found = self.store.folder.read(EVALUATED)
         except TrainingError:
             return None
         return found.part("trainer") if found is not None and found.generation == generation else None
@@ -340,18 +329,17 @@ class Session:
 
         A resumed run also writes its best model again: whatever came after the saved state is undone.
         """
-        self._generation = max(self._generation, self.folder.last_generation())
+        self._generation = max(self._generation, self.store.folder.last_generation())
         slot = EVALUATED if self.resumed is None else LATEST
-        saved = self._snapshot(slot)
-        self._write(lambda: self.folder.write(slot, saved))
+        self.store.write_state(slot, self._snapshot(slot))
         if self.resumed is None:
-            self.folder.remove(LATEST)
+            self.store.begin_anew()
         elif self._best_weights:
-            self._save_best_again()
-        for partial in self.partials():
-            partial.unlink(missing_ok=True)
+            self._write_best()
+        self.store.remove_partials()
 
     def _snapshot(self, slot: str) -> Checkpoint:
+        """A state for `slot`; one that has just been evaluated is also where training goes back to."""
         if slot == EVALUATED:
             self.record.good = self._generation + 1
         saved = self._checkpoint()
@@ -363,40 +351,28 @@ class Session:
     def _save_behind(self, slot: str) -> None:
         """Copy the state now, and write it while training goes on."""
         self.reporter.saving(self.trainer.steps)
-        saved = self._snapshot(slot)
-        self.saver.submit(slot, lambda: self.folder.write(slot, saved))
+        self.store.keep_state(slot, self._snapshot(slot))
 
     def _save_now(self) -> None:
         """Save and wait until it is on disk, and the best model too if its last save failed."""
-        self._save_behind(LATEST)
-        self.saver.wait()
-        failures = self.saver.failures()
-        if failures:
-            self._write(lambda: self.folder.write(LATEST, self._checkpoint()))
-        if self._saved_step != self.record.best_step:
-            self._save_best_again()
+        self.store.wait()
+        self.store.failures()  # of states that this one replaces
+        self.reporter.saving(self.trainer.steps)
+        self.store.write_state(LATEST, self._snapshot(LATEST))
+        if self.store.model_step != self.record.best_step and self._best_weights:
+            self._write_best()
 
-    def _save_best_again(self) -> None:
+    def _write_best(self) -> None:
         header = dataclasses.replace(self._header(self.record), training=self.record.best_training)
-        self._write(lambda: self._save_model(header, self._best_weights))
+        self.store.write_model(header, self._best_weights)
 
     def _tell_failures(self) -> None:
         """A save that failed on the way costs nothing yet: say so, and try again next time."""
-        for error in self.saver.failures():
-            if not isinstance(error, OSError):
-                raise error
+        for reason in self.store.failures():
             self.reporter.noted(
-                f"step {self.trainer.steps} could not be saved: {_reason(error)}; the save before is whole, "
+                f"step {self.trainer.steps} could not be saved: {reason}; the save before is whole, "
                 "and the next one is tried as usual"
             )
-
-    def _write(self, job: Callable[[], None]) -> None:
-        try:
-            job()
-        except OSError as error:
-            raise TrainingError(
-                f"{error.filename or self.output} cannot be written: {_reason(error)}; what was saved before is whole"
-            ) from None
 
     def summary(self, record: Record | None = None) -> Summary:
         """The figures so far; validation figures are those of the best weights, which the model file holds."""
@@ -423,7 +399,3 @@ class Session:
 def _live(arrays: Arrays) -> dict[str, torch.Tensor]:
     """Copies as tensors in memory of PyTorch's own, aligned as it likes it: results are the same to the bit."""
     return {name: torch.from_numpy(array).clone() for name, array in arrays.items()}
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)

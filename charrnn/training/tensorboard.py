@@ -35,9 +35,9 @@ class TensorBoard(Reporter):
         OSError: if the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, note: Callable[[str], None], resumed_at: int | None = None) -> None:
+    def __init__(self, folder: Path, note: Callable[[str], None] | None = None, resumed_at: int | None = None) -> None:
         self._writer = SummaryWriter(str(folder), purge_step=None if resumed_at is None else resumed_at + 1)
-        self._note = note
+        self._note = note or Reporter().noted
         self._resumed = resumed_at is not None
         self._failed = False
         self._begin = time.monotonic()
