@@ -92,8 +92,9 @@ def assert_same_run(a: Session, b: Session) -> None:
     for name, tensor in a.trainer.state_tensors().items():
         assert torch.equal(tensor, b.trainer.state_tensors()[name]), name
     assert a.trainer.state_json() == b.trainer.state_json()
-    clocks = dict.fromkeys(("seconds", "step_seconds", "evaluation_cost", "last_evaluation"), 0.0)
-    mine, other = (dataclasses.replace(s.record, good=0, best_training={}, **clocks) for s in (a, b))
+    mine, other = (s.record.to_json() for s in (a, b))
+    for name in ("seconds", "step_seconds", "evaluation_cost", "last_evaluation", "good", "best_training"):
+        del mine[name], other[name]
     assert mine == other
     assert_same_model(a.output, b.output)
 
@@ -111,7 +112,7 @@ def test_a_run_that_is_stopped_again_and_again_ends_as_if_it_had_not_been(
 ) -> None:
     whole, _ = run(corpus, tmp_path / "whole.safetensors", settings(cell))
     broken = tmp_path / "broken.safetensors"
-    for stop in (1, 2, 49, 50, 51, 77, 100, 129):
+    for stop in (1, 49, 50, 77, 129):
         session, _ = run(corpus, broken, settings(cell), stop)
         assert session.trainer.steps == stop
     resumed, _ = run(corpus, broken, settings(cell))
@@ -167,12 +168,16 @@ def test_a_finished_run_is_trained_further(corpus: Corpus, tmp_path: Path) -> No
 
 def test_a_run_that_lost_patience_gets_a_new_one_when_it_is_trained_further(corpus: Corpus, tmp_path: Path) -> None:
     output = tmp_path / "m.safetensors"
-    session, _ = run(corpus, output, settings(steps=100_000, patience=1, lr=0.5))
-    assert session.record.finished
-    assert session.record.stale == 1
-    steps = session.trainer.steps
-    further, _ = run(corpus, output, settings(steps=steps + 1, patience=1, lr=0.5))
-    assert further.trainer.steps == steps + 1
+    run(corpus, output, settings(steps=60, patience=1))
+    folder = CheckpointFolder.of(output)
+    saved, _ = folder.newest()
+    assert saved is not None
+    saved.state["record"]["stale"] = 1
+    folder.write(LATEST, saved)
+    same, _ = run(corpus, output, settings(steps=60, patience=1))
+    assert same.trainer.steps == 60
+    further, _ = run(corpus, output, settings(steps=62, patience=1))
+    assert further.trainer.steps == 62
 
 
 def test_a_damaged_newest_state_gives_way_to_the_one_before(corpus: Corpus, tmp_path: Path) -> None:
