@@ -368,7 +368,7 @@ class Session:
 
     def _tell_failures(self) -> None:
         """A save that failed on the way costs nothing yet: say so, and try again next time."""
-        for reason in self.store.failures():
+        for reason in dict.fromkeys(self.store.failures()):
             self.reporter.noted(
                 f"step {self.trainer.steps} could not be saved: {reason}; the save before is whole, "
                 "and the next one is tried as usual"
