@@ -18,7 +18,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         OSError: if the folder cannot be made or written, or the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
+    partial = partial_of(path)
     try:
         with partial.open("wb") as stream:
             yield stream
@@ -26,10 +26,20 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
             os.fsync(stream.fileno())
         partial.replace(path)
     except BaseException:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
+        remove_partial(path)
         raise
     _sync_folder(path.parent)
+
+
+def partial_of(path: Path) -> Path:
+    """Where `atomic_write` collects what is to become `path`."""
+    return path.with_name(f".{path.name}.partial")
+
+
+def remove_partial(path: Path) -> None:
+    """Take away what a killed writer of `path` left behind; nothing else may be writing it."""
+    with suppress(OSError):
+        partial_of(path).unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -25,8 +25,13 @@ from charrnn.files import atomic_write
 FORMAT = 1
 METADATA_KEY = "charrnn"
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
-MAX_METADATA = 32 * 2**20
-MAX_SIZE = 2**20  # of one axis: no vocabulary or layer comes near
+MAX_HEADER = 4 * 2**20  # bytes: what the names, shapes and description of a file may take
+LIMITS = {  # largest sizes that are believed: no model comes near, and nothing is allocated before they hold
+    "layers": 64,
+    "hidden_size": 2**16,
+    "embedding_size": 2**16,
+    "vocab_size": 2**18,
+}
 
 Tensors = dict[str, NDArray[np.float32]]
 
@@ -76,15 +81,15 @@ class ModelConfig:
 
     def problem(self) -> str | None:
         """What makes this configuration impossible, or None."""
-        if self.cell not in GATES:
-            return f"unknown cell {self.cell!r}"
-        for name in ("layers", "hidden_size", "embedding_size", "vocab_size"):
+        if self.cell not in tuple(GATES):  # a tuple, for a file may hold what no dictionary takes
+            return f"unknown cell {_quoted(self.cell)}"
+        for name, most in LIMITS.items():
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool):
-                return f"{name} is {value!r}, not a whole number"
+                return f"{name} is {_quoted(value)}, not a whole number"
             least = 0 if name == "embedding_size" else 1
-            if not least <= value <= MAX_SIZE:
-                return f"{name} is {value}, not between {least} and {MAX_SIZE}"
+            if not least <= value <= most:
+                return f"{name} is {_quoted(value)}, not between {least} and {most}"
         return None
 
 
@@ -115,18 +120,21 @@ class ModelHeader:
             found = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise ModelFileError(f"{path} is damaged: its description is not JSON ({error})") from None
-        if not isinstance(found, dict) or not isinstance(found.get("format"), int):
+        if not isinstance(found, dict) or type(found.get("format")) is not int:
             raise ModelFileError(f"{path} is not a charrnn model: its description names no format")
         if found["format"] != FORMAT:
             raise ModelFileError(
-                f"{path} has model format {found['format']}; this charrnn reads format {FORMAT}. "
+                f"{path} has model format {_quoted(found['format'])}; this charrnn reads format {FORMAT}. "
                 "Use the charrnn that wrote it, or a newer one"
             )
+        task = found.get("task", "language")
+        if not isinstance(task, str):
+            raise ModelFileError(f"{path} is damaged: its task is {_quoted(task)}")
         return cls(
             config=_config_from(found.get("config"), path),
             vocabulary=_part(found, "vocabulary", path),
             training=_part(found, "training", path),
-            task=str(found.get("task", "language")),
+            task=task,
         )
 
 
@@ -189,37 +197,68 @@ def load_model(path: Path) -> tuple[ModelHeader, Tensors]:
 
 
 def _opened(path: Path) -> Any:
-    """The safetensors file, opened; the library checks offsets and sizes before anything is allocated."""
+    """The safetensors file, opened.
+
+    The library checks that names, shapes and offsets fit each other and the file's length, with no gap, overlap
+    or rest; how large a header it reads for that is limited here.
+    """
     from safetensors import SafetensorError, safe_open
 
-    if not path.exists():
-        raise ModelFileError(f"no model at {path}; train one with: charrnn train CORPUS -o {path}")
+    try:
+        _check_beginning(path)
+        return safe_open(path, framework="numpy")
+    except FileNotFoundError:
+        raise ModelFileError(f"no model at {path}; train one with: charrnn train CORPUS -o {path}") from None
+    except SafetensorError as error:
+        raise ModelFileError(f"{path} is not a whole safetensors model ({_short(error)})") from None
+    except (OSError, ValueError) as error:  # ValueError: a name that no file system takes
+        raise ModelFileError(f"{path} cannot be read ({getattr(error, 'strerror', None) or error})") from None
+
+
+def _check_beginning(path: Path) -> None:
+    """The first eight bytes of a safetensors file are the length of its header, which follows them."""
     if path.is_dir():
         raise ModelFileError(f"{path} is a folder, not a model file; name a .safetensors file")
-    try:
-        return safe_open(path, framework="numpy")
-    except (SafetensorError, OSError) as error:
-        raise ModelFileError(f"{path} is not a whole safetensors model ({_short(error)})") from None
+    if not path.is_file():
+        if path.exists():
+            raise ModelFileError(f"{path} is not a file that can be read twice, as models are; save it to one first")
+        raise FileNotFoundError
+    with path.open("rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+    if length > min(MAX_HEADER, path.stat().st_size):
+        raise ModelFileError(
+            f"{path} is not a whole safetensors model: it begins like a header of {length:,} bytes, "
+            f"but has {path.stat().st_size:,} bytes, of which a header may take {MAX_HEADER:,}"
+        )
 
 
 def _checked_header(file: Any, path: Path) -> ModelHeader:
     metadata = file.metadata() or {}
     if METADATA_KEY not in metadata:
         raise ModelFileError(f"{path} is a safetensors file of another program, not a charrnn model")
-    if len(metadata[METADATA_KEY]) > MAX_METADATA:
-        raise ModelFileError(f"{path} has a description of over {MAX_METADATA} characters: refused")
     header = ModelHeader.from_json(metadata[METADATA_KEY], path)
     wanted, names = header.config.shapes(), set(file.keys())
     if names != set(wanted):
         odd = min(names ^ set(wanted))
-        raise ModelFileError(f"{path} is damaged: tensor {odd!r} does not fit its configuration")
+        raise ModelFileError(f"{path} is damaged: tensor {_quoted(odd)} does not fit its configuration")
     for name, shape in wanted.items():
         piece = file.get_slice(name)
         found = tuple(piece.get_shape())
         if found != shape or piece.get_dtype() != "F32":
-            raise ModelFileError(f"{path} is damaged: tensor {name} is {piece.get_dtype()} {found}, not F32 {shape}")
+            raise ModelFileError(
+                f"{path} is damaged: tensor {name} is {piece.get_dtype()} {_quoted(found)}, not F32 {shape}"
+            )
     return header
 
 
+def _quoted(value: object) -> str:
+    """What a file says, short and without control characters."""
+    try:
+        said = ascii(value)
+    except ValueError:  # a whole number of thousands of digits
+        said = "a number of absurd size"
+    return said if len(said) <= 60 else f"{said[:60]}..."
+
+
 def _short(error: BaseException) -> str:
-    return " ".join(str(error).split())[:160]
+    return " ".join(ascii(str(error))[1:-1].split())[:160]

@@ -9,6 +9,7 @@ import typer
 
 from charrnn import __version__
 from charrnn.cli import evaluate, generate, info, train
+from charrnn.cli.escape import visible
 from charrnn.cli.options import ReaderGoneError
 from charrnn.errors import CharrnnError
 
@@ -44,7 +45,7 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line and exit: 0 done, 1 an error of the user's world, 2 usage, 130 after Ctrl-C."""
+    """Run the command line and exit: 0 done, 1 an error of the user's world, 2 usage, 130 or 143 if stopped."""
     sys.exit(_run())
 
 
@@ -64,15 +65,22 @@ def _run() -> int:
     except _UsageProblem as error:
         message = getattr(error, "format_message", error.__str__)()
         return _fail(f"{message} Try: {_command_path(error)} --help", 2) if message else 2
-    except MemoryError:
-        return _fail("out of memory; try a smaller --hidden-size, --batch-size or --seq-len", 1)
+    except (MemoryError, OSError) as error:
+        return _fail(_trouble(error), 1)
+
+
+def _trouble(error: MemoryError | OSError) -> str:
+    """What the system could not do, where nobody nearer has said it better."""
+    if isinstance(error, MemoryError):
+        return "out of memory; try a smaller --hidden-size, --batch-size or --seq-len"
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
 
 
 def _fail(message: str, status: int) -> int:
     if os.environ.get("CHARRNN_TRACEBACK"):
         traceback.print_exc()
     for line in message.splitlines():
-        print(f"charrnn: {line}", file=sys.stderr)  # noqa: T201 - the one place where errors are told
+        print(f"charrnn: {visible(line)}", file=sys.stderr)  # noqa: T201 - the one place where errors are told
     return status
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from charrnn.cli.escape import VisibleStream
 from charrnn.cli.models import find_model
 from charrnn.cli.options import command
 from charrnn.cli.progress import Progress
@@ -121,6 +122,8 @@ class _Writer:
         self._terminal = sys.stdout.isatty()
         self._exact = model.vocabulary.tokens == "byte" and samples == 1 and not self._terminal
         self._line_open = False
+        # A stranger's vocabulary can hold any character: a terminal is shown its controls, a pipe gets them.
+        self._stream = VisibleStream(sys.stdout.buffer) if self._terminal else sys.stdout.buffer
 
     def write(self, pieces: "Iterator[Piece]") -> None:
         """All of them, in order."""
@@ -147,6 +150,8 @@ class _Writer:
 
     def _end(self) -> None:
         """Close the last line, save where every byte of the output counts."""
+        if isinstance(self._stream, VisibleStream):
+            self._stream.finish()
         if self._line_open and not self._exact:
             self._out(b"\n")
 
@@ -154,5 +159,5 @@ class _Writer:
         """The one place where generated text leaves."""
         if text:
             self._line_open = not text.endswith(b"\n")
-            sys.stdout.buffer.write(text)
-            sys.stdout.buffer.flush()
+            self._stream.write(text)
+            self._stream.flush()

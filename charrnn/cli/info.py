@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from charrnn.cli.escape import visible
 from charrnn.cli.models import find_model
 from charrnn.cli.options import command
 from charrnn.settings import setting
@@ -56,4 +57,4 @@ def info(
     for name, value in found.items():
         shown = f"{value:,}" if isinstance(value, int) and name != "seed" else value
         shown = f"{value:.4f}" if isinstance(value, float) else shown
-        typer.echo(f"{name:<17} {shown}")
+        typer.echo(f"{name:<17} {visible(str(shown))}")

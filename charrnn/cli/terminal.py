@@ -9,6 +9,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from charrnn.cli.escape import visible
 from charrnn.cli.reports import described, ending
 from charrnn.settings import format_duration
 from charrnn.training.reporting import Evaluation, Progress, Reporter, Start, Summary
@@ -104,5 +105,4 @@ def _columns(loss: float) -> list[str]:
 
 def shown(text: str, lines: int, width: int) -> str:
     """The first lines of a text, cut to width, with control characters made visible."""
-    visible = "".join(c if c == "\n" or c.isprintable() else "\N{SYMBOL FOR SUBSTITUTE FORM TWO}" for c in text)
-    return "\n".join(line[:width] for line in visible.splitlines()[:lines])
+    return "\n".join(visible(line)[:width] for line in text.split("\n")[:lines])

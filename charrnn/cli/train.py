@@ -2,7 +2,9 @@
 
 import dataclasses
 import json
+import math
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -12,20 +14,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from charrnn.cli.models import find_model
 from charrnn.cli.options import command
 from charrnn.cli.progress import Progress
-from charrnn.errors import TrainingError
+from charrnn.errors import TrainingError, UsageError
 from charrnn.settings import parse_duration
 from charrnn.text.settings import TextSettings
 from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TrainSettings
 
 if TYPE_CHECKING:
     from charrnn.model import ModelHeader, Tensors
+    from charrnn.text.corpus import Corpus
+    from charrnn.training.checkpoint import Checkpoint, CheckpointFolder
     from charrnn.training.reporting import Reporter
-    from charrnn.training.session import StopRequest
+    from charrnn.training.session import Session, StopRequest
+    from charrnn.training.transfer import Source
 
 MODELS, RUNS = Path("models"), Path("runs")
 SAMPLE_LENGTH = 300
+STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -34,6 +41,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def train(
+    ctx: typer.Context,
     corpus: Annotated[
         list[str],
         typer.Argument(
@@ -47,87 +55,190 @@ def train(
     run: RunSettings,
 ) -> None:
     """Learn a text and write the best model found to a file."""
-    output = _output(run, corpus)
+    output, folder = _output(run, corpus)
+    from charrnn.training.lock import only_run
+
+    with only_run(output, folder.path):
+        _train(corpus, output, folder, TrainSettings(text, model, learning, run), _typed(ctx))
+
+
+def _typed(ctx: typer.Context) -> set[str]:
+    """The names of the settings that were given on the command line."""
+    sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
+    return {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
+
+
+def _train(
+    names: list[str], output: Path, folder: "CheckpointFolder", settings: TrainSettings, typed: set[str]
+) -> None:
+    """A run whose output nobody else writes."""
+    saved, notes = folder.newest() if settings.run.resume else (None, [])
+    source = None
+    if saved is not None:
+        from charrnn.training.resume import taken_over, told
+
+        settings = taken_over(settings, typed, saved)
+        notes.append(told(saved))
+    else:
+        notes += [f"nothing to resume in {folder.path}: starting"] if settings.run.resume else []
+        source, settings = _source(settings, typed)
     from charrnn.text.corpus import read_corpus
 
-    with Progress("reading", unit="bytes", quiet=run.quiet) as progress:
-        read = read_corpus(corpus, text, progress)
+    with Progress("reading", unit="bytes", quiet=settings.run.quiet) as progress:
+        read = read_corpus(names, settings.text, progress)
+    session = _session(read, output, settings, typed, saved, source)
+    stop = session.stop
+    try:
+        with _stopping_on_signals(stop, session.store.partials()):
+            for note in notes:
+                session.reporter.noted(note)
+            summary = session.run()
+            if stop.signal is not None and not session.record.finished:
+                session.reporter.noted(_how_to_go_on(stop.signal, session, names, settings.run))
+    finally:
+        session.reporter.close()
+    if settings.run.json:
+        figures = dataclasses.asdict(summary)
+        typer.echo(json.dumps({name: None if _unknown(value) else value for name, value in figures.items()}))
+    if stop.signal is not None:
+        raise typer.Exit(128 + stop.signal)
+
+
+def _source(settings: TrainSettings, typed: set[str]) -> tuple["Source | None", TrainSettings]:
+    """The model to start from, if one is named, and the settings with its sizes in them."""
+    if settings.run.init_from is None:
+        return None, settings
+    from charrnn.training.transfer import Source
+
+    source = Source.load(find_model(settings.run.init_from))
+    text, model = source.settings(settings.text, settings.model, typed)
+    return source, dataclasses.replace(settings, text=text, model=model)
+
+
+def _session(
+    read: "Corpus",
+    output: Path,
+    settings: TrainSettings,
+    typed: set[str],
+    saved: "Checkpoint | None",
+    source: "Source | None",
+) -> "Session":
+    """The run, ready to go."""
+    run = settings.run
     if not run.quiet:
         print("starting ...", file=sys.stderr, flush=True)  # noqa: T201 - loading PyTorch takes seconds
     import torch
 
     from charrnn.training.devices import choose_device
     from charrnn.training.recipe import measuring_helps, plan
+    from charrnn.training.resume import corpus_described, saved_plan, with_saved_symbols
     from charrnn.training.session import Session, StopRequest
     from charrnn.training.speed import measure_peak
+    from charrnn.training.transfer import transferred, united
 
     device = choose_device(run.device)
     if run.threads:
         torch.set_num_threads(run.threads)
-    settings = TrainSettings(text, model, learning, run)
-    peak = measure_peak(model.cell, device) if measuring_helps(settings) else 1.0
-    stop = StopRequest()
-    session = Session(
-        plan=plan(settings, read, peak),
+    described = {"settings": dataclasses.asdict(settings), "corpus": corpus_described(read)}
+    if saved is not None:
+        read = with_saved_symbols(read, saved)
+        chosen = saved_plan(settings.learning, typed, saved)
+    else:
+        read = read if source is None else united(read, source.vocabulary)
+        peak = measure_peak(settings.model.cell, device) if measuring_helps(settings) else 1.0
+        chosen = plan(settings, read, peak)
+    logdir = _logdir(run, output, saved)
+    return Session(
+        plan=chosen,
         corpus=read,
         output=output,
         device=device,
-        reporter=_reporter(run, output),
+        reporter=_reporter(run, logdir, saved),
         sample_every=parse_duration(run.sample_every),
         write_sample=write_sample,
-        stop=stop,
+        stop=StopRequest(),
+        resumed=saved,
+        start=None if source is None else lambda fresh: transferred(fresh, read.vocabulary, source),
+        described={**described, "vocabulary": read.vocabulary.to_json(), "logdir": str(logdir)},
     )
-    try:
-        with _stopping_on_signals(stop):
-            summary = session.run()
-    finally:
-        session.reporter.close()
-    if run.json:
-        typer.echo(json.dumps(dataclasses.asdict(summary)))
-    if stop.signal is not None:
-        raise typer.Exit(128 + stop.signal)
 
 
-def _output(run: RunSettings, corpus: list[str]) -> Path:
+def _output(run: RunSettings, corpus: list[str]) -> tuple[Path, "CheckpointFolder"]:
     """The model file to write, checked before anything slow.
 
     Raises:
         TrainingError: if it is there already and not to be replaced, or cannot be written.
     """
     from charrnn.text.sources import corpus_name
+    from charrnn.training.checkpoint import CheckpointFolder
 
     output = Path(run.output) if run.output else MODELS / f"{corpus_name(corpus[0])}.safetensors"
+    states = CheckpointFolder.of(output)
+    if run.resume and run.overwrite:
+        raise UsageError("--resume and --overwrite exclude each other: one goes on, the other starts anew")
     if output.is_dir():
         raise TrainingError(f"{output} is a folder; name a file with -o FILE")
-    if output.exists() and not run.overwrite:
-        raise TrainingError(f"{output} exists already; replace it with --overwrite, or name another file with -o")
     if output.exists() and any(Path(name).exists() and output.samefile(name) for name in corpus):
         raise TrainingError(f"{output} is the corpus itself; name another file with -o")
+    if output.exists() and not (run.overwrite or (run.resume and states.has_any())):
+        go_on = "" if not states.has_any() else "train it further with --resume, "
+        lost = f", and nothing to resume beside it in {states.path}" if run.resume else ""
+        raise TrainingError(
+            f"{output} exists already{lost}; {go_on}replace it with --overwrite, or name another file with -o"
+        )
+    if states.has_any() and not (run.overwrite or run.resume):
+        raise TrainingError(
+            f"{states.path} holds a run that was interrupted; go on with --resume, start anew with --overwrite, "
+            "or name another file with -o"
+        )
     folder = next(parent for parent in output.absolute().parents if parent.exists())
     if not folder.is_dir():
         raise TrainingError(f"{output} cannot be written: {folder} is not a folder; name another file with -o")
     if not os.access(folder, os.W_OK):
         raise TrainingError(f"{output} cannot be written: no permission in {folder}; name another file with -o")
-    return output
+    return output, states
 
 
-def _reporter(run: RunSettings, output: Path) -> "Reporter":
-    from charrnn.training.reporting import Reporter, Reporters
+def _logdir(run: RunSettings, output: Path, saved: "Checkpoint | None") -> Path:
+    """TensorBoard's folder: a resumed run goes on in its own, a new one has one for itself."""
+    if run.logdir is not None:
+        return Path(run.logdir)
+    return Path(saved.state["logdir"]) if saved is not None else _fresh_folder(RUNS / output.stem)
 
-    reporters: list[Reporter] = []
-    if run.tensorboard:
-        from charrnn.training.tensorboard import TensorBoard
 
-        reporters.append(TensorBoard(Path(run.logdir) if run.logdir else _fresh_folder(RUNS / output.stem)))
-    if not run.quiet and sys.stderr.isatty():
+def _reporter(run: RunSettings, logdir: Path, saved: "Checkpoint | None") -> "Reporter":
+    """Whoever listens to this run.
+
+    Raises:
+        TrainingError: if TensorBoard's folder cannot be written.
+    """
+    from charrnn.training.reporting import Reporters
+
+    told = Reporters(_watchers(run))
+    if not run.tensorboard:
+        return told
+    from charrnn.training.tensorboard import TensorBoard
+
+    step = None if saved is None else int(saved.state["trainer"]["steps"])
+    try:
+        return Reporters([TensorBoard(logdir, told.noted, step), told])
+    except OSError as error:
+        raise TrainingError(
+            f"{logdir} cannot be written: {error.strerror or error}; name another folder with --logdir, "
+            "or leave TensorBoard out with --no-tensorboard"
+        ) from None
+
+
+def _watchers(run: RunSettings) -> list["Reporter"]:
+    if run.quiet:
+        return []
+    if sys.stderr.isatty():
         from charrnn.cli.terminal import TerminalReporter
 
-        reporters.append(TerminalReporter())
-    elif not run.quiet:
-        from charrnn.cli.reports import PlainReporter
+        return [TerminalReporter()]
+    from charrnn.cli.reports import PlainReporter
 
-        reporters.append(PlainReporter())
-    return Reporters(reporters)
+    return [PlainReporter()]
 
 
 def _fresh_folder(folder: Path) -> Path:
@@ -150,16 +261,44 @@ def write_sample(header: "ModelHeader", tensors: "Tensors") -> str:
     return model.generate(length=SAMPLE_LENGTH, temperature=0.7, seed=1)
 
 
+def _unknown(value: object) -> bool:
+    """Whether a figure is none yet: JSON has no word for infinity."""
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def _how_to_go_on(number: int, session: "Session", names: list[str], run: RunSettings) -> str:
+    """What an interrupted run leaves, and what to type."""
+    again = ["charrnn", "train", *names, *(["-o", run.output] if run.output else []), "--resume"]
+    model = f"; the best model so far is {session.output}" if session.output.exists() else ""
+    folder = session.store.folder.path
+    return (
+        f"stopped by {signal.Signals(number).name}: step {session.trainer.steps} is saved in {folder}{model}"
+        f"\ngo on: {shlex.join(again)}"
+    )
+
+
 @contextmanager
-def _stopping_on_signals(stop: "StopRequest") -> Iterator[None]:
-    """Ctrl-C and SIGTERM ask for a stop; a second one quits at once."""
+def _stopping_on_signals(stop: "StopRequest", partials: list[Path]) -> Iterator[None]:
+    """Ctrl-C, SIGTERM and a closed terminal ask for a stop; a second signal quits at once.
+
+    Half-written files in `partials` go then; what was saved before is whole.
+    """
 
     def ask(number: int, _frame: object) -> None:
-        if stop.signal is not None:
-            os._exit(128 + number)
-        stop.signal = number
+        if stop.signal is None:
+            stop.signal = number
+            return
+        for partial in partials:
+            partial.unlink(missing_ok=True)
+        if sys.stderr.isatty():
+            os.write(2, b"\x1b[?25h\n")  # a live view hides the cursor
+        os._exit(128 + number)
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {}
+    for name in STOP_SIGNALS:
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores it
+            before[number] = signal.signal(number, ask)
     try:
         yield
     finally:

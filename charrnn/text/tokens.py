@@ -57,6 +57,11 @@ class Tokens:
             raise CorpusError("the corpus has changed while it was being read; leave it as it is until the end")
         return ids
 
+    def renumbered(self, ids: Ids) -> "Tokens":
+        """The same text with other ids: id i becomes ids[i]."""
+        table = np.where(self._table == UNKNOWN, UNKNOWN, ids[self._table]).astype(np.int32)
+        return Tokens(self._stored, table, self._first, self._first + len(self))
+
     def part(self, first: int, last: int) -> "Tokens":
         """The part [first, last) of this part."""
         return Tokens(self._stored, self._table, self._first + first, self._first + last)

@@ -1,4 +1,6 @@
-"""Which device to compute on."""
+"""Which device to compute on, its random states, and its memory when there is too little."""
+
+from collections.abc import Mapping
 
 import torch
 
@@ -18,3 +20,30 @@ def choose_device(name: str) -> torch.device:
         found = ", ".join(device for device, present in there.items() if present)
         raise TrainingError(f"no {name} device here; found {found}. Leave out --device, or name one of these")
     return torch.device(name)
+
+
+def random_states(device: torch.device) -> dict[str, torch.Tensor]:
+    """PyTorch's random states, by the kind of device that they belong to."""
+    states = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    elif device.type == "mps":
+        states["mps"] = torch.mps.get_rng_state()
+    return states
+
+
+def restore_random_states(states: Mapping[str, torch.Tensor], device: torch.device) -> None:
+    """Draw on from what `random_states` gave; a device that had no part in it goes on from its own state."""
+    torch.set_rng_state(states["cpu"])
+    if device.type == "cuda" and "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"], device)
+    elif device.type == "mps" and "mps" in states:
+        torch.mps.set_rng_state(states["mps"])
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out; PyTorch's CPU allocator has no type of its own for that."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    words = ("can't allocate memory", "not enough memory", "bad_alloc", "out of memory", "could not create a memory")
+    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)

@@ -11,13 +11,18 @@ from charrnn.training.recipe import Plan
 
 @dataclass(frozen=True)
 class Start:
-    """What is about to be trained."""
+    """What is about to be trained.
+
+    A resumed run goes on at `step` and has a `history`.
+    """
 
     corpus: Corpus
     plan: Plan
     network: CharRNN
     device: str
     output: Path
+    step: int = 0
+    history: "Sequence[Evaluation]" = ()
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,9 @@ class Reporter:
     def noted(self, message: str) -> None:
         """Something happened that the user should know."""
 
+    def saving(self, step: int) -> None:
+        """A state to resume from is about to be written: what was told up to `step` should be on disk first."""
+
     def finished(self, summary: Summary) -> None:
         """The run has ended, and the model file is written."""
 
@@ -123,6 +131,10 @@ class Reporters(Reporter):
     def noted(self, message: str) -> None:  # noqa: D102
         for reporter in self._reporters:
             reporter.noted(message)
+
+    def saving(self, step: int) -> None:  # noqa: D102
+        for reporter in self._reporters:
+            reporter.saving(step)
 
     def finished(self, summary: Summary) -> None:  # noqa: D102
         for reporter in self._reporters:

@@ -69,6 +69,14 @@ class RunSettings:
         None, "The model file.", short="-o", group=RUN, shown_default="models/CORPUS.safetensors"
     )
     overwrite: bool = setting(False, "Replace the model file if there is one.", group=RUN)
+    resume: bool = setting(
+        False,
+        "Go on exactly where the run stopped; with --time, --epochs or --steps, train a finished one further.",
+        group=RUN,
+    )
+    init_from: str | None = setting(
+        None, "Start from the weights of this model; its characters stay, new ones are added.", group=RUN
+    )
     device: str = setting("auto", "Where to compute.", choices=("auto", "cpu", "cuda", "mps"), group=RUN)
     threads: int | None = setting(None, "CPU threads.", at_least=1, at_most=1024, group=RUN, shown_default="all cores")
     logdir: str | None = setting(None, "TensorBoard's folder.", group=RUN, shown_default="runs/MODEL")

@@ -2,9 +2,13 @@
 
 import dataclasses
 import math
+import threading
 import time
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -19,18 +23,44 @@ HISTOGRAM_SHARE = 0.02  # of the run's time, at most
 
 
 class TensorBoard(Reporter):
-    """Writes events to `folder`."""
+    """Writes events to `folder`.
 
-    def __init__(self, folder: Path) -> None:
-        self._writer = SummaryWriter(str(folder))
+    Curves that cannot be written, on a full disk say, are no reason to stop learning: `note` is told once, and
+    the rest of them is left out.
+
+    Args:
+        resumed_at: the step that a resumed run goes on from; what its last life wrote of later steps is hidden.
+
+    Raises:
+        OSError: if the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path, note: Callable[[str], None] | None = None, resumed_at: int | None = None) -> None:
+        self._writer = SummaryWriter(str(folder), purge_step=None if resumed_at is None else resumed_at + 1)
+        self._note = note or Reporter().noted
+        self._resumed = resumed_at is not None
+        self._failed = False
         self._begin = time.monotonic()
         self._histogram_seconds = 0.0
         self._plan: Plan | None = None
+        threading.excepthook = _without_disk_errors(threading.excepthook)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """The writer's thread raises its error at the next call from here; that is told, and no more."""
+        try:
+            yield
+        except OSError as error:
+            if not self._failed:
+                self._failed = True
+                self._note(f"TensorBoard's events cannot be written: {error.strerror or error}; training goes on")
 
     def started(self, start: Start) -> None:
         """The graph, drawn from a trace of a few characters."""
         self._plan = start.plan
-        with warnings.catch_warnings():
+        if self._resumed:
+            return  # it is there already
+        with self._writing(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the tracer's remarks are about code that is not ours
             device = start.network.decoder.weight.device
             ids = torch.zeros(4, 1, dtype=torch.long, device=device)
@@ -39,33 +69,42 @@ class TensorBoard(Reporter):
 
     def progressed(self, progress: Progress) -> None:
         """Training curves."""
-        self._losses("train", progress.loss, progress.step)
-        self._scalar("optimizer/learning_rate", progress.lr, progress.step)
-        self._scalar("optimizer/gradient_norm", progress.grad_norm, progress.step)
-        self._scalar("speed/chars_per_second", progress.chars_per_second, progress.step)
-        self._scalar("progress/epochs", progress.epochs, progress.step)
+        with self._writing():
+            self._losses("train", progress.loss, progress.step)
+            self._scalar("optimizer/learning_rate", progress.lr, progress.step)
+            self._scalar("optimizer/gradient_norm", progress.grad_norm, progress.step)
+            self._scalar("speed/chars_per_second", progress.chars_per_second, progress.step)
+            self._scalar("progress/epochs", progress.epochs, progress.step)
 
     def evaluated(self, evaluation: Evaluation) -> None:
         """Validation curves."""
-        self._losses("valid", evaluation.valid_loss, evaluation.step)
+        with self._writing():
+            self._losses("valid", evaluation.valid_loss, evaluation.step)
 
     def weights(self, step: int, network: CharRNN) -> None:
         """Histograms of every weight and of its gradient, as often as they stay cheap."""
         begin = time.monotonic()
         if step and self._histogram_seconds > HISTOGRAM_SHARE * (begin - self._begin):
             return
-        for name, parameter in network.named_weights():
-            layer, _, kind = name.rpartition(".")
-            title = f"{layer}/{kind}" if layer else name
-            self._writer.add_histogram(f"weights/{title}", parameter.detach(), step)
-            if parameter.grad is not None:
-                self._writer.add_histogram(f"gradients/{title}", parameter.grad, step)
+        with self._writing():
+            for name, parameter in network.named_weights():
+                layer, _, kind = name.rpartition(".")
+                title = f"{layer}/{kind}" if layer else name
+                self._histogram(f"weights/{title}", parameter.detach(), step)
+                if parameter.grad is not None:
+                    self._histogram(f"gradients/{title}", parameter.grad, step)
         self._histogram_seconds += time.monotonic() - begin
 
     def sampled(self, step: int, text: str) -> None:
         """A sample, indented so that its own characters are never taken for Markdown."""
         block = "\n".join("    " + line for line in text.splitlines())
-        self._writer.add_text("sample", block, step)
+        with self._writing():
+            self._writer.add_text("sample", block, step)
+
+    def saving(self, step: int) -> None:  # noqa: ARG002
+        """What a resumed run will not write again goes to disk before its state does."""
+        with self._writing():
+            self._writer.flush()
 
     def finished(self, summary: Summary) -> None:
         """The settings as hyperparameters, with the final figures, in the run's own folder."""
@@ -80,15 +119,17 @@ class TensorBoard(Reporter):
             "final/train_loss": summary.train_loss,
             "final/chars_per_second": summary.chars_per_second,
         }
-        for event in hparams(settings, figures):  # type: ignore[no-untyped-call]
-            # add_hparams would make a run of its own
-            self._writer._get_file_writer().add_summary(event)  # type: ignore[no-untyped-call] # noqa: SLF001
-        for name, value in figures.items():
-            self._scalar(name, value, summary.steps)
+        with self._writing():
+            for event in hparams(settings, figures):  # type: ignore[no-untyped-call]
+                # add_hparams would make a run of its own
+                self._writer._get_file_writer().add_summary(event)  # type: ignore[no-untyped-call] # noqa: SLF001
+            for name, value in figures.items():
+                self._scalar(name, value, summary.steps)
 
     def close(self) -> None:
         """Flush the events to disk."""
-        self._writer.close()
+        with self._writing():
+            self._writer.close()
 
     def _losses(self, part: str, loss: float, step: int) -> None:
         self._scalar(f"loss/{part}", loss, step)
@@ -98,6 +139,20 @@ class TensorBoard(Reporter):
     def _scalar(self, name: str, value: float, step: int) -> None:
         if math.isfinite(value):
             self._writer.add_scalar(name, value, step)
+
+    def _histogram(self, name: str, values: torch.Tensor, step: int) -> None:
+        if bool(torch.isfinite(values).all()):
+            self._writer.add_histogram(name, values, step)
+
+
+def _without_disk_errors(hook: Callable[[Any], object]) -> Callable[[Any], object]:
+    """A hook for threads that is silent about `OSError`: the writer's thread raises it where it is awaited, too."""
+
+    def told(problem: Any) -> None:
+        if not isinstance(problem.exc_value, OSError):
+            hook(problem)
+
+    return told
 
 
 class _Traceable(nn.Module):

@@ -1,12 +1,16 @@
 """One step of learning: the arithmetic, and nothing about when to evaluate, report or save."""
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from torch import Tensor
 
-from charrnn.errors import TrainingError
+from charrnn.model import Tensors
 from charrnn.text.corpus import Corpus
+from charrnn.training.averaging import WeightAverage
 from charrnn.training.gradients import Gradients
 from charrnn.training.initialization import initialize
 from charrnn.training.network import CharRNN, State, detached
@@ -16,7 +20,9 @@ from charrnn.training.workers import Workers
 
 BETAS = (0.9, 0.99)  # beta 2: 0.97 was 0.013 nats worse at 13 s, 0.999 forgets too slowly for short runs
 COUNTED = 1_000_000  # characters, to know how often each occurs
-MAX_BAD_STEPS = 50  # in a row
+MAX_BAD_STEPS = 20  # in a row: by then it is not the text
+
+Start = Callable[[Tensors], Tensors]
 
 
 @dataclass
@@ -47,17 +53,21 @@ class Tally:
 class Trainer:
     """A network, its optimizer, the readers that feed it and the state that they carry.
 
-    Raises:
-        TrainingError: from `step`, if the loss or its gradient was not finite too many times in a row.
+    All that decides how training goes on is in `state_tensors` and `state_json`, and in PyTorch's random state.
+
+    Args:
+        start: makes the weights to start from, out of the ones drawn at random.
     """
 
-    def __init__(self, plan: Plan, corpus: Corpus, device: torch.device) -> None:
+    def __init__(self, plan: Plan, corpus: Corpus, device: torch.device, start: Start | None = None) -> None:
         torch.manual_seed(plan.seed)
         self.plan = plan
         self.device = device
         self.network = CharRNN(plan.config, plan.dropout)
         glimpse = torch.from_numpy(corpus.train[:COUNTED].astype("int64"))
         initialize(self.network, torch.bincount(glimpse, minlength=plan.config.vocab_size))
+        if start is not None:
+            self.network.adopt(start(self.network.export()))
         self.network.to(device).train()
         self.optimizer = make_optimizer(self.network, plan)
         line_end = corpus.vocabulary.encode("\n")[0]
@@ -71,13 +81,19 @@ class Trainer:
         threads = torch.get_num_threads() if device.type == "cpu" else None
         self.workers = Workers(plan.batch_size, threads)
         self.gradients = Gradients(self.network, self.workers)
+        self.average = WeightAverage(self.network)
         self.state: State = detached(self.network.initial_state(plan.batch_size))
         self.steps = 0
         self.chars = 0
-        self._bad_steps = 0
+        self.bad_steps = 0
 
-    def step(self, rate: float) -> tuple[float, int, float]:
-        """Read on, and make one update at learning rate `rate`.
+    @property
+    def diverged(self) -> bool:
+        """Whether too many steps in a row had a loss or gradient that was not finite."""
+        return self.bad_steps >= MAX_BAD_STEPS
+
+    def step(self, rate: float, progress: float) -> tuple[float, int, float]:
+        """Read on, and make one update at learning rate `rate`, when `progress` of the run is behind.
 
         Returns the summed loss in nats, over how many characters, and the gradient's norm before clipping. A
         loss or gradient that is not finite changes no weight.
@@ -89,8 +105,9 @@ class Trainer:
         self.chars += batch.chars
         if math.isfinite(nats) and math.isfinite(norm):
             self._update(rate)
+            self.average.update(self.steps, progress)
             self.state = after
-            self._bad_steps = 0
+            self.bad_steps = 0
             return nats, batch.chars, norm
         self._skip()
         return 0.0, 0, 0.0
@@ -102,14 +119,55 @@ class Trainer:
 
     def _skip(self) -> None:
         """Leave the weights as they are, and let every reader begin with a clean state."""
-        self._bad_steps += 1
-        if self._bad_steps >= MAX_BAD_STEPS:
-            raise TrainingError(
-                f"training diverged: the loss was not a finite number {MAX_BAD_STEPS} times in a row; "
-                f"try a smaller --lr (it was {self.plan.lr:g})"
-            )
+        self.bad_steps += 1
         self.optimizer.zero_grad(set_to_none=True)
         self.state = detached(self.network.initial_state(self.plan.batch_size))
+
+    def state_tensors(self) -> dict[str, Tensor]:
+        """Every tensor that decides how training goes on, by name; live, so copy what is to be kept."""
+        named = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
+        for index, found in self.optimizer.state_dict()["state"].items():
+            named.update({f"optimizer.{index}.{key}": torch.as_tensor(value) for key, value in found.items()})
+        named.update({f"average.{name}": tensor for name, tensor in self.average.tensors().items()})
+        named.update({f"carried.{index}": part for index, part in enumerate(self.state)})
+        return named
+
+    def state_json(self) -> dict[str, Any]:
+        """Everything else that does."""
+        return {
+            "steps": self.steps,
+            "chars": self.chars,
+            "bad_steps": self.bad_steps,
+            "readers": self.readers.state(),
+        }
+
+    def restore(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+        """Go on from copies of what `state_tensors` and `state_json` gave."""
+        self._restore_weights(tensors)
+        self.state = tuple(tensors[f"carried.{index}"].to(self.device) for index in range(len(self.state)))
+        self.steps, self.chars, self.bad_steps = state["steps"], state["chars"], state["bad_steps"]
+        self.readers.restore(state["readers"])
+
+    def go_back(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take back what was learned since `tensors` were copied, but read on where the readers are."""
+        self._restore_weights(tensors)
+        self.state = detached(self.network.initial_state(self.plan.batch_size))
+        self.bad_steps = 0
+
+    def _restore_weights(self, tensors: Mapping[str, Tensor]) -> None:
+        self.network.load_state_dict(_part(tensors, "network."))
+        self.average.restore(_part(tensors, "average."))
+        states: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in _part(tensors, "optimizer.").items():
+            index, _, key = name.partition(".")
+            states.setdefault(int(index), {})[key] = tensor
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": states, "param_groups": groups})
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with `prefix`, without it."""
+    return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def make_optimizer(network: CharRNN, plan: Plan) -> torch.optim.Optimizer:

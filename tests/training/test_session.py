@@ -100,7 +100,7 @@ def test_a_stop_saves_what_was_learned(corpus: Corpus, tmp_path: Path) -> None:
     output = tmp_path / "m.safetensors"
     run = session(corpus, output, Listener(), steps=100_000)
     run.stop = StopRequest(signal=2)
-    run.trainer.step(0.01)
+    run.trainer.step(0.01, 0.1)
     summary = run.run()
     assert summary.steps == 1
     assert output.exists()

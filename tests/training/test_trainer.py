@@ -27,7 +27,7 @@ def test_steps_make_the_loss_fall(small: Plan, corpus: Corpus) -> None:
     trainer = Trainer(small, corpus, CPU)
     losses = []
     for _ in range(60):
-        nats, chars, _ = trainer.step(0.01)
+        nats, chars, _ = trainer.step(0.01, 0.1)
         losses.append(nats / chars)
     assert losses[0] == pytest.approx(math.log(len(corpus.vocabulary)), rel=0.2)
     assert sum(losses[-5:]) / 5 < 0.7 * losses[0]
@@ -38,7 +38,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_gives_others(small: Pl
     def weights(seed: int) -> torch.Tensor:
         trainer = Trainer(dataclasses.replace(small, seed=seed), corpus, CPU)
         for _ in range(3):
-            trainer.step(0.01)
+            trainer.step(0.01, 0.1)
         return torch.cat([p.detach().flatten() for p in trainer.network.parameters()])
 
     assert torch.equal(weights(1), weights(1))
@@ -49,7 +49,7 @@ def test_every_weight_is_learned_the_initial_state_included(small: Plan, corpus:
     trainer = Trainer(small, corpus, CPU)
     before = {name: p.detach().clone() for name, p in trainer.network.named_parameters()}
     for _ in range(3):
-        trainer.step(0.01)
+        trainer.step(0.01, 0.1)
     for name, parameter in trainer.network.named_parameters():
         assert not torch.equal(before[name], parameter), name
 
@@ -57,19 +57,19 @@ def test_every_weight_is_learned_the_initial_state_included(small: Plan, corpus:
 def test_the_state_is_carried_and_detached(small: Plan, corpus: Corpus) -> None:
     trainer = Trainer(small, corpus, CPU)
     before = trainer.state[0].clone()
-    trainer.step(0.0)
+    trainer.step(0.0, 0.1)
     assert not torch.equal(trainer.state[0], before)
     assert not any(part.requires_grad for part in trainer.state)
 
 
 def test_a_loss_that_is_not_finite_changes_no_weight(small: Plan, corpus: Corpus) -> None:
     trainer = Trainer(small, corpus, CPU)
-    trainer.step(0.01)
+    trainer.step(0.01, 0.1)
     before = [p.detach().clone() for p in trainer.network.parameters()]
     trainer.state = tuple(torch.full_like(part, math.nan) for part in trainer.state)
-    assert trainer.step(0.01) == (0.0, 0, 0.0)
+    assert trainer.step(0.01, 0.1) == (0.0, 0, 0.0)
     assert all(torch.equal(a, b) for a, b in zip(before, trainer.network.parameters(), strict=True))
-    nats, _, _ = trainer.step(0.01)  # and the readers went on with a clean state
+    nats, _, _ = trainer.step(0.01, 0.1)  # and the readers went on with a clean state
     assert math.isfinite(nats)
 
 

@@ -1,0 +1,113 @@
+"""Starting from another model's weights on another text.
+
+Symbols are matched by themselves, not by their ids. The vocabulary becomes the union of the model's and the
+text's: the model's symbols keep their rows, new ones get fresh rows.
+
+    model knows  a b d        rows  A B D
+    text has     b c          ->    vocabulary a b c d, rows A B (fresh) D
+"""
+
+import dataclasses
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from charrnn.errors import UsageError
+from charrnn.model import ModelHeader, Tensors, load_model
+from charrnn.settings import flag_of
+from charrnn.text.corpus import Corpus
+from charrnn.text.tokens import Tokens
+from charrnn.text.vocabulary import REPLACEMENT, UNKNOWN, Ids, Vocabulary
+from charrnn.training.settings import ModelSettings, TextSettings
+
+SIZES = ("cell", "layers", "hidden_size", "embedding_size")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model to start from."""
+
+    path: Path
+    header: ModelHeader
+    vocabulary: Vocabulary
+    tensors: Tensors
+
+    @classmethod
+    def load(cls, path: Path) -> "Source":
+        """The model in a file.
+
+        Raises:
+            ModelFileError: if it is not a whole, valid model.
+        """
+        header, tensors = load_model(path)
+        return cls(path, header, Vocabulary.from_json(header.vocabulary, header.config.vocab_size), tensors)
+
+    def settings(
+        self, text: TextSettings, model: ModelSettings, given: Collection[str]
+    ) -> tuple[TextSettings, ModelSettings]:
+        """The settings with this model's sizes and kind of token in them.
+
+        Raises:
+            UsageError: if settings in `given`, which the user typed, differ from the model's.
+        """
+        has = {"tokens": self.vocabulary.tokens, **{name: getattr(self.header.config, name) for name in SIZES}}
+        differing = []
+        for group in (text, model):
+            for declared in dataclasses.fields(group):
+                name, value = declared.name, getattr(group, declared.name)
+                if name in has and name in given and value != has[name]:
+                    flag = flag_of(declared)
+                    differing.append(
+                        f"{flag} {value} does not fit {self.path}, which has {flag} {has[name]}; leave it out"
+                    )
+        if differing:
+            raise UsageError("\n".join(differing))
+        sizes = {name: has[name] for name in SIZES}
+        return dataclasses.replace(text, tokens=self.vocabulary.tokens), dataclasses.replace(model, **sizes)
+
+
+def united(corpus: Corpus, vocabulary: Vocabulary) -> Corpus:
+    """`corpus` with the symbols of `vocabulary` added to its own."""
+    codes = sorted({*corpus.vocabulary.codes.tolist(), *vocabulary.codes.tolist()})
+    merged = corpus.vocabulary.unknown is not None or vocabulary.unknown is not None
+    union = Vocabulary(corpus.vocabulary.tokens, codes, codes.index(REPLACEMENT) if merged else None)
+    if len(union) == len(corpus.vocabulary) and union.unknown == corpus.vocabulary.unknown:
+        return corpus
+    renumber = places(corpus.vocabulary, union)
+    train, valid = (
+        part.renumbered(renumber) if isinstance(part, Tokens) else renumber[part]
+        for part in (corpus.train, corpus.valid)
+    )
+    return dataclasses.replace(corpus, vocabulary=union, train=train, valid=valid)
+
+
+def places(symbols: Vocabulary, among: Vocabulary) -> Ids:
+    """For each id of `symbols`, the id of the same symbol in `among`, or `UNKNOWN`."""
+    return among.encode_codes(symbols.codes)
+
+
+def transferred(fresh: Tensors, vocabulary: Vocabulary, source: Source) -> Tensors:
+    """The source's weights for a larger vocabulary: `fresh` weights stay where the source has no symbol."""
+    at = places(source.vocabulary, vocabulary)
+    assert (at != UNKNOWN).all(), "the vocabulary is not a union"  # noqa: S101 - a bug, not input
+    found = {}
+    for name, tensor in fresh.items():
+        old, axis = source.tensors[name], _symbol_axis(name, source)
+        if axis is None:
+            found[name] = old.copy()
+            continue
+        grown = np.moveaxis(tensor.copy(), axis, 0)
+        grown[at] = np.moveaxis(old, axis, 0)
+        found[name] = np.ascontiguousarray(np.moveaxis(grown, 0, axis))
+    return found
+
+
+def _symbol_axis(name: str, source: Source) -> int | None:
+    """Which axis of a weight counts symbols, if one does."""
+    if name in ("embedding.weight", "decoder.weight", "decoder.bias"):
+        return 0
+    if name == "rnn.weight_ih_l0" and source.header.config.embedding_size == 0:
+        return 1
+    return None

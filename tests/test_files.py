@@ -1,0 +1,75 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from charrnn.files import atomic_write, partial_of, remove_partial
+
+
+def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    with atomic_write(path) as stream:
+        stream.write(b"new")
+        stream.flush()
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new"
+    assert [found.name for found in tmp_path.iterdir()] == ["file"]
+
+
+def test_folders_are_made(tmp_path: Path) -> None:
+    with atomic_write(tmp_path / "a" / "b" / "file") as stream:
+        stream.write(b"x")
+    assert (tmp_path / "a" / "b" / "file").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt(), ValueError("bug")])
+def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path, error: BaseException) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+
+    def write_half() -> None:
+        with atomic_write(path) as stream:
+            stream.write(b"half")
+            raise error
+
+    with pytest.raises(type(error)):
+        write_half()
+    assert path.read_bytes() == b"old"
+    assert [found.name for found in tmp_path.iterdir()] == ["file"]
+
+
+def test_it_is_on_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, synced = tmp_path / "file", []
+    fsync = os.fsync
+
+    def watched(descriptor: int) -> None:
+        synced.append(path.exists())
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    with atomic_write(path) as stream:
+        stream.write(b"x")
+    assert synced == [False, True]  # the file before it is renamed, its folder after
+
+
+def test_a_disk_that_fails_to_sync_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+
+    def fail(_descriptor: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="Input/output error"), atomic_write(path) as stream:
+        stream.write(b"new")
+    assert path.read_bytes() == b"old"
+    assert not partial_of(path).exists()
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    partial_of(path).write_bytes(b"half")
+    remove_partial(path)
+    remove_partial(path)
+    assert list(tmp_path.iterdir()) == []

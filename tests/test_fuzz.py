@@ -1,0 +1,228 @@
+"""Thousands of damaged and doctored model files: each is refused with an error of ours, or is a valid model.
+
+The child process that opens them may not take more than 200 MB, nor longer than the time it is given.
+"""
+
+import copy
+import json
+import random
+import resource
+import struct
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FILES = 4000
+MEMORY = 200 * 2**20  # bytes
+SECONDS = 100
+HUGE: list[Any] = [
+    *(0, -1, 1, 2, 7, 65, 2**16, 2**18, 2**20, 2**31, 2**32, 2**53, 2**63 - 1, 2**63, 2**64 - 1, 2**64, 10**30),
+    *(10**400, 1e308, 1e400, 0.5, -0.0, True, False, None, "", "lstm", "a" * 1000, "\x1b[2J", "\ud800"),
+    *([], {}, [1], [[]] * 50, {"a": {"b": {}}}, [0, 0], [2**40, 2**40], [-1, 4]),
+]
+
+
+def build(cell: str, embedding_size: int, tokens: str) -> bytes:
+    """A small valid model file."""
+    from charrnn.model import ModelConfig, ModelHeader, save_model
+    from charrnn.text.vocabulary import Vocabulary
+
+    vocabulary = Vocabulary.of_bytes(bytes(range(9))) if tokens == "byte" else Vocabulary.of_text("\n abcdé☃🐈")
+    config = ModelConfig(cell, 2, 6, embedding_size, len(vocabulary))
+    generator = np.random.default_rng(1)
+    tensors = {name: generator.normal(size=shape).astype(np.float32) for name, shape in config.shapes().items()}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "m.safetensors"
+        save_model(path, ModelHeader(config, vocabulary.to_json(), {"corpus": "x", "steps": 3}), tensors)
+        return path.read_bytes()
+
+
+def header_of(data: bytes) -> tuple[dict[str, Any], bytes]:
+    """A file's header, and the weights behind it."""
+    length = struct.unpack("<Q", data[:8])[0]
+    return json.loads(data[8 : 8 + length]), data[8 + length :]
+
+
+def joined(header: Any, body: bytes) -> bytes:
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + body
+
+
+def places(value: Any) -> list[tuple[Any, Any]]:
+    """Every (container, key) within a JSON value."""
+    keys = list(value) if isinstance(value, dict) else list(range(len(value))) if isinstance(value, list) else []
+    return [(value, key) for key in keys] + [place for key in keys for place in places(value[key])]
+
+
+def doctored(value: Any, draw: random.Random) -> None:
+    """Replace, remove, rename or exchange something in a JSON value."""
+    for _ in range(draw.choice((1, 1, 1, 2, 5))):
+        found = places(value)
+        if not found:
+            return
+        container, key = draw.choice(found)
+        action = draw.randrange(5)
+        if action == 0:
+            del container[key]
+        elif action == 1 and isinstance(container, dict):
+            container[draw.choice(("x", "format", "shape", "rnn.weight_hh_l7", key + "x"))] = container.pop(key)
+        elif action == 2:
+            other, name = draw.choice(found)
+            container[key] = copy.deepcopy(other[name])
+        else:
+            container[key] = copy.deepcopy(draw.choice(HUGE))
+
+
+def flipped(data: bytes, _other: bytes, draw: random.Random) -> bytes:
+    changed = bytearray(data)
+    reach = draw.choice((16, 600, len(data)))  # most of what matters comes first
+    for _ in range(draw.choice((1, 1, 2, 8, 64))):
+        changed[draw.randrange(min(reach, len(data)))] ^= 1 << draw.randrange(8)
+    return bytes(changed)
+
+
+def cut(data: bytes, _other: bytes, draw: random.Random) -> bytes:
+    return data[: draw.choice((draw.randrange(20), draw.randrange(len(data)), len(data) - 1))]
+
+
+def grown(data: bytes, _other: bytes, draw: random.Random) -> bytes:
+    at = draw.choice((0, 8, draw.randrange(len(data)), len(data)))
+    return data[:at] + draw.randbytes(draw.choice((1, 4, 1000))) + data[at:]
+
+
+def lengthened(data: bytes, _other: bytes, draw: random.Random) -> bytes:
+    """Another header length than the header's."""
+    length = draw.choice((0, 1, 2, len(data) - 8, 2**20, 4 * 2**20, 2**32, 2**62, 2**64 - 1, draw.randrange(2**16)))
+    return struct.pack("<Q", length) + data[8:]
+
+
+def headed(data: bytes, _other: bytes, draw: random.Random) -> bytes:
+    """Other names, types, shapes or offsets."""
+    header, body = header_of(data)
+    doctored(header, draw)
+    return joined(header, body)
+
+
+def described(data: bytes, _other: bytes, draw: random.Random) -> bytes:
+    """Another description: configuration, vocabulary, training."""
+    header, body = header_of(data)
+    found = json.loads(header["__metadata__"]["charrnn"])
+    doctored(found, draw)
+    text = json.dumps(found)
+    if draw.random() < 0.1:
+        text = draw.choice((text[: draw.randrange(len(text))], "[" * 100_000, "1" * 10_000, '{"format": 1' * 9, "NaN"))
+    header["__metadata__"]["charrnn"] = text
+    return joined(header, body)
+
+
+def swapped(data: bytes, other: bytes, draw: random.Random) -> bytes:
+    """One model's header or description over another's weights."""
+    header, body = header_of(data)
+    foreign, weights = header_of(other)
+    if draw.random() < 0.5:
+        header["__metadata__"] = foreign["__metadata__"]
+        return joined(header, body)
+    return joined(foreign, draw.choice((body, weights + body, weights)))
+
+
+def poisoned(data: bytes, _other: bytes, draw: random.Random) -> bytes:
+    """Weights that are no numbers."""
+    header, body = header_of(data)
+    at = 4 * draw.randrange(len(body) // 4)
+    value = struct.pack("<f", draw.choice((float("nan"), float("inf"), -float("inf"), 3e38, 1e-45)))
+    return joined(header, body[:at] + value + body[at + 4 :])
+
+
+def large(data: bytes, _other: bytes, draw: random.Random) -> bytes:
+    """A header of megabytes, all of it nesting, numbers, names or characters."""
+    header, body = header_of(data)
+    found = json.loads(header["__metadata__"]["charrnn"])
+    count = draw.choice((10_000, 100_000, 250_000))
+    kind = draw.randrange(4)
+    if kind == 0:
+        found["training"] = {"x": [[]] * count}
+    elif kind == 1:
+        found["vocabulary"]["symbols"] = "".join(map(chr, range(32, 32 + count)))
+    elif kind == 2:
+        found["config"] = {str(k): k for k in range(count)}
+    else:
+        header.update({f"t{k}": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for k in range(count // 10)})
+    header["__metadata__"]["charrnn"] = json.dumps(found)
+    return joined(header, body)
+
+
+Mutation = Callable[[bytes, bytes, random.Random], bytes]
+MUTATIONS: list[tuple[Mutation, int]] = [
+    *((flipped, 6), (cut, 2), (grown, 2), (lengthened, 1)),
+    *((headed, 6), (described, 6), (swapped, 1), (poisoned, 2)),
+]
+
+
+def end(path: Path) -> str:
+    """How opening a file ends: "valid", or the error's name."""
+    import charrnn
+    from charrnn.errors import CharrnnError
+
+    try:
+        charrnn.load(path)
+    except CharrnnError as refused:
+        error = refused
+    else:
+        return "valid"
+    assert len(str(error)) < 1500, error
+    assert str(error).isprintable(), error
+    return type(error).__name__
+
+
+def fuzz(seed: int, files: int) -> None:
+    """Open `files` mutated models; print how many ended how."""
+    import charrnn
+
+    warnings.simplefilter("ignore")  # weights of 1e38 overflow, and may
+    models = [build("lstm", 3, "char"), build("gru", 0, "char"), build("rnn", 2, "byte")]
+    kinds, shares = [kind for kind, _ in MUTATIONS], [share for _, share in MUTATIONS]
+    draw = random.Random(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "m.safetensors"
+        path.write_bytes(models[0])
+        charrnn.load(path).generate(length=2)
+        begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        ends: Counter[str] = Counter()
+        for number in range(files):
+            mutation = draw.choices(kinds, shares)[0] if number % 100 else large
+            data, other = draw.sample(models, 2)
+            path.write_bytes(mutation(data, other, draw))
+            try:
+                ends[end(path)] += 1
+            except Exception as error:
+                raise AssertionError(f"file {number}, by {mutation.__name__}") from error
+        grown_by = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - begin) * 1024
+    print(json.dumps({"ends": ends, "memory": grown_by}))  # noqa: T201
+
+
+def test_mutated_model_files_are_refused_or_valid() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.test_fuzz", "1", str(FILES)],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout)
+    assert found["ends"].keys() == {"ModelFileError", "valid"}
+    assert sum(found["ends"].values()) == FILES
+    assert found["ends"]["valid"] > FILES / 100  # bits of weights that stay numbers, spaces, other training
+    assert found["ends"]["ModelFileError"] > FILES / 2
+    assert found["memory"] < MEMORY
+
+
+if __name__ == "__main__":
+    fuzz(int(sys.argv[1]), int(sys.argv[2]))

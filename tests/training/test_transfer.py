@@ -1,0 +1,123 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import charrnn
+from charrnn.errors import UsageError
+from charrnn.model import ModelConfig, ModelHeader, save_model
+from charrnn.text.corpus import Corpus, read_corpus
+from charrnn.text.vocabulary import UNKNOWN, Vocabulary
+from charrnn.training.recipe import plan
+from charrnn.training.reporting import Reporter
+from charrnn.training.session import Session
+from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TextSettings, TrainSettings
+from charrnn.training.transfer import Source, transferred, united
+
+
+def source(folder: Path, cell: str = "lstm", embedding_size: int = 3, symbols: str = "abd") -> Source:
+    vocabulary = Vocabulary.of_text(symbols)
+    config = ModelConfig(cell, 2, 5, embedding_size, len(vocabulary))
+    generator = np.random.default_rng(2)
+    tensors = {name: generator.normal(size=shape).astype(np.float32) for name, shape in config.shapes().items()}
+    path = folder / "source.safetensors"
+    save_model(path, ModelHeader(config, vocabulary.to_json()), tensors)
+    return Source.load(path)
+
+
+def small(text: str) -> Corpus:
+    vocabulary = Vocabulary.of_text(text)
+    ids = vocabulary.encode(text)
+    return Corpus("small", vocabulary, ids[:-4], ids[-4:])
+
+
+def test_the_vocabulary_becomes_the_union_and_the_text_stays(tmp_path: Path) -> None:
+    corpus = small("bcbccbbc")
+    found = united(corpus, source(tmp_path).vocabulary)
+    assert found.vocabulary.symbols == "abcd"
+    assert found.vocabulary.decode(found.train) == b"bcbc"
+    assert found.vocabulary.decode(found.valid) == b"cbbc"
+    assert UNKNOWN not in list(found.train)
+    assert united(small("abdaabbd"), source(tmp_path).vocabulary).vocabulary.symbols == "abd"
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+@pytest.mark.parametrize("embedding_size", [0, 3])
+def test_symbols_keep_their_rows_and_new_ones_get_fresh_rows(tmp_path: Path, cell: str, embedding_size: int) -> None:
+    old = source(tmp_path, cell, embedding_size)
+    vocabulary = Vocabulary.of_text("abcd")
+    config = replace(old.header.config, vocab_size=4)
+    fresh = {name: np.full(shape, 9.0, dtype=np.float32) for name, shape in config.shapes().items()}
+    found = transferred(fresh, vocabulary, old)
+    assert {name: tensor.shape for name, tensor in found.items()} == config.shapes()
+    by_symbol = {"decoder.weight": 0, "decoder.bias": 0}
+    by_symbol |= {"embedding.weight": 0} if embedding_size else {"rnn.weight_ih_l0": 1}
+    for name, tensor in found.items():
+        if name in by_symbol:
+            rows = np.moveaxis(tensor, by_symbol[name], 0)
+            np.testing.assert_array_equal(rows[[0, 1, 3]], np.moveaxis(old.tensors[name], by_symbol[name], 0))
+            assert (rows[2] == 9.0).all()
+        else:
+            np.testing.assert_array_equal(tensor, old.tensors[name])
+
+
+def test_the_new_network_reads_the_old_text_as_the_old_one_did(tmp_path: Path) -> None:
+    """Up to the new symbol's share of the probability, which is the same for every text."""
+    old = source(tmp_path)
+    corpus = united(small("abcdabcd"), old.vocabulary)
+    settings = TrainSettings(
+        TextSettings(),
+        ModelSettings(cell="lstm", layers=2, hidden_size=5, embedding_size=3, dropout=0.0),
+        LearningSettings(steps=1),
+        RunSettings(),
+    )
+    session = Session(
+        plan(settings, corpus, peak=1e11),
+        corpus,
+        tmp_path / "new.safetensors",
+        torch.device("cpu"),
+        Reporter(),
+        start=lambda fresh: transferred(fresh, corpus.vocabulary, old),
+    )
+    weights = session.trainer.network.export()
+    weights["decoder.bias"][2] = -100.0  # c never
+    path = tmp_path / "muted.safetensors"
+    save_model(path, ModelHeader(session.plan.config, corpus.vocabulary.to_json()), weights)
+    text = "abdabbda"
+    assert charrnn.load(path).score(text).loss == pytest.approx(charrnn.load(old.path).score(text).loss, rel=1e-6)
+
+
+def test_sizes_and_tokens_come_from_the_model(tmp_path: Path) -> None:
+    text, model = source(tmp_path, "gru", 0).settings(TextSettings(), ModelSettings(dropout=0.2), ())
+    assert text.tokens == "char"
+    assert model == ModelSettings(cell="gru", layers=2, hidden_size=5, embedding_size=0, dropout=0.2)
+
+
+def test_sizes_that_differ_are_all_told(tmp_path: Path) -> None:
+    old = source(tmp_path)
+    given = ("tokens", "cell", "hidden_size", "layers", "dropout")
+    with pytest.raises(UsageError) as caught:
+        old.settings(
+            TextSettings(tokens="byte"), ModelSettings(cell="gru", hidden_size=5, layers=1, dropout=0.1), given
+        )
+    assert str(caught.value).splitlines() == [
+        f"--tokens byte does not fit {old.path}, which has --tokens char; leave it out",
+        f"--cell gru does not fit {old.path}, which has --cell lstm; leave it out",
+        f"--layers 1 does not fit {old.path}, which has --layers 2; leave it out",
+    ]
+
+
+def test_merged_rare_characters_stay_merged_in_the_union(tmp_path: Path) -> None:
+    corpus = read_corpus([_written(tmp_path, "bcbccbbc" * 8 + "xyz")], TextSettings(min_count=2))
+    found = united(corpus, source(tmp_path).vocabulary)
+    assert found.vocabulary.symbols == "abcd\ufffd"
+    assert found.vocabulary.unknown == 4
+    assert list(found.valid)[-3:] == [4, 4, 4]
+
+
+def _written(folder: Path, text: str) -> Path:
+    path = folder / "text.txt"
+    path.write_text(text)
+    return path
