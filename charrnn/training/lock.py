@@ -16,12 +16,13 @@ ATTEMPTS = 100  # at opening a lock file that others keep removing
 
 @contextmanager
 def only_run(output: Path, folder: Path) -> Iterator[None]:
-    """Hold the lock of `output`, which lies in `folder`; a folder that is empty in the end is removed again.
+    """Hold the lock of `output`, which lies in `folder`; folders made for it that are empty in the end are removed.
 
     Raises:
         TrainingError: if another run that is alive holds it, or the folder cannot be written.
     """
     path = folder / "lock"
+    made = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     try:
         descriptor = _open_locked(path)
     except OSError as error:
@@ -38,7 +39,9 @@ def only_run(output: Path, folder: Path) -> Iterator[None]:
             path.unlink(missing_ok=True)  # before it is let go: nobody else can have locked it yet
         os.close(descriptor)
         with suppress(OSError):
-            folder.rmdir()
+            for empty in (folder, *made):
+                if empty.exists():
+                    empty.rmdir()
 
 
 def _open_locked(path: Path) -> int | None:

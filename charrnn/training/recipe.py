@@ -1,14 +1,15 @@
 """The recipe: every setting that the user left open, chosen from the corpus, the budget and the machine.
 
-Found on two CPU cores with tiny Shakespeare, its last tenth held out (nats per character; differences below
-0.005 mean nothing, recency of what was read moves a figure by 0.01):
+Found on two CPU cores with tiny Shakespeare, its last tenth held out (nats per character). Most are one run each;
+two seeds of one setting differ by up to 0.01 in 60 s and 0.04 in 13 s, by how recently a reader passed the text's
+end, so smaller differences are guesses:
 
     one layer, not two          two layers of 256 in 60 s: 1.82; one: 1.50
-    size                        60 s: 256 units 1.494, 384 units 1.536. 13 s: 192 units 1.648, 128 units 1.657
+    size                        60 s: 256 units 1.494, 384 units 1.536. 13 s: 192 units 1.58 to 1.60, 128 units 1.66
     learning rate               60 s, 256 units: 8e-3 1.494, 1.2e-2 1.500. 13 s, 128 units: 1.5e-2 1.66, 2e-2 1.70
     straight line to zero       against a cosine to 2 %: 13 s 1.659 / 1.670, 60 s the same
     16 readers                  32: 0.06 worse in 60 s, 8: 0.01 worse
-    64 characters a step        32: 0.015 worse in 60 s, but better below 20 s
+    64 characters a step        32: 0.015 worse in 60 s, 0.05 worse in 13 s
     restarts, 1 % a step        without: 0.01 worse at 13 s
     dropout before the decoder  5 min, 512 units, 0.35: 1.445; with weight dropout (Merity et al. 2018) of 0.3
                                 besides: 1.469; weight dropout of 0.2 in 60 s: 0.04 worse
@@ -29,11 +30,11 @@ from charrnn.training.speed import chars_per_second
 
 DEFAULT_SECONDS = 300.0
 SIZES = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
-CHARS_PER_WEIGHT = 4.5  # to learn from in the whole run, at least: 13 s: 4.7, 60 s: 9.9 (2.4 was too few), 5 min: 4.7
-WEIGHTS_PER_CHAR = 8.0  # of the corpus, at most: beyond, dropout no longer helps a small text
+CHARS_PER_WEIGHT = 4.4  # to learn from in the whole run, at least: 13 s: 4.7, 60 s: 9.9 (2.4 was too few), 5 min: 4.7
+MOST_WEIGHTS = 1.2e6  # for a text of a million characters, and more with the root of its length (not yet measured)
+SYMBOL_SHARE = 0.25  # of a weight that belongs to one symbol: it is seldom used (one corpus: 3,045 symbols, 128 units)
 EMBEDDING, BATCH, SEQ_LEN = 64, 16, 64
-SHORT_RUN, SHORT_SEQ_LEN = 1_500_000, 32  # characters; more and shorter steps where there are few
-PEAK_RATE, PEAK_AT = 8e-3, 256  # a larger layer wants a smaller rate, as the root of its size
+PEAK_RATE, PEAK_AT, MOST_RATE = 8e-3, 256, 1.2e-2  # a larger layer wants a smaller rate, as the root of its size
 MAX_DROPOUT = 0.5
 
 
@@ -67,14 +68,13 @@ def plan(settings: TrainSettings, corpus: Corpus, peak: float) -> Plan:
     budget, chars = _budget(learning), len(corpus.train)
     config = _sized(model, len(corpus.vocabulary), chars, budget, peak)
     expected = _expected_chars(config, budget, chars, peak)
-    wanted_length = learning.seq_len or (SEQ_LEN if expected > SHORT_RUN else SHORT_SEQ_LEN)
-    seq_len, batch_size, shrunk = _fitting(learning, wanted_length, chars)
+    seq_len, batch_size, shrunk = _fitting(learning, chars)
     return Plan(
         config=config,
         dropout=_dropout(config, expected, chars) if model.dropout is None else model.dropout,
         batch_size=batch_size,
         seq_len=seq_len,
-        lr=learning.lr or PEAK_RATE * math.sqrt(PEAK_AT / config.hidden_size) / math.sqrt(config.layers),
+        lr=learning.lr or min(MOST_RATE, PEAK_RATE * math.sqrt(PEAK_AT / config.hidden_size / config.layers)),
         weight_decay=0.01 if learning.weight_decay is None else learning.weight_decay,
         grad_clip=learning.grad_clip or 1.0,
         restart=0.01,
@@ -89,7 +89,7 @@ def measuring_helps(settings: TrainSettings) -> bool:
     """Whether the machine's speed decides anything: it does where time is the limit and something is open."""
     model = settings.model
     timed = _budget(settings.learning).seconds is not None
-    return timed and (model.hidden_size is None or model.dropout is None or settings.learning.seq_len is None)
+    return timed and (model.hidden_size is None or model.dropout is None)
 
 
 def _sized(model: ModelSettings, vocab: int, chars: int, budget: Budget, peak: float) -> ModelConfig:
@@ -101,10 +101,16 @@ def _sized(model: ModelSettings, vocab: int, chars: int, budget: Budget, peak: f
     chosen = smallest
     for size in SIZES:
         config = replace(smallest, hidden_size=size)
-        taught = _expected_chars(config, budget, chars, peak) >= CHARS_PER_WEIGHT * config.parameters
-        if taught and config.parameters <= WEIGHTS_PER_CHAR * chars:
+        taught = _expected_chars(config, budget, chars, peak) >= CHARS_PER_WEIGHT * _weights(config)
+        if taught and _weights(config) <= MOST_WEIGHTS * math.sqrt(chars / 1e6):
             chosen = config
     return chosen
+
+
+def _weights(config: ModelConfig) -> float:
+    """Weights, those that belong to one symbol counted in part."""
+    of_symbols = config.vocab_size * (config.embedding_size + config.hidden_size)
+    return config.parameters - of_symbols * (1.0 - SYMBOL_SHARE)
 
 
 def _expected_chars(config: ModelConfig, budget: Budget, chars: int, peak: float) -> float:
@@ -121,7 +127,7 @@ def _expected_chars(config: ModelConfig, budget: Budget, chars: int, peak: float
 
 def _dropout(config: ModelConfig, expected: float, chars: int) -> float:
     """More dropout the more often many weights see few characters; from best settings between 13 s and 5 min."""
-    pressure = expected / chars * config.parameters / chars
+    pressure = expected / chars * _weights(config) / chars
     return round(min(MAX_DROPOUT, max(0.0, 0.10 + 0.14 * math.log(max(pressure, 1e-9)))), 2)
 
 
@@ -135,12 +141,12 @@ def _why(model: ModelSettings, config: ModelConfig, budget: Budget, chars: int, 
     return (f"size chosen to be taught {limit} on this machine: {epochs}, {ratio}",)
 
 
-def _fitting(learning: LearningSettings, wanted_seq_len: int, chars: int) -> tuple[int, int, tuple[str, ...]]:
+def _fitting(learning: LearningSettings, chars: int) -> tuple[int, int, tuple[str, ...]]:
     """Sequence length and batch size that fit a text of `chars` characters, and what is to be said of them.
 
     Given ones shrink too where they must: no sequence is longer than the text, no two readers read the same.
     """
-    wanted_batch = learning.batch_size or BATCH
+    wanted_seq_len, wanted_batch = learning.seq_len or SEQ_LEN, learning.batch_size or BATCH
     seq_len = max(1, min(wanted_seq_len, chars - 1 if learning.seq_len else chars // 4))
     batch_size = max(1, min(wanted_batch, chars if learning.batch_size else chars // seq_len))
     if (seq_len, batch_size) == (wanted_seq_len, wanted_batch):

@@ -122,6 +122,8 @@ class Session:
 
     def _finish(self) -> Summary:
         """The last evaluation and the last save of a run that has used its budget."""
+        if self._recent.steps:
+            self._report()
         if self.record.evaluated_at != self.trainer.steps:
             self._evaluate()
         if not math.isfinite(self.record.best):
