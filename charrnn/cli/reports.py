@@ -82,6 +82,7 @@ def ending(summary: Summary) -> list[str]:
             f"valid loss {summary.valid_loss:.4f}, {summary.valid_bpc:.4f} bits per character, "
             f"perplexity {summary.valid_perplexity:.3f} (best, at step {summary.best_step})"
         ),
+        summary.verdict,
         f"model: {summary.model}",
         f"next: charrnn generate -m {summary.model} -t 0.5",
     ]

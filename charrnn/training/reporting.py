@@ -52,7 +52,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Summary:
-    """The figures of a run: what `charrnn train --json` prints and the model file keeps."""
+    """The figures of a run: what `charrnn train --json` prints and the model file keeps; the verdict is in words."""
 
     model: str
     parameters: int
@@ -69,6 +69,7 @@ class Summary:
     best_step: int
     device: str
     seed: int
+    verdict: str
 
 
 class Reporter:

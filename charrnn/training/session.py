@@ -25,6 +25,7 @@ from charrnn.training.schedule import Schedule
 from charrnn.training.store import Store
 from charrnn.training.trainer import MAX_BAD_STEPS, Tally, Trainer
 from charrnn.training.trainer import Start as StartWeights
+from charrnn.training.verdict import verdict
 
 EVALUATIONS = 25  # in a run of given time
 EVALUATION_SHARE = 0.05  # of the time, at most
@@ -399,6 +400,7 @@ class Session:
             best_step=record.best_step,
             device=str(self.device),
             seed=self.plan.seed,
+            verdict=verdict(record.history, self.seconds),
         )
 
 
