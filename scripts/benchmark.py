@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from charrnn.inference.api import Model
-from charrnn.inference.generation import Request, available_cores
+from charrnn.inference.cores import available_cores
+from charrnn.inference.generation import Request
 from charrnn.inference.network import Network
 from charrnn.inference.sampling import Sampler
 from charrnn.inference.stepping import Stepper, StepWeights

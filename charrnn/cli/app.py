@@ -46,6 +46,8 @@ def _root(
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 an error of the user's world, 2 usage, 130 or 143 if stopped."""
+    for name in ("OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
+        os.environ.setdefault(name, "1")  # before NumPy is loaded; `charrnn.inference.cores` says why
     sys.exit(_run())
 
 

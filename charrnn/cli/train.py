@@ -89,7 +89,7 @@ def _train(
     session = _session(read, output, settings, typed, saved, source)
     stop = session.stop
     try:
-        with _stopping_on_signals(stop, session.store.partials()):
+        with _stopping_on_signals(stop, session.keeper.store.partials()):
             for note in notes:
                 session.reporter.noted(note)
             summary = session.run()
@@ -270,7 +270,7 @@ def _how_to_go_on(number: int, session: "Session", names: list[str], run: RunSet
     """What an interrupted run leaves, and what to type."""
     again = ["charrnn", "train", *names, *(["-o", run.output] if run.output else []), "--resume"]
     model = f"; the best model so far is {session.output}" if session.output.exists() else ""
-    folder = session.store.folder.path
+    folder = session.keeper.store.folder.path
     return (
         f"stopped by {signal.Signals(number).name}: step {session.trainer.steps} is saved in {folder}{model}"
         f"\ngo on: {shlex.join(again)}"

@@ -6,7 +6,6 @@ leave their group. Sample i draws from a generator of its own, seeded with seed 
 else: not on how many there are, nor on where bursts end.
 """
 
-import os
 import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
@@ -16,6 +15,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.inference.cores import available_cores
 from charrnn.inference.network import Floats, Network, State
 from charrnn.inference.sampling import Sampler, log_softmax
 from charrnn.inference.stepping import Stepper, StepWeights, Symbols
@@ -113,14 +113,6 @@ def _side_by_side(groups: "Iterator[Group]", cores: int) -> Generator[Piece]:
             if following is not None:
                 running.append((following, pool.submit(following.advance)))
             yield from pieces
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not every system tells
-        return os.cpu_count() or 1
 
 
 class Group:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from charrnn.inference.cores import on_all_cores
 from charrnn.inference.network import Floats, Network
 from charrnn.inference.scoring import Codes, Score, chunk_steps, readable, score, surprise, target_nats
 from charrnn.text.vocabulary import UNKNOWN, Ids, Vocabulary
@@ -63,10 +64,11 @@ def _surprises(network: Network, lines: Sequence[Ids]) -> list[Floats]:
     order = sorted(range(len(lines)), key=lambda k: len(lines[k]))
     found: list[Floats] = [np.empty(0, dtype=np.float32)] * len(lines)
     short = [k for k in order if len(lines[k]) <= LONG]
-    for begin in range(0, len(short), BESIDE):
-        beside = short[begin : begin + BESIDE]
-        for k, nats in zip(beside, _beside(network, [lines[k] for k in beside]), strict=True):
-            found[k] = nats
+    groups = [short[begin : begin + BESIDE] for begin in range(0, len(short), BESIDE)]
+    surprises = on_all_cores(lambda group: _beside(network, [lines[k] for k in group]), groups)
+    for group, nats in zip(groups, surprises, strict=True):
+        for k, of_line in zip(group, nats, strict=True):
+            found[k] = of_line
     for k in order[len(short) :]:
         found[k] = surprise(network, lines[k])
     return found

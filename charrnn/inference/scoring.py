@@ -20,12 +20,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.inference.cores import available_cores, on_all_cores
 from charrnn.inference.network import Floats, Network
 from charrnn.inference.sampling import log_softmax
 from charrnn.text.vocabulary import UNKNOWN, Ids, Vocabulary
 
 WARM_UP = 256
 STREAMS = 128
+LEAST_SHARE = 16  # streams that a core reads side by side
 CHUNK = 32  # time steps per call: what one chunk's gates and scores take stays in the cache
 SCORES = 2**22  # of one chunk, at most
 BLOCK = 2**21  # characters of a long text that are held at a time
@@ -108,19 +110,25 @@ def surprise(
     lasts = np.minimum(firsts + length, len(ids))
     starts = np.maximum(firsts - WARM_UP, 0) if count > 1 else np.zeros(1, dtype=np.int64)
     reach = int((lasts - starts).max())
-    state = network.initial_state(count)
-    before = state.hidden[-1][None].copy()  # (1, B, H): what predicts the chunk's first characters
-    step = chunk_steps(network, count)
-    for begin in range(0, reach, step):
-        if progress:
-            progress(begin * total // reach, total)
-        at = starts + np.arange(begin, min(begin + step, reach))[:, None]  # (T, B) positions in the text
-        chunk = ids[np.minimum(at, len(ids) - 1)]
-        after = network.read(chunk, state)
-        found = target_nats(network.logits(np.concatenate([before, after[:-1]])), chunk)
-        counted = (at >= firsts) & (at < lasts)
-        nats[at[counted] - context] = found[counted]
-        before = after[-1:]
+
+    def read(share: slice) -> None:
+        """Some of the pieces; the first of the shares tells the progress of all."""
+        state = network.initial_state(len(starts[share]))
+        before = state.hidden[-1][None].copy()  # (1, B, H): what predicts the chunk's first characters
+        step = chunk_steps(network, len(starts[share]))
+        for begin in range(0, reach, step):
+            if progress and not share.start:
+                progress(begin * total // reach, total)
+            at = starts[share] + np.arange(begin, min(begin + step, reach))[:, None]  # (T, B) positions in the text
+            chunk = ids[np.minimum(at, len(ids) - 1)]
+            after = network.read(chunk, state)
+            found = target_nats(network.logits(np.concatenate([before, after[:-1]])), chunk)
+            counted = (at >= firsts[share]) & (at < lasts[share])
+            nats[at[counted] - context] = found[counted]
+            before = after[-1:]
+
+    shares = min(available_cores(), max(1, count // LEAST_SHARE))
+    on_all_cores(read, [slice(count * k // shares, count * (k + 1) // shares) for k in range(shares)])
     return nats
 
 

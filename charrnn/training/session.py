@@ -10,19 +10,17 @@ from typing import Any
 
 import torch
 
-from charrnn import __version__
 from charrnn.errors import TrainingError
 from charrnn.model import ModelHeader, Tensors
 from charrnn.text.corpus import Corpus
-from charrnn.training import checkpoint
-from charrnn.training.checkpoint import EVALUATED, LATEST, Arrays, Checkpoint
+from charrnn.training.checkpoint import EVALUATED, LATEST, Checkpoint
 from charrnn.training.devices import is_out_of_memory, random_states, restore_random_states
 from charrnn.training.evaluation import Validation
+from charrnn.training.keeper import Keeper
 from charrnn.training.recipe import Plan
 from charrnn.training.record import Record
 from charrnn.training.reporting import Evaluation, Progress, Reporter, Start, Summary
 from charrnn.training.schedule import Schedule
-from charrnn.training.store import Store
 from charrnn.training.trainer import MAX_BAD_STEPS, Tally, Trainer
 from charrnn.training.trainer import Start as StartWeights
 from charrnn.training.verdict import verdict
@@ -72,17 +70,13 @@ class Session:
     described: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.store = Store(self.output)
         self.trainer = Trainer(self.plan, self.corpus, self.device, self.start)
         self.validation = Validation(self.corpus.valid, self.device, self.corpus.vocabulary.unknown)
         self.schedule = Schedule(self.plan.lr)
-        self.record = Record()
-        self._best_weights: Tensors = {}
-        self._good: Arrays = {}
-        self._generation = 0
+        vocabulary = self.corpus.vocabulary.to_json()
+        self.keeper = Keeper(self.output, self.plan, self.trainer, vocabulary, self.described)
+        self.record = Record() if self.resumed is None else self.keeper.bring_back(self.resumed)
         self._recent = Tally()
-        if self.resumed is not None:
-            self._restore(self.resumed)
         self._last_report = self._last_sample = self._last_save = self.record.seconds
 
     def run(self) -> Summary:
@@ -94,7 +88,7 @@ class Session:
         self._begin = time.monotonic() - self.record.seconds
         self._tell_start()
         try:
-            self._save_first()
+            self.keeper.save_first(self.record, resumed=self.resumed is not None)
             while not self._ended and self.stop.signal is None:
                 self._step()
                 self._after_step()
@@ -106,7 +100,7 @@ class Session:
                 f"out of memory at step {self.trainer.steps}; try a smaller --batch-size, --seq-len or --hidden-size"
             ) from None
         finally:
-            self.store.wait()
+            self.keeper.store.wait()
 
     @property
     def _ended(self) -> bool:
@@ -150,7 +144,7 @@ class Session:
         if not loss < record.best:
             return self.summary()
         aside = dataclasses.replace(record, best=loss, best_step=steps)
-        self.store.write_model(self._header(aside), self._learned())
+        self.keeper.store.write_model(self.keeper.header(self._training(aside)), self._learned())
         return self.summary(aside)
 
     @property
@@ -196,7 +190,7 @@ class Session:
                 f"{kept}. Start anew with a smaller --lr (it was {self.plan.lr:g}) and --overwrite"
             )
         record.retries += 1
-        self.trainer.go_back(_live(self._good))
+        self.keeper.go_back()
         self.reporter.noted(
             f"the loss was not finite from step {self.trainer.steps - MAX_BAD_STEPS + 1} on: back to the last good "
             f"weights, with half the learning rate ({record.retries} of {MAX_RETRIES} tries)"
@@ -214,7 +208,7 @@ class Session:
         self._tell_failures()
         if self.write_sample and self.sample_every and now - self._last_sample >= self.sample_every:
             self._last_sample = now
-            header = self._header(self.record)
+            header = self.keeper.header(self._training(self.record))
             self.reporter.sampled(self.trainer.steps, self.write_sample(header, self._learned()))
 
     def _evaluation_due(self, now: float) -> bool:
@@ -261,10 +255,8 @@ class Session:
 
     def _keep_best(self) -> None:
         """The weights of this moment go into the model file, in the background."""
-        self._best_weights = self._learned()
-        header = self._header(self.record)
-        self.record.best_training = header.training
-        self.store.keep_model(header, self._best_weights)
+        self.record.best_training = self._training(self.record)
+        self.keeper.keep_best(self._learned(), self.record)
 
     def _report(self) -> None:
         recent, self._recent = self._recent, Tally()
@@ -286,96 +278,27 @@ class Session:
         """Characters learned per second of training steps."""
         return self.trainer.chars / self.record.step_seconds if self.record.step_seconds else 0.0
 
-    def _header(self, record: Record) -> ModelHeader:
+    def _training(self, record: Record) -> dict[str, Any]:
+        """How the model was made, as its file says it."""
         plan = dataclasses.asdict(self.plan)
         settings = {name: value for name, value in plan.items() if name not in ("config", "reasons")}
-        training = {"corpus": self.corpus.name, **dataclasses.asdict(self.summary(record)), "settings": settings}
-        return ModelHeader(self.plan.config, self.corpus.vocabulary.to_json(), training)
-
-    def _checkpoint(self) -> Checkpoint:
-        """A copy of all that decides how this run goes on."""
-        self._generation += 1
-        self.record.seconds = self.seconds
-        live = {f"trainer.{name}": tensor for name, tensor in self.trainer.state_tensors().items()}
-        live.update({f"random.{kind}": state for kind, state in random_states(self.device).items()})
-        tensors: Arrays = {name: tensor.detach().cpu().numpy().copy() for name, tensor in live.items()}
-        tensors.update({f"best.{name}": weights for name, weights in self._best_weights.items()})
-        state = {
-            "format": checkpoint.FORMAT,
-            "charrnn": __version__,
-            "generation": self._generation,
-            **self.described,
-            "plan": dataclasses.asdict(self.plan),
-            "trainer": self.trainer.state_json(),
-            "record": self.record.to_json(),
-        }
-        return Checkpoint(state, tensors)
-
-    def _restore(self, saved: Checkpoint) -> None:
-        self.record = Record.from_json(saved.state["record"])
-        if self.record.finished and dataclasses.asdict(self.plan.budget) != saved.state["plan"]["budget"]:
-            self.record.finished, self.record.stale = False, 0  # a finished run is trained further
-        self._generation = saved.generation
-        self._best_weights = saved.part("best")
-        self.trainer.restore(_live(saved.part("trainer")), saved.state["trainer"])
-        restore_random_states(_live(saved.part("random")), self.device)
-        self._good = saved.part("trainer")
-        if self.record.good != saved.generation:
-            self._good = self._good_of(self.record.good) or self._good
-
-    def _good_of(self, generation: int) -> Arrays | None:
-        """The trainer's tensors at the last evaluation, if that state is still there and whole."""
-        try:
-            found = self.store.folder.read(EVALUATED)
-        except TrainingError:
-            return None
-        return found.part("trainer") if found is not None and found.generation == generation else None
-
-    def _save_first(self) -> None:
-        """Save before the first step: a run that cannot be saved ends here, not when it has learned something.
-
-        A resumed run also writes its best model again: whatever came after the saved state is undone.
-        """
-        self._generation = max(self._generation, self.store.folder.last_generation())
-        slot = EVALUATED if self.resumed is None else LATEST
-        self.store.write_state(slot, self._snapshot(slot))
-        if self.resumed is None:
-            self.store.begin_anew()
-        elif self._best_weights:
-            self._write_best()
-        self.store.remove_partials()
-
-    def _snapshot(self, slot: str) -> Checkpoint:
-        """A state for `slot`; one that has just been evaluated is also where training goes back to."""
-        if slot == EVALUATED:
-            self.record.good = self._generation + 1
-        saved = self._checkpoint()
-        if slot == EVALUATED:
-            self._good = saved.part("trainer")
-        self._last_save = self.seconds
-        return saved
+        return {"corpus": self.corpus.name, **dataclasses.asdict(self.summary(record)), "settings": settings}
 
     def _save_behind(self, slot: str) -> None:
         """Copy the state now, and write it while training goes on."""
         self.reporter.saving(self.trainer.steps)
-        self.store.keep_state(slot, self._snapshot(slot))
+        self._last_save = self.record.seconds = self.seconds
+        self.keeper.save_behind(slot, self.record)
 
     def _save_now(self) -> None:
-        """Save and wait until it is on disk, and the best model too if its last save failed."""
-        self.store.wait()
-        self.store.failures()  # of states that this one replaces
+        """Save and wait until it is on disk."""
         self.reporter.saving(self.trainer.steps)
-        self.store.write_state(LATEST, self._snapshot(LATEST))
-        if self.store.model_step != self.record.best_step and self._best_weights:
-            self._write_best()
-
-    def _write_best(self) -> None:
-        header = dataclasses.replace(self._header(self.record), training=self.record.best_training)
-        self.store.write_model(header, self._best_weights)
+        self._last_save = self.record.seconds = self.seconds
+        self.keeper.save_now(self.record)
 
     def _tell_failures(self) -> None:
         """A save that failed on the way costs nothing yet: say so, and try again next time."""
-        for reason in dict.fromkeys(self.store.failures()):
+        for reason in dict.fromkeys(self.keeper.store.failures()):
             self.reporter.noted(
                 f"step {self.trainer.steps} could not be saved: {reason}; the save before is whole, "
                 "and the next one is tried as usual"
@@ -402,8 +325,3 @@ class Session:
             seed=self.plan.seed,
             verdict=verdict(record.history, self.seconds),
         )
-
-
-def _live(arrays: Arrays) -> dict[str, torch.Tensor]:
-    """Copies as tensors in memory of PyTorch's own, aligned as it likes it: results are the same to the bit."""
-    return {name: torch.from_numpy(array).clone() for name, array in arrays.items()}

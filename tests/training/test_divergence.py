@@ -117,7 +117,7 @@ def test_it_gives_up_after_a_few_tries_and_keeps_the_best_model(corpus: Corpus, 
     assert run.trainer.steps == 54 + (MAX_RETRIES + 1) * MAX_BAD_STEPS
     header, _ = load_model(output)
     assert header.training["best_step"] == 50
-    saved, _ = run.store.folder.newest()
+    saved, _ = run.keeper.store.folder.newest()
     assert saved is not None
 
 
