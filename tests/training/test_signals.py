@@ -126,12 +126,12 @@ def test_a_second_run_on_one_output_is_refused(tmp_path: Path, text: Path, charr
 FULL_DISK = """
 import resource, sys
 from charrnn.cli.app import main
-from charrnn.training import session
-first = session.Session._save_first
-def then_full(self):
-    first(self)
+from charrnn.training.keeper import Keeper
+first = Keeper.save_first
+def then_full(self, record, *, resumed):
+    first(self, record, resumed=resumed)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
-session.Session._save_first = then_full
+Keeper.save_first = then_full
 main()
 """
 
