@@ -54,7 +54,7 @@ def described(start: Start) -> list[str]:
     corpus, plan = start.corpus, start.plan
     config = plan.config
     kind = "bytes" if corpus.vocabulary.tokens == "byte" else "characters"
-    held, read = len(corpus.valid), validated(len(corpus.valid))
+    held, read = len(corpus.valid), validated(len(corpus.valid), config.vocab_size)
     sampled = f"; each validation reads {read:,} of them, spread evenly" if read < held else ""
     return [
         (

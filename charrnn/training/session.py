@@ -71,7 +71,9 @@ class Session:
 
     def __post_init__(self) -> None:
         self.trainer = Trainer(self.plan, self.corpus, self.device, self.start)
-        self.validation = Validation(self.corpus.valid, self.device, self.corpus.vocabulary.unknown)
+        self.validation = Validation(
+            self.corpus.valid, self.device, self.plan.config.vocab_size, self.corpus.vocabulary.unknown
+        )
         self.schedule = Schedule(self.plan.lr)
         vocabulary = self.corpus.vocabulary.to_json()
         self.keeper = Keeper(self.output, self.plan, self.trainer, vocabulary, self.described)

@@ -38,7 +38,7 @@ def single_stream(network: CharRNN, ids: np.ndarray) -> float:
 @pytest.mark.parametrize("length", [1, 2, 100, 4 * WARM_UP - 1, 8 * WARM_UP + 17, 30_011])
 def test_pieces_read_side_by_side_give_the_figure_of_one_stream(network: CharRNN, length: int) -> None:
     ids = np.random.default_rng(length).integers(0, 6, length).astype(np.int32)
-    validation = Validation(ids, CPU)
+    validation = Validation(ids, CPU, 6)
     assert validation.chars == length
     expected = pytest.approx(single_stream(network, ids), rel=1e-3 if length > 2000 else 1e-5)
     assert validation.loss(network, Workers(1, None)) == expected
@@ -47,17 +47,17 @@ def test_pieces_read_side_by_side_give_the_figure_of_one_stream(network: CharRNN
 
 def test_large_vocabularies_are_scored_in_smaller_chunks(network: CharRNN, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = np.random.default_rng(1).integers(0, 6, 300).astype(np.int32)
-    whole = Validation(ids, CPU).loss(network, Workers(1, None))
+    whole = Validation(ids, CPU, 6).loss(network, Workers(1, None))
     monkeypatch.setattr(evaluation, "SCORES", 1)
-    assert Validation(ids, CPU).loss(network, Workers(1, None)) == pytest.approx(whole, rel=1e-5)
+    assert Validation(ids, CPU, 6).loss(network, Workers(1, None)) == pytest.approx(whole, rel=1e-5)
 
 
 def test_a_long_text_is_sampled_evenly(network: CharRNN, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluation, "MAX_CHARS", 64 * 300)
     monkeypatch.setattr(evaluation, "WARM_UP", 64)
     ids = np.random.default_rng(1).integers(0, 6, 100_000).astype(np.int32)
-    validation = Validation(ids, CPU)
-    assert validation.chars == validated(len(ids)) == 64 * 300
+    validation = Validation(ids, CPU, 6)
+    assert validation.chars == validated(len(ids), 6) == 64 * 300
     assert validation._ids.numel() <= 64 * (300 + 64)
     places = np.arange(64) * (100_000 - 300) // 63
     nats = surprise(Network(network.config, network.export()), ids, streams=1)
@@ -68,8 +68,15 @@ def test_a_long_text_is_sampled_evenly(network: CharRNN, monkeypatch: pytest.Mon
 def test_merged_characters_do_not_count(network: CharRNN) -> None:
     ids = np.random.default_rng(1).integers(0, 6, 400).astype(np.int32)
     nats = surprise(Network(network.config, network.export()), ids, streams=1)
-    validation = Validation(ids, CPU, unknown=3)
+    validation = Validation(ids, CPU, 6, unknown=3)
     assert validation.chars == (ids != 3).sum()
     assert validation.loss(network, Workers(1, None)) == pytest.approx(nats[ids != 3].mean(), rel=1e-4)
     with pytest.raises(CorpusError, match="rare characters only"):
-        Validation(np.full(9, 3, dtype=np.int32), CPU, unknown=3)
+        Validation(np.full(9, 3, dtype=np.int32), CPU, 6, unknown=3)
+
+
+def test_a_large_vocabulary_is_validated_on_fewer_characters() -> None:
+    assert validated(10**7, 100) == evaluation.MAX_CHARS
+    assert validated(10**7, 10_000) == evaluation.MAX_SCORES // 10_000
+    assert validated(10**7, 10**6) == evaluation.MIN_CHARS
+    assert validated(1000, 10**6) == 1000
