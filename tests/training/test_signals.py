@@ -27,9 +27,19 @@ def text(tmp_path: Path, rhyme: str) -> Path:
     return path
 
 
+# Whoever started the tests may ignore signals (a shell does in the background, nohup does), and children inherit that.
+HEARING = """
+import signal
+from charrnn.cli.app import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+main()
+"""
+
+
 def started(folder: Path, *arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "charrnn", "train", *map(str, arguments)],
+        [sys.executable, "-c", HEARING, "train", *map(str, arguments)],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
