@@ -1,19 +1,23 @@
 """Measures charrnn against what others do and what the machine allows: one command each, a table on stdout.
 
 python scripts/benchmark.py generate                 start, one stream, many samples, large vocabularies
+python scripts/benchmark.py quality TEXT...          held-out loss by time, with the settings that were chosen
+python scripts/benchmark.py quality TEXT... --grid   the same beside a grid of settings run for the same times
 
 All that is compared is measured in the same run, in turns, and the best of the turns counts: another program's burst
 of work then costs no one more than the others.
 """
 
 import argparse
+import json
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +28,14 @@ from charrnn.inference.generation import Request
 from charrnn.inference.network import Network
 from charrnn.inference.sampling import Sampler
 from charrnn.inference.stepping import Stepper, StepWeights
-from charrnn.model import ModelConfig, ModelHeader, save_model
+from charrnn.model import ModelConfig, ModelHeader, read_header, save_model
 from charrnn.text.vocabulary import Vocabulary
 
 FIRST_CODE = 0x4E00  # made-up vocabularies begin at the first Chinese character: there are enough behind it
 SAMPLES = 64
 LARGE_VOCABULARY = 10_000
 TEMPERATURE = 0.8
+GRID = ((128, 256, 512), (1, 2), (2e-3, 5e-3, 1e-2))  # hidden size, layers, learning rate
 
 
 def made_up_model(config: ModelConfig) -> Model:
@@ -198,6 +203,32 @@ def shortest(function: Callable[[], object], times: int = 500) -> float:
     return best
 
 
+def quality(options: argparse.Namespace) -> None:
+    """Held-out loss of what charrnn chooses by itself, and with --grid of fixed settings, for the same time."""
+    print("| text | time | settings | epochs | loss (nats per character) |\n|---|---|---|---|---|")
+    for text in options.texts:
+        for seconds in options.times:
+            print(quality_row(text, seconds), flush=True)
+            for size, layers, rate in product(*GRID) if options.grid else ():
+                fixed = ["--hidden-size", str(size), "--layers", str(layers), "--lr", str(rate), "--dropout", "0"]
+                print(quality_row(text, seconds, fixed), flush=True)
+
+
+def quality_row(text: Path, seconds: str, fixed: Sequence[str] = ()) -> str:
+    """One training run as a row of the table."""
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder) / "model.safetensors"
+        command = [sys.executable, "-m", "charrnn", "train", str(text), "--time", seconds, "-o", str(model), *fixed]
+        done = subprocess.run([*command, "--no-tensorboard", "--quiet", "--json"], check=True, capture_output=True)
+        found, made = json.loads(done.stdout), read_header(model)
+    chosen, size = made.training["settings"], made.config
+    settings = (
+        f"{size.cell} {size.layers}x{size.hidden_size}, lr {chosen['lr']:.2g}, dropout {chosen['dropout']:.2g}, "
+        f"batch {chosen['batch_size']} x {chosen['seq_len']}{'' if fixed else ' (chosen)'}"
+    )
+    return f"| {text.name} | {seconds} | {settings} | {found['epochs']:.1f} | {found['valid_loss']:.4f} |"
+
+
 def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -210,6 +241,11 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     generation.add_argument("--rounds", type=int, default=5, help="turns of each measurement")
     generation.add_argument("--seconds", type=float, default=1.0, help="of each turn")
     generation.set_defaults(run=generate)
+    learning = commands.add_parser("quality", help=quality.__doc__)
+    learning.add_argument("texts", nargs="+", type=Path, metavar="TEXT")
+    learning.add_argument("--times", nargs="+", default=["13s", "60s", "5m"], metavar="DURATION")
+    learning.add_argument("--grid", action="store_true", help="hidden size, layers and rate by hand, 18 runs a time")
+    learning.set_defaults(run=quality)
     return parser.parse_args(arguments)
 
 
