@@ -45,9 +45,8 @@ class View:
 def shown_characters(trace: Trace) -> int:
     """How many characters a page shows if nobody says: as many as keep it below 8 MB."""
     layers, total, size = trace.hidden.shape
-    kinds: int = 1 + (trace.cell is not None) + sum(name in NAMES for name in trace.gates)
-    most: int = MAX_STATES // (layers * size * kinds)
-    return max(1, min(total, SHOWN, most))
+    kinds = 1 + (trace.cell is not None) + sum(name in NAMES for name in trace.gates)
+    return int(max(1, min(total, SHOWN, MAX_STATES // (layers * size * kinds))))
 
 
 def page(
@@ -101,7 +100,7 @@ def _filled(title: str, data: dict[str, Any]) -> bytes:
     for character in "<>&":
         written = written.replace(character, f"\\u{ord(character):04x}")
     # A name may hold bytes that are no UTF-8; the data goes in last, so that nothing in it is taken for a place.
-    name = html.escape(title.encode("utf-8", "backslashreplace").decode())
+    name = html.escape(title.encode("utf-8", "backslashreplace").decode()).encode("ascii", "xmlcharrefreplace").decode()
     begin, end = template.split("@DATA@")
     begin = begin.replace("@HASH@", f"sha256-{digest}").replace("@TITLE@", name)
     return f"{begin}{written}{end}".encode()
