@@ -66,7 +66,7 @@ def page(
         series["cell"] = _signed(trace.cell[:, :shown])
     gates = {name: gate for name, gate in trace.gates.items() if name in NAMES}
     for name, gate in gates.items():
-        series[NAMES[name]] = _packed(np.rint(gate[:, :shown] * 255).astype(np.uint8), top=1.0)
+        series[NAMES[name]] = _packed(np.rint(gate[:, :shown] * 255).astype(np.uint8))
     codes = vocabulary.codes
     about = (
         f"{config.cell} {config.layers}x{config.hidden_size}, {config.parameters:,} parameters; "
@@ -106,15 +106,15 @@ def _filled(title: str, data: dict[str, Any]) -> bytes:
     return f"{begin}{written}{end}".encode()
 
 
-def _packed(values: NDArray[Any], top: float = 1.0) -> dict[str, Any]:
+def _packed(values: NDArray[Any]) -> dict[str, Any]:
     little = values.astype(values.dtype.newbyteorder("<"))
-    return {"type": values.dtype.name, "top": top, "data": base64.b64encode(little.tobytes()).decode()}
+    return {"type": values.dtype.name, "data": base64.b64encode(little.tobytes()).decode()}
 
 
 def _signed(values: Floats) -> dict[str, Any]:
-    """States as 8-bit numbers of which 127 is the largest amount, but no less than 1."""
-    top = max(1.0, float(np.abs(values).max()))
-    return _packed(np.rint(values * (127 / top)).astype(np.int8), top=top)
+    """States (L, T, H) as 8-bit numbers of which 127 is a unit's largest amount along the text, but no less than 1."""
+    tops = np.round(np.maximum(1.0, np.abs(values).max(axis=1).astype(np.float64)) + 5e-5, 4)  # (L, H)
+    return {**_packed(np.rint(values * (127 / tops[:, None])).astype(np.int8)), "tops": tops.tolist()}
 
 
 def _shares(gate: Floats) -> dict[str, Any]:
