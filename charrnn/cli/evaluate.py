@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charrnn.cli.escape import escaped
 from charrnn.cli.models import find_model
 from charrnn.cli.options import command
 from charrnn.cli.progress import Progress
@@ -130,7 +131,7 @@ class _Run:
                     continue
                 name = names.get(code)
                 if name is None:
-                    name = names[code] = _escaped(code, raw=raw)
+                    name = names[code] = escaped(code, raw=raw)
                 rows.append(f"{name}\t{lost:.4f}")
             sys.stdout.buffer.write("".join(row + "\n" for row in rows).encode())
             yield nats
@@ -146,15 +147,6 @@ class _Run:
         else:
             row = f"{found.bpc:.4f}\t{found.chars}\t".encode() + text
         sys.stdout.buffer.write(row + b"\n")
-
-
-def _escaped(code: int, *, raw: bool) -> str:
-    """A character on one line of a table: itself if it can be seen, else as it is written in a Python string."""
-    if raw and code >= 0x80:
-        return f"\\x{code:02x}"
-    character = chr(code)
-    seen = character.isprintable() and character != "\\"
-    return character if seen else character.encode("unicode_escape").decode("ascii")
 
 
 def _tell(path: Path, found: "Score", seconds: float, detail: DetailSettings, output: OutputSettings) -> None:

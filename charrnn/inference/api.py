@@ -24,7 +24,7 @@ from charrnn.inference.scoring import OnProgress, Score, score, score_text
 from charrnn.inference.settings import PrimeSettings, SamplingSettings
 from charrnn.model import ModelHeader, load_model
 from charrnn.settings import problems
-from charrnn.text.vocabulary import UNKNOWN, Ids, Vocabulary
+from charrnn.text.vocabulary import UNKNOWN, Ids, Vocabulary, named_characters
 
 
 def load(path: str | os.PathLike[str]) -> "Model":
@@ -154,11 +154,9 @@ class Model:
         unknown = ids == UNKNOWN
         if unknown.any() and not skip_unknown:
             text = prime.decode("utf-8", "replace") if isinstance(prime, bytes) else prime
-            strange = list(dict.fromkeys(c for c in text if (self.vocabulary.encode(c) == UNKNOWN).any()))
-            shown = ", ".join(f"{c!r} (U+{ord(c):04X})" for c in strange[:5])
-            more = f" and {len(strange) - 5} others" if len(strange) > 5 else ""
+            strange = named_characters(c for c in text if (self.vocabulary.encode(c) == UNKNOWN).any())
             raise GenerationError(
-                f"the model has never seen {shown}{more}; change the prime, or leave such characters out of it "
+                f"the model has never seen {strange}; change the prime, or leave such characters out of it "
                 "with --unknown skip"
             )
         known: Ids = ids[~unknown]

@@ -5,6 +5,7 @@ the state's projection. The first layer's input is a table look-up: its weights 
 biases included. To write text symbol by symbol, see `charrnn.inference.stepping`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,10 +64,10 @@ class Network:
         """The first layer's projected inputs (T, B, G*H), by a table of all symbols if it is small or will be used."""
         symbols, width = self.config.vocab_size, len(self._bias[0])
         if self._table is None and (symbols * width <= SMALL_TABLE or ids.size >= symbols):
-            self._table = self._projected(np.arange(symbols))
-        return self._projected(ids) if self._table is None else self._table[ids]
+            self._table = self._looked_up(np.arange(symbols))
+        return self._looked_up(ids) if self._table is None else self._table[ids]
 
-    def _projected(self, ids: NDArray[Any]) -> Floats:
+    def _looked_up(self, ids: NDArray[Any]) -> Floats:
         if self.config.embedding_size:
             projected: Floats = self.tensors["embedding.weight"][ids] @ self._input[0]
         else:
@@ -81,12 +82,28 @@ class Network:
 
     def read(self, ids: NDArray[Any], state: State) -> Floats:
         """Read ids (T, B), advancing `state` in place; returns the top layer's hidden states (T, B, H)."""
-        outputs = self._run_layer(0, self._first_layer(ids), state)
-        for layer in range(1, self.config.layers):
-            gates = _product(outputs, self._input[layer])  # (T, B, G*H)
-            gates += self._bias[layer]
-            outputs = self._run_layer(layer, gates, state)
-        return outputs
+        for outputs in self.read_layers(ids, state):
+            top = outputs
+        return top
+
+    def read_layers(self, ids: NDArray[Any], state: State) -> Iterator[Floats]:
+        """Read ids (T, B), advancing `state` in place; gives the hidden states (T, B, H) of each layer in turn."""
+        below = ids
+        for layer in range(self.config.layers):
+            below = self._run_layer(layer, self.projected_input(layer, below), state)
+            yield below
+
+    def projected_input(self, layer: int, below: NDArray[Any]) -> Floats:
+        """A layer's projected input (T, B, G*H): of ids (T, B) for the first, of hidden states (T, B, H) for others."""
+        if layer == 0:
+            return self._first_layer(below)
+        gates = _product(below, self._input[layer])
+        gates += self._bias[layer]
+        return gates
+
+    def projected_state(self, layer: int, hidden: Floats) -> Floats:
+        """What hidden states (T, B, H) add to a layer's gates one step later, (T, B, G*H)."""
+        return _product(hidden, self._recurrent[layer])
 
     def logits(self, hidden: Floats) -> Floats:
         """Scores of the next symbol (..., V) from top hidden states (..., H)."""

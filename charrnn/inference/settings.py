@@ -1,10 +1,12 @@
-"""The settings of `charrnn generate` and `charrnn evaluate`: defaults, limits and help in one place."""
+"""The settings of `charrnn generate`, `evaluate` and `inspect`: defaults, limits and help in one place."""
 
 from dataclasses import dataclass
 
-from charrnn.settings import setting
+from charrnn.settings import automatic, setting
 
 TEXT, CHOICE, RUN = "What is written", "How each character is chosen", "The run"
+LOOK, FILES = "What is looked at", "Files"
+MAX_SHOWN = 16_000  # characters: a browser's canvas is no wider
 
 
 @dataclass(frozen=True)
@@ -90,3 +92,35 @@ class DetailSettings:
     def shown(self) -> bool:
         """Whether there is a table."""
         return self.per_line or self.per_char
+
+
+@dataclass(frozen=True)
+class InspectSettings:
+    """What `charrnn inspect` reads, shows and writes."""
+
+    layer: int | None = setting(
+        None, "One layer only; the first is 0.", at_least=0, group=LOOK, shown_default="all layers"
+    )
+    unit: int | None = setting(
+        None,
+        "Colour the text by this unit, of the top layer if none is given; the first is 0.",
+        at_least=0,
+        group=LOOK,
+        shown_default="the most telling ones",
+    )
+    state: str = setting(
+        "hidden", "A unit's hidden state, or an LSTM's cell state.", choices=("hidden", "cell"), group=LOOK
+    )
+    find: bool = setting(False, "Rank units by how well they follow properties of the text.", group=LOOK)
+    match: str | None = setting(
+        None, "Rank units by this property too: being inside a match of a regular expression.", group=LOOK
+    )
+    top: int = setting(1, "Units to list for each property.", at_least=1, at_most=100, group=LOOK)
+    length: int = setting(10_000, "Characters to read.", short="-l", at_least=1, group=LOOK)
+    shown: int | None = automatic("Characters to draw, of those read.", at_least=1, at_most=MAX_SHOWN, group=LOOK)
+    unknown: str = setting(
+        "error", "Characters that the model has never seen: error or skip.", choices=("error", "skip"), group=LOOK
+    )
+    html: str | None = setting(None, "Write an interactive page, complete in one file.", group=FILES)
+    npz: str | None = setting(None, "Write activations and gates as NumPy arrays.", group=FILES)
+    overwrite: bool = setting(False, "Replace files that exist.", group=FILES)

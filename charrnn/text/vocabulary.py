@@ -134,3 +134,10 @@ class Vocabulary:
         if unknown is not None and (type(unknown) is not int or codes[unknown : unknown + 1] != [REPLACEMENT]):
             raise ModelFileError(f"the model's vocabulary is damaged: symbol {unknown!r} is not U+FFFD")
         return cls(str(tokens), codes, unknown)
+
+
+def named_characters(characters: Iterable[str], most: int = 5) -> str:
+    """The first of some characters for a message: `named_characters("xé") == "'x' (U+0078), 'é' (U+00E9)"`."""
+    different = list(dict.fromkeys(characters))
+    named = ", ".join(f"{character!r} (U+{ord(character):04X})" for character in different[:most])
+    return named + (f" and {len(different) - most} others" if len(different) > most else "")

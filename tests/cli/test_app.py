@@ -104,7 +104,7 @@ def test_a_mistyped_model_gets_a_suggestion(charrnn: Charrnn, tmp_path: Path) ->
 def test_help_and_version(charrnn: Charrnn) -> None:
     assert "train" in charrnn("--help").stdout
     assert charrnn("--version").stdout.startswith("charrnn 0")
-    for command in ("train", "generate", "evaluate", "info"):
+    for command in ("train", "generate", "evaluate", "inspect", "info"):
         assert "Example:" in charrnn(command, "--help").stdout
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from charrnn.cli import evaluate as evaluate_module
 from charrnn.cli.app import _run
 from charrnn.model import ModelConfig, ModelHeader, save_model
 
@@ -117,10 +116,3 @@ def test_what_cannot_be_evaluated(charrnn: Any) -> None:
     assert "is a model file (safetensors), not a text" in err
     status, _, err = charrnn("evaluate", "-", "--per-line", "--per-char")
     assert (status, err) == (2, "charrnn: --per-line and --per-char exclude each other; give one of them\n")
-
-
-def test_every_code_has_a_name_of_one_line() -> None:
-    for code in [*range(300), 0x2028, 0x1F600, 0xFFFD]:
-        name = evaluate_module._escaped(code, raw=False)
-        assert len(name.splitlines()) == 1
-        assert "\t" not in name

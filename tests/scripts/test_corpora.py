@@ -45,6 +45,16 @@ def test_stdlib_is_python_source_without_tests() -> None:
     assert "\r" not in start
 
 
+def test_brackets_are_balanced_and_hold_their_depth() -> None:
+    depths = []
+    depth = 0
+    for symbol in "".join(corpora.brackets(5000)):
+        depth += (symbol == "(") - (symbol == ")")
+        depths.append(depth)
+        assert symbol in "()" or int(symbol) == depth
+    assert (min(depths), max(depths), depths[-1]) == (0, 4, 0)
+
+
 def test_a_corpus_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     def breaking() -> Iterator[str]:
         yield "half"
