@@ -8,9 +8,11 @@ overfit, loses little. At the end of a run, where the rate has gone to zero, it 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from charrnn.model import Tensors
 from charrnn.training.network import CharRNN
 
 HORIZON = 0.05  # of the run's steps
@@ -40,6 +42,10 @@ class WeightAverage:
             yield
         finally:
             self._put(kept)
+
+    def export(self) -> Tensors:
+        """The averaged weights as the model file holds them, copied."""
+        return {name: np.array(tensor.cpu().numpy(), dtype=np.float32) for name, tensor in self._average.items()}
 
     def tensors(self) -> dict[str, Tensor]:
         """The average by weight names; live."""

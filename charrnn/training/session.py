@@ -146,7 +146,7 @@ class Session:
         if not loss < record.best:
             return self.summary()
         aside = dataclasses.replace(record, best=loss, best_step=steps)
-        self.keeper.store.write_model(self.keeper.header(self._training(aside)), self._learned())
+        self.keeper.store.write_model(self.keeper.header(self._training(aside)), self.trainer.average.export())
         return self.summary(aside)
 
     @property
@@ -211,7 +211,7 @@ class Session:
         if self.write_sample and self.sample_every and now - self._last_sample >= self.sample_every:
             self._last_sample = now
             header = self.keeper.header(self._training(self.record))
-            self.reporter.sampled(self.trainer.steps, self.write_sample(header, self._learned()))
+            self.reporter.sampled(self.trainer.steps, self.write_sample(header, self.trainer.average.export()))
 
     def _evaluation_due(self, now: float) -> bool:
         """By time where time is the budget; else by steps, so that the same run evaluates at the same steps."""
@@ -250,15 +250,10 @@ class Session:
         with self.trainer.average.applied():
             return self.validation.loss(self.trainer.network, self.trainer.workers)
 
-    def _learned(self) -> Tensors:
-        """What has been learned so far: the averaged weights, as validation and the model file see them."""
-        with self.trainer.average.applied():
-            return self.trainer.network.export()
-
     def _keep_best(self) -> None:
         """The weights of this moment go into the model file, in the background."""
         self.record.best_training = self._training(self.record)
-        self.keeper.keep_best(self._learned(), self.record)
+        self.keeper.keep_best(self.trainer.average.export(), self.record)
 
     def _report(self) -> None:
         recent, self._recent = self._recent, Tally()

@@ -82,7 +82,7 @@ class Trainer:
         self.workers = Workers(plan.batch_size, threads)
         self.gradients = Gradients(self.network, self.workers)
         self.average = WeightAverage(self.network)
-        self.state: State = detached(self.network.initial_state(plan.batch_size))
+        self.state: State = self._clean_state()
         self.steps = 0
         self.chars = 0
         self.bad_steps = 0
@@ -112,6 +112,10 @@ class Trainer:
         self._skip()
         return 0.0, 0, 0.0
 
+    def _clean_state(self) -> State:
+        """Every reader at the learned initial state."""
+        return detached(self.network.initial_state(self.plan.batch_size))
+
     def _update(self, rate: float) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -121,7 +125,7 @@ class Trainer:
         """Leave the weights as they are, and let every reader begin with a clean state."""
         self.bad_steps += 1
         self.optimizer.zero_grad(set_to_none=True)
-        self.state = detached(self.network.initial_state(self.plan.batch_size))
+        self.state = self._clean_state()
 
     def state_tensors(self) -> dict[str, Tensor]:
         """Every tensor that decides how training goes on, by name; live, so copy what is to be kept."""
@@ -151,7 +155,7 @@ class Trainer:
     def go_back(self, tensors: Mapping[str, Tensor]) -> None:
         """Take back what was learned since `tensors` were copied, but read on where the readers are."""
         self._restore_weights(tensors)
-        self.state = detached(self.network.initial_state(self.plan.batch_size))
+        self.state = self._clean_state()
         self.bad_steps = 0
 
     def _restore_weights(self, tensors: Mapping[str, Tensor]) -> None:

@@ -41,6 +41,7 @@ def test_the_network_has_the_average_within_the_block_only() -> None:
     with average.applied():
         for name, tensor in network.export().items():
             assert (tensor == before[name]).all()
+            assert (tensor == average.export()[name]).all()
     for name, tensor in network.export().items():
         assert (tensor == after[name]).all()
 
