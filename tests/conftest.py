@@ -1,11 +1,13 @@
 """Texts and small helpers that several tests share."""
 
+import io
 import os
 import random
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,5 +53,20 @@ def charrnn(tmp_path: Path) -> Charrnn:
             check=False,
             timeout=120,
         )
+
+    return run
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Any:
+    """Runs the command line in the process of the test; gives its status, stdout and stderr."""
+    from charrnn.cli.app import _run
+
+    def run(*args: str, stdin: bytes = b"") -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["charrnn", *args])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        status = _run()
+        out, err = capfdbinary.readouterr()
+        return status, out.decode(), err.decode()
 
     return run

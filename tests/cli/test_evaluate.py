@@ -1,35 +1,25 @@
 """`charrnn evaluate`: figures, and tables by line and by character."""
 
-import io
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from charrnn.cli.app import _run
 from charrnn.model import ModelConfig, ModelHeader, save_model
 
 SYMBOLS = "\n\\abcdé"
 
 
 @pytest.fixture
-def charrnn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Any:
+def charrnn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_process: Any) -> Any:
     """Runs a command in a folder with a small model `m`; gives its status, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CHARRNN_TRACEBACK", raising=False)
     write_model("m", {"tokens": "char", "symbols": SYMBOLS})
 
-    def run(*args: str, stdin: bytes = b"") -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["charrnn", *args])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        status = _run()
-        out, err = capfdbinary.readouterr()
-        return status, out.decode(), err.decode()
-
-    return run
+    return in_process
 
 
 def write_model(name: str, vocabulary: dict[str, Any]) -> None:

@@ -1,16 +1,13 @@
 """`charrnn inspect`: drawing, ranking, files, refusals."""
 
-import io
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from charrnn.cli.app import _run
 from charrnn.cli.heatmap import ground
 from charrnn.inference.settings import InspectSettings
 from charrnn.model import save_model
@@ -21,7 +18,7 @@ SENTENCE = 'A "word" (or 2)\n'
 
 
 @pytest.fixture
-def charrnn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Any:
+def charrnn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_process: Any) -> Any:
     """Runs a command in a folder with an LSTM `m`, a GRU `g` and a text; gives its status, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
     for name in ("CHARRNN_TRACEBACK", "NO_COLOR", "FORCE_COLOR"):
@@ -32,14 +29,7 @@ def charrnn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest
     os.utime(tmp_path / "models" / "g.safetensors", (1, 1))  # m is the newest
     (tmp_path / "text.txt").write_text(SENTENCE * 40)
 
-    def run(*args: str, stdin: bytes = b"") -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["charrnn", *args])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        status = _run()
-        out, err = capfdbinary.readouterr()
-        return status, out.decode(), err.decode()
-
-    return run
+    return in_process
 
 
 def states(name: str, text: str, kind: str = "hidden") -> Any:
