@@ -3,6 +3,7 @@
 python scripts/benchmark.py generate                 start, one stream, many samples, large vocabularies
 python scripts/benchmark.py quality TEXT...          held-out loss by time, with the settings that were chosen
 python scripts/benchmark.py quality TEXT... --grid   the same beside a grid of settings run for the same times
+python scripts/benchmark.py gpu                      learning and writing on a GPU (see benchmark_gpu.py)
 
 All that is compared is measured in the same run, in turns, and the best of the turns counts: another program's burst
 of work then costs no one more than the others.
@@ -30,6 +31,7 @@ from charrnn.inference.sampling import Sampler
 from charrnn.inference.stepping import Stepper, StepWeights
 from charrnn.model import ModelConfig, ModelHeader, read_header, save_model
 from charrnn.text.vocabulary import Vocabulary
+from scripts.benchmark_gpu import add_options as add_gpu_options
 
 FIRST_CODE = 0x4E00  # made-up vocabularies begin at the first Chinese character: there are enough behind it
 SAMPLES = 64
@@ -246,6 +248,7 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     learning.add_argument("--times", nargs="+", default=["13s", "60s", "5m"], metavar="DURATION")
     learning.add_argument("--grid", action="store_true", help="hidden size, layers and rate by hand, 18 runs a time")
     learning.set_defaults(run=quality)
+    add_gpu_options(commands.add_parser("gpu", help="learning and writing on one device, beside bare loops"))
     return parser.parse_args(arguments)
 
 

@@ -12,6 +12,7 @@ from charrnn.cli import evaluate, generate, info, inspect, train
 from charrnn.cli.escape import visible
 from charrnn.cli.options import ReaderGoneError
 from charrnn.errors import CharrnnError
+from charrnn.training.ranks import FollowerError, rank
 
 app = typer.Typer(
     name="charrnn",
@@ -57,7 +58,7 @@ def _run() -> int:
         sys.stdout.flush()
         return status if isinstance(status, int) else 0
     except CharrnnError as error:
-        return _fail(str(error), error.exit_code)
+        return _fail(str(error), error.exit_code, by_all=not isinstance(error, FollowerError))
     except (BrokenPipeError, ReaderGoneError):
         # Whoever read our output has seen enough; keep Python from complaining again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -78,7 +79,10 @@ def _trouble(error: MemoryError | OSError) -> str:
     return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
 
 
-def _fail(message: str, status: int) -> int:
+def _fail(message: str, status: int, *, by_all: bool = True) -> int:
+    """Tell what is wrong; of several processes that all find it, the first one does."""
+    if by_all and rank():
+        return status
     if os.environ.get("CHARRNN_TRACEBACK"):
         traceback.print_exc()
     for line in message.splitlines():

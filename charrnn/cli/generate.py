@@ -14,7 +14,7 @@ from charrnn.cli.models import find_model
 from charrnn.cli.options import command
 from charrnn.cli.progress import Progress
 from charrnn.errors import GenerationError, UsageError
-from charrnn.inference.settings import OutputSettings, PrimeSettings, SamplingSettings, UseSettings
+from charrnn.inference.settings import OutputSettings, PrimeSettings, SamplingSettings, WriteSettings
 
 if TYPE_CHECKING:
     from charrnn.inference.api import Model
@@ -30,7 +30,7 @@ def add_to(app: typer.Typer) -> None:
     command(app, "generate", epilog="Example: charrnn generate --prime 'ROMEO:' -t 0.5 -l 500")(generate)
 
 
-def generate(*, text: PrimeSettings, sampling: SamplingSettings, use: UseSettings, output: OutputSettings) -> None:
+def generate(*, text: PrimeSettings, sampling: SamplingSettings, use: WriteSettings, output: OutputSettings) -> None:
     """Write text with a model, going on from a prime."""
     if text.prime is not None and text.prime_file is not None:
         raise UsageError("--prime and --prime-file exclude each other; give one of them")
@@ -39,7 +39,7 @@ def generate(*, text: PrimeSettings, sampling: SamplingSettings, use: UseSetting
     path = find_model(use.model)
     from charrnn.inference.api import fresh_seed, load, make_request
 
-    model = load(path)
+    model = load(path, use.device)
     prime = _prime(text)
     ids = model.prime_ids(prime, skip_unknown=text.unknown == "skip")
     request = make_request(sampling, text.length, text.stop or (), loss=output.json)

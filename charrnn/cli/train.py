@@ -8,7 +8,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +20,7 @@ from charrnn.cli.progress import Progress
 from charrnn.errors import TrainingError, UsageError
 from charrnn.settings import parse_duration
 from charrnn.text.settings import TextSettings
+from charrnn.training.ranks import World, joined
 from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TrainSettings
 
 if TYPE_CHECKING:
@@ -55,11 +56,14 @@ def train(
     run: RunSettings,
 ) -> None:
     """Learn a text and write the best model found to a file."""
-    output, folder = _output(run, corpus)
     from charrnn.training.lock import only_run
 
-    with only_run(output, folder.path):
-        _train(corpus, output, folder, TrainSettings(text, model, learning, run), _typed(ctx))
+    with joined(run.device) as world, ExitStack() as locked:
+        output, folder = world.lead(lambda: _output(run, corpus))
+        world.lead(lambda: locked.enter_context(only_run(output, folder.path)))
+        if not world.leads:
+            run = dataclasses.replace(run, quiet=True, json=False, tensorboard=False)
+        _train(corpus, output, folder, TrainSettings(text, model, learning, run), _typed(ctx), world)
 
 
 def _typed(ctx: typer.Context) -> set[str]:
@@ -69,10 +73,15 @@ def _typed(ctx: typer.Context) -> set[str]:
 
 
 def _train(
-    names: list[str], output: Path, folder: "CheckpointFolder", settings: TrainSettings, typed: set[str]
+    names: list[str],
+    output: Path,
+    folder: "CheckpointFolder",
+    settings: TrainSettings,
+    typed: set[str],
+    world: World,
 ) -> None:
     """A run whose output nobody else writes."""
-    saved, notes = folder.newest() if settings.run.resume else (None, [])
+    saved, notes = world.lead(folder.newest) if settings.run.resume else (None, [])
     source = None
     if saved is not None:
         from charrnn.training.resume import taken_over, told
@@ -82,11 +91,8 @@ def _train(
     else:
         notes += [f"nothing to resume in {folder.path}: starting"] if settings.run.resume else []
         source, settings = _source(settings, typed)
-    from charrnn.text.corpus import read_corpus
-
-    with Progress("reading", unit="bytes", quiet=settings.run.quiet) as progress:
-        read = read_corpus(names, settings.text, progress)
-    session = _session(read, output, settings, typed, saved, source)
+    read = _read(names, settings, world)
+    session = _session(read, output, settings, typed, saved, source, world)
     stop = session.stop
     try:
         with _stopping_on_signals(stop, session.keeper.store.partials()):
@@ -102,6 +108,21 @@ def _train(
         typer.echo(json.dumps({name: None if _unknown(value) else value for name, value in figures.items()}))
     if stop.signal is not None:
         raise typer.Exit(128 + stop.signal)
+
+
+def _read(names: list[str], settings: TrainSettings, world: World) -> "Corpus":
+    """The text; of several processes on one machine, the first reads it for all.
+
+    Raises:
+        TrainingError: if another machine has another text.
+    """
+    from charrnn.text.corpus import read_corpus
+
+    with Progress("reading", unit="bytes", quiet=settings.run.quiet) as progress:
+        read = world.on_machine(lambda: read_corpus(names, settings.text, progress))
+    if world.lead(lambda: read.fingerprint) != read.fingerprint:
+        raise TrainingError(f"{read.name} on this machine is not the text that the first one has; copy it from there")
+    return read
 
 
 def _source(settings: TrainSettings, typed: set[str]) -> tuple["Source | None", TrainSettings]:
@@ -122,6 +143,7 @@ def _session(
     typed: set[str],
     saved: "Checkpoint | None",
     source: "Source | None",
+    world: World,
 ) -> "Session":
     """The run, ready to go."""
     run = settings.run
@@ -130,13 +152,17 @@ def _session(
     import torch
 
     from charrnn.training.devices import choose_device
-    from charrnn.training.recipe import measuring_helps, plan
+    from charrnn.training.gpu_recipe import shape_for
+    from charrnn.training.precision import choose_precision
+    from charrnn.training.ranks import total
+    from charrnn.training.recipe import ON_CPU, measuring_helps, plan
     from charrnn.training.resume import corpus_described, saved_plan, with_saved_symbols
     from charrnn.training.session import Session, StopRequest
     from charrnn.training.speed import measure_peak
     from charrnn.training.transfer import transferred, united
 
-    device = choose_device(run.device)
+    device = choose_device(run.device, world.local)
+    precision = choose_precision(run.precision, device)
     if run.threads:
         torch.set_num_threads(run.threads)
     described = {"settings": dataclasses.asdict(settings), "corpus": corpus_described(read)}
@@ -145,9 +171,16 @@ def _session(
         chosen = saved_plan(settings.learning, typed, saved)
     else:
         read = read if source is None else united(read, source.vocabulary)
-        peak = measure_peak(settings.model.cell, device) if measuring_helps(settings) else 1.0
-        chosen = plan(settings, read, peak)
-    logdir = _logdir(run, output, saved)
+        shape, peak = shape_for(device.type, world.size, ON_CPU), 1.0
+        if measuring_helps(settings):
+            peak = total(world, measure_peak(settings.model.cell, device, shape.half_speed))
+        chosen = plan(settings, read, peak, shape)
+    chosen = world.lead(lambda: chosen)
+    if chosen.batch_size < world.size:
+        raise UsageError(
+            f"--batch-size {chosen.batch_size} is too few for {world.size} processes: each needs a reader of its own"
+        )
+    logdir = world.lead(lambda: _logdir(run, output, saved))
     return Session(
         plan=chosen,
         corpus=read,
@@ -155,11 +188,13 @@ def _session(
         device=device,
         reporter=_reporter(run, logdir, saved),
         sample_every=parse_duration(run.sample_every),
-        write_sample=write_sample,
+        write_sample=write_sample if world.leads else None,
         stop=StopRequest(),
         resumed=saved,
         start=None if source is None else lambda fresh: transferred(fresh, read.vocabulary, source),
         described={**described, "vocabulary": read.vocabulary.to_json(), "logdir": str(logdir)},
+        world=world,
+        precision=precision,
     )
 
 
@@ -268,7 +303,9 @@ def _unknown(value: object) -> bool:
 
 def _how_to_go_on(number: int, session: "Session", names: list[str], run: RunSettings) -> str:
     """What an interrupted run leaves, and what to type."""
-    again = ["charrnn", "train", *names, *(["-o", run.output] if run.output else []), "--resume"]
+    several = ["torchrun", "--nproc-per-node", os.environ.get("LOCAL_WORLD_SIZE", str(session.world.size)), "-m"]
+    begin = [] if session.world.size == 1 else several
+    again = [*begin, "charrnn", "train", *names, *(["-o", run.output] if run.output else []), "--resume"]
     model = f"; the best model so far is {session.output}" if session.output.exists() else ""
     folder = session.keeper.store.folder.path
     return (

@@ -11,7 +11,8 @@ import codecs
 import copy
 import os
 import secrets
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,15 +28,28 @@ from charrnn.settings import problems
 from charrnn.text.vocabulary import UNKNOWN, Ids, Vocabulary, named_characters
 
 
-def load(path: str | os.PathLike[str]) -> "Model":
+Generate = Callable[..., Generator[Piece]]
+
+
+def load(path: str | os.PathLike[str], device: str = "auto") -> "Model":
     """Open a model file.
+
+    Args:
+        path: of the file.
+        device: where it will write: "auto" and "cpu" are NumPy, "cuda" and "mps" a GPU by PyTorch.
 
     Raises:
         charrnn.errors.ModelFileError: if it is not a whole, valid model.
+        charrnn.errors.GenerationError: if there is no such device.
     """
     header, tensors = load_model(Path(path))
     vocabulary = Vocabulary.from_json(header.vocabulary, header.config.vocab_size)
-    return Model(header, vocabulary, Network(header.config, tensors))
+    model = Model(header, vocabulary, Network(header.config, tensors))
+    if device not in ("auto", "cpu"):
+        from charrnn.inference import on_device
+
+        model.write_with(partial(on_device.generate, device=on_device.choose_device(device)))
+    return model
 
 
 def fresh_seed() -> int:
@@ -78,6 +92,11 @@ class Model:
         self.vocabulary = vocabulary
         self.network = network
         self._writer = _never_writing(network, vocabulary.never_generated)
+        self._generate = generate
+
+    def write_with(self, generate: Generate) -> None:
+        """Have texts written by another function of the kind of `charrnn.inference.generation.generate`."""
+        self._generate = generate
 
     def generate(
         self,
@@ -138,7 +157,7 @@ class Model:
 
     def pieces(self, start: State, *, seeds: Sequence[int], request: Request) -> Generator[Piece]:
         """Pieces of several texts made side by side, one for each seed, all going on from `start`."""
-        return generate(self._writer, self.vocabulary, start, seeds=seeds, request=request)
+        return self._generate(self._writer, self.vocabulary, start, seeds=seeds, request=request)
 
     def samples(self, start: State, *, seeds: Sequence[int], request: Request) -> Iterator[Sample]:
         """Several whole texts, in the order of their seeds."""

@@ -131,7 +131,7 @@ class Group:
         seeds: Sequence[tuple[int, int]],
     ) -> None:
         self._request = request
-        self._texts = [_Text(index, vocabulary, request) for index, _ in seeds]
+        self._texts = [Text(index, vocabulary, request) for index, _ in seeds]
         self._generators = [np.random.Generator(np.random.PCG64(seed)) for _, seed in seeds]
         self._uniforms: NDArray[np.float64] = np.empty((UNIFORMS, len(seeds)))
         self._stepper = Stepper(weights, start.repeated(len(seeds)))
@@ -187,7 +187,7 @@ class Group:
         self._logits = self._logits[staying]
 
 
-class _Text:
+class Text:
     """One text in the making."""
 
     def __init__(self, index: int, vocabulary: Vocabulary, request: Request) -> None:

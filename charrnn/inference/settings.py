@@ -70,6 +70,18 @@ class UseSettings:
 
 
 @dataclass(frozen=True)
+class WriteSettings(UseSettings):
+    """The same where a GPU can be of use."""
+
+    device: str = setting(
+        "auto",
+        "auto and cpu both compute with NumPy; a GPU pays for large models and many samples.",
+        choices=("auto", "cpu", "cuda", "mps"),
+        group=RUN,
+    )
+
+
+@dataclass(frozen=True)
 class OutputSettings:
     """What goes to stdout and stderr."""
 

@@ -7,6 +7,7 @@ import errno
 import mmap
 import os
 import tempfile
+import weakref
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,7 +28,7 @@ class Mapped:
     """A file of numbers, mapped into memory for reading at random; memory stays flat however much is read.
 
     Args:
-        file: is closed; the map has a descriptor of its own.
+        file: is closed; the map has descriptors of its own.
 
     Raises:
         CorpusError: if it cannot be mapped; from `touch`, if it has become shorter than what was mapped.
@@ -35,13 +36,21 @@ class Mapped:
 
     def __init__(self, file: IO[bytes], count: int, dtype: np.dtype[Any]) -> None:
         self._size = count * dtype.itemsize
+        self._name = file.name
         try:
             with file:
                 self._map = mmap.mmap(file.fileno(), self._size, access=mmap.ACCESS_READ)
+                self._descriptor = os.dup(file.fileno())
         except (OSError, ValueError) as error:
             raise CorpusError(f"the text cannot be mapped into memory: {error}") from None
+        weakref.finalize(self, os.close, self._descriptor)
         self._read = 0
         self.numbers: Numbers = np.frombuffer(self._map, dtype=dtype)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For another process of this machine: a temporary file has no name, but Linux shows it by its descriptor."""
+        path = Path(f"/proc/{os.getpid()}/fd/{self._descriptor}")
+        return _mapped_again, (path if path.exists() else Path(self._name).absolute(), len(self.numbers), self.numbers.dtype)
 
     def touch(self, count: int) -> None:
         """Say that `count` numbers are about to be read."""
@@ -52,6 +61,13 @@ class Mapped:
             self._read = 0
             if hasattr(mmap, "MADV_DONTNEED"):
                 self._map.madvise(mmap.MADV_DONTNEED)
+
+
+def _mapped_again(path: Path, count: int, dtype: np.dtype[Any]) -> Mapped:
+    try:
+        return Mapped(path.open("rb"), count, dtype)
+    except OSError as error:
+        raise CorpusError(f"this process cannot open the text that another one has read: {error.strerror}") from None
 
 
 class Store:

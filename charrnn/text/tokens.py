@@ -38,6 +38,10 @@ class Tokens:
         self._numbers = (stored.numbers if isinstance(stored, Mapped) else stored)[first:last]
         self._first = first
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A text on disk is not sent to another process, but mapped there."""
+        return Tokens, (self._stored, self._table, self._first, self._first + len(self))
+
     def __len__(self) -> int:
         return len(self._numbers)
 

@@ -7,8 +7,12 @@ import torch
 from charrnn.errors import TrainingError
 
 
-def choose_device(name: str) -> torch.device:
+def choose_device(name: str, local: int = 0) -> torch.device:
     """The device of that name; `auto` takes a GPU where there is one.
+
+    Args:
+        name: as the user gave it.
+        local: number of this process on its machine, which is the GPU that it gets.
 
     Raises:
         TrainingError: if a device is asked for that is not there.
@@ -19,7 +23,16 @@ def choose_device(name: str) -> torch.device:
     if not there[name]:
         found = ", ".join(device for device, present in there.items() if present)
         raise TrainingError(f"no {name} device here; found {found}. Leave out --device, or name one of these")
-    return torch.device(name)
+    if name != "cuda":
+        return torch.device(name)
+    count = torch.cuda.device_count()
+    if local >= count:
+        raise TrainingError(
+            f"no GPU is left for process {local + 1} of this machine, which has {count}; start no more processes "
+            f"than that (torchrun --nproc-per-node {count})"
+        )
+    torch.cuda.set_device(local)
+    return torch.device("cuda", local)
 
 
 def random_states(device: torch.device) -> dict[str, torch.Tensor]:
@@ -39,6 +52,14 @@ def restore_random_states(states: Mapping[str, torch.Tensor], device: torch.devi
         torch.cuda.set_rng_state(states["cuda"], device)
     elif device.type == "mps" and "mps" in states:
         torch.mps.set_rng_state(states["mps"])
+
+
+def wait_for(device: torch.device) -> None:
+    """Return when the device has done all that it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -11,6 +11,7 @@ from charrnn.errors import CorpusError
 from charrnn.text.tokens import Tokens
 from charrnn.text.vocabulary import Ids
 from charrnn.training.network import CharRNN
+from charrnn.training.ranks import World, total
 from charrnn.training.workers import Workers
 
 WARM_UP = 256  # characters read but not counted before each piece but the first
@@ -64,11 +65,14 @@ class Validation:
         self._ids = torch.from_numpy(window).to(device)
         self._counted = torch.from_numpy(counted).to(device)
 
-    def loss(self, network: CharRNN, workers: Workers) -> float:
-        """Mean nats per character, the first one included."""
-        shares = workers.shares(self._ids.shape[1])
-        totals = workers.map(lambda part: self._nats(network, self._ids[:, part], self._counted[:, part]), shares)
-        return sum(totals) / self.chars
+    def loss(self, network: CharRNN, workers: Workers, world: World | None = None) -> float:
+        """Mean nats per character, the first one included; of several processes, each reads its share."""
+        world = world or World()
+        own = world.share(self._ids.shape[1])
+        ids, counted = self._ids[:, own], self._counted[:, own]
+        shares = workers.shares(ids.shape[1])
+        totals = workers.map(lambda part: self._nats(network, ids[:, part], counted[:, part]), shares)
+        return total(world, sum(totals)) / self.chars
 
     @torch.no_grad()
     def _nats(self, network: CharRNN, all_ids: Tensor, all_counted: Tensor) -> float:

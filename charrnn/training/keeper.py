@@ -14,12 +14,14 @@ from charrnn.training.checkpoint import EVALUATED, LATEST, Arrays, Checkpoint
 from charrnn.training.devices import random_states, restore_random_states
 from charrnn.training.recipe import Plan
 from charrnn.training.record import Record
-from charrnn.training.store import Store
+from charrnn.training.store import NoStore, Store
 from charrnn.training.trainer import Trainer
 
 
 class Keeper:
     """Copies a run at step borders, and has the copies written; brings a saved run back.
+
+    Of several processes all copy together, for each has a part of the state; only the first one writes.
 
     Args:
         output: the model file.
@@ -32,7 +34,7 @@ class Keeper:
     def __init__(
         self, output: Path, plan: Plan, trainer: Trainer, vocabulary: dict[str, Any], described: dict[str, Any]
     ) -> None:
-        self.store = Store(output)
+        self.store = Store(output) if trainer.world.leads else NoStore(output)
         self._plan = plan
         self._trainer = trainer
         self._vocabulary = vocabulary
@@ -56,7 +58,7 @@ class Keeper:
         restore_random_states(_live(saved.part("random")), self._trainer.device)
         self._good = saved.part("trainer")
         if record.good != saved.generation:
-            self._good = self._good_of(record.good) or self._good
+            self._good = self._trainer.world.lead(lambda: self._good_of(record.good)) or self._good
         return record
 
     def go_back(self) -> None:

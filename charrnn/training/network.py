@@ -16,10 +16,12 @@ from torch.nn import functional as F  # noqa: N812 - the name that everyone uses
 
 from charrnn.model import ModelConfig, Tensors
 from charrnn.training.loss import output_loss
+from charrnn.training.precision import lower_precision
 
 State = tuple[Tensor, ...]  # hidden (L, B, H), and for the LSTM cell (L, B, H)
 Masks = tuple[Tensor, ...]  # for each layer what its output is multiplied by, (1, B, H); empty: no dropout
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+CUDNN_MODES = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN_TANH"}
 
 
 class CharRNN(nn.Module):
@@ -76,16 +78,56 @@ class CharRNN(nn.Module):
         else:
             inputs = F.one_hot(ids, self.config.vocab_size).to(self.decoder.weight.dtype)
         hidden, after = inputs, []
-        for k, layer in enumerate(self.rnn):
-            before = tuple(part[k : k + 1] for part in state)
-            if self.config.cell == "lstm":
-                hidden, last = layer(hidden, before)
-            else:
-                hidden, last = layer(hidden, before[0])
-                last = (last,)
-            hidden = hidden * masks[k] if masks else hidden
+        for layers in self._calls():
+            hidden, last = self._run(layers, hidden, tuple(part[layers] for part in state))
+            hidden = hidden * masks[layers.start].to(hidden.dtype) if masks else hidden
             after.append(last)
         return hidden, tuple(torch.cat(parts) for parts in zip(*after, strict=True))
+
+    def _calls(self) -> list[slice]:
+        """Which layers each call of the recurrent kernel computes.
+
+        cuDNN runs a layer's early steps beside the late ones of the layer below, if both are one call; dropout
+        between them needs two.
+        """
+        count = self.config.layers
+        if self.decoder.weight.is_cuda and not self.dropout:
+            return [slice(0, count)]
+        return [slice(k, k + 1) for k in range(count)]
+
+    def _run(self, layers: slice, inputs: Tensor, before: State) -> tuple[Tensor, State]:
+        """Some layers in one call: hidden states (T, B, H) of the last of them, and their states after."""
+        weights = [weight for layer in self.rnn[layers] for weight in layer.parameters()]
+        lower = lower_precision(inputs.device)
+        if lower is None:
+            return self._kernel(inputs, before, weights)
+        with torch.autocast(inputs.device.type, enabled=False):
+            lowered = tuple(part.to(lower) for part in before)
+            hidden, last = self._kernel(inputs.to(lower), lowered, _cast_together(weights, lower))
+        return hidden, tuple(part.float() for part in last)
+
+    def _kernel(self, inputs: Tensor, before: State, weights: list[Tensor]) -> tuple[Tensor, State]:
+        """PyTorch's call for recurrent layers; `weights` are input, state, and their biases, of each layer."""
+        options = (True, len(weights) // 4, 0.0, self.training, False, False)
+        if self.config.cell == "lstm":
+            hidden, last, cell = torch.lstm(inputs, before, weights, *options)
+            return hidden, (last, cell)
+        run = torch.gru if self.config.cell == "gru" else torch.rnn_tanh
+        hidden, last = run(inputs, before[0], weights, *options)
+        return hidden, (last,)
+
+    @torch.no_grad()
+    def flatten(self) -> None:
+        """Put the recurrent weights side by side in the order that cuDNN wants, for each of its calls.
+
+        Else it copies them together at every call. `nn.Module.to` has done so for single layers.
+        """
+        calls = self._calls()
+        if len(calls) < self.config.layers and torch.backends.cudnn.is_acceptable(self.decoder.weight):
+            mode = torch.backends.cudnn.rnn.get_cudnn_mode(CUDNN_MODES[self.config.cell])
+            weights = [weight for layer in self.rnn[calls[0]] for weight in layer.parameters()]
+            size, count = self.config.hidden_size, self.config.layers
+            torch._cudnn_rnn_flatten_weight(weights, 4, self.config.input_size, mode, size, 0, count, False, False)  # noqa: SLF001
 
     def next_logits(self, state: State, masks: Masks = ()) -> Tensor:
         """Scores (B, V) of the symbol that follows what `state` has read; at the start, of the first one."""
@@ -110,21 +152,30 @@ class CharRNN(nn.Module):
                 parameter.copy_(torch.from_numpy(tensors[name]))
 
 
+def _cast_together(weights: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
+    """Recurrent weights as parts of one piece of memory, in cuDNN's order: all matrices, then all biases."""
+    order = [k for dimensions in (2, 1) for k, weight in enumerate(weights) if weight.ndim == dimensions]
+    flat = torch.cat([weights[k].flatten() for k in order]).to(dtype)
+    pieces = flat.split([weights[k].numel() for k in order])
+    by_number = {k: piece.view(weights[k].shape) for k, piece in zip(order, pieces, strict=True)}
+    return [by_number[k] for k in range(len(weights))]
+
+
 def detached(state: State) -> State:
     """The state without its history: gradients stop here, which is what truncates BPTT."""
     return tuple(part.detach() for part in state)
 
 
 def sequence_loss(
-    network: CharRNN, ids: Tensor, targets: Tensor, state: State, fresh: Tensor, masks: Masks = ()
+    network: CharRNN, ids: Tensor, targets: Tensor, state: State, starts: Tensor, masks: Masks = ()
 ) -> tuple[Tensor, State]:
     """Summed cross-entropy in nats of one step of truncated BPTT, and the state to carry on.
 
-    Every reader pays for `targets` (T, B); those that start afresh (`fresh`, (B,)) also pay for their very
-    first character, predicted from the learned initial state.
+    Every reader pays for `targets` (T, B); those that start afresh (their numbers, `starts` (n,)) also pay for their
+    very first character, predicted from the learned initial state.
     """
     hidden, after = network.read(ids, state, masks)
     loss = output_loss(hidden.flatten(0, 1), network.decoder.weight, network.decoder.bias, targets.flatten())
-    if bool(fresh.any()):
-        loss = loss + F.cross_entropy(network.next_logits(state, masks)[fresh], ids[0][fresh], reduction="sum")
+    if len(starts):
+        loss = loss + F.cross_entropy(network.next_logits(state, masks)[starts], ids[0][starts], reduction="sum")
     return loss, after

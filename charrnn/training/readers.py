@@ -27,20 +27,17 @@ LINE_SEARCH = 512  # characters looked through for a line's end
 
 
 @dataclass(frozen=True)
-class Batch:
-    """One step's characters.
+class Places:
+    """Where a step of `length` characters begins: positions (B,) in the text; `fresh` (B,) marks new starts."""
 
-    `inputs` (T, B) are read, `targets` (T, B) are what follows each; `fresh` (B,) marks readers that start anew.
-    """
-
-    inputs: NDArray[np.int64]
-    targets: NDArray[np.int64]
+    at: NDArray[np.int64]
     fresh: NDArray[np.bool_]
+    length: int
 
     @property
     def chars(self) -> int:
-        """Characters that this step learns to predict."""
-        return int(self.targets.size + self.fresh.sum())
+        """Characters that the step learns to predict."""
+        return int(len(self.at) * self.length + self.fresh.sum())
 
 
 class Readers:
@@ -64,18 +61,22 @@ class Readers:
         self.positions = np.arange(batch, dtype=np.int64) * len(ids) // batch
         self._fresh = np.ones(batch, dtype=bool)
 
-    def next_batch(self, length: int) -> Batch:
-        """The next `length` characters of every reader, and what follows each."""
+    def window(self, at: NDArray[np.int64], length: int) -> NDArray[np.int64]:
+        """The characters (length + 1, b) from places (b,) on."""
+        found: NDArray[np.int64] = self._ids[(at + np.arange(length + 1)[:, None]) % len(self._ids)].astype(np.int64)
+        return found
+
+    def next_places(self, length: int) -> Places:
+        """Move every reader on by `length` characters; where they were."""
         count = len(self.positions)
         jumping = self._generator.random(count) < self._restart
         for reader in np.flatnonzero(jumping):
             self.positions[reader] = self._fresh_place()
         fresh = self._fresh | jumping
-        at = (self.positions + np.arange(length + 1)[:, None]) % len(self._ids)
-        window = self._ids[at].astype(np.int64)
+        at = self.positions
         self.positions = (self.positions + length) % len(self._ids)
         self._fresh = np.zeros(count, dtype=bool)
-        return Batch(window[:-1], window[1:], fresh)
+        return Places(at, fresh, length)
 
     def _fresh_place(self) -> int:
         place = int(self._generator.integers(len(self._ids)))

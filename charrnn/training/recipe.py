@@ -24,9 +24,10 @@ from dataclasses import dataclass, replace
 from charrnn.model import ModelConfig
 from charrnn.settings import format_duration, parse_duration
 from charrnn.text.corpus import Corpus
+from charrnn.training.gpu_recipe import Shape
 from charrnn.training.schedule import Budget
 from charrnn.training.settings import LearningSettings, ModelSettings, TrainSettings
-from charrnn.training.speed import chars_per_second
+from charrnn.training.speed import HALF_SPEED, chars_per_second
 
 DEFAULT_SECONDS = 300.0
 SIZES = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
@@ -36,6 +37,7 @@ SYMBOL_SHARE = 0.25  # of a weight that belongs to one symbol: it is seldom used
 EMBEDDING, BATCH, SEQ_LEN = 64, 16, 64
 PEAK_RATE, PEAK_AT, MOST_RATE = 8e-3, 256, 1.2e-2  # a larger layer wants a smaller rate, as the root of its size
 MAX_DROPOUT = 0.5
+ON_CPU = Shape(BATCH, SEQ_LEN, HALF_SPEED)
 
 
 @dataclass(frozen=True)
@@ -56,19 +58,20 @@ class Plan:
     reasons: tuple[str, ...] = ()
 
 
-def plan(settings: TrainSettings, corpus: Corpus, peak: float) -> Plan:
+def plan(settings: TrainSettings, corpus: Corpus, peak: float, shape: Shape = ON_CPU) -> Plan:
     """Settle every open setting; those that were given win.
 
     Args:
         settings: what the user gave.
         corpus: what is to be learned.
         peak: operations per second of the machine, as `charrnn.training.speed` measures.
+        shape: of a step on its devices.
     """
     model, learning = settings.model, settings.learning
     budget, chars = _budget(learning), len(corpus.train)
-    config = _sized(model, len(corpus.vocabulary), chars, budget, peak)
-    expected = _expected_chars(config, budget, chars, peak)
-    seq_len, batch_size, shrunk = _fitting(learning, chars)
+    config = _sized(model, len(corpus.vocabulary), chars, budget, peak, shape)
+    expected = _expected_chars(config, budget, chars, peak, shape)
+    seq_len, batch_size, shrunk = _fitting(learning, chars, shape)
     return Plan(
         config=config,
         dropout=_dropout(config, expected, chars) if model.dropout is None else model.dropout,
@@ -92,7 +95,9 @@ def measuring_helps(settings: TrainSettings) -> bool:
     return timed and (model.hidden_size is None or model.dropout is None)
 
 
-def _sized(model: ModelSettings, vocab: int, chars: int, budget: Budget, peak: float) -> ModelConfig:
+def _sized(
+    model: ModelSettings, vocab: int, chars: int, budget: Budget, peak: float, shape: Shape
+) -> ModelConfig:
     """The largest network that the run can teach and the text can feed."""
     embedding = min(EMBEDDING, vocab) if model.embedding_size is None else model.embedding_size
     smallest = ModelConfig(model.cell, model.layers or 1, model.hidden_size or SIZES[0], embedding, vocab)
@@ -101,7 +106,7 @@ def _sized(model: ModelSettings, vocab: int, chars: int, budget: Budget, peak: f
     chosen = smallest
     for size in SIZES:
         config = replace(smallest, hidden_size=size)
-        taught = _expected_chars(config, budget, chars, peak) >= CHARS_PER_WEIGHT * _weights(config)
+        taught = _expected_chars(config, budget, chars, peak, shape) >= CHARS_PER_WEIGHT * _weights(config)
         if taught and _weights(config) <= MOST_WEIGHTS * math.sqrt(chars / 1e6):
             chosen = config
     return chosen
@@ -113,15 +118,15 @@ def _weights(config: ModelConfig) -> float:
     return config.parameters - of_symbols * (1.0 - SYMBOL_SHARE)
 
 
-def _expected_chars(config: ModelConfig, budget: Budget, chars: int, peak: float) -> float:
+def _expected_chars(config: ModelConfig, budget: Budget, chars: int, peak: float, shape: Shape) -> float:
     """Characters that the run will learn from: what the tightest of its limits allows."""
     limits = []
     if budget.seconds is not None:
-        limits.append(budget.seconds * chars_per_second(peak, config))
+        limits.append(budget.seconds * chars_per_second(peak, config, shape.half_speed))
     if budget.epochs is not None:
         limits.append(budget.epochs * chars)
     if budget.steps is not None:
-        limits.append(float(budget.steps * BATCH * SEQ_LEN))
+        limits.append(float(budget.steps * shape.batch * shape.seq_len))
     return min(limits)
 
 
@@ -141,12 +146,12 @@ def _why(model: ModelSettings, config: ModelConfig, budget: Budget, chars: int, 
     return (f"size chosen to be taught {limit} on this machine: {epochs}, {ratio}",)
 
 
-def _fitting(learning: LearningSettings, chars: int) -> tuple[int, int, tuple[str, ...]]:
+def _fitting(learning: LearningSettings, chars: int, shape: Shape) -> tuple[int, int, tuple[str, ...]]:
     """Sequence length and batch size that fit a text of `chars` characters, and what is to be said of them.
 
     Given ones shrink too where they must: no sequence is longer than the text, no two readers read the same.
     """
-    wanted_seq_len, wanted_batch = learning.seq_len or SEQ_LEN, learning.batch_size or BATCH
+    wanted_seq_len, wanted_batch = learning.seq_len or shape.seq_len, learning.batch_size or shape.batch
     seq_len = max(1, min(wanted_seq_len, chars - 1 if learning.seq_len else chars // 4))
     batch_size = max(1, min(wanted_batch, chars if learning.batch_size else chars // seq_len))
     if (seq_len, batch_size) == (wanted_seq_len, wanted_batch):

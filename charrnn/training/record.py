@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from charrnn.training.reporting import Evaluation
-from charrnn.training.trainer import Tally
+from charrnn.training.tally import Tally
 
 
 @dataclass

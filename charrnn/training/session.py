@@ -17,17 +17,20 @@ from charrnn.training.checkpoint import EVALUATED, LATEST, Checkpoint
 from charrnn.training.devices import is_out_of_memory, random_states, restore_random_states
 from charrnn.training.evaluation import Validation
 from charrnn.training.keeper import Keeper
+from charrnn.training.ranks import World, described
 from charrnn.training.recipe import Plan
 from charrnn.training.record import Record
 from charrnn.training.reporting import Evaluation, Progress, Reporter, Start, Summary
 from charrnn.training.schedule import Schedule
-from charrnn.training.trainer import MAX_BAD_STEPS, Tally, Trainer
+from charrnn.training.tally import Tally
+from charrnn.training.trainer import MAX_BAD_STEPS, Trainer
 from charrnn.training.trainer import Start as StartWeights
 from charrnn.training.verdict import verdict
 
 EVALUATIONS = 25  # in a run of given time
 EVALUATION_SHARE = 0.05  # of the time, at most
 REPORT_EVERY = 1.0  # seconds
+READ_EVERY = 0.25  # seconds, what a GPU has learned; to ask for it is to wait for all steps that it has been given
 SAVE_EVERY = 20.0  # seconds, beside the saves after every evaluation
 MAX_RETRIES = 3  # of a run that diverges, each with half the learning rate
 LAST_EVALUATION_SECONDS = 5.0  # what an evaluation may take when a run is interrupted
@@ -49,7 +52,11 @@ class Session:
     What is driven by the clock (reports, samples, saves) changes nothing that is learned, so a run that was
     interrupted and resumed ends with the weights of one that was not.
 
+    Of several processes each has a session, and all take the same decisions: they go by the first one's clock, and by
+    figures of all, both exchanged after every step.
+
     Attributes:
+        seconds: time since the run began, when the processes were last brought in step.
         sample_every: seconds between samples; 0 is never.
         write_sample: makes a text from weights, for those who watch.
         resumed: the saved state to go on from; None begins anew.
@@ -68,9 +75,11 @@ class Session:
     resumed: Checkpoint | None = None
     start: StartWeights | None = None
     described: dict[str, Any] = field(default_factory=dict)
+    world: World = field(default_factory=World)
+    precision: torch.dtype = torch.float32
 
     def __post_init__(self) -> None:
-        self.trainer = Trainer(self.plan, self.corpus, self.device, self.start)
+        self.trainer = Trainer(self.plan, self.corpus, self.device, self.start, self.world, self.precision)
         self.validation = Validation(
             self.corpus.valid, self.device, self.plan.config.vocab_size, self.corpus.vocabulary.unknown
         )
@@ -78,8 +87,8 @@ class Session:
         vocabulary = self.corpus.vocabulary.to_json()
         self.keeper = Keeper(self.output, self.plan, self.trainer, vocabulary, self.described)
         self.record = Record() if self.resumed is None else self.keeper.bring_back(self.resumed)
-        self._recent = Tally()
-        self._last_report = self._last_sample = self._last_save = self.record.seconds
+        self._recent, self._own = Tally(), Tally()
+        self.seconds = self._last_report = self._last_sample = self._last_save = self._last_read = self.record.seconds
 
     def run(self) -> Summary:
         """Train until the budget is used, validation stops improving, or a stop is asked for.
@@ -88,12 +97,15 @@ class Session:
             TrainingError: if training diverges, memory runs out, or a file cannot be written.
         """
         self._begin = time.monotonic() - self.record.seconds
+        self._keep_in_step()
         self._tell_start()
         try:
             self.keeper.save_first(self.record, resumed=self.resumed is not None)
             while not self._ended and self.stop.signal is None:
                 self._step()
+                self._keep_in_step()
                 self._after_step()
+            self._read()
             return self._finish() if self._ended else self._interrupted()
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
@@ -113,7 +125,15 @@ class Session:
         network, record = self.trainer.network, self.record
         states = random_states(self.device)
         self.reporter.started(
-            Start(self.corpus, self.plan, network, str(self.device), self.output, self.trainer.steps, record.history)
+            Start(
+                self.corpus,
+                self.plan,
+                network,
+                described(self.world, self.device),
+                self.output,
+                self.trainer.steps,
+                record.history,
+            )
         )
         restore_random_states(states, self.device)
 
@@ -150,11 +170,6 @@ class Session:
         return self.summary(aside)
 
     @property
-    def seconds(self) -> float:
-        """Time since the run began."""
-        return time.monotonic() - self._begin
-
-    @property
     def epochs(self) -> float:
         """How many times as many characters as the text has were learned from."""
         return self.trainer.chars / len(self.corpus.train)
@@ -171,12 +186,39 @@ class Session:
 
     def _step(self) -> None:
         begin = time.perf_counter()
-        step = self.trainer.step(self._rate, self.progress)
+        self.trainer.step(self._rate, self.progress)
         self.record.step_seconds += time.perf_counter() - begin
-        self._recent.add(*step)
-        self.record.since.add(*step)
+        if not self.trainer.runs_ahead or self.seconds - self._last_read >= READ_EVERY:
+            self._take_in()
+
+    def _take_in(self) -> None:
+        """Hear what this process's steps have learned; where a GPU runs ahead, wait for it."""
+        begin = time.perf_counter()
+        learned = self.trainer.taken()
+        self.record.step_seconds += time.perf_counter() - begin
+        self._own.add(learned.nats, learned.chars, learned.norm, learned.steps)
+        self._last_read = self.seconds
         if self.trainer.diverged:
             self._go_back()
+
+    def _keep_in_step(self) -> None:
+        """Exchange clocks, requests to stop and losses with the other processes, if there are any."""
+        clock = time.monotonic() - self._begin
+        rows = self.world.gathered([clock, float(self.stop.signal or 0), self._own.nats])
+        self.seconds = rows[0][0]
+        signals = [int(signal) for _, signal, _ in rows if signal]
+        if signals and self.stop.signal is None:
+            self.stop.signal = signals[0]
+        own, self._own = self._own, Tally()
+        nats = sum(row[2] for row in rows)
+        for tally in (self._recent, self.record.since):
+            tally.add(nats, own.chars, own.norm, own.steps)
+
+    def _read(self) -> None:
+        """Have everything that was learned in the record."""
+        if self.trainer.runs_ahead:
+            self._take_in()
+            self._keep_in_step()
 
     def _go_back(self) -> None:
         """Return to the weights of the last evaluation, with half the learning rate.
@@ -227,6 +269,7 @@ class Session:
         return self.trainer.steps % every == 0
 
     def _evaluate(self) -> None:
+        self._read()
         begin = self.seconds
         trainer, record = self.trainer, self.record
         self.reporter.weights(trainer.steps, trainer.network)
@@ -241,6 +284,7 @@ class Session:
         evaluation = Evaluation(trainer.steps, self.epochs, record.train_loss, loss, best)
         record.history.append(evaluation)
         self.reporter.evaluated(evaluation)
+        self._keep_in_step()
         record.since = Tally()
         record.evaluated_at, record.last_evaluation = trainer.steps, self.seconds
         record.evaluation_cost = self.seconds - begin
@@ -248,7 +292,7 @@ class Session:
 
     def _validate(self) -> float:
         with self.trainer.average.applied():
-            return self.validation.loss(self.trainer.network, self.trainer.workers)
+            return self.validation.loss(self.trainer.network, self.trainer.workers, self.world)
 
     def _keep_best(self) -> None:
         """The weights of this moment go into the model file, in the background."""
@@ -318,7 +362,7 @@ class Session:
             valid_bpc=record.best / math.log(2),
             valid_perplexity=math.exp(min(record.best, 700.0)),
             best_step=record.best_step,
-            device=str(self.device),
+            device=described(self.world, self.device),
             seed=self.plan.seed,
             verdict=verdict(record.history, self.seconds),
         )

@@ -78,7 +78,13 @@ class RunSettings:
         None, "Start from the weights of this model; its characters stay, new ones are added.", group=RUN
     )
     device: str = setting("auto", "Where to compute.", choices=("auto", "cpu", "cuda", "mps"), group=RUN)
-    threads: int | None = setting(None, "CPU threads.", at_least=1, at_most=1024, group=RUN, shown_default="all cores")
+    precision: str = setting(
+        "auto",
+        "What large products are computed in; auto is bf16 on GPUs that have fast kernels for it.",
+        choices=("auto", "fp32", "bf16"),
+        group=RUN,
+    )
+    threads: int | None = setting(None, "CPU threads of each process.", at_least=1, at_most=1024, group=RUN, shown_default="all cores")
     logdir: str | None = setting(None, "TensorBoard's folder.", group=RUN, shown_default="runs/MODEL")
     tensorboard: bool = setting(True, "Write TensorBoard events.", off_flag="--no-tensorboard", group=RUN)
     sample_every: str = setting(

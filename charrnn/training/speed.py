@@ -14,6 +14,9 @@ import numpy as np
 import torch
 
 from charrnn.model import ModelConfig
+from charrnn.training.devices import wait_for
+from charrnn.training.feeding import Feed
+from charrnn.training.gpu_recipe import GPU_BATCH, GPU_SEQ_LEN
 from charrnn.training.gradients import Gradients
 from charrnn.training.network import CharRNN, detached
 from charrnn.training.readers import Readers
@@ -21,7 +24,6 @@ from charrnn.training.workers import Workers
 
 HALF_SPEED = 130  # hidden units at which a layer reaches half the peak
 SECONDS = 0.6
-BATCH, LENGTH = 16, 64
 
 
 def operations(config: ModelConfig) -> float:
@@ -34,30 +36,33 @@ def operations(config: ModelConfig) -> float:
     return 6.0 * (recurrent + config.hidden_size * config.vocab_size)
 
 
-def chars_per_second(peak: float, config: ModelConfig) -> float:
+def chars_per_second(peak: float, config: ModelConfig, half_speed: float = HALF_SPEED) -> float:
     """Characters that a network of this size learns from in a second, on a machine of that peak."""
-    return peak * config.hidden_size / (config.hidden_size + HALF_SPEED) / operations(config)
+    return peak * config.hidden_size / (config.hidden_size + half_speed) / operations(config)
 
 
-def measure_peak(cell: str, device: torch.device) -> float:
+def measure_peak(cell: str, device: torch.device, half_speed: float = HALF_SPEED) -> float:
     """Operations per second that very large layers of this cell would reach here, from the better half of steps."""
     states = torch.get_rng_state()
-    config = ModelConfig(cell, 1, 256, 64, 64)
+    size, batch, length = (256, 16, 64) if device.type == "cpu" else (1024, GPU_BATCH, GPU_SEQ_LEN)
+    config = ModelConfig(cell, 1, size, 64, 64)
     network = CharRNN(config).to(device).train()
     threads = torch.get_num_threads() if device.type == "cpu" else None
-    gradients = Gradients(network, Workers(BATCH, threads))
-    readers = Readers(np.zeros(10_000, dtype=np.int32), BATCH, restart=0.0, seed=0)
-    state = detached(network.initial_state(BATCH))
-    gradients.compute(readers.next_batch(LENGTH), state)
+    gradients = Gradients(network, batch, Workers(batch, threads))
+    readers = Readers(np.zeros(10_000, dtype=np.int32), batch, restart=0.0, seed=0)
+    feed = Feed(readers, slice(0, batch), device)
+    state = detached(network.initial_state(batch))
+    gradients.compute(feed.next(length), state)
     taken: list[float] = []
     begin = time.perf_counter()
     while time.perf_counter() - begin < SECONDS or len(taken) < 2:
+        wait_for(device)
         before = time.perf_counter()
-        gradients.compute(readers.next_batch(LENGTH), state)
+        gradients.compute(feed.next(length), state)
+        wait_for(device)
         taken.append(time.perf_counter() - before)
     torch.set_rng_state(states)
     if threads:
         torch.set_num_threads(threads)
     step = sorted(taken)[len(taken) // 4]
-    size = config.hidden_size
-    return operations(config) * BATCH * LENGTH / step * (size + HALF_SPEED) / size
+    return operations(config) * batch * length / step * (size + half_speed) / size

@@ -26,11 +26,11 @@ class Store:
 
     def keep_state(self, slot: str, checkpoint: Checkpoint) -> None:
         """Write a state in the background."""
-        self._saver.submit(slot, lambda: self.folder.write(slot, checkpoint))
+        self._submit(slot, lambda: self.folder.write(slot, checkpoint))
 
     def keep_model(self, header: ModelHeader, weights: Tensors) -> None:
         """Write the model in the background."""
-        self._saver.submit("model", lambda: self._save_model(header, weights))
+        self._submit("model", lambda: self._save_model(header, weights))
 
     def write_state(self, slot: str, checkpoint: Checkpoint) -> None:
         """Write a state now.
@@ -67,7 +67,7 @@ class Store:
 
     def begin_anew(self) -> None:
         """Take away the later state of the run that was here before: the new one's first state is written."""
-        self.folder.remove(LATEST)
+        self._write(lambda: self.folder.remove(LATEST))
 
     def partials(self) -> list[Path]:
         """What writes that are cut off leave behind."""
@@ -82,6 +82,9 @@ class Store:
         save_model(self.output, header, weights)
         self.model_step = header.training["best_step"]
 
+    def _submit(self, key: str, job: Callable[[], None]) -> None:
+        self._saver.submit(key, job)
+
     def _write(self, job: Callable[[], None]) -> None:
         try:
             job()
@@ -89,6 +92,19 @@ class Store:
             raise TrainingError(
                 f"{error.filename or self.output} cannot be written: {_reason(error)}; what was saved before is whole"
             ) from None
+
+
+class NoStore(Store):
+    """The store of a process that leaves writing to the first one."""
+
+    def remove_partials(self) -> None:
+        """Nothing: they may be the first process's own."""
+
+    def _submit(self, key: str, job: Callable[[], None]) -> None:
+        pass
+
+    def _write(self, job: Callable[[], None]) -> None:
+        pass
 
 
 def _reason(error: OSError) -> str:

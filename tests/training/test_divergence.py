@@ -8,13 +8,14 @@ from charrnn.errors import TrainingError
 from charrnn.model import load_model
 from charrnn.text.corpus import Corpus
 from charrnn.training.devices import is_out_of_memory
+from charrnn.training.feeding import Window
 from charrnn.training.network import State
-from charrnn.training.readers import Batch
 from charrnn.training.recipe import plan
 from charrnn.training.reporting import Evaluation, Progress, Reporter
 from charrnn.training.schedule import Schedule
 from charrnn.training.session import MAX_RETRIES, Session
 from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TextSettings, TrainSettings
+from charrnn.training.tally import Tally
 from charrnn.training.trainer import MAX_BAD_STEPS
 
 
@@ -48,13 +49,13 @@ def poison(run: Session, first: int, last: int) -> None:
     """Let steps `first` to `last` have a loss that is not a number."""
     compute = run.trainer.gradients.compute
 
-    def poisoned(batch: Batch, state: State) -> tuple[float, State]:
-        nats, after = compute(batch, state)
+    def poisoned(window: Window, state: State) -> tuple[torch.Tensor, State]:
+        nats, after = compute(window, state)
         if first <= run.trainer.steps + 1 <= last:
             for parameter in run.trainer.network.parameters():
                 assert parameter.grad is not None
                 parameter.grad.fill_(np.nan)
-            return float("nan"), after
+            return nats * np.nan, after
         return nats, after
 
     run.trainer.gradients.compute = poisoned  # type: ignore[method-assign]
@@ -65,13 +66,16 @@ def test_a_bad_step_changes_no_weight(corpus: Corpus, tmp_path: Path) -> None:
     run.trainer.step(0.01, 0.1)
     before = {name: tensor.clone() for name, tensor in run.trainer.network.state_dict().items()}
     poison(run, 2, 2)
-    assert run.trainer.step(0.01, 0.1) == (0.0, 0, 0.0)
+    run.trainer.taken()
+    run.trainer.step(0.01, 0.1)
+    assert run.trainer.taken() == Tally()
     for name, tensor in run.trainer.network.state_dict().items():
         assert torch.equal(tensor, before[name])
     assert run.trainer.bad_steps == 1
-    nats, chars, norm = run.trainer.step(0.01, 0.1)
-    assert chars > 0
-    assert np.isfinite([nats, norm]).all()
+    run.trainer.step(0.01, 0.1)
+    learned = run.trainer.taken()
+    assert learned.steps == 1
+    assert np.isfinite([learned.loss, learned.grad_norm]).all()
     assert run.trainer.bad_steps == 0
 
 
@@ -140,7 +144,7 @@ def test_an_absurd_learning_rate_ends_in_a_clear_line(corpus: Corpus, tmp_path: 
 def test_memory_that_runs_out_is_told_in_one_line(corpus: Corpus, tmp_path: Path) -> None:
     run = session(corpus, tmp_path / "m.safetensors", Reporter())
 
-    def huge(batch: Batch, state: State) -> tuple[float, State]:
+    def huge(window: Window, state: State) -> tuple[torch.Tensor, State]:
         torch.empty(2**60, dtype=torch.uint8)
         raise AssertionError
 

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from charrnn.model import ModelConfig
+from charrnn.training.feeding import Feed
 from charrnn.training.gradients import Gradients
 from charrnn.training.network import CharRNN
 from charrnn.training.readers import Readers
@@ -18,12 +19,13 @@ def test_several_workers_find_the_gradients_of_one(cell: str, dropout: float) ->
 
     def run(threads: int) -> tuple[float, list[torch.Tensor], tuple[torch.Tensor, ...]]:
         readers = Readers(ids, 70, restart=0.2, seed=0)
-        gradients = Gradients(network, Workers(70, threads))
+        feed = Feed(readers, slice(0, 70), torch.device("cpu"))
+        gradients = Gradients(network, 70, Workers(70, threads))
         state = tuple(part.detach() for part in network.initial_state(70))
         for seed in range(3):
             torch.manual_seed(seed)
-            nats, state = gradients.compute(readers.next_batch(8), state)
-        return nats, [p.grad for p in network.parameters() if p.grad is not None], state
+            nats, state = gradients.compute(feed.next(8), state)
+        return float(nats), [p.grad for p in network.parameters() if p.grad is not None], state
 
     one, two, again = run(1), run(2), run(2)
     assert two[0] == pytest.approx(one[0], rel=1e-5)

@@ -7,7 +7,8 @@ import torch
 from charrnn.text.corpus import Corpus
 from charrnn.training.recipe import Plan, plan
 from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TextSettings, TrainSettings
-from charrnn.training.trainer import Tally, Trainer
+from charrnn.training.tally import Tally
+from charrnn.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 
@@ -27,8 +28,8 @@ def test_steps_make_the_loss_fall(small: Plan, corpus: Corpus) -> None:
     trainer = Trainer(small, corpus, CPU)
     losses = []
     for _ in range(60):
-        nats, chars, _ = trainer.step(0.01, 0.1)
-        losses.append(nats / chars)
+        trainer.step(0.01, 0.1)
+        losses.append(trainer.taken().loss)
     assert losses[0] == pytest.approx(math.log(len(corpus.vocabulary)), rel=0.2)
     assert sum(losses[-5:]) / 5 < 0.7 * losses[0]
     assert trainer.steps == 60
@@ -67,10 +68,12 @@ def test_a_loss_that_is_not_finite_changes_no_weight(small: Plan, corpus: Corpus
     trainer.step(0.01, 0.1)
     before = [p.detach().clone() for p in trainer.network.parameters()]
     trainer.state = tuple(torch.full_like(part, math.nan) for part in trainer.state)
-    assert trainer.step(0.01, 0.1) == (0.0, 0, 0.0)
+    trainer.taken()
+    trainer.step(0.01, 0.1)
+    assert trainer.taken() == Tally()
     assert all(torch.equal(a, b) for a, b in zip(before, trainer.network.parameters(), strict=True))
-    nats, _, _ = trainer.step(0.01, 0.1)  # and the readers went on with a clean state
-    assert math.isfinite(nats)
+    trainer.step(0.01, 0.1)  # and the readers went on with a clean state
+    assert math.isfinite(trainer.taken().loss)
 
 
 def test_only_matrices_decay(small: Plan, corpus: Corpus) -> None:

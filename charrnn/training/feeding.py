@@ -1,0 +1,95 @@
+"""The readers' characters as tensors, on the device that learns from them.
+
+On a GPU the whole text lies there, if it takes little of the memory: a step then sends no more than B positions.
+A larger text is read in memory, and each step's characters go over from pinned memory. Either way the program runs
+ahead of the GPU; neither waits for the other.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from charrnn.text.tokens import Tokens
+from charrnn.text.vocabulary import Ids
+from charrnn.training.readers import Readers
+
+RESIDENT = 0.25  # of a GPU's free memory, at most, for the text
+UPLOADED = 2**24  # ids at a time
+
+
+@dataclass(frozen=True)
+class Window:
+    """What one step reads, of this process's share of the readers.
+
+    `inputs` (T, b) are read, `targets` (T, b) are what follows each; `fresh` (b,) marks the readers that start anew,
+    and `starts` (n,) are their numbers. `chars` is how many characters all processes learn from in this step.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    fresh: Tensor
+    starts: Tensor
+    chars: int
+
+
+class Feed:
+    """Makes windows of the readers' places.
+
+    Args:
+        readers: all of them; every process moves them alike.
+        columns: those whose characters this process reads.
+        device: where it learns.
+        resident: the text as it lies there, if it does.
+    """
+
+    def __init__(
+        self, readers: Readers, columns: slice, device: torch.device, resident: Tensor | None = None
+    ) -> None:
+        self._readers = readers
+        self._columns = columns
+        self._device = device
+        self._resident = resident
+
+    def next(self, length: int) -> Window:
+        """The next `length` characters."""
+        places = self._readers.next_places(length)
+        at, fresh = places.at[self._columns], places.fresh[self._columns]
+        if self._resident is None:
+            window = self._sent(self._readers.window(at, length))
+        else:
+            ahead = torch.arange(length + 1, device=self._device)[:, None]
+            window = self._resident[(self._sent(at) + ahead) % len(self._resident)].long()
+        return Window(window[:-1], window[1:], self._sent(fresh), self._sent(np.flatnonzero(fresh)), places.chars)
+
+    def _sent(self, array: NDArray[Any]) -> Tensor:
+        """The array on the device. The allocator of pinned memory keeps it for as long as the copy takes."""
+        tensor = torch.from_numpy(array)
+        if self._device.type == "cuda":
+            return tensor.pin_memory().to(self._device, non_blocking=True)
+        return tensor.to(self._device)
+
+
+def resident_text(ids: Ids | Tokens, vocab: int, device: torch.device) -> Tensor | None:
+    """The text (n,) on the device if that is a GPU with room for it, else None."""
+    if device.type != "cuda":
+        return None
+    free, _ = torch.cuda.mem_get_info(device)
+    return uploaded(ids, vocab, device) if len(ids) * narrowest(vocab).itemsize <= RESIDENT * free else None
+
+
+def uploaded(ids: Ids | Tokens, vocab: int, device: torch.device) -> Tensor:
+    """The text (n,) on the device, in the narrowest type that tells `vocab` ids apart."""
+    text = torch.empty(len(ids), dtype=narrowest(vocab), device=device)
+    for begin in range(0, len(ids), UPLOADED):
+        piece = np.ascontiguousarray(ids[begin : begin + UPLOADED])
+        text[begin : begin + len(piece)] = torch.from_numpy(piece).to(device)
+    return text
+
+
+def narrowest(vocab: int) -> torch.dtype:
+    """The smallest type for ids below `vocab`."""
+    return torch.uint8 if vocab <= 2**8 else torch.int16 if vocab <= 2**15 else torch.int32

@@ -1,0 +1,120 @@
+"""Two processes on the CPU, joined by gloo: they learn what one does, and end together."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from charrnn.training.checkpoint import CheckpointFolder
+from charrnn.training.distributed import is_lost
+from charrnn.training.ranks import World
+from tests.conftest import Charrnn
+from tests.training import processes
+
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "charrnn"]
+SMALL = ["--hidden-size", "16", "--batch-size", "8", "--seq-len", "16", "--lr", "0.02", "--no-tensorboard"]
+DEADLINE = 60  # seconds within which the other process has to end
+
+
+def side_by_side(*arguments: object) -> None:
+    """`tests.training.processes` in two processes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    started = []
+    for rank in range(2):
+        place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "tests.training.processes", *map(str, arguments)],
+                env={**os.environ, **{name: str(value) for name, value in place.items()}},
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+    for process in started:
+        _, said = process.communicate(timeout=120)
+        assert process.returncode == 0, said
+
+
+def test_two_processes_learn_what_one_does_and_go_on_from_each_other(tmp_path: Path, rhyme: str) -> None:
+    text, alone = tmp_path / "rhyme.txt", World()
+    text.write_text(rhyme)
+    corpus = processes.corpus_of(rhyme)
+    processes.session(corpus, tmp_path / "whole.safetensors", alone)
+    processes.session(corpus, tmp_path / "begun_by_one.safetensors", alone, processes.STOPPED)
+    side_by_side(text, tmp_path)
+    found = json.loads((tmp_path / "losses.json").read_text())
+    np.testing.assert_allclose(found, processes.losses(corpus, alone), atol=1e-4)
+    assert found[-1] < 0.7 * found[0]
+    saved, _ = CheckpointFolder.of(tmp_path / "begun_by_two.safetensors").newest()
+    assert saved is not None
+    assert saved.state["trainer"]["steps"] == processes.STOPPED
+    processes.session(corpus, tmp_path / "begun_by_two.safetensors", alone)
+    whole = load_file(tmp_path / "whole.safetensors")
+    for name in ("begun_by_one", "begun_by_two"):
+        for key, weights in load_file(tmp_path / f"{name}.safetensors").items():
+            np.testing.assert_allclose(weights, whole[key], atol=1e-4, err_msg=f"{name} {key}")
+
+
+def children(process: subprocess.Popen[str]) -> list[int]:
+    """The processes that torchrun has started, first rank first."""
+    found = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return sorted(int(child) for child in found)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="whose child a process is, is told by Linux only")
+def test_a_process_that_dies_ends_the_run_and_resume_goes_on(tmp_path: Path, rhyme: str, charrnn: Charrnn) -> None:
+    (tmp_path / "rhyme.txt").write_text(rhyme)
+    folder = CheckpointFolder.of(tmp_path / "m.safetensors")
+    run = ["train", "rhyme.txt", "-o", "m.safetensors", *SMALL]
+    process = subprocess.Popen(
+        [*TORCHRUN, *run, "--steps", "1000000", "--json"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    begin = time.monotonic()
+    while (saved := folder.newest()[0]) is None or saved.state["trainer"]["steps"] == 0:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() - begin < 100
+        time.sleep(0.1)
+    os.kill(children(process)[-1], signal.SIGKILL)
+    out, said = process.communicate(timeout=DEADLINE)
+    assert process.returncode != 0
+    assert out == ""
+    lines = [line for line in said.splitlines() if line.startswith("charrnn: ")]
+    assert len(lines) == 1, said
+    assert "another of the 2 processes has ended or cannot be reached; what was saved before is whole" in lines[0]
+    assert said.count("starting ...") == 1
+    saved, complaints = folder.newest()
+    assert saved is not None
+    assert complaints == []
+    steps = saved.state["trainer"]["steps"] + 5
+    done = charrnn(*run, "--resume", "--steps", steps, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["steps"] == steps
+
+
+def test_an_error_of_the_user_is_told_once(tmp_path: Path) -> None:
+    command = [*TORCHRUN, "train", "nowhere.txt", "-o", "m.safetensors", *SMALL]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=100)
+    assert done.returncode == 1
+    assert [line for line in done.stderr.splitlines() if line.startswith("charrnn: ")] == [
+        "charrnn: nowhere.txt: no such file or folder"
+    ]
+
+
+def test_errors_of_lost_connections_are_told_from_bugs() -> None:
+    assert is_lost(RuntimeError("[../third_party/gloo/gloo/transport/tcp/pair.cc:534] Connection closed by peer"))
+    assert not is_lost(RuntimeError("shape mismatch"))
+    assert not is_lost(ValueError("gloo"))
