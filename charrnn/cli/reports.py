@@ -64,11 +64,17 @@ def described(start: Start) -> list[str]:
         *corpus.notes,
         (
             f"{config.cell} {config.layers}x{config.hidden_size}, {config.parameters:,} parameters, "
-            f"batch {plan.batch_size} x {plan.seq_len}, dropout {plan.dropout:.2g}, learning rate {plan.lr:.2g}, "
+            f"batch {plan.batch_size} x {plan.seq_len}, dropout {dropout(plan)}, learning rate {plan.lr:.2g}, "
             f"on {start.device}"
         ),
         *plan.reasons,
     ]
+
+
+def dropout(plan: "Plan") -> str:
+    """Shares of units and, if any, of recurrent weights that are dropped."""
+    of_weights = f" (of weights {plan.weight_dropout:.2g})" if plan.weight_dropout else ""
+    return f"{plan.dropout:.2g}{of_weights}"
 
 
 def ending(summary: Summary) -> list[str]:

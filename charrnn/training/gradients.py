@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from charrnn.training.feeding import Window
-from charrnn.training.network import CharRNN, Masks, State, detached, sequence_loss
+from charrnn.training.dropout import Masks
+from charrnn.training.network import CharRNN, State, detached, sequence_loss
 from charrnn.training.precision import computing
 from charrnn.training.ranks import World
 from charrnn.training.workers import Workers
@@ -33,7 +34,7 @@ class _Share:
             fresh,
             fresh.nonzero()[:, 0],
             tuple(tensor[:, part] for tensor in self.state),
-            tuple(mask[:, part] for mask in self.masks),
+            self.masks.columns(part),
         )
 
 
@@ -84,7 +85,7 @@ class Gradients:
         Returns the summed loss of this process in nats, and its state after the window, detached.
         """
         # Dropout is drawn for all readers by every process: so its share has the masks that it has in a run of one.
-        masks = tuple(mask[:, self._own] for mask in self._network.draw_masks(self._all))
+        masks = self._network.draw_masks(self._all).columns(self._own)
         whole = _Share(window.inputs, window.targets, window.fresh, window.starts, state, masks)
         if self._world.size > 1:
             return self._averaged(whole, window.chars)

@@ -3,8 +3,6 @@
     ids (T, B) -> embedding or one-hot (T, B, E or V) -> L recurrent layers (T, B, H) -> decoder (T, B, V)
 
 `named_weights` gives the names of the model file, and `charrnn.inference.network` computes the same in NumPy.
-Dropout acts between layers and before the decoder, never on the state; a unit that is dropped stays dropped
-for all of a step's characters (variational dropout: Gal and Ghahramani 2016, arXiv 1512.05287).
 """
 
 from collections.abc import Iterator
@@ -15,11 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name that everyone uses
 
 from charrnn.model import ModelConfig, Tensors
+from charrnn.training.dropout import NO_MASKS, Dropout, Masks
 from charrnn.training.loss import output_loss
 from charrnn.training.precision import lower_precision
 
 State = tuple[Tensor, ...]  # hidden (L, B, H), and for the LSTM cell (L, B, H)
-Masks = tuple[Tensor, ...]  # for each layer what its output is multiplied by, (1, B, H); empty: no dropout
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 CUDNN_MODES = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN_TANH"}
 
@@ -30,9 +28,10 @@ class CharRNN(nn.Module):
     Args:
         config: sizes.
         dropout: share of units dropped between layers and before the decoder.
+        weight_dropout: share of recurrent weights dropped.
     """
 
-    def __init__(self, config: ModelConfig, dropout: float = 0.0) -> None:
+    def __init__(self, config: ModelConfig, dropout: float = 0.0, weight_dropout: float = 0.0) -> None:
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(config.vocab_size, config.embedding_size) if config.embedding_size else None
@@ -40,7 +39,7 @@ class CharRNN(nn.Module):
             CELLS[config.cell](config.hidden_size if layer else config.input_size, config.hidden_size)
             for layer in range(config.layers)
         )
-        self.dropout = dropout
+        self.dropout = Dropout(config, dropout, weight_dropout)
         self.decoder = nn.Linear(config.hidden_size, config.vocab_size)
         self.initial_hidden = nn.Parameter(torch.zeros(config.layers, config.hidden_size))
         self.initial_cell = (
@@ -59,19 +58,15 @@ class CharRNN(nn.Module):
         return tuple(torch.where(mask, new, old) for new, old in zip(initial, state, strict=True))
 
     def draw_masks(self, batch: int) -> Masks:
-        """Dropout for one step of learning: zeros for each layer's dropped units (1, B, H), the others scaled up."""
-        if not self.dropout:
-            return ()
-        kept = 1.0 - self.dropout
-        shape = (self.config.layers, 1, batch, self.config.hidden_size)
-        return tuple(self.decoder.weight.new_empty(shape).bernoulli_(kept).div_(kept))
+        """Dropout for one step of learning."""
+        return self.dropout.draw(batch, self.decoder.weight)
 
-    def forward(self, ids: Tensor, state: State, masks: Masks = ()) -> tuple[Tensor, State]:
+    def forward(self, ids: Tensor, state: State, masks: Masks = NO_MASKS) -> tuple[Tensor, State]:
         """Read ids (T, B) from a state; scores (T, B, V) of the symbol after each, and the state after all."""
         hidden, state = self.read(ids, state, masks)
         return self.decoder(hidden), state
 
-    def read(self, ids: Tensor, state: State, masks: Masks = ()) -> tuple[Tensor, State]:
+    def read(self, ids: Tensor, state: State, masks: Masks = NO_MASKS) -> tuple[Tensor, State]:
         """Top hidden states (T, B, H) along ids (T, B), dropout applied, and the state after all."""
         if self.embedding is not None:
             inputs = self.embedding(ids)
@@ -79,8 +74,8 @@ class CharRNN(nn.Module):
             inputs = F.one_hot(ids, self.config.vocab_size).to(self.decoder.weight.dtype)
         hidden, after = inputs, []
         for layers in self._calls():
-            hidden, last = self._run(layers, hidden, tuple(part[layers] for part in state))
-            hidden = hidden * masks[layers.start].to(hidden.dtype) if masks else hidden
+            hidden, last = self._run(layers, hidden, tuple(part[layers] for part in state), masks)
+            hidden = hidden * masks.outputs[layers.start].to(hidden.dtype) if masks.outputs else hidden
             after.append(last)
         return hidden, tuple(torch.cat(parts) for parts in zip(*after, strict=True))
 
@@ -91,13 +86,15 @@ class CharRNN(nn.Module):
         between them needs two.
         """
         count = self.config.layers
-        if self.decoder.weight.is_cuda and not self.dropout:
+        if self.decoder.weight.is_cuda and not self.dropout.units:
             return [slice(0, count)]
         return [slice(k, k + 1) for k in range(count)]
 
-    def _run(self, layers: slice, inputs: Tensor, before: State) -> tuple[Tensor, State]:
+    def _run(self, layers: slice, inputs: Tensor, before: State, masks: Masks) -> tuple[Tensor, State]:
         """Some layers in one call: hidden states (T, B, H) of the last of them, and their states after."""
         weights = [weight for layer in self.rnn[layers] for weight in layer.parameters()]
+        for k, mask in enumerate(masks.recurrent[layers]):
+            weights[4 * k + 1] = weights[4 * k + 1] * mask
         lower = lower_precision(inputs.device)
         if lower is None:
             return self._kernel(inputs, before, weights)
@@ -129,10 +126,10 @@ class CharRNN(nn.Module):
             size, count = self.config.hidden_size, self.config.layers
             torch._cudnn_rnn_flatten_weight(weights, 4, self.config.input_size, mode, size, 0, count, False, False)  # noqa: SLF001
 
-    def next_logits(self, state: State, masks: Masks = ()) -> Tensor:
+    def next_logits(self, state: State, masks: Masks = NO_MASKS) -> Tensor:
         """Scores (B, V) of the symbol that follows what `state` has read; at the start, of the first one."""
         hidden = state[0][-1]
-        scores: Tensor = self.decoder(hidden * masks[-1][0] if masks else hidden)
+        scores: Tensor = self.decoder(hidden * masks.outputs[-1][0] if masks.outputs else hidden)
         return scores
 
     def named_weights(self) -> Iterator[tuple[str, nn.Parameter]]:
@@ -167,7 +164,7 @@ def detached(state: State) -> State:
 
 
 def sequence_loss(
-    network: CharRNN, ids: Tensor, targets: Tensor, state: State, starts: Tensor, masks: Masks = ()
+    network: CharRNN, ids: Tensor, targets: Tensor, state: State, starts: Tensor, masks: Masks = NO_MASKS
 ) -> tuple[Tensor, State]:
     """Summed cross-entropy in nats of one step of truncated BPTT, and the state to carry on.
 

@@ -11,8 +11,10 @@ end, so smaller differences are guesses:
     16 readers                  32: 0.06 worse in 60 s, 8: 0.01 worse
     64 characters a step        32: 0.015 worse in 60 s, 0.05 worse in 13 s
     restarts, 1 % a step        without: 0.01 worse at 13 s
-    dropout before the decoder  5 min, 512 units, 0.35: 1.445; with weight dropout (Merity et al. 2018) of 0.3
-                                besides: 1.469; weight dropout of 0.2 in 60 s: 0.04 worse
+    dropout before the decoder  5 min, 512 units, 0.35: 1.445
+    weight dropout              in long runs only: 60 s, 0.2: 0.04 worse; 5 min, 512 units, 0.3: 0.025 worse; the first
+                                310,000 characters 32 times, 256 units, dropout 0.5: without 1.388 (best after 15
+                                epochs, then overfitting), 0.2: 1.376 (best after 28)
     beta 2 of 0.99              0.97: 0.013 worse at 13 s
     forget bias of 1            2: 0.03 worse at 13 s
     AdamW                       Muon (Jordan et al. 2024) on the recurrent matrices: 1.65 in 60 s, and slower steps
@@ -30,13 +32,14 @@ from charrnn.training.settings import LearningSettings, ModelSettings, TrainSett
 from charrnn.training.speed import HALF_SPEED, chars_per_second
 
 DEFAULT_SECONDS = 300.0
-SIZES = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
+SIZES = (64, 96, 128, 192, 256, 384, 512, 640, 768, 1024, 1536, 2048)
 CHARS_PER_WEIGHT = 4.4  # to learn from in the whole run, at least: 13 s: 4.7, 60 s: 9.9 (2.4 was too few), 5 min: 4.7
-MOST_WEIGHTS = 1.2e6  # for a text of a million characters, and more with the root of its length (not yet measured)
+MOST_WEIGHTS = 1.9e6  # for a text of a million characters, and more with the root of its length (not yet measured)
 SYMBOL_SHARE = 0.25  # of a weight that belongs to one symbol: it is seldom used (one corpus: 3,045 symbols, 128 units)
 EMBEDDING, BATCH, SEQ_LEN = 64, 16, 64
 PEAK_RATE, PEAK_AT, MOST_RATE = 8e-3, 256, 1.2e-2  # a larger layer wants a smaller rate, as the root of its size
 MAX_DROPOUT = 0.5
+MAX_WEIGHT_DROPOUT = 0.3
 ON_CPU = Shape(BATCH, SEQ_LEN, HALF_SPEED)
 
 
@@ -46,6 +49,7 @@ class Plan:
 
     config: ModelConfig
     dropout: float
+    weight_dropout: float
     batch_size: int
     seq_len: int
     lr: float
@@ -71,10 +75,12 @@ def plan(settings: TrainSettings, corpus: Corpus, peak: float, shape: Shape = ON
     budget, chars = _budget(learning), len(corpus.train)
     config = _sized(model, len(corpus.vocabulary), chars, budget, peak, shape)
     expected = _expected_chars(config, budget, chars, peak, shape)
+    pressure = expected / chars * _weights(config) / chars
     seq_len, batch_size, shrunk = _fitting(learning, chars, shape)
     return Plan(
         config=config,
-        dropout=_dropout(config, expected, chars) if model.dropout is None else model.dropout,
+        dropout=_dropout(pressure) if model.dropout is None else model.dropout,
+        weight_dropout=_weight_dropout(model, pressure) if model.weight_dropout is None else model.weight_dropout,
         batch_size=batch_size,
         seq_len=seq_len,
         lr=learning.lr or min(MOST_RATE, PEAK_RATE * math.sqrt(PEAK_AT / config.hidden_size / config.layers)),
@@ -92,7 +98,7 @@ def measuring_helps(settings: TrainSettings) -> bool:
     """Whether the machine's speed decides anything: it does where time is the limit and something is open."""
     model = settings.model
     timed = _budget(settings.learning).seconds is not None
-    return timed and (model.hidden_size is None or model.dropout is None)
+    return timed and None in (model.hidden_size, model.dropout, model.weight_dropout)
 
 
 def _sized(
@@ -130,10 +136,20 @@ def _expected_chars(config: ModelConfig, budget: Budget, chars: int, peak: float
     return min(limits)
 
 
-def _dropout(config: ModelConfig, expected: float, chars: int) -> float:
-    """More dropout the more often many weights see few characters; from best settings between 13 s and 5 min."""
-    pressure = expected / chars * _weights(config) / chars
+def _dropout(pressure: float) -> float:
+    """More dropout the more often many weights see few characters; from best settings between 13 s and 5 min.
+
+    Args:
+        pressure: times that the text is read, times weights per character of it.
+    """
     return round(min(MAX_DROPOUT, max(0.0, 0.10 + 0.14 * math.log(max(pressure, 1e-9)))), 2)
+
+
+def _weight_dropout(model: ModelSettings, pressure: float) -> float:
+    """Weight dropout joins where dropout of units no longer suffices; never where a user has turned that off."""
+    if model.dropout == 0:
+        return 0.0
+    return round(min(MAX_WEIGHT_DROPOUT, max(0.0, 0.1 * math.log(max(pressure, 1e-9) / 8.0))), 2)
 
 
 def _why(model: ModelSettings, config: ModelConfig, budget: Budget, chars: int, expected: float) -> tuple[str, ...]:

@@ -31,6 +31,12 @@ class ModelSettings:
         below=1,
         group=MODEL,
     )
+    weight_dropout: float | None = automatic(
+        "Share of recurrent weights left out at random while learning; helps long runs on small texts.",
+        at_least=0,
+        below=1,
+        group=MODEL,
+    )
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ class Trainer:
         self.device = device
         self.world = world or World()
         self.columns = self.world.share(plan.batch_size)
-        self.network = CharRNN(plan.config, plan.dropout)
+        self.network = CharRNN(plan.config, plan.dropout, plan.weight_dropout)
         glimpse = torch.from_numpy(corpus.train[:COUNTED].astype("int64"))
         initialize(self.network, torch.bincount(glimpse, minlength=plan.config.vocab_size))
         if start is not None:

@@ -14,7 +14,7 @@ from charrnn.training.workers import Workers
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 def test_several_workers_find_the_gradients_of_one(cell: str, dropout: float) -> None:
     torch.manual_seed(1)
-    network = CharRNN(ModelConfig(cell, 2, 12, 5, 9), dropout)
+    network = CharRNN(ModelConfig(cell, 2, 12, 5, 9), dropout, dropout)
     ids = np.random.default_rng(0).integers(0, 9, 900).astype(np.int32)
 
     def run(threads: int) -> tuple[float, list[torch.Tensor], tuple[torch.Tensor, ...]]:

@@ -123,17 +123,27 @@ def test_a_fresh_reader_also_pays_for_its_first_character() -> None:
     torch.testing.assert_close(with_first - without, nats)
 
 
-def test_dropout_drops_units_for_a_whole_step_and_scales_up_the_others() -> None:
-    torch.manual_seed(0)
+def test_dropped_units_are_zero_for_a_whole_step() -> None:
     network = CharRNN(ModelConfig("lstm", 2, 200, 8, 5), dropout=0.25)
     masks = network.draw_masks(3)
-    assert [mask.shape for mask in masks] == [(1, 3, 200)] * 2
-    assert not torch.equal(masks[0], masks[1])
-    assert torch.stack(masks).mean().item() == pytest.approx(1.0, abs=0.1)
-    assert set(torch.stack(masks).flatten().tolist()) == {0.0, float(torch.tensor(1.0) / 0.75)}
     hidden, _ = network.read(torch.zeros(4, 3, dtype=torch.long), network.initial_state(3), masks)
-    assert (hidden[:, masks[1][0] == 0] == 0).all()
-    assert CharRNN(ModelConfig("lstm", 2, 200, 8, 5)).draw_masks(3) == ()
+    assert (hidden[:, masks.outputs[1][0] == 0] == 0).all()
+
+
+@pytest.mark.parametrize("cell", GATES)
+def test_weight_dropout_is_a_network_with_other_recurrent_weights(cell: str) -> None:
+    config = ModelConfig(cell, 2, 12, 4, 5)
+    network, other = CharRNN(config, weight_dropout=0.4), CharRNN(config)
+    masks = network.draw_masks(3)
+    tensors = network.export()
+    for k, mask in enumerate(masks.recurrent):
+        tensors[f"rnn.weight_hh_l{k}"] *= mask.numpy()
+    other.adopt(tensors)
+    ids, state = torch.randint(5, (7, 3)), network.initial_state(3)
+    torch.testing.assert_close(network.forward(ids, state, masks), other.forward(ids, state))
+    network.forward(ids, state, masks)[0].sum().backward()
+    gradient = network.rnn[0].weight_hh_l0.grad
+    assert ((gradient != 0) == (masks.recurrent[0] != 0)).all()
 
 
 @pytest.mark.parametrize("cell", GATES)
