@@ -110,9 +110,14 @@ class Sampler:
     top_p: float | None = None
     min_p: float | None = None
 
+    @property
+    def greedy(self) -> bool:
+        """Whether the likeliest symbol is always taken."""
+        return self.temperature < MIN_TEMPERATURE
+
     def choose(self, logits: Floats, uniforms: NDArray[np.float64]) -> Chosen:
         """One symbol for each row of scores (B, V), drawn by `uniforms` (B,) from [0, 1)."""
-        if self.temperature < MIN_TEMPERATURE:
+        if self.greedy:
             likeliest: Chosen = logits.argmax(axis=-1)
             return likeliest
         if logits.shape[-1] > LARGE:
