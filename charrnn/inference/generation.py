@@ -15,6 +15,7 @@ from itertools import islice
 import numpy as np
 
 from charrnn.inference.cores import available_cores
+from charrnn.inference.kernel.compiled import kernel
 from charrnn.inference.network import Floats, Network, State
 from charrnn.inference.sampling import Sampler
 from charrnn.inference.stepping import Symbols, Weights, begin
@@ -84,7 +85,7 @@ def generate(
     """
     cores = available_cores()
     size = min(GROUP, -(-len(seeds) // cores)) or 1
-    weights = Weights(network)
+    weights = Weights(network, kernel(network.config.cell))
     groups = (
         Group(weights, vocabulary, start, request, list(enumerate(seeds[first : first + size], first)))
         for first in range(0, len(seeds), size)

@@ -24,7 +24,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.inference.kernel.compiled import Kernel, kernel
+from charrnn.inference.kernel.compiled import Kernel
 from charrnn.inference.kernel.records import Batch, Job, Stage
 from charrnn.inference.network import Floats, Network, State
 from charrnn.inference.sampling import Sampler, log_softmax
@@ -47,15 +47,16 @@ class Writer(Protocol):
 class Weights:
     """A network's weights, arranged for writing; any number of writers may share them, in several threads.
 
-    Attributes:
-        kernel: that writes, on systems where it can.
+    Args:
+        network: that writes.
+        use: the kernel for its cell; None on systems without.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, use: Kernel | None) -> None:
         self.network = network
-        self.kernel = kernel(network.config.cell)
-        if self.kernel is not None:
-            self._lay_out(self.kernel)
+        self.kernel = use
+        if use is not None:
+            self._lay_out(use)
 
     def _lay_out(self, use: Kernel) -> None:
         config, tensors = self.network.config, self.network.tensors
@@ -204,8 +205,7 @@ class KernelWriter:
     def write(self, uniforms: NDArray[np.float64]) -> tuple[Symbols, Floats]:
         """See `Writer`."""
         steps, samples = uniforms.shape
-        if self._sampler.greedy:
-            uniforms = np.zeros_like(uniforms)
+        uniforms = np.zeros((steps, samples)) if self._sampler.greedy else np.ascontiguousarray(uniforms)
         symbols = np.empty((steps, samples), dtype=np.int64)
         chances = np.empty((steps if self._loss else 0, samples, 2))
         made = 0
