@@ -71,7 +71,7 @@ def _emit_draw(module: Any) -> Any:
     with code.count(symbols) as place:
         total.value = total.value + kept(place)
     target = total.value * uniform
-    found, running = code.variable(code.int(0)), code.variable(code.constant(DOUBLE, 0.0))
+    found, running = code.variable(code.integer(0)), code.variable(code.constant(DOUBLE, 0.0))
     with code.repeat_while() as loop:
         loop.unless(found.value < symbols)
         running.value = running.value + kept(found.value)
@@ -109,10 +109,10 @@ def emit_choose(module: Any, lanes: int) -> Any:
     top_k, top_p, min_p = (batch.number(name) for name in ("top_k", "top_p", "min_p"))
     with code.only_if(top_k > 0):
         wanted = top_k.converted("sitofp", DOUBLE)
-        least.value = code.call(threshold, weights, symbols, least.value, code.int(1), wanted)
+        least.value = code.call(threshold, weights, symbols, least.value, code.integer(1), wanted)
     with code.only_if(top_p < 1.0):
-        wanted = code.call(measure, weights, symbols, least.value, code.int(0)) * top_p * HAIR
-        least.value = code.call(threshold, weights, symbols, least.value, code.int(0), wanted)
+        wanted = code.call(measure, weights, symbols, least.value, code.integer(0)) * top_p * HAIR
+        least.value = code.call(threshold, weights, symbols, least.value, code.integer(0), wanted)
     at_least = min_p.converted("fptrunc", FLOAT)
     least.value = (at_least > least.value).choose(at_least, least.value)
     chosen = code.call(draw, weights, symbols, least.value, Number(code, code.arguments[2]))

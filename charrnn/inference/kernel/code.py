@@ -19,7 +19,6 @@ from llvmlite import ir
 FLOAT, DOUBLE, INT, WORD, BYTE = ir.FloatType(), ir.DoubleType(), ir.IntType(64), ir.IntType(32), ir.IntType(8)
 POINTER = ir.PointerType()
 FIELD_KINDS = {ctypes.c_int64: INT, ctypes.c_double: DOUBLE, ctypes.c_void_p: POINTER}
-Like = "Number | float | int"
 
 
 class Number:
@@ -205,7 +204,7 @@ class Code:
             return Number(self, ir.Constant(kind, [number] * kind.count))
         return Number(self, ir.Constant(kind, number))
 
-    def int(self, number: int) -> Number:
+    def integer(self, number: int) -> Number:
         """An integer known beforehand."""
         return self.constant(INT, number)
 

@@ -83,8 +83,8 @@ def _emit_network(module: Any, advance: Any, run_job: Any, run_jobs: Any) -> Any
                 cells.at(n * units),
             )
     code.call(run_jobs, _entry(stages, last, Stage), code.arguments[0])
-    batch.set("started", code.int(1))
-    batch.set("backwards", code.int(1) - backwards)
+    batch.set("started", code.integer(1))
+    batch.set("backwards", code.integer(1) - backwards)
     return code.finish()
 
 

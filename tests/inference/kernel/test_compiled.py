@@ -15,7 +15,6 @@ from tests.models import make_model
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache, and no kernel made yet."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(compiled.kernel, "cache_clear", compiled.kernel.cache_clear)
     compiled.kernel.cache_clear()
     return tmp_path / "charrnn"
 
@@ -42,10 +41,10 @@ def text() -> str:
 def test_a_kernel_is_compiled_once(folder: Path, made: list[str]) -> None:
     first = text()
     (file,) = folder.iterdir()
-    before = file.stat()
+    before = file.stat().st_ino
     assert text() == first
     assert made == ["lstm"]
-    assert file.stat() == before
+    assert file.stat().st_ino == before
 
 
 @pytest.mark.parametrize("content", [b"", b"x", None])
