@@ -10,6 +10,7 @@ beside, and writes many characters in one call, in which Python's lock is free.
     products.py    matrix times the vectors of many samples
     cells.py       LSTM, GRU and plain cells
     choices.py     temperature, filters, drawing
+    records.py     what Python hands to it: structures of numbers and pointers
     program.py     the loop over characters that joins them
     compiled.py    from there to machine code, once; then from a cache
 """

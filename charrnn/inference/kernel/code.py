@@ -18,6 +18,7 @@ from llvmlite import ir
 
 FLOAT, DOUBLE, INT, WORD, BYTE = ir.FloatType(), ir.DoubleType(), ir.IntType(64), ir.IntType(32), ir.IntType(8)
 POINTER = ir.PointerType()
+BYTES = {FLOAT: 4, DOUBLE: 8, INT: 8, POINTER: 8, BYTE: 1}  # what vectors, too, are aligned to
 FIELD_KINDS = {ctypes.c_int64: INT, ctypes.c_double: DOUBLE, ctypes.c_void_p: POINTER}
 
 
@@ -75,10 +76,6 @@ class Number:
     def equals(self, other: "Number | float") -> "Number":
         """Whether they are the same."""
         return self._compared("==", other)
-
-    def both(self, other: "Number") -> "Number":
-        """Whether both conditions hold."""
-        return self._with("and_", other)
 
     def choose(self, yes: "Number", no: "Number | float") -> "Number":
         """`yes` where this condition holds, `no` elsewhere."""
@@ -150,13 +147,11 @@ class Memory:
     def read(self, index: "Number | int" = 0, lanes: int = 0) -> Number:
         """The number there, or a vector of as many as there are lanes."""
         kind = ir.VectorType(self.kind, lanes) if lanes else self.kind
-        bytes_each = 8 if self.kind in (INT, DOUBLE, POINTER) else 1 if self.kind == BYTE else 4
-        return Number(self.code, self.code.builder.load(self.at(index).pointer, align=bytes_each, typ=kind))
+        return Number(self.code, self.code.builder.load(self.at(index).pointer, align=BYTES[self.kind], typ=kind))
 
     def write(self, number: Number, index: "Number | int" = 0) -> None:
         """Put a number or a vector there."""
-        bytes_each = 8 if self.kind in (INT, DOUBLE, POINTER) else 1 if self.kind == BYTE else 4
-        self.code.builder.store(number.value, self.at(index).pointer, align=bytes_each)
+        self.code.builder.store(number.value, self.at(index).pointer, align=BYTES[self.kind])
 
 
 class Record:
