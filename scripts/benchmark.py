@@ -26,9 +26,10 @@ import numpy as np
 from charrnn.inference.api import Model
 from charrnn.inference.cores import available_cores
 from charrnn.inference.generation import Request
+from charrnn.inference.kernel.compiled import kernel
 from charrnn.inference.network import Network
 from charrnn.inference.sampling import Sampler
-from charrnn.inference.stepping import Stepper, StepWeights
+from charrnn.inference.stepping import KernelWriter, Weights
 from charrnn.model import ModelConfig, ModelHeader, read_header, save_model
 from charrnn.text.vocabulary import Vocabulary
 from scripts.benchmark_gpu import add_options as add_gpu_options
@@ -174,15 +175,13 @@ def compare(config: ModelConfig, options: argparse.Namespace) -> None:
 
 def large_vocabulary(config: ModelConfig) -> None:
     """How long a step of a large vocabulary takes in the network, and how long the choice of a symbol."""
-    network = made_up_model(config).network
-    stepper, symbols = Stepper(StepWeights(network), network.initial_state()), np.zeros(1, dtype=np.int64)
+    network, use = made_up_model(config).network, kernel(config.cell)
+    if use is None:
+        print("the kernel does not run on this machine")
+        return
+    weights = Weights(network, use)
     # Normal scores of this spread have the perplexity of a trained model of such a text, about a hundred.
-    logits = np.random.default_rng(0).normal(scale=2.4, size=(1, config.vocab_size)).astype(np.float32)
-    uniforms = np.array([0.5])
-    step = shortest(lambda: stepper.step(symbols))
-    print(
-        f"{config.cell} {config.layers}x{config.hidden_size}, {config.vocab_size} symbols: network {step * 1e6:.0f} us"
-    )
+    logits = np.random.default_rng(0).normal(scale=2.4, size=weights.symbols).astype(np.float32)
     samplers = {
         "no filter": Sampler(TEMPERATURE),
         "--top-k 40": Sampler(TEMPERATURE, top_k=40),
@@ -190,8 +189,13 @@ def large_vocabulary(config: ModelConfig) -> None:
         "--min-p 0.05": Sampler(TEMPERATURE, min_p=0.05),
         "all three": Sampler(TEMPERATURE, top_k=40, top_p=0.9, min_p=0.05),
     }
-    for name, sampler in samplers.items():
-        took = shortest(partial(sampler.choose, logits, uniforms))
+    writers = {name: KernelWriter(weights, network.initial_state(), sampler) for name, sampler in samplers.items()}
+    step = shortest(partial(use.network, writers["no filter"].batch))
+    print(
+        f"{config.cell} {config.layers}x{config.hidden_size}, {config.vocab_size} symbols: network {step * 1e6:.0f} us"
+    )
+    for name, writer in writers.items():
+        took = shortest(partial(use.choose, writer.batch, logits.ctypes.data, 0.5, None))
         print(f"  softmax, draw, {name:31}{took * 1e6:10.0f} us  {took / (took + step):.0%} of the step")
 
 

@@ -1,7 +1,7 @@
 """Generation in layers: symbols of one step -> pieces of text -> whole samples.
 
 Samples go side by side in groups; each group advances by bursts of a few hundredths of a second, in a thread of its
-own where there are several, for NumPy leaves Python's lock alone while it computes. Samples that have met a stop
+own where there are several, for the kernel leaves Python's lock alone. Samples that have met a stop
 leave their group. Sample i draws from a generator of its own, seeded with seed + i, so its text depends on nothing
 else: not on how many there are, nor on where bursts end.
 """
@@ -13,21 +13,19 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
-from numpy.typing import NDArray
 
 from charrnn.inference.cores import available_cores
+from charrnn.inference.kernel.compiled import kernel
 from charrnn.inference.network import Floats, Network, State
-from charrnn.inference.sampling import Sampler, log_softmax
-from charrnn.inference.stepping import Stepper, StepWeights, Symbols
+from charrnn.inference.sampling import Sampler
+from charrnn.inference.stepping import Symbols, Weights, begin
 from charrnn.inference.stopping import StopFinder
 from charrnn.text.vocabulary import Ids, Vocabulary
 
 PRIME_CHUNK = 512
-UNIFORMS = 256  # random numbers drawn at a time for each sample
 BURST = 0.02  # seconds: text comes fifty times a second at least, where a step is faster than that
+LONGEST = 4096  # symbols of a burst, however small the network
 GROUP = 64  # samples: more side by side gain nothing
-LEAST_GROUP = 8  # samples: of fewer, Python takes as long as NumPy, and threads only wait for each other
-MAX_GROUPS = 8  # at a time; the Python between NumPy's calls runs for one at a time
 
 
 @dataclass(frozen=True)
@@ -85,9 +83,9 @@ def generate(
 
     Yields pieces as they are made; the pieces of one sample, joined, are its text.
     """
-    cores = min(MAX_GROUPS, available_cores())
-    size = min(GROUP, max(LEAST_GROUP, -(-len(seeds) // cores)))
-    weights = StepWeights(network)
+    cores = available_cores()
+    size = min(GROUP, -(-len(seeds) // cores)) or 1
+    weights = Weights(network, kernel(network.config.cell))
     groups = (
         Group(weights, vocabulary, start, request, list(enumerate(seeds[first : first + size], first)))
         for first in range(0, len(seeds), size)
@@ -124,7 +122,7 @@ class Group:
 
     def __init__(
         self,
-        weights: StepWeights,
+        weights: Weights,
         vocabulary: Vocabulary,
         start: State,
         request: Request,
@@ -133,15 +131,14 @@ class Group:
         self._request = request
         self._texts = [Text(index, vocabulary, request) for index, _ in seeds]
         self._generators = [np.random.Generator(np.random.PCG64(seed)) for _, seed in seeds]
-        self._uniforms: NDArray[np.float64] = np.empty((UNIFORMS, len(seeds)))
-        self._stepper = Stepper(weights, start.repeated(len(seeds)))
-        self._logits = self._stepper.logits()
+        self._writer = begin(weights, start, len(seeds), request.sampler, loss=request.loss)
         self._made = 0
+        self._steps = 1  # the very first symbol is shown at once
         self.done = False
 
     def advance(self) -> list[Piece]:
         """Write for a moment; what the texts have gained."""
-        symbols, nats = self._burst(BURST if self._made else 0.0)  # the very first symbol is shown at once
+        symbols, nats = self._burst()
         last = self._made == self._request.length
         pieces = [
             piece
@@ -154,27 +151,16 @@ class Group:
             self._keep(staying)
         return pieces
 
-    def _burst(self, seconds: float) -> tuple[Symbols, Floats]:
-        """The next symbols (T, B), and if wanted their nats (T, B): one step at least, if the length allows."""
-        choose, step, request = self._request.sampler.choose, self._stepper.step, self._request
-        symbols, nats, made, logits = [], [], self._made, self._logits
-        until = time.perf_counter() + seconds
-        while made < request.length:
-            place = made % UNIFORMS
-            if place == 0:
-                for column, generator in enumerate(self._generators):
-                    self._uniforms[:, column] = generator.random(UNIFORMS)
-            chosen = choose(logits, self._uniforms[place])
-            symbols.append(chosen)
-            if request.loss:
-                nats.append(-np.take_along_axis(log_softmax(logits), chosen[:, None], axis=-1)[:, 0])
-            made += 1
-            logits = step(chosen)
-            if time.perf_counter() > until:
-                break
-        self._made, self._logits = made, logits
-        empty = np.empty((0, len(self._texts)), dtype=np.float32)
-        return np.array(symbols or empty, dtype=np.int64), np.array(nats or empty, dtype=np.float32)
+    def _burst(self) -> tuple[Symbols, Floats]:
+        """The next symbols (T, B), and if wanted their nats (T, B)."""
+        steps = min(self._steps, self._request.length - self._made)
+        uniforms = np.stack([generator.random(steps) for generator in self._generators], axis=1)
+        began = time.perf_counter()
+        written = self._writer.write(uniforms)
+        speed = steps / (time.perf_counter() - began)
+        self._steps = min(max(int(speed * BURST), 1), LONGEST)
+        self._made += steps
+        return written
 
     def _keep(self, staying: Symbols) -> None:
         if not len(staying):
@@ -182,9 +168,7 @@ class Group:
             return
         self._texts = [self._texts[k] for k in staying]
         self._generators = [self._generators[k] for k in staying]
-        self._uniforms = np.ascontiguousarray(self._uniforms[:, staying])
-        self._stepper = self._stepper.kept(staying)
-        self._logits = self._logits[staying]
+        self._writer = self._writer.kept(staying)
 
 
 class Text:

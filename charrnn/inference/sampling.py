@@ -8,6 +8,8 @@
 A filter is a least weight, and what is at least as heavy is kept: so the likeliest symbol always stays, and symbols
 exactly as likely as the last one kept stay with it. Each filter sees what the one before it left. What is chosen for a
 row never depends on the rows beside it.
+
+This is the definition, in NumPy; the kernel that writes follows it (`charrnn.inference.kernel.choices`).
 """
 
 from collections.abc import Callable
@@ -20,8 +22,6 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Chosen = NDArray[np.int64]
 MIN_TEMPERATURE = 1e-4  # below, the likeliest symbol has all the probability a float32 can tell
-LARGE = 512  # symbols: longer rows are handled one at a time, each in the cache
-PART = 128  # symbols of a long row that are summed together
 
 
 def softmax(logits: Floats) -> Floats:
@@ -47,20 +47,8 @@ def top_k_least(weights: Floats, k: int) -> Floats:
 
 def top_p_least(weights: Floats, p: float) -> Floats:
     """The smallest weight (B, 1) of those largest ones that together reach `p` of each row's total (B, V)."""
-    if weights.shape[-1] <= LARGE:
-        return _least_reaching(weights, p)
-    least = []
-    for row in weights:
-        # All that are below half the mean of what may go are gone with certainty: only the others need sorting.
-        total = float(row.sum(dtype=np.float64))
-        likely = row.take(np.flatnonzero(row >= np.float32(0.5 * (1.0 - p) * total / len(row))))
-        least.append(_least_reaching(likely[None], p * total / float(likely.sum(dtype=np.float64)))[0])
-    return np.stack(least)
-
-
-def _least_reaching(weights: Floats, share: float) -> Floats:
     ranked = np.sort(weights, axis=-1)[:, ::-1]
-    short = share * (1.0 - 1e-9)  # by a hair, for what reaches the share exactly is enough
+    short = p * (1.0 - 1e-9)  # by a hair, for what reaches the share exactly is enough
     last = draw(ranked, np.full(len(ranked), short))
     least: Floats = ranked[np.arange(len(ranked)), last, None]
     return least
@@ -77,28 +65,10 @@ def draw(weights: Floats, uniforms: NDArray[np.float64]) -> Chosen:
 
     The symbol is the first whose cumulative weight is strictly above the target: none of weight zero is drawn.
     """
-    if weights.shape[-1] > LARGE:
-        return np.array([_draw_long(row, uniform) for row, uniform in zip(weights, uniforms, strict=True)])
     cumulative = np.add.accumulate(weights, axis=-1, dtype=np.float64)
     targets = uniforms * cumulative[:, -1]
-    if len(weights) == 1:
-        found: Chosen = cumulative[0].searchsorted(targets, side="right")
-        return found
     drawn: Chosen = (cumulative > targets[:, None]).argmax(axis=-1)
     return drawn
-
-
-def _draw_long(weights: Floats, uniform: float) -> int:
-    """The same for one long row (V), where a running sum would take longest of all: find its part, then the place."""
-    parts = np.add.reduceat(weights, np.arange(0, len(weights), PART), dtype=np.float64)
-    cumulative = parts.cumsum()
-    target = uniform * cumulative[-1]
-    part = int(cumulative.searchsorted(target, side="right"))
-    within = weights[part * PART : (part + 1) * PART].cumsum(dtype=np.float64)
-    place = int(within.searchsorted(target - (cumulative[part] - parts[part]), side="right"))
-    if place == len(within):  # the two sums differ by a rounding: the last symbol that has a weight
-        place = int(within.searchsorted(within[-1]))
-    return part * PART + place
 
 
 @dataclass(frozen=True)
@@ -110,25 +80,17 @@ class Sampler:
     top_p: float | None = None
     min_p: float | None = None
 
+    @property
+    def greedy(self) -> bool:
+        """Whether the likeliest symbol is always taken."""
+        return self.temperature < MIN_TEMPERATURE
+
     def choose(self, logits: Floats, uniforms: NDArray[np.float64]) -> Chosen:
         """One symbol for each row of scores (B, V), drawn by `uniforms` (B,) from [0, 1)."""
-        if self.temperature < MIN_TEMPERATURE:
+        if self.greedy:
             likeliest: Chosen = logits.argmax(axis=-1)
             return likeliest
-        if logits.shape[-1] > LARGE:
-            each = zip(logits[:, None], uniforms[:, None], strict=True)
-            return np.array([self._choose_long(row, uniform) for row, uniform in each])
         return draw(self.weights(logits), uniforms)
-
-    def _choose_long(self, logits: Floats, uniforms: NDArray[np.float64]) -> int:
-        """The same for one long row (1, V): what a filter leaves is all that the next one sees."""
-        weights = self._unfiltered(logits)
-        places: NDArray[np.intp] | None = None
-        for least in self._filters():
-            kept = np.flatnonzero(weights >= least(weights))
-            weights, places = weights.take(kept, axis=1), kept if places is None else places[kept]
-        drawn = int(draw(weights, uniforms)[0])
-        return drawn if places is None else int(places[drawn])
 
     def weights(self, logits: Floats) -> Floats:
         """The distribution that is drawn from, (B, V), each row up to a factor."""

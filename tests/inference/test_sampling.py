@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.inference.sampling import (
-    LARGE,
     Floats,
     Sampler,
     draw,
@@ -57,7 +56,7 @@ def test_temperature_zero_is_the_likeliest() -> None:
     assert np.array_equal(Sampler(0.0).choose(logits, np.full(50, 0.999)), logits.argmax(axis=-1))
 
 
-@pytest.mark.parametrize("size", [6, LARGE + 100])
+@pytest.mark.parametrize("size", [6, 600])
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
 def test_frequencies_match_the_softmax(temperature: float, size: int) -> None:
     """Chi-square: with 5 degrees of freedom, a sum above 20.5 has one chance in a thousand; the seed is fixed."""
@@ -73,29 +72,12 @@ def test_frequencies_match_the_softmax(temperature: float, size: int) -> None:
     assert ((observed - expected) ** 2 / expected).sum() < 20.5
 
 
-@pytest.mark.parametrize(
-    "sampler", [Sampler(), Sampler(0.7, top_k=40), Sampler(1.3, 400, 0.9, 0.01), Sampler(top_p=0.8)]
-)
-def test_long_rows_are_drawn_from_as_short_ones_are(sampler: Sampler) -> None:
-    """The way of long rows against inverting the whole filtered distribution."""
-    draw_numbers = np.random.default_rng(1)
-    logits = (3 * draw_numbers.standard_normal((200, LARGE + 333))).astype(np.float32)
-    uniforms = draw_numbers.random(200)
-    weights = sampler.weights(logits).astype(np.float64)
-    shares = weights.cumsum(axis=-1) / weights.sum(axis=-1, keepdims=True)
-    chosen = sampler.choose(logits, uniforms)
-    rows = np.arange(200)
-    assert (weights[rows, chosen] > 0).all()
-    assert (shares[rows, chosen] > uniforms - 1e-6).all()
-    assert (shares[rows, chosen] - weights[rows, chosen] / weights.sum(axis=-1) <= uniforms + 1e-6).all()
-
-
 @given(
-    size=st.one_of(st.integers(1, 40), st.integers(LARGE + 1, LARGE + 300)),
+    size=st.integers(1, 40),
     rows=st.integers(1, 5),
     spread=st.floats(0, 200),
     temperature=st.floats(0, 100),
-    top_k=st.none() | st.integers(1, 1000),
+    top_k=st.none() | st.integers(1, 60),
     top_p=st.none() | st.floats(1e-9, 1),
     min_p=st.none() | st.floats(0, 1),
     seed=st.integers(0, 2**32),
@@ -124,11 +106,10 @@ def test_filters_leave_a_choice_and_rows_are_on_their_own(
 
 
 def test_weights_of_zero_are_never_drawn() -> None:
-    weights = np.zeros((1, LARGE * 2), dtype=np.float32)
-    weights[0, [3, LARGE]] = 1.0
-    for uniform, wanted in ((0.0, 3), (0.4999, 3), (0.5, LARGE), (1 - 2**-53, LARGE)):
+    weights = np.zeros((1, 40), dtype=np.float32)
+    weights[0, [3, 30]] = 1.0
+    for uniform, wanted in ((0.0, 3), (0.4999, 3), (0.5, 30), (1 - 2**-53, 30)):
         assert draw(weights, np.array([uniform])).tolist() == [wanted]
-        assert draw(weights[:, 3 : LARGE + 1 : LARGE - 3], np.array([uniform])).tolist() == [int(wanted != 3)]
 
 
 def test_softmax_and_its_logarithm() -> None:

@@ -1,0 +1,67 @@
+"""What Python hands to the kernel: ctypes structures whose fields all take eight bytes."""
+
+from ctypes import Structure, c_double, c_int64, c_void_p
+
+
+class Job(Structure):
+    """A product: `panels` of weights, K (`inner`), and where each sample's vector and its result lie."""
+
+    _fields_ = (
+        ("weights", c_void_p),
+        ("bias", c_void_p),
+        ("panels", c_int64),
+        ("inner", c_int64),
+        ("x", c_void_p),
+        ("x_stride", c_int64),
+        ("out", c_void_p),
+        ("out_stride", c_int64),
+    )
+
+
+class Stage(Structure):
+    """Products that need nothing of each other, and then, in all stages but the last, one layer's cells.
+
+    `from_input` of the first layer is the table of all symbols; of the others, a row for each sample.
+    """
+
+    _fields_ = (
+        ("jobs", c_void_p),
+        ("job_count", c_int64),
+        ("from_input", c_void_p),
+        ("from_state", c_void_p),
+        ("hidden", c_void_p),
+        ("cells", c_void_p),
+    )
+
+
+class Batch(Structure):
+    """Samples that advance together, and how their symbols are chosen.
+
+    `rows` is how many samples the memory has room for, 1 or a multiple of a tile's; `units` are a layer's, filled up
+    to whole vectors; `width` and `score_width` are the floats from row to row of gates and of scores; `symbols` are
+    the vocabulary's, filled up to whole vectors with some that have no probability. `pending` symbols are chosen, but
+    not read yet, if `started`; `known` tells which have a row in the table. `backwards` changes with each step.
+    """
+
+    _fields_ = (
+        ("samples", c_int64),
+        ("rows", c_int64),
+        ("units", c_int64),
+        ("width", c_int64),
+        ("symbols", c_int64),
+        ("score_width", c_int64),
+        ("stages", c_void_p),
+        ("stage_count", c_int64),
+        ("first_job", c_void_p),
+        ("pending", c_void_p),
+        ("known", c_void_p),
+        ("started", c_int64),
+        ("backwards", c_int64),
+        ("scores", c_void_p),
+        ("weights", c_void_p),
+        ("scale", c_double),
+        ("top_k", c_int64),
+        ("top_p", c_double),
+        ("min_p", c_double),
+        ("wants_loss", c_int64),
+    )
