@@ -95,9 +95,7 @@ def measuring_helps(settings: TrainSettings) -> bool:
     return timed and (model.hidden_size is None or model.dropout is None)
 
 
-def _sized(
-    model: ModelSettings, vocab: int, chars: int, budget: Budget, peak: float, shape: Shape
-) -> ModelConfig:
+def _sized(model: ModelSettings, vocab: int, chars: int, budget: Budget, peak: float, shape: Shape) -> ModelConfig:
     """The largest network that the run can teach and the text can feed."""
     embedding = min(EMBEDDING, vocab) if model.embedding_size is None else model.embedding_size
     smallest = ModelConfig(model.cell, model.layers or 1, model.hidden_size or SIZES[0], embedding, vocab)
