@@ -44,10 +44,8 @@ def gpu(options: argparse.Namespace) -> None:
     config = ModelConfig(options.cell, options.layers, options.hidden_size, options.hidden_size, options.vocab)
     rows, columns = options.seq_len, options.batch_size
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    print(
-        f"{name}, PyTorch {torch.__version__}, cuDNN {torch.backends.cudnn.version()}, "
-        f"{torch.get_num_threads()} threads"
-    )
+    cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
+    print(f"{name}, PyTorch {torch.__version__}, cuDNN {cudnn}, {torch.get_num_threads()} threads")
     print(
         f"{config.cell} {config.layers}x{config.hidden_size}, batch {columns} x {rows}, {config.vocab_size} symbols\n"
     )
