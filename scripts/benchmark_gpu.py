@@ -44,8 +44,11 @@ def gpu(options: argparse.Namespace) -> None:
     config = ModelConfig(options.cell, options.layers, options.hidden_size, options.hidden_size, options.vocab)
     rows, columns = options.seq_len, options.batch_size
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    print(f"{name}, PyTorch {torch.__version__}, cuDNN {torch.backends.cudnn.version()}, {torch.get_num_threads()} threads")
-    print(f"{config.cell} {config.layers}x{config.hidden_size}, batch {columns} x {rows}, {config.vocab_size} symbols\n")
+    cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
+    print(f"{name}, PyTorch {torch.__version__}, cuDNN {cudnn}, {torch.get_num_threads()} threads")
+    print(
+        f"{config.cell} {config.layers}x{config.hidden_size}, batch {columns} x {rows}, {config.vocab_size} symbols\n"
+    )
     for precision in options.precision:
         choose_precision(precision, device)  # complains if the device has none of it
         learning(config, columns, rows, PRECISIONS[precision], device, options)
@@ -183,7 +186,7 @@ def naive_writer(config: ModelConfig, device: torch.device) -> Step:
 
 
 def made_up_writer(config: ModelConfig, samples: int, device: torch.device) -> on_device.Writer:
-    """charrnn's writer with random weights."""
+    """A writer of charrnn's with random weights."""
     draw = np.random.default_rng(0)
     tensors = {
         name: (draw.standard_normal(shape) / config.hidden_size**0.5).astype(np.float32)
@@ -195,7 +198,8 @@ def made_up_writer(config: ModelConfig, samples: int, device: torch.device) -> o
 
 def costs(sizes: list[int], columns: int, rows: int, device: torch.device, options: argparse.Namespace) -> None:
     """What a million characters cost, by size of a network of one layer."""
-    print(f"learning a million characters, one layer, {options.precision[0]}:\n| units | weights | seconds |\n|---|---|---|")
+    print(f"learning a million characters, one layer, {options.precision[0]}:")
+    print("| units | weights | seconds |\n|---|---|---|")
     for size in sizes:
         config = ModelConfig(options.cell, 1, size, 64, options.vocab)
         step = charrnn_step(config, columns, rows, PRECISIONS[options.precision[0]], device)

@@ -27,7 +27,6 @@ from charrnn.model import ModelHeader, load_model
 from charrnn.settings import problems
 from charrnn.text.vocabulary import UNKNOWN, Ids, Vocabulary, named_characters
 
-
 Generate = Callable[..., Generator[Piece]]
 
 

@@ -132,7 +132,7 @@ class Writer:
         """A step as one graph; the steps that warm the kernels up leave no trace."""
         moving = [*self._hidden, *self._cells, self._place]
         kept = [tensor.clone() for tensor in moving]
-        side = torch.cuda.Stream()
+        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
             for _ in range(3):

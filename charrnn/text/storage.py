@@ -50,7 +50,11 @@ class Mapped:
     def __reduce__(self) -> tuple[Any, ...]:
         """For another process of this machine: a temporary file has no name, but Linux shows it by its descriptor."""
         path = Path(f"/proc/{os.getpid()}/fd/{self._descriptor}")
-        return _mapped_again, (path if path.exists() else Path(self._name).absolute(), len(self.numbers), self.numbers.dtype)
+        return _mapped_again, (
+            path if path.exists() else Path(self._name).absolute(),
+            len(self.numbers),
+            self.numbers.dtype,
+        )
 
     def touch(self, count: int) -> None:
         """Say that `count` numbers are about to be read."""

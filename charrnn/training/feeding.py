@@ -46,9 +46,7 @@ class Feed:
         resident: the text as it lies there, if it does.
     """
 
-    def __init__(
-        self, readers: Readers, columns: slice, device: torch.device, resident: Tensor | None = None
-    ) -> None:
+    def __init__(self, readers: Readers, columns: slice, device: torch.device, resident: Tensor | None = None) -> None:
         self._readers = readers
         self._columns = columns
         self._device = device

@@ -58,7 +58,8 @@ class Keeper:
         restore_random_states(_live(saved.part("random")), self._trainer.device)
         self._good = saved.part("trainer")
         if record.good != saved.generation:
-            self._good = self._trainer.world.lead(lambda: self._good_of(record.good)) or self._good
+            there = self._trainer.world.lead(lambda: self._good_of(record.good))
+            self._good = there or self._good
         return record
 
     def go_back(self) -> None:

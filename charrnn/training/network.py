@@ -121,8 +121,8 @@ class CharRNN(nn.Module):
         """
         calls = self._calls()
         if len(calls) < self.config.layers and torch.backends.cudnn.is_acceptable(self.decoder.weight):
-            mode = torch.backends.cudnn.rnn.get_cudnn_mode(CUDNN_MODES[self.config.cell])
-            weights = [weight for layer in self.rnn[calls[0]] for weight in layer.parameters()]
+            mode = torch.backends.cudnn.rnn.get_cudnn_mode(CUDNN_MODES[self.config.cell])  # type: ignore[no-untyped-call]
+            weights: list[Tensor] = [weight for layer in self.rnn for weight in layer.parameters()]
             size, count = self.config.hidden_size, self.config.layers
             torch._cudnn_rnn_flatten_weight(weights, 4, self.config.input_size, mode, size, 0, count, False, False)  # noqa: SLF001
 
@@ -153,7 +153,7 @@ def _cast_together(weights: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
     """Recurrent weights as parts of one piece of memory, in cuDNN's order: all matrices, then all biases."""
     order = [k for dimensions in (2, 1) for k, weight in enumerate(weights) if weight.ndim == dimensions]
     flat = torch.cat([weights[k].flatten() for k in order]).to(dtype)
-    pieces = flat.split([weights[k].numel() for k in order])
+    pieces = torch.split(flat, [weights[k].numel() for k in order])
     by_number = {k: piece.view(weights[k].shape) for k, piece in zip(order, pieces, strict=True)}
     return [by_number[k] for k in range(len(weights))]
 

@@ -101,9 +101,7 @@ def measuring_helps(settings: TrainSettings) -> bool:
     return timed and None in (model.hidden_size, model.dropout, model.weight_dropout)
 
 
-def _sized(
-    model: ModelSettings, vocab: int, chars: int, budget: Budget, peak: float, shape: Shape
-) -> ModelConfig:
+def _sized(model: ModelSettings, vocab: int, chars: int, budget: Budget, peak: float, shape: Shape) -> ModelConfig:
     """The largest network that the run can teach and the text can feed."""
     embedding = min(EMBEDDING, vocab) if model.embedding_size is None else model.embedding_size
     smallest = ModelConfig(model.cell, model.layers or 1, model.hidden_size or SIZES[0], embedding, vocab)

@@ -90,7 +90,9 @@ class RunSettings:
         choices=("auto", "fp32", "bf16"),
         group=RUN,
     )
-    threads: int | None = setting(None, "CPU threads of each process.", at_least=1, at_most=1024, group=RUN, shown_default="all cores")
+    threads: int | None = setting(
+        None, "CPU threads of each process.", at_least=1, at_most=1024, group=RUN, shown_default="all cores"
+    )
     logdir: str | None = setting(None, "TensorBoard's folder.", group=RUN, shown_default="runs/MODEL")
     tensorboard: bool = setting(True, "Write TensorBoard events.", off_flag="--no-tensorboard", group=RUN)
     sample_every: str = setting(

@@ -146,9 +146,7 @@ class Trainer:
         self.optimizer.found_inf = bad.float()  # type: ignore[attr-defined] # as torch.amp tells the fused kernel
         self.optimizer.step()
         self.average.update(self.steps, progress)
-        self.state = tuple(
-            torch.where(bad, clean, new) for clean, new in zip(self._clean_state(), after, strict=True)
-        )
+        self.state = tuple(torch.where(bad, clean, new) for clean, new in zip(self._clean_state(), after, strict=True))
 
     def state_tensors(self) -> dict[str, Tensor]:
         """Every tensor that decides how training goes on, by name; live, so copy what is to be kept.

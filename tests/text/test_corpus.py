@@ -3,6 +3,7 @@
 import errno
 import gzip
 import io
+import pickle
 import sys
 from pathlib import Path
 from typing import Any
@@ -263,3 +264,15 @@ def test_merging_keeps_the_most_frequent(
     assert all(text.count(symbol) >= least for symbol in kept)
     frequent = {symbol for symbol in left if text.count(symbol) >= least}
     assert all(text.count(a) <= text.count(b) for a in frequent for b in kept)
+
+
+def test_another_process_maps_a_text_on_disk_instead_of_getting_a_copy(tmp_path: Path) -> None:
+    (tmp_path / "ascii.txt").write_text("abcd\n" * 2000)
+    (tmp_path / "wide.txt").write_text("äbcd\n" * 2000)
+    for name in ("ascii.txt", "wide.txt"):  # the one lies in its own file, the other in one without a name
+        corpus = read_corpus([tmp_path / name], in_memory=100)
+        sent = pickle.dumps(corpus)
+        again = pickle.loads(sent)  # noqa: S301 - our own
+        assert len(sent) < 3000
+        np.testing.assert_array_equal(again.train[:], corpus.train[:])
+        np.testing.assert_array_equal(again.valid[:], corpus.valid[:])

@@ -27,12 +27,12 @@ class StopAt(StopRequest):
     def __init__(self, session: Session, step: int) -> None:
         self._session, self._step, self._told = session, step, None
 
-    @property
-    def signal(self) -> int | None:  # type: ignore[override]
+    @property  # type: ignore[override]
+    def signal(self) -> int | None:
         return 2 if self._session.trainer.steps >= self._step else None
 
     @signal.setter
-    def signal(self, number: int) -> None:
+    def signal(self, number: int | None) -> None:
         pass
 
 

@@ -21,11 +21,12 @@ from tests.training import processes
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "charrnn"]
 SMALL = ["--hidden-size", "16", "--batch-size", "8", "--seq-len", "16", "--lr", "0.02", "--no-tensorboard"]
+HERE = Path(__file__).parents[2]
 DEADLINE = 60  # seconds within which the other process has to end
 
 
-def side_by_side(*arguments: object) -> None:
-    """`tests.training.processes` in two processes."""
+def side_by_side(folder: Path, *command: object) -> list[tuple[int, str]]:
+    """`python -m` a command in two processes that know of each other; the exit status and stderr of each."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -34,15 +35,14 @@ def side_by_side(*arguments: object) -> None:
         place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
         started.append(
             subprocess.Popen(
-                [sys.executable, "-m", "tests.training.processes", *map(str, arguments)],
+                [sys.executable, "-m", *map(str, command)],
+                cwd=folder,
                 env={**os.environ, **{name: str(value) for name, value in place.items()}},
                 stderr=subprocess.PIPE,
                 text=True,
             )
         )
-    for process in started:
-        _, said = process.communicate(timeout=120)
-        assert process.returncode == 0, said
+    return [(process.returncode, said) for process in started for said in process.communicate(timeout=120)[1:]]
 
 
 def test_two_processes_learn_what_one_does_and_go_on_from_each_other(tmp_path: Path, rhyme: str) -> None:
@@ -51,7 +51,8 @@ def test_two_processes_learn_what_one_does_and_go_on_from_each_other(tmp_path: P
     corpus = processes.corpus_of(rhyme)
     processes.session(corpus, tmp_path / "whole.safetensors", alone)
     processes.session(corpus, tmp_path / "begun_by_one.safetensors", alone, processes.STOPPED)
-    side_by_side(text, tmp_path)
+    done = side_by_side(HERE, "tests.training.processes", text, tmp_path)
+    assert [status for status, _ in done] == [0, 0], done
     found = json.loads((tmp_path / "losses.json").read_text())
     np.testing.assert_allclose(found, processes.losses(corpus, alone), atol=1e-4)
     assert found[-1] < 0.7 * found[0]
@@ -106,12 +107,10 @@ def test_a_process_that_dies_ends_the_run_and_resume_goes_on(tmp_path: Path, rhy
 
 
 def test_an_error_of_the_user_is_told_once(tmp_path: Path) -> None:
-    command = [*TORCHRUN, "train", "nowhere.txt", "-o", "m.safetensors", *SMALL]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=100)
-    assert done.returncode == 1
-    assert [line for line in done.stderr.splitlines() if line.startswith("charrnn: ")] == [
-        "charrnn: nowhere.txt: no such file or folder"
-    ]
+    done = side_by_side(tmp_path, "charrnn", "train", "nowhere.txt", *SMALL)
+    assert [status for status, _ in done] == [1, 1]
+    said = [line for _, lines in done for line in lines.splitlines() if "nowhere.txt" in line]
+    assert said == ["charrnn: no text at nowhere.txt; check the name"]
 
 
 def test_errors_of_lost_connections_are_told_from_bugs() -> None:

@@ -8,7 +8,7 @@ from charrnn.text.corpus import Corpus
 from charrnn.training.recipe import Plan, plan
 from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TextSettings, TrainSettings
 from charrnn.training.tally import Tally
-from charrnn.training.trainer import Trainer
+from charrnn.training.trainer import MAX_BAD_STEPS, Trainer
 
 CPU = torch.device("cpu")
 
@@ -93,3 +93,36 @@ def test_a_tally_gives_exact_means() -> None:
     assert tally.loss == 3.0
     assert tally.grad_norm == 2.0
     assert math.isnan(Tally().loss)
+
+
+def test_a_device_that_runs_ahead_learns_the_same_and_is_read_now_and_then(small: Plan, corpus: Corpus) -> None:
+    waiting, ahead = (Trainer(small, corpus, CPU) for _ in range(2))
+    ahead.runs_ahead = True
+    learned = Tally()
+    for trainer in (waiting, ahead):
+        torch.manual_seed(3)
+        for step in range(12):
+            if step == 5:
+                trainer.state = tuple(torch.full_like(part, math.nan) for part in trainer.state)
+            trainer.step(0.01, 0.1)
+            if trainer is waiting:
+                taken = trainer.taken()
+                learned.add(taken.nats, taken.chars, taken.norm, taken.steps)
+    read = ahead.taken()
+    assert (read.steps, read.chars, ahead.bad_steps) == (11, learned.chars, 0)
+    assert (read.loss, read.grad_norm) == pytest.approx((learned.loss, learned.grad_norm))
+    assert ahead.taken() == Tally()
+    for a, b in zip(waiting.network.parameters(), ahead.network.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_device_that_runs_ahead_tells_of_divergence_when_it_is_read(small: Plan, corpus: Corpus) -> None:
+    trainer = Trainer(small, corpus, CPU)
+    trainer.runs_ahead = True
+    with torch.no_grad():
+        trainer.network.decoder.bias.fill_(math.nan)
+    for _ in range(MAX_BAD_STEPS):
+        trainer.step(0.01, 0.1)
+    assert not trainer.diverged
+    assert trainer.taken() == Tally()
+    assert trainer.diverged
