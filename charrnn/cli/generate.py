@@ -1,5 +1,6 @@
 """`charrnn generate`: a model writes."""
 
+import dataclasses
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -41,12 +42,13 @@ def generate(*, text: PrimeSettings, sampling: SamplingSettings, use: UseSetting
 
     model = load(path)
     prime = _prime(text)
-    ids = model.prime_ids(prime, skip_unknown=text.unknown == "skip")
+    start = model.prime(prime, skip_unknown=text.unknown == "skip")
     request = make_request(sampling, text.length, text.stop or (), loss=output.json)
+    request = dataclasses.replace(request, begun=start.begun)
     seed = fresh_seed() if sampling.seed is None else sampling.seed
     if sampling.seed is None and not output.quiet:
         typer.echo(f"seed {seed}", err=True)
-    state = _read(model, ids, quiet=output.quiet)
+    state = _read(model, start.ids, quiet=output.quiet)
     seeds = range(seed, seed + text.samples)
     # Closed at once, not when the interpreter gets round to it: its threads end before ours does.
     with closing(model.pieces(state, seeds=seeds, request=request)) as pieces:

@@ -58,7 +58,8 @@ class Request:
     """What every sample is asked for.
 
     Attributes:
-        length: symbols to add.
+        length: characters to add; the word that reaches this length is written to its end.
+        begun: the beginning of a word that the first symbol has to complete; it is no part of the text.
         stops: byte strings that end a text; not part of it.
         loss: whether to compute each text's loss, too.
     """
@@ -67,6 +68,12 @@ class Request:
     length: int
     stops: Sequence[bytes] = ()
     loss: bool = False
+    begun: bytes = b""
+
+    @property
+    def most_symbols(self) -> int:
+        """How many symbols reach the length in any case: each has a character, the first maybe only `begun`."""
+        return self.length + 1 if self.begun and self.length else self.length
 
 
 def prime_state(network: Network, ids: Ids) -> Iterator[tuple[int, State]]:
@@ -135,22 +142,21 @@ class Group:
         self._generators = [np.random.Generator(np.random.PCG64(seed)) for _, seed in seeds]
         self._uniforms: NDArray[np.float64] = np.empty((UNIFORMS, len(seeds)))
         self._stepper = Stepper(weights, start.repeated(len(seeds)))
-        self._logits = self._stepper.logits()
+        self._logits = _completing(self._stepper.logits(), vocabulary, request.begun)
         self._made = 0
         self.done = False
 
     def advance(self) -> list[Piece]:
         """Write for a moment; what the texts have gained."""
         symbols, nats = self._burst(BURST if self._made else 0.0)  # the very first symbol is shown at once
-        last = self._made == self._request.length
         pieces = [
             piece
             for column, text in enumerate(self._texts)
-            if (piece := text.take(symbols[:, column], nats[:, column], last=last))
+            if (piece := text.take(symbols[:, column], nats[:, column]))
         ]
-        self.done = last
-        staying = np.flatnonzero([not text.stops.stopped for text in self._texts])
-        if len(staying) < len(self._texts) and not last:
+        staying = np.flatnonzero([text.finish is None for text in self._texts])
+        self.done = not len(staying)
+        if not self.done and len(staying) < len(self._texts):
             self._keep(staying)
         return pieces
 
@@ -159,7 +165,7 @@ class Group:
         choose, step, request = self._request.sampler.choose, self._stepper.step, self._request
         symbols, nats, made, logits = [], [], self._made, self._logits
         until = time.perf_counter() + seconds
-        while made < request.length:
+        while made < request.most_symbols:
             place = made % UNIFORMS
             if place == 0:
                 for column, generator in enumerate(self._generators):
@@ -177,9 +183,6 @@ class Group:
         return np.array(symbols or empty, dtype=np.int64), np.array(nats or empty, dtype=np.float32)
 
     def _keep(self, staying: Symbols) -> None:
-        if not len(staying):
-            self.done = True
-            return
         self._texts = [self._texts[k] for k in staying]
         self._generators = [self._generators[k] for k in staying]
         self._uniforms = np.ascontiguousarray(self._uniforms[:, staying])
@@ -187,39 +190,65 @@ class Group:
         self._logits = self._logits[staying]
 
 
+def _completing(logits: Floats, vocabulary: Vocabulary, begun: bytes) -> Floats:
+    """Scores (B, V) with no probability for symbols that do not begin with `begun`."""
+    fitting = np.array([piece.startswith(begun) for piece in vocabulary.pieces]) if begun else True
+    return np.where(fitting, logits, np.float32(-np.inf))
+
+
 class _Text:
-    """One text in the making."""
+    """One text in the making.
+
+    Attributes:
+        finish: "length" or "stop", once it is whole.
+    """
 
     def __init__(self, index: int, vocabulary: Vocabulary, request: Request) -> None:
-        self.stops = StopFinder(request.stops)
+        self.finish: str | None = None
+        self._stops = StopFinder(request.stops)
         self._index = index
         self._pieces = vocabulary.pieces
+        self._lengths = vocabulary.lengths
+        self._begun = self._unseen = len(request.begun)
+        self._left = request.length + len(request.begun.decode("utf-8")) if request.length else 0  # characters
         self._loss = request.loss
-        self._bytes = 0
+        self._shown = 0  # bytes
         self._symbols: list[int] = []  # these two only where the loss is wanted
         self._nats: list[Floats] = []
 
-    def take(self, symbols: Symbols, nats: Floats, *, last: bool) -> Piece | None:
+    def take(self, symbols: Symbols, nats: Floats) -> Piece | None:
         """Add symbols; what can be told of them already, if anything."""
-        added = symbols.tolist()
+        lengths = self._lengths[symbols].cumsum()
+        added = symbols[: int(lengths.searchsorted(self._left)) + 1].tolist()
+        self._left -= int(lengths[len(added) - 1]) if added else 0
         pieces = self._pieces
-        text = self.stops.feed(b"".join([pieces[symbol] for symbol in added]))
-        if last and not self.stops.stopped:
-            text += self.stops.flush()
-        self._bytes += len(text)
+        text = b"".join([pieces[symbol] for symbol in added])
         if self._loss:
             self._symbols += added
             self._nats.append(nats)
-        if last or self.stops.stopped:
-            return Piece(self._index, text, "stop" if self.stops.stopped else "length", self._mean_loss())
+        unseen = self._unseen
+        self._unseen = max(0, unseen - len(text))
+        return self._passed_on(text[unseen:])
+
+    def _passed_on(self, text: bytes) -> Piece | None:
+        """What is certain to be no part of a stop."""
+        text = self._stops.feed(text)
+        if self._stops.stopped:
+            self.finish = "stop"
+        elif self._left <= 0:
+            text += self._stops.flush()
+            self.finish = "length"
+        self._shown += len(text)
+        if self.finish:
+            return Piece(self._index, text, self.finish, self._mean_loss())
         return Piece(self._index, text) if text else None
 
     def _mean_loss(self) -> float | None:
         """Mean nats of the symbols that the text consists of; those of a stop do not belong to it."""
-        if not self._bytes or not self._loss:
+        if not self._shown or not self._loss:
             return None
         ends = np.cumsum([len(self._pieces[symbol]) for symbol in self._symbols])
-        count = int(ends.searchsorted(self._bytes)) + 1
+        count = int(ends.searchsorted(self._begun + self._shown)) + 1
         return float(np.concatenate(self._nats)[:count].mean(dtype=np.float64))
 
 

@@ -13,7 +13,7 @@ from charrnn.inference.network import Floats, Network
 from charrnn.inference.scoring import Codes, Score, chunk_steps, readable, score, surprise, target_nats
 from charrnn.text.vocabulary import UNKNOWN, Ids, Vocabulary
 
-LINE_END = 10  # its code
+LINE_END = (10, "\n")  # as a code, and as a word: it is never part of a longer one
 WINDOW = 2**19  # characters of lines that are sorted by length together
 BESIDE = 256  # lines that are read side by side
 LONG = 2**15  # characters of a line that is read like a text, in pieces
@@ -24,7 +24,7 @@ def lines_of(pieces: Iterable[Codes]) -> Iterator[Codes]:
     waiting: list[Codes] = []
     for piece in pieces:
         begin = 0
-        for end in np.flatnonzero(piece == LINE_END) + 1:
+        for end in np.flatnonzero(piece == LINE_END[piece.dtype == np.object_]) + 1:
             yield np.concatenate([*waiting, piece[begin:end]])
             waiting, begin = [], int(end)
         if begin < len(piece):
@@ -43,7 +43,7 @@ def score_lines(network: Network, vocabulary: Vocabulary, lines: Iterable[Codes]
             nats = np.full(len(line), np.nan, dtype=np.float32)
             nats[ids != UNKNOWN] = found
             nats[~counted] = np.nan
-            yield line, score([nats])
+            yield line, score([(line, nats)])
 
 
 def _windows(lines: Iterable[Codes]) -> Iterator[list[Codes]]:

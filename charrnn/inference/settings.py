@@ -15,13 +15,15 @@ class PrimeSettings:
 
     prime: str | None = setting(None, "Text to go on from.", short="-p", group=TEXT)
     prime_file: str | None = setting(None, "Read the prime from a file; - is stdin.", group=TEXT)
-    length: int = setting(1000, "Characters to add.", short="-l", at_least=0, group=TEXT)
+    length: int = setting(
+        1000, "Characters to add; a word model ends with the word that reaches them.", short="-l", at_least=0, group=TEXT
+    )
     samples: int = setting(1, "Texts to write, side by side.", short="-n", at_least=1, at_most=100_000, group=TEXT)
     stop: list[str] | None = setting(None, "End a text before this string; may repeat. Not printed.", group=TEXT)
     echo: bool = setting(True, "Print the prime too.", off_flag="--no-echo", group=TEXT)
     unknown: str = setting(
         "error",
-        "Prime characters that the model has never seen: error or skip.",
+        "Prime characters, or words, that the model has never seen: error or skip.",
         choices=("error", "skip"),
         group=TEXT,
     )

@@ -25,17 +25,23 @@ class TextSettings(ReadingSettings):
     """How the corpus becomes tokens, and what is held out."""
 
     tokens: str = setting(
-        "char", "Learn characters (Unicode code points) or raw bytes.", choices=("char", "byte"), group=TEXT
+        "char",
+        "Learn characters (Unicode code points), raw bytes, or words and what stands between them.",
+        choices=("char", "byte", "word"),
+        group=TEXT,
     )
     min_count: int = setting(
-        1, "Characters that occur less often become U+FFFD, which is never generated.", at_least=1, group=TEXT
+        1,
+        "Characters (or words) that occur less often become U+FFFD, which is never generated.",
+        at_least=1,
+        group=TEXT,
     )
     max_vocab: int | None = setting(
         None,
-        "Different characters to tell apart, the most frequent ones; the others become U+FFFD.",
+        "Different characters (or words) to tell apart, the most frequent ones; the others become U+FFFD.",
         at_least=2,
         group=TEXT,
-        shown_default="all",
+        shown_default="all characters, 10000 words",
     )
     valid: str | None = setting(None, "Text to validate on, instead of the corpus's end.", group=TEXT)
     valid_fraction: float | None = setting(

@@ -5,7 +5,8 @@
     vocabulary.encode("hole")           # [1, 3, 2, 0]
     vocabulary.decode([1, 3, 2, 0])     # b"hole"
 
-Text goes in and out as bytes: UTF-8 for characters, any bytes at all for bytes. An unknown symbol encodes to
+Text goes in and out as bytes: UTF-8 for characters and words, any bytes at all for bytes. Words have a class of their
+own, in `charrnn.text.words`. An unknown symbol encodes to
 `UNKNOWN`; what to do about it is the caller's choice, and never silent.
 
 Where rare characters were merged, U+FFFD stands for all of them: the model learned to read it, but what it
@@ -23,11 +24,20 @@ from numpy.typing import NDArray
 from charrnn.errors import ModelFileError
 
 UNKNOWN = -1
-TOKENS = ("char", "byte")
+TOKENS = ("char", "byte", "word")
 CODE_POINTS = 0x110000
 REPLACEMENT = 0xFFFD  # what rare characters are merged into
 
 Ids = NDArray[np.int32]
+
+
+def codes_of(piece: str | bytes) -> NDArray[np.unsignedinteger]:
+    """Code points of a text, or byte values; 8 bits wide where that is enough for the ASCII of a piece."""
+    if isinstance(piece, bytes):
+        return np.frombuffer(piece, dtype=np.uint8)
+    if piece.isascii():
+        return np.frombuffer(piece.encode("ascii"), dtype=np.uint8)
+    return np.frombuffer(piece.encode("utf-32-le", "surrogatepass"), dtype="<u4")
 
 
 class Vocabulary:
@@ -58,14 +68,24 @@ class Vocabulary:
         return cls("byte", sorted(set(data)))
 
     @property
+    def units(self) -> str:
+        """What the symbols are, in words."""
+        return {"char": "characters", "byte": "bytes", "word": "tokens"}[self.tokens]
+
+    @property
     def never_generated(self) -> list[int]:
         """Ids that must not be written."""
         return [] if self.unknown is None else [self.unknown]
 
     @property
-    def symbols(self) -> str:
+    def symbols(self) -> str | list[str]:
         """All characters as one string; bytes as the characters of the same number (Latin-1)."""
         return "".join(map(chr, self.codes))
+
+    @cached_property
+    def lengths(self) -> NDArray[np.int64]:
+        """How many characters (of bytes: bytes) each symbol has (V,)."""
+        return np.ones(len(self), dtype=np.int64)
 
     @cached_property
     def table(self) -> Ids:
@@ -94,6 +114,26 @@ class Vocabulary:
         characters = text.decode("utf-8") if isinstance(text, bytes) else text
         return np.frombuffer(characters.encode("utf-32-le", "surrogatepass"), dtype="<u4")
 
+    def codes_in(self, pieces: Iterable[str | bytes]) -> Iterator[NDArray[Any]]:
+        """The codes of a text that comes in pieces, cut anywhere between its characters."""
+        return map(codes_of, pieces)
+
+    def text_of(self, codes: NDArray[Any]) -> str:
+        """The text that codes make up; bytes that are no UTF-8 become surrogates (PEP 383)."""
+        if self.tokens == "byte":
+            return codes.astype(np.uint8).tobytes().decode("utf-8", errors="surrogateescape")
+        return codes.astype("<u4").tobytes().decode("utf-32-le", errors="surrogatepass")
+
+    def unknown_in(self, text: str) -> str:
+        """The unknown characters of a text, named for a message."""
+        return named_characters(c for c in text if (self.encode(c) == UNKNOWN).any())
+
+    def union(self, other: "Vocabulary") -> "Vocabulary":
+        """The symbols of both."""
+        codes = sorted({*self.codes.tolist(), *other.codes.tolist()})
+        merged = self.unknown is not None or other.unknown is not None
+        return Vocabulary(self.tokens, codes, codes.index(REPLACEMENT) if merged else None)
+
     def encode_codes(self, codes: NDArray[Any]) -> Ids:
         """Ids of code points or byte values."""
         if codes.dtype == np.uint8:
@@ -120,6 +160,10 @@ class Vocabulary:
             ModelFileError: if it is not one.
         """
         tokens, symbols = found.get("tokens"), found.get("symbols")
+        if tokens == "word":
+            from charrnn.text.words import WordVocabulary
+
+            return WordVocabulary.from_symbols(symbols, found.get("unknown"), size)
         if tokens not in TOKENS or not isinstance(symbols, str):
             raise ModelFileError(
                 f"the model's vocabulary is damaged, or of a kind this charrnn does not know: {tokens!r}"

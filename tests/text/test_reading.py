@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from charrnn.errors import CorpusError, UsageError
 from charrnn.text import reading
-from charrnn.text.reading import TextReader, codes_of
+from charrnn.text.reading import TextReader
 from charrnn.text.settings import ReadingSettings
 from charrnn.text.sources import find_sources
 
