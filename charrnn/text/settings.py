@@ -21,9 +21,27 @@ class ReadingSettings:
 
 
 @dataclass(frozen=True)
-class TextSettings(ReadingSettings):
+class ColumnSettings:
+    """Where a labelled file, TSV or CSV, keeps what."""
+
+    columns: str | None = setting(
+        None,
+        "Columns of a labelled file: LABEL,TEXT, by number or by header name.",
+        group=TEXT,
+        shown_default="1,2",
+    )
+
+
+@dataclass(frozen=True)
+class TextSettings(ColumnSettings, ReadingSettings):
     """How the corpus becomes tokens, and what is held out."""
 
+    task: str = setting(
+        "language",
+        "Learn to write a text, or to tell labelled texts apart (TSV or CSV files).",
+        choices=("language", "classify"),
+        group=TEXT,
+    )
     tokens: str = setting(
         "char",
         "Learn characters (Unicode code points), raw bytes, or words and what stands between them.",

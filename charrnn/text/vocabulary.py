@@ -11,6 +11,8 @@ own, in `charrnn.text.words`. An unknown symbol encodes to
 
 Where rare characters were merged, U+FFFD stands for all of them: the model learned to read it, but what it
 writes in its place would be no text, so it is never generated, and it has no probability as a character.
+
+Where every text is a document of its own, NUL stands for a document's end: no text holds one.
 """
 
 from collections.abc import Iterable
@@ -27,6 +29,7 @@ UNKNOWN = -1
 TOKENS = ("char", "byte", "word")
 CODE_POINTS = 0x110000
 REPLACEMENT = 0xFFFD  # what rare characters are merged into
+END = 0  # what ends a document
 
 Ids = NDArray[np.int32]
 
@@ -47,12 +50,14 @@ class Vocabulary:
         tokens: "char" or "byte".
         codes: the symbols as code points or byte values, ascending, each once.
         unknown: id of the symbol that stands for all rare characters, if they were merged.
+        end: id of the symbol that ends a document, if there are documents.
     """
 
-    def __init__(self, tokens: str, codes: Iterable[int], unknown: int | None = None) -> None:
+    def __init__(self, tokens: str, codes: Iterable[int], unknown: int | None = None, end: int | None = None) -> None:
         self.tokens = tokens
         self.codes = np.asarray(list(codes), dtype=np.int64)
         self.unknown = unknown
+        self.end = end
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -149,8 +154,9 @@ class Vocabulary:
 
     def to_json(self) -> dict[str, Any]:
         """As the model file holds it."""
-        found = {"tokens": self.tokens, "symbols": self.symbols}
-        return found if self.unknown is None else {**found, "unknown": self.unknown}
+        found: dict[str, Any] = {"tokens": self.tokens, "symbols": self.symbols}
+        marks = {"unknown": self.unknown, "end": self.end}
+        return {**found, **{name: index for name, index in marks.items() if index is not None}}
 
     @classmethod
     def from_json(cls, found: dict[str, Any], size: int) -> "Vocabulary":
@@ -174,10 +180,13 @@ class Vocabulary:
             raise ModelFileError(f"the model's vocabulary is damaged: not {size} symbols in order, each once")
         if any(code >= limit or 0xD800 <= code < 0xE000 for code in codes):
             raise ModelFileError("the model's vocabulary is damaged: it holds codes that are no characters")
-        unknown = found.get("unknown")
-        if unknown is not None and (type(unknown) is not int or codes[unknown : unknown + 1] != [REPLACEMENT]):
-            raise ModelFileError(f"the model's vocabulary is damaged: symbol {unknown!r} is not U+FFFD")
-        return cls(str(tokens), codes, unknown)
+        marks = []
+        for name, code in (("unknown", REPLACEMENT), ("end", END)):
+            index = found.get(name)
+            if index is not None and (type(index) is not int or codes[index : index + 1] != [code]):
+                raise ModelFileError(f"the model's vocabulary is damaged: symbol {index!r} is not U+{code:04X}")
+            marks.append(index)
+        return cls(str(tokens), codes, *marks)
 
 
 def named_characters(characters: Iterable[str], most: int = 5) -> str:
