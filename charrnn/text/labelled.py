@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 
 from charrnn.errors import CorpusError, UsageError
 from charrnn.text.columns import LabelledReader
-from charrnn.text.counting import Counter
-from charrnn.text.reading import PIECE, OnProgress, codes_of
+from charrnn.text.counting import Counter, WordCounter
+from charrnn.text.reading import PIECE, OnProgress
 from charrnn.text.settings import TextSettings
 from charrnn.text.sources import corpus_name
 from charrnn.text.storage import Mapped, Numbers, Store
 from charrnn.text.tokens import Tokens
-from charrnn.text.vocabulary import END, REPLACEMENT, UNKNOWN, Ids, Vocabulary
+from charrnn.text.vocabulary import END, REPLACEMENT, UNKNOWN, Ids, Vocabulary, codes_of
+from charrnn.text.words import MARKS, WordVocabulary, as_array, split
 
 VALID_FRACTION = 0.1
 FEW = 60  # documents that are too few to hold any out
@@ -100,7 +101,7 @@ def read_labelled(
     settings = settings or TextSettings()
     if settings.valid is not None and settings.valid_fraction is not None:
         raise UsageError("--valid and --valid-fraction exclude each other; give one of them")
-    counter = Counter(settings.tokens)
+    counter = WordCounter() if settings.tokens == "word" else Counter(settings.tokens)
     texts = _Scan(names, settings, counter, progress)
     held = _Scan([settings.valid], settings, counter, progress) if settings.valid else None
     labels = tuple(sorted({*texts.names, *(held.names if held else ())}, key=_natural))
@@ -134,22 +135,27 @@ class _Scan:
     """
 
     def __init__(
-        self, names: Sequence[str], settings: TextSettings, counter: Counter, progress: OnProgress | None
+        self,
+        names: Sequence[str],
+        settings: TextSettings,
+        counter: Counter | WordCounter,
+        progress: OnProgress | None,
     ) -> None:
         reader = LabelledReader(names, settings, settings.columns, settings.tokens, progress)
         self._counter = counter
         self._store = Store()
         self._hash = hashlib.sha256(usedforsecurity=False)
         self._bytes = settings.tokens == "byte"
-        found, lengths, digests = [], [], []
+        self._size = 0
+        self._ended: list[NDArray[np.int64]] = []
+        found, digests = [], []
         held, size = [], 0
         try:
             for label, text in reader:
                 found.append(label)
-                lengths.append(len(text) + 1)
                 digests.append(_digest(text))
                 held.append(text)
-                size += lengths[-1]
+                size += len(text) + 1
                 if size >= PIECE:
                     self._keep(held)
                     held, size = [], 0
@@ -157,7 +163,7 @@ class _Scan:
         except BaseException:
             self._store.close()
             raise
-        self._labels, self._ends = found, np.cumsum(lengths, dtype=np.int64)
+        self._labels, self._ends = found, np.concatenate(self._ended)
         self.digests = np.array(digests, dtype=np.uint64)
         self.first = int(_is_header(reader, found))
         self.names = set(found[self.first :])
@@ -189,7 +195,15 @@ class _Scan:
         joined = "".join(text + chr(END) for text in texts)
         data = joined.encode("latin-1") if self._bytes else joined
         self._hash.update(data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass"))
-        self._store.append(self._counter.number(codes_of(data)))
+        if isinstance(self._counter, WordCounter):
+            words = as_array(split(joined))
+            numbers, ends = self._counter.number(words), words == MARKS["end"]
+        else:
+            codes = codes_of(data)
+            numbers, ends = self._counter.number(codes), codes == END
+        self._ended.append(self._size + np.flatnonzero(ends) + 1)
+        self._size += len(numbers)
+        self._store.append(numbers)
 
 
 def _digest(text: str) -> int:
@@ -227,6 +241,8 @@ def _check(texts: _Scan, held: _Scan | None, labels: Sequence[str], named: str) 
 
 def _with_marks(vocabulary: Vocabulary, table: Ids) -> tuple[Vocabulary, Ids]:
     """The vocabulary with an end symbol, and with one for unknown characters, which a new text may hold."""
+    if isinstance(vocabulary, WordVocabulary):
+        return vocabulary.with_marks(), table
     marks = [END] if vocabulary.tokens == "byte" else [END, REPLACEMENT]
     codes = np.union1d(vocabulary.codes, marks)
     places = np.searchsorted(codes, vocabulary.codes).astype(np.int32)
@@ -259,6 +275,7 @@ def _split(
 
 def _fingerprint(train: Documents, valid: Documents, vocabulary: Vocabulary, digests: Sequence[bytes]) -> str:
     whole = hashlib.sha256(b"".join(digests), usedforsecurity=False)
-    for part in (train.begins, train.labels, valid.begins, valid.labels, vocabulary.codes):
+    for part in (train.begins, train.labels, valid.begins, valid.labels):
         whole.update(np.ascontiguousarray(part).tobytes())
+    whole.update("\0".join(vocabulary.symbols).encode("utf-8"))
     return whole.hexdigest()[:32]

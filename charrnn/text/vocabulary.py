@@ -137,7 +137,13 @@ class Vocabulary:
         """The symbols of both."""
         codes = sorted({*self.codes.tolist(), *other.codes.tolist()})
         merged = self.unknown is not None or other.unknown is not None
-        return Vocabulary(self.tokens, codes, codes.index(REPLACEMENT) if merged else None)
+        ending = self.end is not None or other.end is not None
+        return Vocabulary(
+            self.tokens,
+            codes,
+            codes.index(REPLACEMENT) if merged else None,
+            codes.index(END) if ending else None,
+        )
 
     def encode_codes(self, codes: NDArray[Any]) -> Ids:
         """Ids of code points or byte values."""
@@ -169,7 +175,8 @@ class Vocabulary:
         if tokens == "word":
             from charrnn.text.words import WordVocabulary
 
-            return WordVocabulary.from_symbols(symbols, found.get("unknown"), size)
+            marks = {name: found[name] for name in ("unknown", "end") if found.get(name) is not None}
+            return WordVocabulary.from_symbols(symbols, marks, size)
         if tokens not in TOKENS or not isinstance(symbols, str):
             raise ModelFileError(
                 f"the model's vocabulary is damaged, or of a kind this charrnn does not know: {tokens!r}"

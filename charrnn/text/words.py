@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import ModelFileError
-from charrnn.text.vocabulary import REPLACEMENT, UNKNOWN, Ids, Vocabulary
+from charrnn.text.vocabulary import END, REPLACEMENT, UNKNOWN, Ids, Vocabulary
 
 LONGEST = 64  # characters of a word, and of a run: longer ones are cut
 RUNS = " \t-.=*#~"
@@ -41,6 +41,7 @@ UNSPACED = (  # Thai and Lao, Myanmar, Khmer, Kana, ideographs
 
 Words = NDArray[np.object_]
 MERGED = chr(REPLACEMENT)
+MARKS = {"unknown": MERGED, "end": chr(END)}
 
 
 @cache
@@ -100,12 +101,14 @@ class WordVocabulary(Vocabulary):
     Args:
         words: each once, the most frequent ones first.
         unknown: id of U+FFFD, which stands for all rare words, if they were merged.
+        end: id of NUL, which ends a document, if there are documents.
     """
 
-    def __init__(self, words: Iterable[str], unknown: int | None = None) -> None:
+    def __init__(self, words: Iterable[str], unknown: int | None = None, end: int | None = None) -> None:
         self.tokens = "word"
         self.codes = as_array(list(words))
         self.unknown = unknown
+        self.end = end
 
     @property
     def symbols(self) -> list[str]:
@@ -149,13 +152,27 @@ class WordVocabulary(Vocabulary):
 
     def union(self, other: Vocabulary) -> "WordVocabulary":
         """Its own words and then those of `other` that are new."""
-        words = list(dict.fromkeys([*self.codes, *other.codes]))
-        merged = self.unknown is not None or other.unknown is not None
-        return WordVocabulary(words, words.index(MERGED) if merged else None)
+        marks = [mark for mark in MARKS if mark in self.marks or mark in other.marks]
+        return self._with([*self.codes, *other.codes], marks)
+
+    def with_marks(self) -> "WordVocabulary":
+        """With a symbol that ends a document, and one for unknown words, at the end where they are new."""
+        return self._with([*self.codes, *MARKS.values()], MARKS)
+
+    @property
+    def marks(self) -> dict[str, int]:
+        """The ids of those symbols that it has."""
+        found = {"unknown": self.unknown, "end": self.end}
+        return {name: index for name, index in found.items() if index is not None}
+
+    @staticmethod
+    def _with(words: list[str], marks: Iterable[str]) -> "WordVocabulary":
+        words = list(dict.fromkeys(words))
+        return WordVocabulary(words, **{name: words.index(MARKS[name]) for name in marks})
 
     @classmethod
-    def from_symbols(cls, words: Any, unknown: Any, size: int) -> "WordVocabulary":
-        """The vocabulary in a model file.
+    def from_symbols(cls, words: Any, marks: dict[str, Any], size: int) -> "WordVocabulary":
+        """The vocabulary in a model file; `marks` are the ids of its special symbols.
 
         Raises:
             ModelFileError: if it is none of `size` words.
@@ -166,9 +183,11 @@ class WordVocabulary(Vocabulary):
             raise ModelFileError(f"the model's vocabulary is damaged: not {size} words, each once")
         if any("\ud800" <= character < "\ue000" for word in words for character in word):
             raise ModelFileError("the model's vocabulary is damaged: it holds codes that are no characters")
-        if unknown is not None and (type(unknown) is not int or words[unknown : unknown + 1] != [MERGED]):
-            raise ModelFileError(f"the model's vocabulary is damaged: symbol {unknown!r} is not U+FFFD")
-        return cls(words, unknown)
+        for name, index in marks.items():
+            if type(index) is not int or words[index : index + 1] != [MARKS[name]]:
+                code = f"U+{ord(MARKS[name]):04X}"
+                raise ModelFileError(f"the model's vocabulary is damaged: symbol {index!r} is not {code}")
+        return cls(words, **marks)
 
 
 def named(words: Iterable[str], most: int = 5) -> str:
