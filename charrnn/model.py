@@ -150,6 +150,35 @@ class ClassifierConfig(ModelConfig):
         return super().problem()
 
 
+@dataclass(frozen=True)
+class LabelledConfig(ModelConfig):
+    """The sizes of a language model of K classes of texts.
+
+    Each class has an initial state of its own, and a vector that is added to every input while its texts are read or
+    written: to the embedding, or to the one-hot vector.
+    """
+
+    classes: int
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of every tensor by name."""
+        shapes = super().shapes()
+        for state in ("hidden", "cell")[: 1 + (self.cell == "lstm")]:
+            shapes[f"initial_{state}"] = (self.classes, self.layers, self.hidden_size)
+        shapes["label.weight"] = (self.classes, self.input_size)
+        return shapes
+
+    def of_class(self, tensors: Tensors, index: int) -> tuple[ModelConfig, Tensors]:
+        """The plain language model of one class: its vector becomes part of the first layer's bias."""
+        sizes = {declared.name: getattr(self, declared.name) for declared in fields(ModelConfig)}
+        found = {name: tensor for name, tensor in tensors.items() if name != "label.weight"}
+        added = tensors["rnn.weight_ih_l0"] @ tensors["label.weight"][index]
+        found["rnn.bias_ih_l0"] = tensors["rnn.bias_ih_l0"] + added
+        for state in ("hidden", "cell")[: 1 + (self.cell == "lstm")]:
+            found[f"initial_{state}"] = tensors[f"initial_{state}"][index]
+        return ModelConfig(**sizes), found
+
+
 CONFIGS: dict[str, type[ModelConfig]] = {CLASSIFY: ClassifierConfig}  # of other tasks it is ModelConfig
 
 
@@ -193,8 +222,10 @@ class ModelHeader:
         task = found.get("task", LANGUAGE)
         if not isinstance(task, str):
             raise ModelFileError(f"{path} is damaged: its task is {_quoted(task)}")
-        config = _config_from(found.get("config"), CONFIGS.get(task, ModelConfig), path)
         labels, counts = found.get("labels", []), found.get("label_counts", [])
+        config = _config_from(
+            found.get("config"), CONFIGS.get(task, LabelledConfig if labels else ModelConfig), path
+        )
         if not _are_labels(labels, counts) or len(labels) != getattr(config, "classes", len(labels)):
             raise ModelFileError(f"{path} is damaged: its labels are {_quoted(labels)}, {_quoted(counts)}")
         return cls(

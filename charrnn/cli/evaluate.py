@@ -16,7 +16,7 @@ from charrnn.cli.options import command
 from charrnn.cli.progress import Progress
 from charrnn.errors import CorpusError, UsageError
 from charrnn.inference.settings import DetailSettings, OutputSettings, UseSettings
-from charrnn.text.settings import ReadingSettings
+from charrnn.text.settings import ColumnSettings, ReadingSettings
 
 if TYPE_CHECKING:
     from charrnn.inference.api import Model
@@ -38,6 +38,7 @@ def evaluate(
     *,
     detail: DetailSettings,
     reading: ReadingSettings,
+    columns: ColumnSettings,
     use: UseSettings,
     output: OutputSettings,
 ) -> None:
@@ -46,10 +47,18 @@ def evaluate(
         raise UsageError("--per-line and --per-char exclude each other; give one of them")
     path = find_model(use.model)
     from charrnn.inference.api import load
+    from charrnn.inference.labelled import LabelledModel
     from charrnn.text.reading import TextReader
     from charrnn.text.sources import find_sources
 
     model = load(path)
+    if isinstance(model, LabelledModel):
+        from charrnn.cli.documents import evaluate_documents
+
+        if detail.shown:
+            raise UsageError("--per-line and --per-char are for models of plain text, and this one is of labelled texts")
+        evaluate_documents(path, model, text, reading, columns.columns, output)
+        return
     sources, notes = find_sources(text, binary=model.vocabulary.tokens == "byte")
     reader = TextReader(sources, reading, model.vocabulary.tokens)
     begin = time.perf_counter()

@@ -53,12 +53,11 @@ def described(start: Start) -> list[str]:
 
     corpus, plan = start.corpus, start.plan
     config = plan.config
-    kind = "bytes" if corpus.vocabulary.tokens == "byte" else "characters"
-    held, read = len(corpus.valid), validated(len(corpus.valid), config.vocab_size)
+    held, read = corpus.held, validated(corpus.held, config.vocab_size)
     sampled = f"; each validation reads {read:,} of them, spread evenly" if read < held else ""
     return [
         (
-            f"{corpus.name}: {len(corpus.train) + held:,} {kind}, {len(corpus.vocabulary):,} different; "
+            f"{corpus.name}: {corpus.symbols + held:,} {corpus.vocabulary.units}, {len(corpus.vocabulary):,} different; "
             f"{held:,} are held out{sampled}"
         ),
         *corpus.notes,

@@ -25,6 +25,7 @@ from charrnn.training.settings import LearningSettings, ModelSettings, RunSettin
 if TYPE_CHECKING:
     from charrnn.model import ModelHeader, Tensors
     from charrnn.text.corpus import Corpus
+    from charrnn.text.labelled import LabelledCorpus
     from charrnn.training.checkpoint import Checkpoint, CheckpointFolder
     from charrnn.training.reporting import Reporter
     from charrnn.training.session import Session, StopRequest
@@ -82,10 +83,8 @@ def _train(
     else:
         notes += [f"nothing to resume in {folder.path}: starting"] if settings.run.resume else []
         source, settings = _source(settings, typed)
-    from charrnn.text.corpus import read_corpus
-
     with Progress("reading", unit="bytes", quiet=settings.run.quiet) as progress:
-        read = read_corpus(names, settings.text, progress)
+        read = _corpus(names, settings, progress)
     session = _session(read, output, settings, typed, saved, source)
     stop = session.stop
     try:
@@ -104,6 +103,23 @@ def _train(
         raise typer.Exit(128 + stop.signal)
 
 
+def _corpus(names: list[str], settings: TrainSettings, progress: Progress) -> "Corpus | LabelledCorpus":
+    """What is to be learned.
+
+    Raises:
+        UsageError: if settings exclude each other.
+    """
+    if settings.text.labels:
+        if settings.run.init_from is not None:
+            raise UsageError("--labels and --init-from exclude each other: labels are learned from the start")
+        from charrnn.text.labelled import read_labelled
+
+        return read_labelled(names, settings.text, progress)
+    from charrnn.text.corpus import read_corpus
+
+    return read_corpus(names, settings.text, progress)
+
+
 def _source(settings: TrainSettings, typed: set[str]) -> tuple["Source | None", TrainSettings]:
     """The model to start from, if one is named, and the settings with its sizes in them."""
     if settings.run.init_from is None:
@@ -116,7 +132,7 @@ def _source(settings: TrainSettings, typed: set[str]) -> tuple["Source | None", 
 
 
 def _session(
-    read: "Corpus",
+    read: "Corpus | LabelledCorpus",
     output: Path,
     settings: TrainSettings,
     typed: set[str],
@@ -129,6 +145,7 @@ def _session(
         print("starting ...", file=sys.stderr, flush=True)  # noqa: T201 - loading PyTorch takes seconds
     import torch
 
+    from charrnn.text.corpus import Corpus
     from charrnn.training.devices import choose_device
     from charrnn.training.recipe import measuring_helps, plan
     from charrnn.training.resume import corpus_described, saved_plan, with_saved_symbols
@@ -144,7 +161,8 @@ def _session(
         read = with_saved_symbols(read, saved)
         chosen = saved_plan(settings.learning, typed, saved)
     else:
-        read = read if source is None else united(read, source.vocabulary)
+        if source is not None and isinstance(read, Corpus):
+            read = united(read, source.vocabulary)
         peak = measure_peak(settings.model.cell, device) if measuring_helps(settings) else 1.0
         chosen = plan(settings, read, peak)
     logdir = _logdir(run, output, saved)
@@ -252,12 +270,9 @@ def _fresh_folder(folder: Path) -> Path:
 
 def write_sample(header: "ModelHeader", tensors: "Tensors") -> str:
     """A short text from a network in training, by the same code that `charrnn generate` runs."""
-    from charrnn.inference.api import Model
-    from charrnn.inference.network import Network
-    from charrnn.text.vocabulary import Vocabulary
+    from charrnn.inference.api import model_of
 
-    vocabulary = Vocabulary.from_json(header.vocabulary, header.config.vocab_size)
-    model = Model(header, vocabulary, Network(header.config, tensors))
+    model = model_of(header, tensors)
     return model.generate(length=SAMPLE_LENGTH, temperature=0.7, seed=1)
 
 

@@ -23,7 +23,7 @@ from charrnn.inference.network import Network, State
 from charrnn.inference.sampling import Sampler
 from charrnn.inference.scoring import OnProgress, Score, readable, score, score_text
 from charrnn.inference.settings import PrimeSettings, SamplingSettings
-from charrnn.model import ModelHeader, load_model
+from charrnn.model import LabelledConfig, ModelHeader, Tensors, load_model
 from charrnn.settings import problems
 from charrnn.text.vocabulary import UNKNOWN, Ids, Vocabulary
 from charrnn.text.words import growing, split
@@ -35,8 +35,16 @@ def load(path: str | os.PathLike[str]) -> "Model":
     Raises:
         charrnn.errors.ModelFileError: if it is not a whole, valid model.
     """
-    header, tensors = load_model(Path(path))
+    return model_of(*load_model(Path(path)))
+
+
+def model_of(header: ModelHeader, tensors: Tensors) -> "Model":
+    """What a model file holds, ready to use."""
     vocabulary = Vocabulary.from_json(header.vocabulary, header.config.vocab_size)
+    if isinstance(header.config, LabelledConfig):
+        from charrnn.inference.labelled import LabelledModel
+
+        return LabelledModel(header, vocabulary, header.config, tensors)
     return Model(header, vocabulary, Network(header.config, tensors))
 
 

@@ -209,6 +209,7 @@ class _Text:
         self._index = index
         self._pieces = vocabulary.pieces
         self._lengths = vocabulary.lengths
+        self._end = vocabulary.end
         self._begun = self._unseen = len(request.begun)
         self._left = request.length + len(request.begun.decode("utf-8")) if request.length else 0  # characters
         self._loss = request.loss
@@ -218,6 +219,8 @@ class _Text:
 
     def take(self, symbols: Symbols, nats: Floats) -> Piece | None:
         """Add symbols; what can be told of them already, if anything."""
+        ends = np.flatnonzero(symbols == self._end) if self._end is not None else ()
+        symbols = symbols[: ends[0]] if len(ends) else symbols
         lengths = self._lengths[symbols].cumsum()
         added = symbols[: int(lengths.searchsorted(self._left)) + 1].tolist()
         self._left -= int(lengths[len(added) - 1]) if added else 0
@@ -228,16 +231,16 @@ class _Text:
             self._nats.append(nats)
         unseen = self._unseen
         self._unseen = max(0, unseen - len(text))
-        return self._passed_on(text[unseen:])
+        return self._passed_on(text[unseen:], ended=bool(len(ends)))
 
-    def _passed_on(self, text: bytes) -> Piece | None:
-        """What is certain to be no part of a stop."""
+    def _passed_on(self, text: bytes, *, ended: bool) -> Piece | None:
+        """What is certain to be no part of a stop, and of a text that has `ended` the rest too."""
         text = self._stops.feed(text)
         if self._stops.stopped:
             self.finish = "stop"
-        elif self._left <= 0:
+        elif self._left <= 0 or ended:
             text += self._stops.flush()
-            self.finish = "length"
+            self.finish = "length" if self._left <= 0 else "stop"
         self._shown += len(text)
         if self.finish:
             return Piece(self._index, text, self.finish, self._mean_loss())

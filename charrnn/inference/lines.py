@@ -38,8 +38,7 @@ def score_lines(network: Network, vocabulary: Vocabulary, lines: Iterable[Codes]
     for window in _windows(lines):
         read = [readable(vocabulary, line) for line in window]
         known = [ids[ids != UNKNOWN] for ids, _ in read]
-        surprises = _surprises(network, known)
-        for line, (ids, counted), found in zip(window, read, surprises, strict=True):
+        for line, (ids, counted), found in zip(window, read, surprises(network, known), strict=True):
             nats = np.full(len(line), np.nan, dtype=np.float32)
             nats[ids != UNKNOWN] = found
             nats[~counted] = np.nan
@@ -59,14 +58,14 @@ def _windows(lines: Iterable[Codes]) -> Iterator[list[Codes]]:
         yield window
 
 
-def _surprises(network: Network, lines: Sequence[Ids]) -> list[Floats]:
+def surprises(network: Network, lines: Sequence[Ids]) -> list[Floats]:
     """The surprise of each line's characters; lines of similar length are read side by side."""
     order = sorted(range(len(lines)), key=lambda k: len(lines[k]))
     found: list[Floats] = [np.empty(0, dtype=np.float32)] * len(lines)
     short = [k for k in order if len(lines[k]) <= LONG]
     groups = [short[begin : begin + BESIDE] for begin in range(0, len(short), BESIDE)]
-    surprises = on_all_cores(lambda group: _beside(network, [lines[k] for k in group]), groups)
-    for group, nats in zip(groups, surprises, strict=True):
+    by_group = on_all_cores(lambda group: _beside(network, [lines[k] for k in group]), groups)
+    for group, nats in zip(groups, by_group, strict=True):
         for k, of_line in zip(group, nats, strict=True):
             found[k] = of_line
     for k in order[len(short) :]:

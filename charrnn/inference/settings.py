@@ -14,6 +14,9 @@ class PrimeSettings:
     """What the model reads before it writes, and how much it writes."""
 
     prime: str | None = setting(None, "Text to go on from.", short="-p", group=TEXT)
+    label: str | None = setting(
+        None, "Write a text with this label, if the model has labels.", group=TEXT, shown_default="drawn by frequency"
+    )
     prime_file: str | None = setting(None, "Read the prime from a file; - is stdin.", group=TEXT)
     length: int = setting(
         1000, "Characters to add; a word model ends with the word that reaches them.", short="-l", at_least=0, group=TEXT

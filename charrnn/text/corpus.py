@@ -43,6 +43,20 @@ class Corpus:
     fingerprint: str = ""
     notes: tuple[str, ...] = ()
 
+    @property
+    def symbols(self) -> int:
+        """How many there are to learn from."""
+        return len(self.train)
+
+    @property
+    def held(self) -> int:
+        """How many there are to validate on."""
+        return len(self.valid)
+
+    def glimpse(self, most: int) -> Ids:
+        """The first of the symbols to learn from."""
+        return self.train[:most]
+
 
 def read_corpus(
     names: Names,

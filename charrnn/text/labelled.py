@@ -88,6 +88,21 @@ class LabelledCorpus:
     fingerprint: str = ""
     notes: tuple[str, ...] = ()
 
+    @property
+    def symbols(self) -> int:
+        """How many there are to learn from, ends of texts counted."""
+        return int(self.train.lengths.sum())
+
+    @property
+    def held(self) -> int:
+        """How many there are to validate on."""
+        return int(self.valid.lengths.sum())
+
+    def glimpse(self, most: int) -> Ids:
+        """Some of the symbols to learn from."""
+        count = int(self.train.lengths.cumsum().searchsorted(most, side="right"))
+        return np.concatenate([self.train[index] for index in range(max(1, count))])
+
 
 def read_labelled(
     names: Sequence[str], settings: TextSettings | None = None, progress: OnProgress | None = None
@@ -163,7 +178,7 @@ class _Scan:
         except BaseException:
             self._store.close()
             raise
-        self._labels, self._ends = found, np.concatenate(self._ended)
+        self._labels, self._ends = found, np.concatenate([np.empty(0, dtype=np.int64), *self._ended])
         self.digests = np.array(digests, dtype=np.uint64)
         self.first = int(_is_header(reader, found))
         self.names = set(found[self.first :])

@@ -42,6 +42,11 @@ class TextSettings(ColumnSettings, ReadingSettings):
         choices=("language", "classify"),
         group=TEXT,
     )
+    labels: bool = setting(
+        False,
+        "Learn one model that writes in the style of each label (TSV or CSV files), and tells them apart.",
+        group=TEXT,
+    )
     tokens: str = setting(
         "char",
         "Learn characters (Unicode code points), raw bytes, or words and what stands between them.",

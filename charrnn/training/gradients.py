@@ -20,6 +20,7 @@ class _Share:
     fresh: Tensor
     state: State
     masks: Masks
+    labels: Tensor | None
 
     def columns(self, part: slice) -> "_Share":
         """Only these of the readers."""
@@ -29,6 +30,7 @@ class _Share:
             self.fresh[part],
             tuple(tensor[:, part] for tensor in self.state),
             tuple(mask[:, part] for mask in self.masks),
+            None if self.labels is None else self.labels[part],
         )
 
 
@@ -49,7 +51,8 @@ class Gradients:
         inputs, targets, fresh = (
             torch.as_tensor(part, device=device) for part in (batch.inputs, batch.targets, batch.fresh)
         )
-        whole = _Share(inputs, targets, fresh, state, self._network.draw_masks(len(fresh)))
+        labels = None if batch.labels is None else torch.as_tensor(batch.labels, device=device)
+        whole = _Share(inputs, targets, fresh, state, self._network.draw_masks(len(fresh)), labels)
 
         def work(part: slice) -> tuple[float, State, Sequence[Tensor]]:
             return self._of_share(whole.columns(part), batch.chars)
@@ -63,8 +66,10 @@ class Gradients:
 
     def _of_share(self, share: _Share, chars: int) -> tuple[float, State, Sequence[Tensor]]:
         """Summed loss, state after, and gradients of loss / chars, of some of the readers."""
-        begin = self._network.restarted(share.state, share.fresh)
-        loss, after = sequence_loss(self._network, share.inputs, share.targets, begin, share.fresh, share.masks)
+        begin = self._network.restarted(share.state, share.fresh, share.labels)
+        loss, after = sequence_loss(
+            self._network, share.inputs, share.targets, begin, share.fresh, share.masks, share.labels
+        )
         gradients = torch.autograd.grad(loss / chars, self._parameters)
         return loss.item(), detached(after), gradients
 

@@ -1,7 +1,9 @@
 """Keeping a run: its best weights, the state to go back to, and the states that a resumed run goes on from."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -26,24 +28,34 @@ class Keeper:
         plan: of the run.
         trainer: whose state is kept.
         vocabulary: as the model file holds it.
+        labels: names of the classes of labelled texts, and how many texts each has.
         described: what a saved state says of the run beside its progress: settings, corpus, folders.
     """
 
     def __init__(
-        self, output: Path, plan: Plan, trainer: Trainer, vocabulary: dict[str, Any], described: dict[str, Any]
+        self,
+        output: Path,
+        plan: Plan,
+        trainer: Trainer,
+        vocabulary: dict[str, Any],
+        described: dict[str, Any],
+        labels: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self.store = Store(output)
         self._plan = plan
         self._trainer = trainer
         self._vocabulary = vocabulary
         self._described = described
+        self._labels = labels
         self._best: Tensors = {}
         self._good: Arrays = {}
         self._generation = 0
 
     def header(self, training: dict[str, Any]) -> ModelHeader:
         """A model file's header that says `training` of how it was made."""
-        return ModelHeader(self._plan.config, self._vocabulary, training)
+        labels = tuple(self._labels)
+        counts = tuple(self._labels.values())
+        return ModelHeader(self._plan.config, self._vocabulary, training, labels=labels, label_counts=counts)
 
     def bring_back(self, saved: Checkpoint) -> Record:
         """Put trainer and randomness where they were when `saved` was made; returns what the run had been through."""

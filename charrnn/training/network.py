@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name that everyone uses
 
-from charrnn.model import ModelConfig, Tensors
+from charrnn.model import LabelledConfig, ModelConfig, Tensors
 from charrnn.training.loss import output_loss
 
 State = tuple[Tensor, ...]  # hidden (L, B, H), and for the LSTM cell (L, B, H)
@@ -40,20 +40,25 @@ class CharRNN(nn.Module):
         )
         self.dropout = dropout
         self.decoder = nn.Linear(config.hidden_size, config.vocab_size)
-        self.initial_hidden = nn.Parameter(torch.zeros(config.layers, config.hidden_size))
-        self.initial_cell = (
-            nn.Parameter(torch.zeros(config.layers, config.hidden_size)) if config.cell == "lstm" else None
-        )
+        self.label = nn.Embedding(config.classes, config.input_size) if isinstance(config, LabelledConfig) else None
+        shape = config.shapes()["initial_hidden"]
+        self.initial_hidden = nn.Parameter(torch.zeros(shape))
+        self.initial_cell = nn.Parameter(torch.zeros(shape)) if config.cell == "lstm" else None
 
-    def initial_state(self, batch: int) -> State:
-        """The learned initial state for `batch` streams: tensors (L, B, H) that gradients flow through."""
+    def initial_state(self, batch: int, labels: Tensor | None = None) -> State:
+        """The learned initial state for `batch` streams, of these labels (B,) if it has any.
+
+        Tensors (L, B, H) that gradients flow through.
+        """
         learned = [self.initial_hidden] + ([self.initial_cell] if self.initial_cell is not None else [])
+        if labels is not None:
+            return tuple(part[labels].transpose(0, 1).contiguous() for part in learned)
         return tuple(part[:, None, :].expand(-1, batch, -1).contiguous() for part in learned)
 
-    def restarted(self, state: State, fresh: Tensor) -> State:
+    def restarted(self, state: State, fresh: Tensor, labels: Tensor | None = None) -> State:
         """`state` with the streams marked in `fresh` (B,) put back to the learned initial state."""
         mask = fresh[None, :, None]
-        initial = self.initial_state(len(fresh))
+        initial = self.initial_state(len(fresh), labels)
         return tuple(torch.where(mask, new, old) for new, old in zip(initial, state, strict=True))
 
     def draw_masks(self, batch: int) -> Masks:
@@ -64,17 +69,23 @@ class CharRNN(nn.Module):
         shape = (self.config.layers, 1, batch, self.config.hidden_size)
         return tuple(self.decoder.weight.new_empty(shape).bernoulli_(kept).div_(kept))
 
-    def forward(self, ids: Tensor, state: State, masks: Masks = ()) -> tuple[Tensor, State]:
+    def forward(
+        self, ids: Tensor, state: State, masks: Masks = (), labels: Tensor | None = None
+    ) -> tuple[Tensor, State]:
         """Read ids (T, B) from a state; scores (T, B, V) of the symbol after each, and the state after all."""
-        hidden, state = self.read(ids, state, masks)
+        hidden, state = self.read(ids, state, masks, labels)
         return self.decoder(hidden), state
 
-    def read(self, ids: Tensor, state: State, masks: Masks = ()) -> tuple[Tensor, State]:
+    def read(
+        self, ids: Tensor, state: State, masks: Masks = (), labels: Tensor | None = None
+    ) -> tuple[Tensor, State]:
         """Top hidden states (T, B, H) along ids (T, B), dropout applied, and the state after all."""
         if self.embedding is not None:
             inputs = self.embedding(ids)
         else:
             inputs = F.one_hot(ids, self.config.vocab_size).to(self.decoder.weight.dtype)
+        if self.label is not None:
+            inputs = inputs + self.label(labels)
         hidden, after = inputs, []
         for k, layer in enumerate(self.rnn):
             before = tuple(part[k : k + 1] for part in state)
@@ -116,15 +127,25 @@ def detached(state: State) -> State:
 
 
 def sequence_loss(
-    network: CharRNN, ids: Tensor, targets: Tensor, state: State, fresh: Tensor, masks: Masks = ()
+    network: CharRNN,
+    ids: Tensor,
+    targets: Tensor,
+    state: State,
+    fresh: Tensor,
+    masks: Masks = (),
+    labels: Tensor | None = None,
 ) -> tuple[Tensor, State]:
     """Summed cross-entropy in nats of one step of truncated BPTT, and the state to carry on.
 
     Every reader pays for `targets` (T, B); those that start afresh (`fresh`, (B,)) also pay for their very
-    first character, predicted from the learned initial state.
+    first character, predicted from the learned initial state. Of documents, with `labels` (B,), targets below 0
+    are padding, and cost nothing.
     """
-    hidden, after = network.read(ids, state, masks)
-    loss = output_loss(hidden.flatten(0, 1), network.decoder.weight, network.decoder.bias, targets.flatten())
+    hidden, after = network.read(ids, state, masks, labels)
+    rows, wanted = hidden.flatten(0, 1), targets.flatten()
+    if labels is not None:
+        rows, wanted = rows[wanted >= 0], wanted[wanted >= 0]
+    loss = output_loss(rows, network.decoder.weight, network.decoder.bias, wanted)
     if bool(fresh.any()):
         loss = loss + F.cross_entropy(network.next_logits(state, masks)[fresh], ids[0][fresh], reduction="sum")
     return loss, after

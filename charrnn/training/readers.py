@@ -31,16 +31,18 @@ class Batch:
     """One step's characters.
 
     `inputs` (T, B) are read, `targets` (T, B) are what follows each; `fresh` (B,) marks readers that start anew.
+    Of documents `labels` (B,) tell whose they are, and targets behind a document's end are negative.
     """
 
     inputs: NDArray[np.int64]
     targets: NDArray[np.int64]
     fresh: NDArray[np.bool_]
+    labels: NDArray[np.int64] | None = None
 
     @property
     def chars(self) -> int:
         """Characters that this step learns to predict."""
-        return int(self.targets.size + self.fresh.sum())
+        return int((self.targets >= 0).sum() + self.fresh.sum())
 
 
 class Readers:
@@ -76,6 +78,10 @@ class Readers:
         self.positions = (self.positions + length) % len(self._ids)
         self._fresh = np.zeros(count, dtype=bool)
         return Batch(window[:-1], window[1:], fresh)
+
+    def chars_per_step(self, length: int) -> float:
+        """How many characters a batch of this length has."""
+        return float(len(self.positions) * length)
 
     def _fresh_place(self) -> int:
         place = int(self._generator.integers(len(self._ids)))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from charrnn.text.corpus import Corpus
+from charrnn.text.labelled import LabelledCorpus
 from charrnn.training.network import CharRNN
 from charrnn.training.recipe import Plan
 
@@ -16,7 +17,7 @@ class Start:
     A resumed run goes on at `step` and has a `history`.
     """
 
-    corpus: Corpus
+    corpus: Corpus | LabelledCorpus
     plan: Plan
     network: CharRNN
     device: str

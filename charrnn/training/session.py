@@ -13,9 +13,10 @@ import torch
 from charrnn.errors import TrainingError
 from charrnn.model import ModelHeader, Tensors
 from charrnn.text.corpus import Corpus
+from charrnn.text.labelled import LabelledCorpus
 from charrnn.training.checkpoint import EVALUATED, LATEST, Checkpoint
 from charrnn.training.devices import is_out_of_memory, random_states, restore_random_states
-from charrnn.training.evaluation import Validation
+from charrnn.training.evaluation import DocumentValidation, Validation
 from charrnn.training.keeper import Keeper
 from charrnn.training.recipe import Plan
 from charrnn.training.record import Record
@@ -58,7 +59,7 @@ class Session:
     """
 
     plan: Plan
-    corpus: Corpus
+    corpus: Corpus | LabelledCorpus
     output: Path
     device: torch.device
     reporter: Reporter
@@ -71,12 +72,16 @@ class Session:
 
     def __post_init__(self) -> None:
         self.trainer = Trainer(self.plan, self.corpus, self.device, self.start)
-        self.validation = Validation(
-            self.corpus.valid, self.device, self.plan.config.vocab_size, self.corpus.vocabulary.unknown
-        )
+        corpus, symbols = self.corpus, self.corpus.vocabulary
+        told = (self.device, self.plan.config.vocab_size, symbols.unknown, symbols.lengths)
+        labels: dict[str, int] = {}
+        if isinstance(corpus, LabelledCorpus):
+            self.validation: Validation | DocumentValidation = DocumentValidation(corpus.valid, *told)
+            labels = dict(zip(corpus.labels, corpus.counts, strict=True))
+        else:
+            self.validation = Validation(corpus.valid, *told)
         self.schedule = Schedule(self.plan.lr)
-        vocabulary = self.corpus.vocabulary.to_json()
-        self.keeper = Keeper(self.output, self.plan, self.trainer, vocabulary, self.described)
+        self.keeper = Keeper(self.output, self.plan, self.trainer, symbols.to_json(), self.described, labels)
         self.record = Record() if self.resumed is None else self.keeper.bring_back(self.resumed)
         self._recent = Tally()
         self._last_report = self._last_sample = self._last_save = self.record.seconds
@@ -157,7 +162,7 @@ class Session:
     @property
     def epochs(self) -> float:
         """How many times as many characters as the text has were learned from."""
-        return self.trainer.chars / len(self.corpus.train)
+        return self.trainer.chars / self.corpus.symbols
 
     @property
     def progress(self) -> float:
@@ -221,8 +226,8 @@ class Session:
             return now - self.record.last_evaluation >= pause and now + pause / 2 < budget.seconds
         steps = budget.steps or math.inf
         if budget.epochs is not None:
-            per_step = self.plan.batch_size * self.plan.seq_len
-            steps = min(steps, math.ceil(budget.epochs * len(self.corpus.train) / per_step))
+            per_step = self.trainer.readers.chars_per_step(self.plan.seq_len)
+            steps = min(steps, math.ceil(budget.epochs * self.corpus.symbols / per_step))
         every = max(50, math.ceil(steps / EVALUATIONS))
         return self.trainer.steps % every == 0
 
@@ -315,7 +320,7 @@ class Session:
             chars_per_second=round(self._speed, 1),
             train_loss=record.train_loss,
             valid_loss=record.best,
-            valid_bpc=record.best / math.log(2),
+            valid_bpc=record.best / math.log(2) / self.validation.characters_each,
             valid_perplexity=math.exp(min(record.best, 700.0)),
             best_step=record.best_step,
             device=str(self.device),

@@ -64,7 +64,7 @@ class TensorBoard(Reporter):
             warnings.simplefilter("ignore")  # the tracer's remarks are about code that is not ours
             device = start.network.decoder.weight.device
             ids = torch.zeros(4, 1, dtype=torch.long, device=device)
-            state = tuple(part.detach() for part in start.network.initial_state(1))
+            state = tuple(part.detach() for part in start.network.initial_state(1, _label(start.network)))
             self._writer.add_graph(_Traceable(start.network), (ids, *state))
 
     def progressed(self, progress: Progress) -> None:
@@ -164,5 +164,12 @@ class _Traceable(nn.Module):
 
     def forward(self, ids: torch.Tensor, *state: torch.Tensor) -> torch.Tensor:
         """Scores (T, B, V) for ids (T, B)."""
-        logits: torch.Tensor = self.charrnn(ids, state)[0]
+        logits: torch.Tensor = self.charrnn(ids, state, labels=_label(self.charrnn))[0]
         return logits
+
+
+def _label(network: CharRNN) -> torch.Tensor | None:
+    """The first of the labels (1,) of a network that has any."""
+    if network.label is None:
+        return None
+    return torch.zeros(1, dtype=torch.long, device=network.decoder.weight.device)

@@ -10,7 +10,9 @@ from torch import Tensor
 
 from charrnn.model import Tensors
 from charrnn.text.corpus import Corpus
+from charrnn.text.labelled import LabelledCorpus
 from charrnn.training.averaging import WeightAverage
+from charrnn.training.documents import DocumentReaders
 from charrnn.training.gradients import Gradients
 from charrnn.training.initialization import initialize
 from charrnn.training.network import CharRNN, State, detached
@@ -59,25 +61,18 @@ class Trainer:
         start: makes the weights to start from, out of the ones drawn at random.
     """
 
-    def __init__(self, plan: Plan, corpus: Corpus, device: torch.device, start: Start | None = None) -> None:
+    def __init__(self, plan: Plan, corpus: Corpus | LabelledCorpus, device: torch.device, start: Start | None = None) -> None:
         torch.manual_seed(plan.seed)
         self.plan = plan
         self.device = device
         self.network = CharRNN(plan.config, plan.dropout)
-        glimpse = torch.from_numpy(corpus.train[:COUNTED].astype("int64"))
+        glimpse = torch.from_numpy(corpus.glimpse(COUNTED).astype("int64"))
         initialize(self.network, torch.bincount(glimpse, minlength=plan.config.vocab_size))
         if start is not None:
             self.network.adopt(start(self.network.export()))
         self.network.to(device).train()
         self.optimizer = make_optimizer(self.network, plan)
-        line_end = corpus.vocabulary.encode("\n")[0]
-        self.readers = Readers(
-            corpus.train,
-            plan.batch_size,
-            restart=plan.restart,
-            seed=plan.seed,
-            line_end=None if line_end < 0 else int(line_end),
-        )
+        self.readers = _readers(plan, corpus)
         threads = torch.get_num_threads() if device.type == "cpu" else None
         self.workers = Workers(plan.batch_size, threads)
         self.gradients = Gradients(self.network, self.workers)
@@ -114,7 +109,10 @@ class Trainer:
 
     def _clean_state(self) -> State:
         """Every reader at the learned initial state."""
-        return detached(self.network.initial_state(self.plan.batch_size))
+        labels = None
+        if self.network.label is not None:  # any will do: every document starts from its own
+            labels = torch.zeros(self.plan.batch_size, dtype=torch.long, device=self.device)
+        return detached(self.network.initial_state(self.plan.batch_size, labels))
 
     def _update(self, rate: float) -> None:
         for group in self.optimizer.param_groups:
@@ -167,6 +165,20 @@ class Trainer:
             states.setdefault(int(index), {})[key] = tensor
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": states, "param_groups": groups})
+
+
+def _readers(plan: Plan, corpus: Corpus | LabelledCorpus) -> Readers | DocumentReaders:
+    """Whatever walks through this kind of corpus."""
+    if isinstance(corpus, LabelledCorpus):
+        return DocumentReaders(corpus.train, plan.batch_size, plan.seed)
+    line_end = corpus.vocabulary.encode("\n")[0]
+    return Readers(
+        corpus.train,
+        plan.batch_size,
+        restart=plan.restart,
+        seed=plan.seed,
+        line_end=None if line_end < 0 else int(line_end),
+    )
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -1,0 +1,125 @@
+"""A model that writes in the style of each of its labels, and so also tells which label a text is likely to have.
+
+    p(label | text)  =  p(text | label) p(label) / sum over all labels of the same        (Bayes' rule)
+
+p(text | label) is what the language model of that label gives the text, its end included; p(label) is the share of
+the training texts that have it. A classifier made this way is a generative one (Yogatama et al. 2017, arXiv
+1703.01898); `charrnn train --task classify` makes the discriminative kind.
+"""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.errors import GenerationError
+from charrnn.inference.api import Model, fresh_seed
+from charrnn.inference.lines import surprises
+from charrnn.inference.network import Network
+from charrnn.inference.scoring import OnProgress, readable
+from charrnn.model import LabelledConfig, ModelHeader, Tensors
+from charrnn.text.vocabulary import UNKNOWN, Ids, Vocabulary
+
+WINDOW = 2**19  # symbols of texts that are read together
+LABEL_STREAM = 1  # which of a seed's random streams draws the label; the text comes from another
+
+
+class LabelledModel(Model):
+    """A language model for each of K labels, made of the same weights but a few.
+
+    Taken for a plain model, it is that of its most frequent label.
+
+    Attributes:
+        labels: their names (K,).
+        frequencies: share of the training texts that have each (K,).
+    """
+
+    def __init__(self, header: ModelHeader, vocabulary: Vocabulary, config: LabelledConfig, tensors: Tensors) -> None:
+        self._config, self._tensors = config, tensors
+        self._models: dict[int, Model] = {}
+        self.labels = header.labels
+        counts = np.maximum(np.array(header.label_counts, dtype=np.float64), 1e-9)
+        self.frequencies = counts / counts.sum()
+        frequent = Network(*config.of_class(tensors, int(counts.argmax())))
+        super().__init__(header, vocabulary, frequent)
+
+    def of(self, label: str) -> Model:
+        """The plain language model of one label.
+
+        Raises:
+            charrnn.errors.GenerationError: if there is no such label; the message suggests what was meant.
+        """
+        if label not in self.labels:
+            close = difflib.get_close_matches(label, self.labels, n=3) or [
+                name for name in self.labels if name.casefold() == label.casefold()
+            ]
+            hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"{self.some_labels()}"
+            raise GenerationError(f"the model has no label {label!r}; {hint}")
+        return self._of_index(self.labels.index(label))
+
+    def _of_index(self, index: int) -> Model:
+        if index not in self._models:
+            network = Network(*self._config.of_class(self._tensors, index))
+            self._models[index] = Model(self.header, self.vocabulary, network)
+        return self._models[index]
+
+    def some_labels(self, most: int = 10) -> str:
+        """The labels for a message, the first of them."""
+        more = f" and {len(self.labels) - most} others" if len(self.labels) > most else ""
+        return f"it has {', '.join(map(repr, self.labels[:most]))}{more}"
+
+    def drawn_label(self, seed: int) -> str:
+        """A label by its frequency; which one, depends on the seed only."""
+        draw = np.random.default_rng([seed, LABEL_STREAM])
+        return self.labels[int(draw.choice(len(self.labels), p=self.frequencies))]
+
+    def generate(self, prime: str | bytes = "", *, label: str | None = None, **options: Any) -> str:
+        """A text with this label, or one drawn by frequency; the options are those of `Model.generate`."""
+        seed = options.pop("seed", None)
+        seed = fresh_seed() if seed is None else seed
+        return self.of(label or self.drawn_label(seed)).generate(prime, seed=seed, **options)
+
+    def document_ids(self, codes: NDArray[Any]) -> Ids:
+        """The ids of a document: what can be read of a text's codes (n,), and the end symbol."""
+        ids, _ = readable(self.vocabulary, codes)
+        return np.append(ids[ids != UNKNOWN], np.array([self.vocabulary.end], dtype=np.int32))
+
+    def log_likelihoods(
+        self, documents: Sequence[Ids], progress: OnProgress | None = None
+    ) -> NDArray[np.float64]:
+        """ln p(text | label) of documents, the end symbol's id last, given each label: (N, K)."""
+        found = np.zeros((len(documents), len(self.labels)))
+        for begin, window in _windows(documents):
+            for index in range(len(self.labels)):
+                if progress:
+                    progress(begin * len(self.labels) + index * len(window), len(documents) * len(self.labels))
+                nats = surprises(self._of_index(index).network, window)
+                for k, (ids, each) in enumerate(zip(window, nats, strict=True)):
+                    found[begin + k, index] = -each[ids != self.vocabulary.unknown].sum(dtype=np.float64)
+        return found
+
+    def log_probabilities(
+        self, documents: Sequence[Ids], progress: OnProgress | None = None
+    ) -> NDArray[np.float64]:
+        """ln p(label | text) of documents, the end symbol's id last: (N, K), by Bayes' rule."""
+        return self.posterior(self.log_likelihoods(documents, progress))
+
+    def posterior(self, likelihoods: NDArray[np.float64]) -> NDArray[np.float64]:
+        """ln p(label | text) from ln p(text | label), both (N, K)."""
+        joint = likelihoods + np.log(self.frequencies)
+        top = joint.max(axis=1, keepdims=True)
+        normalized: NDArray[np.float64] = joint - top - np.log(np.exp(joint - top).sum(axis=1, keepdims=True))
+        return normalized
+
+
+def _windows(documents: Sequence[Ids]) -> Iterator[tuple[int, Sequence[Ids]]]:
+    """Runs of documents that are read together, each with the place of its first."""
+    ends = np.cumsum([len(ids) for ids in documents])
+    begin = 0
+    while begin < len(documents):
+        behind = int(ends[begin - 1]) if begin else 0
+        end = max(begin + 1, int(ends.searchsorted(behind + WINDOW, side="right")))
+        yield begin, documents[begin:end]
+        begin = end
