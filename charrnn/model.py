@@ -223,9 +223,7 @@ class ModelHeader:
         if not isinstance(task, str):
             raise ModelFileError(f"{path} is damaged: its task is {_quoted(task)}")
         labels, counts = found.get("labels", []), found.get("label_counts", [])
-        config = _config_from(
-            found.get("config"), CONFIGS.get(task, LabelledConfig if labels else ModelConfig), path
-        )
+        config = _config_from(found.get("config"), CONFIGS.get(task, LabelledConfig if labels else ModelConfig), path)
         if not _are_labels(labels, counts) or len(labels) != getattr(config, "classes", len(labels)):
             raise ModelFileError(f"{path} is damaged: its labels are {_quoted(labels)}, {_quoted(counts)}")
         return cls(

@@ -56,7 +56,9 @@ def evaluate(
         from charrnn.cli.documents import evaluate_documents
 
         if detail.shown:
-            raise UsageError("--per-line and --per-char are for models of plain text, and this one is of labelled texts")
+            raise UsageError(
+                "--per-line and --per-char are for models of plain text, and this one is of labelled texts"
+            )
         evaluate_documents(path, model, text, reading, columns.columns, output)
         return
     sources, notes = find_sources(text, binary=model.vocabulary.tokens == "byte")

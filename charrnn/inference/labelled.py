@@ -86,10 +86,8 @@ class LabelledModel(Model):
         ids, _ = readable(self.vocabulary, codes)
         return np.append(ids[ids != UNKNOWN], np.array([self.vocabulary.end], dtype=np.int32))
 
-    def log_likelihoods(
-        self, documents: Sequence[Ids], progress: OnProgress | None = None
-    ) -> NDArray[np.float64]:
-        """ln p(text | label) of documents, the end symbol's id last, given each label: (N, K)."""
+    def log_likelihoods(self, documents: Sequence[Ids], progress: OnProgress | None = None) -> NDArray[np.float64]:
+        """What ln p(text | label) is of documents, the end symbol's id last, given each label: (N, K)."""
         found = np.zeros((len(documents), len(self.labels)))
         for begin, window in _windows(documents):
             for index in range(len(self.labels)):
@@ -100,14 +98,12 @@ class LabelledModel(Model):
                     found[begin + k, index] = -each[ids != self.vocabulary.unknown].sum(dtype=np.float64)
         return found
 
-    def log_probabilities(
-        self, documents: Sequence[Ids], progress: OnProgress | None = None
-    ) -> NDArray[np.float64]:
-        """ln p(label | text) of documents, the end symbol's id last: (N, K), by Bayes' rule."""
+    def log_probabilities(self, documents: Sequence[Ids], progress: OnProgress | None = None) -> NDArray[np.float64]:
+        """What ln p(label | text) is of documents, the end symbol's id last: (N, K), by Bayes' rule."""
         return self.posterior(self.log_likelihoods(documents, progress))
 
     def posterior(self, likelihoods: NDArray[np.float64]) -> NDArray[np.float64]:
-        """ln p(label | text) from ln p(text | label), both (N, K)."""
+        """From ln p(text | label) to ln p(label | text), both (N, K)."""
         joint = likelihoods + np.log(self.frequencies)
         top = joint.max(axis=1, keepdims=True)
         normalized: NDArray[np.float64] = joint - top - np.log(np.exp(joint - top).sum(axis=1, keepdims=True))

@@ -67,23 +67,34 @@ def page(
     gates = {name: gate for name, gate in trace.gates.items() if name in NAMES}
     for name, gate in gates.items():
         series[NAMES[name]] = _packed(np.rint(gate[:, :shown] * 255).astype(np.uint8))
-    codes = vocabulary.codes
+    words = vocabulary.tokens == "word"
+    table = list(dict.fromkeys([*read.codes[:shown], *vocabulary.codes])) if words else []
+    numbers = {word: number for number, word in enumerate(table)}
+
+    def coded(symbols: NDArray[Any]) -> NDArray[np.int32]:
+        """Codes as numbers: words are places in the table."""
+        if words:
+            return np.array([numbers[word] for word in symbols.flat], dtype=np.int32).reshape(symbols.shape)
+        return symbols.astype(np.int32)
+
     about = (
         f"{config.cell} {config.layers}x{config.hidden_size}, {config.parameters:,} parameters; "
-        f"{min(shown, len(read.codes)):,} of the {len(read.codes):,} characters read"
+        f"{min(shown, len(read.codes)):,} of the {len(read.codes):,} {vocabulary.units} read"
     )
+    mapped = _map(network, vocabulary, read)
     data = {
         "about": about,
         "bytes": vocabulary.tokens == "byte",
+        "words": table or None,
         "layers": config.layers,
         "units": config.hidden_size,
-        "codes": read.codes[:shown].tolist(),
+        "codes": coded(read.codes[:shown]).tolist(),
         "series": series,
         "nats": _packed(trace.nats[:shown]),
-        "likeliest": _packed(codes[trace.likeliest[:shown]].astype(np.int32)),
+        "likeliest": _packed(coded(vocabulary.codes[trace.likeliest[:shown]])),
         "probabilities": _packed(trace.probabilities[:shown]),
         "saturation": {name: _shares(gate) for name, gate in gates.items()},
-        "map": _map(network, vocabulary, read),
+        "map": {**mapped, "codes": coded(mapped["codes"]).tolist()},
         "findings": [asdict(found) for found in findings],
         "found_in": view.state,
         "start": {"layer": view.layer, "unit": view.unit, "values": view.state},
@@ -126,4 +137,4 @@ def _map(network: Network, vocabulary: Vocabulary, read: ReadText) -> dict[str, 
     found = vector_map(character_vectors(network))
     ids = np.arange(len(vocabulary)) if len(vocabulary) <= MAPPED else np.unique(read.ids)
     places = np.round(found.places[ids].astype(np.float64), 4).tolist()
-    return {"codes": vocabulary.codes[ids].tolist(), "places": places, "shares": found.shares}
+    return {"codes": vocabulary.codes[ids], "places": places, "shares": found.shares}

@@ -19,7 +19,11 @@ class PrimeSettings:
     )
     prime_file: str | None = setting(None, "Read the prime from a file; - is stdin.", group=TEXT)
     length: int = setting(
-        1000, "Characters to add; a word model ends with the word that reaches them.", short="-l", at_least=0, group=TEXT
+        1000,
+        "Characters to add; a word model ends with the word that reaches them.",
+        short="-l",
+        at_least=0,
+        group=TEXT,
     )
     samples: int = setting(1, "Texts to write, side by side.", short="-n", at_least=1, at_most=100_000, group=TEXT)
     stop: list[str] | None = setting(None, "End a text before this string; may repeat. Not printed.", group=TEXT)

@@ -15,7 +15,7 @@ writes in its place would be no text, so it is never generated, and it has no pr
 Where every text is a document of its own, NUL stands for a document's end: no text holds one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import pairwise
 from typing import Any

@@ -1,4 +1,4 @@
-"""Words and what stands between them: a text cut into pieces that, joined again, are the text.
+r"""Words and what stands between them: a text cut into pieces that, joined again, are the text.
 
     split("Don't go -- not  now!\n")
     ["Don't", " go", " ", "--", " not", "  ", "now", "!", "\n"]

@@ -86,7 +86,6 @@ class Validation:
         return sum(totals) / self.chars
 
 
-
 class DocumentValidation:
     """Labelled documents to validate on, side by side with others of similar length, each given its label.
 

@@ -76,9 +76,7 @@ class CharRNN(nn.Module):
         hidden, state = self.read(ids, state, masks, labels)
         return self.decoder(hidden), state
 
-    def read(
-        self, ids: Tensor, state: State, masks: Masks = (), labels: Tensor | None = None
-    ) -> tuple[Tensor, State]:
+    def read(self, ids: Tensor, state: State, masks: Masks = (), labels: Tensor | None = None) -> tuple[Tensor, State]:
         """Top hidden states (T, B, H) along ids (T, B), dropout applied, and the state after all."""
         if self.embedding is not None:
             inputs = self.embedding(ids)

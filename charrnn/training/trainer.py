@@ -61,7 +61,9 @@ class Trainer:
         start: makes the weights to start from, out of the ones drawn at random.
     """
 
-    def __init__(self, plan: Plan, corpus: Corpus | LabelledCorpus, device: torch.device, start: Start | None = None) -> None:
+    def __init__(
+        self, plan: Plan, corpus: Corpus | LabelledCorpus, device: torch.device, start: Start | None = None
+    ) -> None:
         torch.manual_seed(plan.seed)
         self.plan = plan
         self.device = device

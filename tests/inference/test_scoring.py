@@ -78,7 +78,7 @@ def test_unknown_characters_are_counted_apart() -> None:
 def test_merged_characters_are_read_but_have_no_probability() -> None:
     vocabulary = Vocabulary("char", [97, 98, 0xFFFD], unknown=2)
     network = network_of(3)
-    [(codes, nats)] = score_text(network, vocabulary, [vocabulary.codes_of("a~b\ufffda")])
+    [(_, nats)] = score_text(network, vocabulary, [vocabulary.codes_of("a~b\ufffda")])
     assert np.isnan(nats).tolist() == [False, True, False, True, False]
     expected = np.array(naive(network, [0, 2, 1, 2, 0]))[[0, 2, 4]]
     assert nats[[0, 2, 4]] == pytest.approx(expected, abs=1e-4)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from charrnn.errors import CorpusError, UsageError
 from charrnn.text import reading
 from charrnn.text.reading import TextReader
+from charrnn.text.vocabulary import codes_of
 from charrnn.text.settings import ReadingSettings
 from charrnn.text.sources import find_sources
 
