@@ -55,7 +55,7 @@ class Vocabulary:
 
     def __init__(self, tokens: str, codes: Iterable[int], unknown: int | None = None, end: int | None = None) -> None:
         self.tokens = tokens
-        self.codes = np.asarray(list(codes), dtype=np.int64)
+        self.codes: NDArray[Any] = np.asarray(list(codes), dtype=np.int64)
         self.unknown = unknown
         self.end = end
 
@@ -71,6 +71,12 @@ class Vocabulary:
     def of_bytes(cls, data: bytes) -> "Vocabulary":
         """The byte values that occur in `data`."""
         return cls("byte", sorted(set(data)))
+
+    @property
+    def marks(self) -> dict[str, int]:
+        """The ids of those of its symbols that stand for no text, by what they mean."""
+        found = {"unknown": self.unknown, "end": self.end}
+        return {name: index for name, index in found.items() if index is not None}
 
     @property
     def units(self) -> str:
@@ -160,9 +166,7 @@ class Vocabulary:
 
     def to_json(self) -> dict[str, Any]:
         """As the model file holds it."""
-        found: dict[str, Any] = {"tokens": self.tokens, "symbols": self.symbols}
-        marks = {"unknown": self.unknown, "end": self.end}
-        return {**found, **{name: index for name, index in marks.items() if index is not None}}
+        return {"tokens": self.tokens, "symbols": self.symbols, **self.marks}
 
     @classmethod
     def from_json(cls, found: dict[str, Any], size: int) -> "Vocabulary":
@@ -175,8 +179,8 @@ class Vocabulary:
         if tokens == "word":
             from charrnn.text.words import WordVocabulary
 
-            marks = {name: found[name] for name in ("unknown", "end") if found.get(name) is not None}
-            return WordVocabulary.from_symbols(symbols, marks, size)
+            named = {name: found[name] for name in ("unknown", "end") if found.get(name) is not None}
+            return WordVocabulary.from_symbols(symbols, named, size)
         if tokens not in TOKENS or not isinstance(symbols, str):
             raise ModelFileError(
                 f"the model's vocabulary is damaged, or of a kind this charrnn does not know: {tokens!r}"

@@ -159,12 +159,6 @@ class WordVocabulary(Vocabulary):
         """With a symbol that ends a document, and one for unknown words, at the end where they are new."""
         return self._with([*self.codes, *MARKS.values()], MARKS)
 
-    @property
-    def marks(self) -> dict[str, int]:
-        """The ids of those symbols that it has."""
-        found = {"unknown": self.unknown, "end": self.end}
-        return {name: index for name, index in found.items() if index is not None}
-
     @staticmethod
     def _with(words: list[str], marks: Iterable[str]) -> "WordVocabulary":
         words = list(dict.fromkeys(words))
