@@ -16,13 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
-from charrnn.errors import GenerationError
+from charrnn.errors import GenerationError, ModelFileError
 from charrnn.inference.generation import Piece, Request, Sample, generate, prime_state, whole_samples
 from charrnn.inference.network import Network, State
 from charrnn.inference.sampling import Sampler
 from charrnn.inference.scoring import OnProgress, Score, score, score_text
 from charrnn.inference.settings import PrimeSettings, SamplingSettings
-from charrnn.model import ModelHeader, load_model
+from charrnn.model import CLASSIFY, ModelHeader, load_model
 from charrnn.settings import problems
 from charrnn.text.vocabulary import UNKNOWN, Ids, Vocabulary, named_characters
 
@@ -34,6 +34,8 @@ def load(path: str | os.PathLike[str]) -> "Model":
         charrnn.errors.ModelFileError: if it is not a whole, valid model.
     """
     header, tensors = load_model(Path(path))
+    if header.task == CLASSIFY:
+        raise ModelFileError(f"{path} tells texts apart, it writes none; use it with: charrnn classify -m {path}")
     vocabulary = Vocabulary.from_json(header.vocabulary, header.config.vocab_size)
     return Model(header, vocabulary, Network(header.config, tensors))
 
