@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charrnn.cli.escape import escaped
+from charrnn.cli.judge import judge
 from charrnn.cli.models import find_model
 from charrnn.cli.options import command
 from charrnn.cli.progress import Progress
 from charrnn.errors import CorpusError, UsageError
-from charrnn.inference.settings import DetailSettings, OutputSettings, UseSettings
-from charrnn.text.settings import ReadingSettings
+from charrnn.inference.settings import DetailSettings, OutputSettings, PlotSettings, UseSettings
+from charrnn.text.settings import ColumnSettings, ReadingSettings
 
 if TYPE_CHECKING:
     from charrnn.inference.api import Model
@@ -37,13 +38,24 @@ def evaluate(
     *,
     detail: DetailSettings,
     reading: ReadingSettings,
+    columns: ColumnSettings,
+    drawing: PlotSettings,
     use: UseSettings,
     output: OutputSettings,
 ) -> None:
-    """Score a text: cross-entropy, bits per character, perplexity."""
+    """Score a text: cross-entropy, bits per character, perplexity. With a classifier, labelled texts: accuracy."""
     if detail.per_line and detail.per_char:
         raise UsageError("--per-line and --per-char exclude each other; give one of them")
     path = find_model(use.model)
+    from charrnn.model import CLASSIFY, read_header
+
+    if read_header(path).task == CLASSIFY:
+        if detail.shown:
+            raise UsageError("--per-line and --per-char are for language models; see charrnn classify for each line")
+        judge(path, text, reading, columns, drawing, output)
+        return
+    if columns.columns or drawing.plot or drawing.overwrite:
+        raise UsageError(f"--columns, --plot and --overwrite are for classifiers, and {path} is a language model")
     from charrnn.inference.api import load
     from charrnn.text.reading import TextReader
     from charrnn.text.sources import find_sources

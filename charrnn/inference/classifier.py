@@ -59,8 +59,8 @@ class Reader:
             if self._cell == "gru":
                 hidden = outputs[t] = gru_step(projected, hidden @ self._recurrent, hidden, self._inside)
                 continue
-            projected += hidden @ self._recurrent
-            hidden = np.tanh(projected, out=outputs[t]) if cell is None else lstm_step(projected, cell, outputs[t])
+            summed = np.add(projected, hidden @ self._recurrent, out=projected)
+            hidden = np.tanh(summed, out=outputs[t]) if cell is None else lstm_step(summed, cell, outputs[t])
         return outputs
 
 

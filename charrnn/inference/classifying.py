@@ -38,7 +38,7 @@ class LabelScorer(Protocol):
     vocabulary: Vocabulary
 
     def log_probabilities(self, texts: Sequence[Text]) -> NDArray[np.float64]:
-        """ln p(class | text) (N, K) of texts, as bytes if its tokens are bytes."""
+        """Give ln p(class | text) (N, K) of texts, as bytes if its tokens are bytes."""
 
 
 class Classifier:
@@ -55,7 +55,7 @@ class Classifier:
         return document_of(self.vocabulary, text)
 
     def log_probabilities(self, texts: Sequence[Text]) -> NDArray[np.float64]:
-        """ln p(class | text) (N, K), computed in batches of similar length, on every core."""
+        """Give ln p(class | text) (N, K), computed in batches of similar length, on every core."""
         documents = [self.document(text) for text in texts]
         found = np.empty((len(texts), len(self.labels)))
         batches = by_length([len(document) for document in documents])
