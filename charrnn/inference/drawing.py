@@ -148,8 +148,10 @@ def _blend(share: float) -> str:
 
 def _svg(shapes: Sequence[Shape], width: int, height: int) -> bytes:
     lines = [
-        (f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-        f'viewBox="0 0 {width} {height}" font-family="sans-serif">'),
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+            f'viewBox="0 0 {width} {height}" font-family="sans-serif">'
+        ),
         f'<rect width="{width}" height="{height}" fill="{WHITE}"/>',
     ]
     for shape in shapes:
