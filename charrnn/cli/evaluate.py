@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charrnn.cli.escape import escaped
+from charrnn.cli.judge import judge
 from charrnn.cli.models import find_model
 from charrnn.cli.options import command
 from charrnn.cli.progress import Progress
 from charrnn.errors import CorpusError, UsageError
-from charrnn.inference.settings import DetailSettings, OutputSettings, UseSettings
+from charrnn.inference.settings import DetailSettings, OutputSettings, PlotSettings, UseSettings
 from charrnn.text.settings import ColumnSettings, ReadingSettings
 
 if TYPE_CHECKING:
@@ -39,28 +40,30 @@ def evaluate(
     detail: DetailSettings,
     reading: ReadingSettings,
     columns: ColumnSettings,
+    drawing: PlotSettings,
     use: UseSettings,
     output: OutputSettings,
 ) -> None:
-    """Score a text: cross-entropy, bits per character, perplexity."""
+    """Score a text: cross-entropy, bits per character, perplexity. With a model of labels, accuracy too."""
     if detail.per_line and detail.per_char:
         raise UsageError("--per-line and --per-char exclude each other; give one of them")
     path = find_model(use.model)
+    from charrnn.model import read_header
+
+    if read_header(path).labels:
+        if detail.shown:
+            raise UsageError(
+                "--per-line and --per-char are for models of plain text; see charrnn classify for each line"
+            )
+        judge(path, text, reading, columns, drawing, output)
+        return
+    if columns.columns or drawing.plot or drawing.overwrite:
+        raise UsageError(f"--columns, --plot and --overwrite are for models of labelled texts, and {path} is none")
     from charrnn.inference.api import load
-    from charrnn.inference.labelled import LabelledModel
     from charrnn.text.reading import TextReader
     from charrnn.text.sources import find_sources
 
     model = load(path)
-    if isinstance(model, LabelledModel):
-        from charrnn.cli.documents import evaluate_documents
-
-        if detail.shown:
-            raise UsageError(
-                "--per-line and --per-char are for models of plain text, and this one is of labelled texts"
-            )
-        evaluate_documents(path, model, text, reading, columns.columns, output)
-        return
     sources, notes = find_sources(text, binary=model.vocabulary.tokens == "byte")
     reader = TextReader(sources, reading, model.vocabulary.tokens)
     begin = time.perf_counter()

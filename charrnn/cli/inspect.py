@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charrnn.cli.escape import escaped, visible
+from charrnn.cli.follow import follow
 from charrnn.cli.models import find_model
 from charrnn.cli.options import command
 from charrnn.cli.progress import Progress
@@ -47,6 +48,11 @@ def inspect(
     """Look inside a model: what each unit does along a text, and which follow something that has a name."""
     path = find_model(use.model)
     _check_files(look, [*text, str(path)])
+    from charrnn.model import CLASSIFY, read_header
+
+    if read_header(path).task == CLASSIFY:
+        follow(path, text, look, reading, output)
+        return
     from charrnn.inference.api import load
     from charrnn.inference.tracing import read_text, trace
 

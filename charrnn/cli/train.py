@@ -17,6 +17,7 @@ import typer
 from charrnn.cli.models import find_model
 from charrnn.cli.options import command
 from charrnn.cli.progress import Progress
+from charrnn.cli.train_classifier import check_task, classifier_session, finish, read_texts
 from charrnn.errors import TrainingError, UsageError
 from charrnn.settings import parse_duration
 from charrnn.text.settings import TextSettings
@@ -82,6 +83,11 @@ def _train(
         notes.append(told(saved))
     else:
         notes += [f"nothing to resume in {folder.path}: starting"] if settings.run.resume else []
+    check_task(settings, typed)
+    if settings.text.task == "classify":
+        _train_classifier(names, output, settings, typed, saved, notes)
+        return
+    if saved is None:
         source, settings = _source(settings, typed)
     with Progress("reading", unit="bytes", quiet=settings.run.quiet) as progress:
         read = _corpus(names, settings, progress)
@@ -118,6 +124,26 @@ def _corpus(names: list[str], settings: TrainSettings, progress: Progress) -> "C
     from charrnn.text.corpus import read_corpus
 
     return read_corpus(names, settings.text, progress)
+
+
+def _train_classifier(
+    names: list[str],
+    output: Path,
+    settings: TrainSettings,
+    typed: set[str],
+    saved: "Checkpoint | None",
+    notes: list[str],
+) -> None:
+    """The same for a model that tells labelled texts apart."""
+    corpus = read_texts(names, settings)
+    from charrnn.training.session import StopRequest
+
+    stop, logdir = StopRequest(), _logdir(settings.run, output, saved)
+    session = classifier_session(corpus, output, settings, typed, saved, logdir, stop)
+    with _stopping_on_signals(stop, session.keeper.store.partials()):
+        finish(session, notes, names, settings.run)
+    if stop.signal is not None:
+        raise typer.Exit(128 + stop.signal)
 
 
 def _source(settings: TrainSettings, typed: set[str]) -> tuple["Source | None", TrainSettings]:

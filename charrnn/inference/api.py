@@ -17,13 +17,13 @@ from pathlib import Path
 
 import numpy as np
 
-from charrnn.errors import GenerationError
+from charrnn.errors import GenerationError, ModelFileError
 from charrnn.inference.generation import Piece, Request, Sample, generate, prime_state, whole_samples
 from charrnn.inference.network import Network, State
 from charrnn.inference.sampling import Sampler
 from charrnn.inference.scoring import OnProgress, Score, readable, score, score_text
 from charrnn.inference.settings import PrimeSettings, SamplingSettings
-from charrnn.model import LabelledConfig, ModelHeader, Tensors, load_model
+from charrnn.model import CLASSIFY, LabelledConfig, ModelHeader, Tensors, load_model
 from charrnn.settings import problems
 from charrnn.text.vocabulary import UNKNOWN, Ids, Vocabulary
 from charrnn.text.words import growing, split
@@ -35,16 +35,19 @@ def load(path: str | os.PathLike[str]) -> "Model":
     Raises:
         charrnn.errors.ModelFileError: if it is not a whole, valid model.
     """
-    return model_of(*load_model(Path(path)))
+    header, tensors = load_model(Path(path))
+    if header.task == CLASSIFY:
+        raise ModelFileError(f"{path} tells texts apart, it writes none; use it with: charrnn classify -m {path}")
+    return model_of(header, tensors)
 
 
 def model_of(header: ModelHeader, tensors: Tensors) -> "Model":
-    """What a model file holds, ready to use."""
-    vocabulary = Vocabulary.from_json(header.vocabulary, header.config.vocab_size)
+    """What the file of a language model holds, ready to use."""
     if isinstance(header.config, LabelledConfig):
         from charrnn.inference.labelled import LabelledModel
 
-        return LabelledModel(header, vocabulary, header.config, tensors)
+        return LabelledModel.of_file(header, tensors)
+    vocabulary = Vocabulary.from_json(header.vocabulary, header.config.vocab_size)
     return Model(header, vocabulary, Network(header.config, tensors))
 
 

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from charrnn.errors import GenerationError
 from charrnn.inference.api import Model, fresh_seed
+from charrnn.inference.classifying import document_of
 from charrnn.inference.lines import surprises
 from charrnn.inference.network import Network
-from charrnn.inference.scoring import OnProgress, readable
+from charrnn.inference.scoring import Score
 from charrnn.model import LabelledConfig, ModelHeader, Tensors
-from charrnn.text.vocabulary import UNKNOWN, Ids, Vocabulary
+from charrnn.text.vocabulary import Ids, Vocabulary
 
 WINDOW = 2**19  # symbols of texts that are read together
 LABEL_STREAM = 1  # which of a seed's random streams draws the label; the text comes from another
@@ -44,6 +45,12 @@ class LabelledModel(Model):
         self.frequencies = counts / counts.sum()
         frequent = Network(*config.of_class(tensors, int(counts.argmax())))
         super().__init__(header, vocabulary, frequent)
+
+    @classmethod
+    def of_file(cls, header: ModelHeader, tensors: Tensors) -> "LabelledModel":
+        """What a model file holds, ready to use."""
+        assert isinstance(header.config, LabelledConfig)  # noqa: S101 - whoever asks has looked
+        return cls(header, Vocabulary.from_json(header.vocabulary, header.config.vocab_size), header.config, tensors)
 
     def of(self, label: str) -> Model:
         """The plain language model of one label.
@@ -81,26 +88,29 @@ class LabelledModel(Model):
         seed = fresh_seed() if seed is None else seed
         return self.of(label or self.drawn_label(seed)).generate(prime, seed=seed, **options)
 
-    def document_ids(self, codes: NDArray[Any]) -> Ids:
-        """The ids of a document: what can be read of a text's codes (n,), and the end symbol."""
-        ids, _ = readable(self.vocabulary, codes)
-        return np.append(ids[ids != UNKNOWN], np.array([self.vocabulary.end], dtype=np.int32))
+    def log_likelihoods(self, documents: Sequence[Ids]) -> NDArray[np.float64]:
+        """What ln p(text | label) is of documents, the end symbol's id last, given each label: (N, K).
 
-    def log_likelihoods(self, documents: Sequence[Ids], progress: OnProgress | None = None) -> NDArray[np.float64]:
-        """What ln p(text | label) is of documents, the end symbol's id last, given each label: (N, K)."""
+        Unknown symbols are read, but say nothing.
+        """
         found = np.zeros((len(documents), len(self.labels)))
         for begin, window in _windows(documents):
             for index in range(len(self.labels)):
-                if progress:
-                    progress(begin * len(self.labels) + index * len(window), len(documents) * len(self.labels))
                 nats = surprises(self._of_index(index).network, window)
                 for k, (ids, each) in enumerate(zip(window, nats, strict=True)):
                     found[begin + k, index] = -each[ids != self.vocabulary.unknown].sum(dtype=np.float64)
         return found
 
-    def log_probabilities(self, documents: Sequence[Ids], progress: OnProgress | None = None) -> NDArray[np.float64]:
-        """What ln p(label | text) is of documents, the end symbol's id last: (N, K), by Bayes' rule."""
-        return self.posterior(self.log_likelihoods(documents, progress))
+    def log_probabilities(self, texts: Sequence[str | bytes]) -> NDArray[np.float64]:
+        """What ln p(label | text) is of each text, by Bayes' rule: (N, K)."""
+        return self.posterior(self.log_likelihoods([document_of(self.vocabulary, text) for text in texts]))
+
+    def score_given(self, documents: Sequence[Ids], given: NDArray[np.float64]) -> Score:
+        """The figures of documents with these ln p(text | its label) (N,), the end of each one of its symbols."""
+        symbols = np.concatenate(documents)
+        counted = symbols[symbols != self.vocabulary.unknown]
+        chars = int(self.vocabulary.lengths[counted].sum())
+        return Score(-float(given.sum()), len(counted), chars, len(symbols) - len(counted))
 
     def posterior(self, likelihoods: NDArray[np.float64]) -> NDArray[np.float64]:
         """From ln p(text | label) to ln p(label | text), both (N, K)."""

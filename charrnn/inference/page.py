@@ -99,21 +99,23 @@ def page(
         "found_in": view.state,
         "start": {"layer": view.layer, "unit": view.unit, "values": view.state},
     }
-    return _filled(title, data)
+    return filled(title, data)
 
 
-def _filled(title: str, data: dict[str, Any]) -> bytes:
-    """The template with the title, the data and the script's hash in their places."""
-    template = resources.files("charrnn.inference").joinpath("page.html").read_text(encoding="utf-8")
+def filled(title: str, data: dict[str, Any], name: str = "page.html") -> bytes:
+    """The template of that name with the title, the data and the script's hash in their places."""
+    template = resources.files("charrnn.inference").joinpath(name).read_text(encoding="utf-8")
     script = template.rpartition("<script>")[2].partition("</script>")[0]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     written = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     for character in "<>&":
         written = written.replace(character, f"\\u{ord(character):04x}")
     # A name may hold bytes that are no UTF-8; the data goes in last, so that nothing in it is taken for a place.
-    name = html.escape(title.encode("utf-8", "backslashreplace").decode()).encode("ascii", "xmlcharrefreplace").decode()
+    heading = (
+        html.escape(title.encode("utf-8", "backslashreplace").decode()).encode("ascii", "xmlcharrefreplace").decode()
+    )
     begin, end = template.split("@DATA@")
-    begin = begin.replace("@HASH@", f"sha256-{digest}").replace("@TITLE@", name)
+    begin = begin.replace("@HASH@", f"sha256-{digest}").replace("@TITLE@", heading)
     return f"{begin}{written}{end}".encode()
 
 

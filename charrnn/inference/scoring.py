@@ -6,7 +6,8 @@
 
 Tokens are characters, bytes, or words and what stands between them. A text is one stream. To read it at matrix speed
 it is cut into pieces that are read side by side; each piece but the first reads `WARM_UP` tokens before its own, which
-are not counted, so that its state has forgotten the initial one. Long texts are scored a block at a time, so that none has to fit into memory.
+are not counted, so that its state has forgotten the initial one. Long texts are scored a block at a time, so that none
+has to fit into memory.
 
 An unknown character has no probability. It is not counted, and its surprise is NaN; it is read as the symbol
 that stands for rare characters if the model has one, else not at all.

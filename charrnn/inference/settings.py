@@ -104,6 +104,23 @@ class DetailSettings:
 
 
 @dataclass(frozen=True)
+class ClassifySettings:
+    """What `charrnn classify` prints of each line."""
+
+    all: bool = setting(False, "Print every label's probability.", group=RUN)
+
+
+@dataclass(frozen=True)
+class PlotSettings:
+    """What `charrnn evaluate` draws of a classifier."""
+
+    plot: str | None = setting(
+        None, "Draw a classifier's ROC curve and confusion matrix to this .png or .svg file.", group=RUN
+    )
+    overwrite: bool = setting(False, "Replace the drawing if it exists.", group=RUN)
+
+
+@dataclass(frozen=True)
 class InspectSettings:
     """What `charrnn inspect` reads, shows and writes."""
 

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -14,10 +14,26 @@ from charrnn.model import ModelHeader, Tensors
 from charrnn.training import checkpoint
 from charrnn.training.checkpoint import EVALUATED, LATEST, Arrays, Checkpoint
 from charrnn.training.devices import random_states, restore_random_states
-from charrnn.training.recipe import Plan
 from charrnn.training.record import Record
 from charrnn.training.store import Store
-from charrnn.training.trainer import Trainer
+
+
+class Kept(Protocol):
+    """A trainer whose state can be copied and brought back."""
+
+    device: torch.device
+
+    def state_tensors(self) -> dict[str, torch.Tensor]:
+        """Every tensor that decides how training goes on, by name."""
+
+    def state_json(self) -> dict[str, Any]:
+        """Everything else that does."""
+
+    def restore(self, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> None:
+        """Go on from copies of both."""
+
+    def go_back(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Take back what was learned since `tensors` were copied."""
 
 
 class Keeper:
@@ -25,7 +41,7 @@ class Keeper:
 
     Args:
         output: the model file.
-        plan: of the run.
+        plan: of the run, a dataclass with the model's `config` and the `budget`.
         trainer: whose state is kept.
         vocabulary: as the model file holds it.
         labels: names of the classes of labelled texts, and how many texts each has.
@@ -35,8 +51,8 @@ class Keeper:
     def __init__(
         self,
         output: Path,
-        plan: Plan,
-        trainer: Trainer,
+        plan: Any,
+        trainer: Kept,
         vocabulary: dict[str, Any],
         described: dict[str, Any],
         labels: Mapping[str, int] = MappingProxyType({}),

@@ -42,13 +42,14 @@ class Progress:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A validation, in nats per character; `best` if it is the lowest so far."""
+    """A validation, in nats per character or, with an `accuracy`, per text; `best` if it is the lowest so far."""
 
     step: int
     epochs: float
     train_loss: float
     valid_loss: float
     best: bool
+    accuracy: float | None = None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import pytest
 
 from charrnn.errors import GenerationError
 from charrnn.inference.api import Model, make_request, model_of
+from charrnn.inference.classifying import document_of
 from charrnn.inference.labelled import LabelledModel
 from charrnn.inference.settings import SamplingSettings
 from charrnn.model import LabelledConfig, ModelHeader
@@ -70,7 +71,7 @@ def test_its_own_texts_are_told_apart(model: LabelledModel) -> None:
     for index, label in enumerate(LABELS):
         for sample in texts(model.of(label), range(100), 200):
             if sample.finish == "stop":
-                documents.append(model.document_ids(model.vocabulary.codes_of(sample.text)))
+                documents.append(sample.text.decode())
                 wanted.append(index)
     found = model.log_probabilities(documents)
     assert np.exp(found).sum(axis=1) == pytest.approx(1)
@@ -80,7 +81,7 @@ def test_its_own_texts_are_told_apart(model: LabelledModel) -> None:
 
 
 def test_unknown_characters_say_nothing(model: LabelledModel) -> None:
-    ids = model.document_ids(model.vocabulary.codes_of("ab~"))
+    ids = document_of(model.vocabulary, "ab~")
     assert ids.tolist() == [1, 2, 5, 0]
     cats = model.of("cats").network
     with_unknown = model.log_likelihoods([ids])[0, 0]
