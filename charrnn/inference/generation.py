@@ -219,8 +219,8 @@ class _Text:
 
     def take(self, symbols: Symbols, nats: Floats) -> Piece | None:
         """Add symbols; what can be told of them already, if anything."""
-        ends = np.flatnonzero(symbols == self._end) if self._end is not None else ()
-        symbols = symbols[: ends[0]] if len(ends) else symbols
+        ends = np.flatnonzero(symbols == self._end).tolist() if self._end is not None else []
+        symbols = symbols[: ends[0]] if ends else symbols
         lengths = self._lengths[symbols].cumsum()
         added = symbols[: int(lengths.searchsorted(self._left)) + 1].tolist()
         self._left -= int(lengths[len(added) - 1]) if added else 0
@@ -231,7 +231,7 @@ class _Text:
             self._nats.append(nats)
         unseen = self._unseen
         self._unseen = max(0, unseen - len(text))
-        return self._passed_on(text[unseen:], ended=bool(len(ends)))
+        return self._passed_on(text[unseen:], ended=bool(ends))
 
     def _passed_on(self, text: bytes, *, ended: bool) -> Piece | None:
         """What is certain to be no part of a stop, and of a text that has `ended` the rest too."""

@@ -211,8 +211,9 @@ class _Scan:
         data = joined.encode("latin-1") if self._bytes else joined
         self._hash.update(data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass"))
         if isinstance(self._counter, WordCounter):
-            words = as_array(split(joined))
-            numbers, ends = self._counter.number(words), words == MARKS["end"]
+            words = split(joined)
+            numbers = self._counter.number(as_array(words))
+            ends = np.array([word == MARKS["end"] for word in words])  # NumPy takes a NUL for no character
         else:
             codes = codes_of(data)
             numbers, ends = self._counter.number(codes), codes == END
