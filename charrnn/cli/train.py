@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from charrnn.training.transfer import Source
 
 MODELS, RUNS = Path("models"), Path("runs")
-SAMPLE_LENGTH = 300
+SAMPLE_LENGTH, SAMPLED_LABELS = 300, 6
 STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
@@ -298,7 +298,14 @@ def write_sample(header: "ModelHeader", tensors: "Tensors") -> str:
     """A short text from a network in training, by the same code that `charrnn generate` runs."""
     from charrnn.inference.api import model_of
 
+    from charrnn.inference.labelled import LabelledModel
+
     model = model_of(header, tensors)
+    if isinstance(model, LabelledModel):
+        return "\n".join(
+            f"{label}\t{model.generate(label=label, length=SAMPLE_LENGTH, temperature=0.7, seed=1)}"
+            for label in model.labels[:SAMPLED_LABELS]
+        )
     return model.generate(length=SAMPLE_LENGTH, temperature=0.7, seed=1)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.errors import GenerationError
+from charrnn.errors import GenerationError, ModelFileError
 from charrnn.inference.api import Model, fresh_seed
 from charrnn.inference.classifying import document_of
 from charrnn.inference.lines import surprises
@@ -24,6 +24,7 @@ from charrnn.model import LabelledConfig, ModelHeader, Tensors
 from charrnn.text.vocabulary import Ids, Vocabulary
 
 WINDOW = 2**19  # symbols of texts that are read together
+SHOWN = 10  # labels in a message
 LABEL_STREAM = 1  # which of a seed's random streams draws the label; the text comes from another
 
 
@@ -39,18 +40,24 @@ class LabelledModel(Model):
 
     def __init__(self, header: ModelHeader, vocabulary: Vocabulary, config: LabelledConfig, tensors: Tensors) -> None:
         self._config, self._tensors = config, tensors
-        self._models: dict[int, Model] = {}
         self.labels = header.labels
-        counts = np.maximum(np.array(header.label_counts, dtype=np.float64), 1e-9)
+        # A stranger's file may say anything: no count is so small or large that it has no share.
+        counts = np.array([max(1e-9, min(count, 2**53)) for count in header.label_counts])
         self.frequencies = counts / counts.sum()
-        frequent = Network(*config.of_class(tensors, int(counts.argmax())))
-        super().__init__(header, vocabulary, frequent)
+        super().__init__(header, vocabulary, self._network(int(counts.argmax())))
 
     @classmethod
     def of_file(cls, header: ModelHeader, tensors: Tensors) -> "LabelledModel":
-        """What a model file holds, ready to use."""
+        """What a model file holds, ready to use.
+
+        Raises:
+            charrnn.errors.ModelFileError: if its texts have no end.
+        """
         assert isinstance(header.config, LabelledConfig)  # noqa: S101 - whoever asks has looked
-        return cls(header, Vocabulary.from_json(header.vocabulary, header.config.vocab_size), header.config, tensors)
+        vocabulary = Vocabulary.from_json(header.vocabulary, header.config.vocab_size)
+        if vocabulary.end is None:
+            raise ModelFileError("the model is damaged: its vocabulary has no symbol for the end of a text")
+        return cls(header, vocabulary, header.config, tensors)
 
     def of(self, label: str) -> Model:
         """The plain language model of one label.
@@ -59,23 +66,15 @@ class LabelledModel(Model):
             charrnn.errors.GenerationError: if there is no such label; the message suggests what was meant.
         """
         if label not in self.labels:
-            close = difflib.get_close_matches(label, self.labels, n=3) or [
-                name for name in self.labels if name.casefold() == label.casefold()
-            ]
-            hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"{self.some_labels()}"
+            folded = {name.casefold(): name for name in self.labels}
+            close = [folded[name] for name in difflib.get_close_matches(label.casefold(), folded, n=3)]
+            some = ", ".join(map(repr, self.labels[:SHOWN])) + (" ..." if len(self.labels) > SHOWN else "")
+            hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"it has {some}"
             raise GenerationError(f"the model has no label {label!r}; {hint}")
-        return self._of_index(self.labels.index(label))
+        return Model(self.header, self.vocabulary, self._network(self.labels.index(label)))
 
-    def _of_index(self, index: int) -> Model:
-        if index not in self._models:
-            network = Network(*self._config.of_class(self._tensors, index))
-            self._models[index] = Model(self.header, self.vocabulary, network)
-        return self._models[index]
-
-    def some_labels(self, most: int = 10) -> str:
-        """The labels for a message, the first of them."""
-        more = f" and {len(self.labels) - most} others" if len(self.labels) > most else ""
-        return f"it has {', '.join(map(repr, self.labels[:most]))}{more}"
+    def _network(self, index: int) -> Network:
+        return Network(*self._config.of_class(self._tensors, index))
 
     def drawn_label(self, seed: int) -> str:
         """A label by its frequency; which one, depends on the seed only."""
@@ -86,7 +85,7 @@ class LabelledModel(Model):
         """A text with this label, or one drawn by frequency; the options are those of `Model.generate`."""
         seed = options.pop("seed", None)
         seed = fresh_seed() if seed is None else seed
-        return self.of(label or self.drawn_label(seed)).generate(prime, seed=seed, **options)
+        return self.of(self.drawn_label(seed) if label is None else label).generate(prime, seed=seed, **options)
 
     def log_likelihoods(self, documents: Sequence[Ids]) -> NDArray[np.float64]:
         """What ln p(text | label) is of documents, the end symbol's id last, given each label: (N, K).
@@ -94,9 +93,10 @@ class LabelledModel(Model):
         Unknown symbols are read, but say nothing.
         """
         found = np.zeros((len(documents), len(self.labels)))
-        for begin, window in _windows(documents):
-            for index in range(len(self.labels)):
-                nats = surprises(self._of_index(index).network, window)
+        for index in range(len(self.labels)):
+            network = self._network(index)
+            for begin, window in _windows(documents):
+                nats = surprises(network, window)
                 for k, (ids, each) in enumerate(zip(window, nats, strict=True)):
                     found[begin + k, index] = -each[ids != self.vocabulary.unknown].sum(dtype=np.float64)
         return found

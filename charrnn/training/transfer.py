@@ -40,8 +40,11 @@ class Source:
 
         Raises:
             ModelFileError: if it is not a whole, valid model.
+            UsageError: if it is a model of labelled texts.
         """
         header, tensors = load_model(path)
+        if header.labels:
+            raise UsageError(f"--init-from takes a model of plain text, and {path} is one of labelled texts")
         return cls(path, header, Vocabulary.from_json(header.vocabulary, header.config.vocab_size), tensors)
 
     def settings(

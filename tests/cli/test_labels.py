@@ -68,7 +68,11 @@ def test_what_cannot_be(model: Path, things: Path, tmp_path: Path, in_process: A
     assert "a label that the model does not know: 'plants'" in err
     status, _, err = in_process("evaluate", str(things), "-m", str(model), "--per-line")
     assert status == 2
-    assert in_process("train", str(things), "--labels", "--init-from", str(model), "-o", str(tmp_path / "x"))[0] == 2
+    begun = ("--init-from", str(model), "-o", str(tmp_path / "x"))
+    for labels in ((), ("--labels",)):
+        assert in_process("train", str(things), *labels, *begun)[0] == 2
+    status, _, err = in_process("train", str(things), "--labels", "--task", "classify", "-o", str(tmp_path / "x"))
+    assert (status, "--labels is for language models" in err) == (2, True)
 
 
 def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(things: Path, tmp_path: Path, charrnn: Charrnn) -> None:
