@@ -169,7 +169,7 @@ def _tell(
         figures = {
             "model": str(path),
             "chars": found.chars,
-            **({"tokens": found.tokens} if words else {}),
+            **({"tokens": found.tokens, "token_loss": found.token_loss} if words else {}),
             "unknown": found.unknown,
             "loss": found.loss,
             "bpc": found.bpc,
@@ -181,20 +181,18 @@ def _tell(
         return
     if detail.shown and output.quiet:
         return
-    unit, units = ("token", "tokens") if words else ("character", "characters")
-    lines = [f"cross-entropy        {found.loss:.4f} nats per {unit}"]
-    if words:
-        lines.append(f"                     {found.nats / found.chars:.4f} nats per character")
-    lines += [
+    units = "tokens" if words else "characters"
+    lines = [
+        f"cross-entropy        {found.loss:.4f} nats per character",
         f"bits per character   {found.bpc:.4f}",
-        f"perplexity           {found.perplexity:.3f}{' per token' if words else ''}",
+        f"perplexity           {found.perplexity:.3f}",
         f"characters           {found.chars:,}",
-    ]
-    if words:
-        lines.append(f"tokens               {found.tokens:,}")
-    lines += [
         f"{f'unknown {units}':<21}{found.unknown:,}",
         f"speed                {speed:,.0f} {units}/s",
     ]
+    if words:
+        perplexity = math.exp(min(found.token_loss, 700.0))
+        lines.insert(4, f"tokens               {found.tokens:,}")
+        lines.insert(3, f"the same by token    {found.token_loss:.4f} nats, perplexity {perplexity:.1f}")
     for line in lines:
         typer.echo(line, err=detail.shown)

@@ -162,7 +162,7 @@ def _tell(
         lines += [
             "",
             "each text given its label, its end included:",
-            f"cross-entropy        {written.loss:.4f} nats per {unit}",
+            f"cross-entropy        {written.loss:.4f} nats per character",
             f"bits per character   {written.bpc:.4f}",
             f"perplexity           {written.perplexity:.3f}",
             f"{f'unknown {unit}s':<21}{written.unknown:,}",

@@ -297,7 +297,6 @@ def _fresh_folder(folder: Path) -> Path:
 def write_sample(header: "ModelHeader", tensors: "Tensors") -> str:
     """A short text from a network in training, by the same code that `charrnn generate` runs."""
     from charrnn.inference.api import model_of
-
     from charrnn.inference.labelled import LabelledModel
 
     model = model_of(header, tensors)

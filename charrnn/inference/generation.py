@@ -210,8 +210,9 @@ class _Text:
         self._pieces = vocabulary.pieces
         self._lengths = vocabulary.lengths
         self._end = vocabulary.end
-        self._begun = self._unseen = len(request.begun)
-        self._left = request.length + len(request.begun.decode("utf-8")) if request.length else 0  # characters
+        self._begun = self._unseen = len(request.begun)  # bytes
+        self._begun_chars = len(request.begun.decode("utf-8"))
+        self._left = request.length + self._begun_chars if request.length else 0  # characters
         self._loss = request.loss
         self._shown = 0  # bytes
         self._symbols: list[int] = []  # these two only where the loss is wanted
@@ -247,12 +248,13 @@ class _Text:
         return Piece(self._index, text) if text else None
 
     def _mean_loss(self) -> float | None:
-        """Mean nats of the symbols that the text consists of; those of a stop do not belong to it."""
+        """Mean nats per character of the symbols that make up the text; those of a stop do not belong to it."""
         if not self._shown or not self._loss:
             return None
         ends = np.cumsum([len(self._pieces[symbol]) for symbol in self._symbols])
         count = int(ends.searchsorted(self._begun + self._shown)) + 1
-        return float(np.concatenate(self._nats)[:count].mean(dtype=np.float64))
+        chars = int(self._lengths[self._symbols[:count]].sum()) - self._begun_chars
+        return float(np.concatenate(self._nats)[:count].sum(dtype=np.float64)) / max(1, chars)
 
 
 def whole_samples(pieces: Iterator[Piece], seeds: Sequence[int]) -> Iterator[Sample]:

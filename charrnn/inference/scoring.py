@@ -1,10 +1,11 @@
 """Scoring: how surprised a model is by a text.
 
-    loss        mean over tokens of -ln p(token | everything before it)    nats
-    bpc         bits per character: loss / ln 2, and by how many characters a token has
-    perplexity  e^loss                                                     choices
+    loss        mean over characters of -ln p(character | everything before it)    nats
+    bpc         loss / ln 2                                                        bits
+    perplexity  e^loss                                                             choices
 
-Tokens are characters, bytes, or words and what stands between them. A text is one stream. To read it at matrix speed
+What is predicted is a token: a character, a byte, or a word or what stands between words; the surprise of a word is
+shared by its characters, so that models of words and of characters can be compared. A text is one stream. To read it at matrix speed
 it is cut into pieces that are read side by side; each piece but the first reads `WARM_UP` tokens before its own, which
 are not counted, so that its state has forgotten the initial one. Long texts are scored a block at a time, so that none
 has to fit into memory.
@@ -51,13 +52,18 @@ class Score:
 
     @property
     def loss(self) -> float:
+        """Mean nats per character."""
+        return self.nats / self.chars if self.chars else math.nan
+
+    @property
+    def token_loss(self) -> float:
         """Mean nats per token."""
         return self.nats / self.tokens if self.tokens else math.nan
 
     @property
     def bpc(self) -> float:
         """Bits per character."""
-        return self.nats / self.chars / math.log(2) if self.chars else math.nan
+        return self.loss / math.log(2)
 
     def __add__(self, other: "Score") -> "Score":
         return Score(

@@ -80,10 +80,10 @@ class Validation:
         self._counted = torch.from_numpy(counted).to(device)
 
     def loss(self, network: CharRNN, workers: Workers) -> float:
-        """Mean nats per character, the first one included."""
+        """Mean nats per character, the first one included; those of a word are shared by its characters."""
         shares = workers.shares(self._ids.shape[1])
         totals = workers.map(lambda part: summed_nats(network, self._ids[:, part], self._counted[:, part]), shares)
-        return sum(totals) / self.chars
+        return sum(totals) / self.chars / self.characters_each
 
 
 class DocumentValidation:
@@ -128,8 +128,9 @@ class DocumentValidation:
         self.characters_each = characters / _counted(self.chars)
 
     def loss(self, network: CharRNN, workers: Workers) -> float:
-        """Mean nats per symbol, the end of each text included."""
-        return sum(workers.map(lambda batch: summed_nats(network, *batch), self._batches)) / self.chars
+        """Mean nats per character, the end of each text included."""
+        totals = workers.map(lambda batch: summed_nats(network, *batch), self._batches)
+        return sum(totals) / self.chars / self.characters_each
 
 
 @torch.no_grad()

@@ -80,6 +80,7 @@ class Session:
             labels = dict(zip(corpus.labels, corpus.counts, strict=True))
         else:
             self.validation = Validation(corpus.valid, *told)
+        self._characters_each = self.validation.characters_each
         self.schedule = Schedule(self.plan.lr)
         self.keeper = Keeper(self.output, self.plan, self.trainer, symbols.to_json(), self.described, labels)
         self.record = Record() if self.resumed is None else self.keeper.bring_back(self.resumed)
@@ -237,7 +238,7 @@ class Session:
         self.reporter.weights(trainer.steps, trainer.network)
         loss = self._validate()
         if not math.isnan(record.since.loss):
-            record.train_loss = record.since.loss
+            record.train_loss = record.since.loss / self._characters_each
         best = loss < record.best
         record.stale = 0 if best else record.stale + 1
         if best:
@@ -268,7 +269,7 @@ class Session:
                 epochs=self.epochs,
                 progress=self.progress,
                 seconds=self.seconds,
-                loss=recent.loss,
+                loss=recent.loss / self._characters_each,
                 lr=self._rate,
                 grad_norm=recent.grad_norm,
                 chars_per_second=self._speed,
@@ -278,7 +279,12 @@ class Session:
     @property
     def _speed(self) -> float:
         """Characters learned per second of training steps."""
-        return self.trainer.chars / self.record.step_seconds if self.record.step_seconds else 0.0
+        return self._chars / self.record.step_seconds if self.record.step_seconds else 0.0
+
+    @property
+    def _chars(self) -> int:
+        """Characters learned from; those of words are counted by what words have in the mean."""
+        return round(self.trainer.chars * self._characters_each)
 
     def _training(self, record: Record) -> dict[str, Any]:
         """How the model was made, as its file says it."""
@@ -315,12 +321,12 @@ class Session:
             vocab=self.plan.config.vocab_size,
             steps=self.trainer.steps,
             epochs=round(self.epochs, 4),
-            chars=self.trainer.chars,
+            chars=self._chars,
             seconds=round(self.seconds, 3),
             chars_per_second=round(self._speed, 1),
             train_loss=record.train_loss,
             valid_loss=record.best,
-            valid_bpc=record.best / math.log(2) / self.validation.characters_each,
+            valid_bpc=record.best / math.log(2),
             valid_perplexity=math.exp(min(record.best, 700.0)),
             best_step=record.best_step,
             device=str(self.device),
