@@ -145,7 +145,7 @@ class ClassifierConfig(ModelConfig):
         """What makes this configuration impossible, or None."""
         if self.pool not in POOLS:
             return f"unknown pool {_quoted(self.pool)}"
-        if not isinstance(self.bidirectional, bool):
+        if self.bidirectional not in (True, False):
             return f"bidirectional is {_quoted(self.bidirectional)}, not true or false"
         return super().problem()
 

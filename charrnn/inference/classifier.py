@@ -129,4 +129,5 @@ class ClassifierNetwork:
     def before_reading(self) -> Floats:
         """Scores (K,) of a text of which nothing is read: the learned initial state stands for every output."""
         top = np.concatenate([reader.initial for reader in self._readers[-1]])
-        return self._decoded(np.tile(top, self.config.pooled_size // len(top))[None])[0]
+        scores: Floats = self._decoded(np.tile(top, self.config.pooled_size // len(top))[None])[0]
+        return scores

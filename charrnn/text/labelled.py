@@ -22,7 +22,7 @@ from charrnn.text.counting import Counter, WordCounter
 from charrnn.text.reading import PIECE, OnProgress
 from charrnn.text.settings import TextSettings
 from charrnn.text.sources import corpus_name
-from charrnn.text.storage import Mapped, Numbers, Store
+from charrnn.text.storage import IN_MEMORY, Mapped, Numbers, Store
 from charrnn.text.tokens import Tokens
 from charrnn.text.vocabulary import END, REPLACEMENT, UNKNOWN, Ids, Vocabulary, codes_of
 from charrnn.text.words import MARKS, WordVocabulary, as_array, split
@@ -158,7 +158,7 @@ class _Scan:
     ) -> None:
         reader = LabelledReader(names, settings, settings.columns, settings.tokens, progress)
         self._counter = counter
-        self._store = Store()
+        self._store = Store(IN_MEMORY)
         self._hash = hashlib.sha256(usedforsecurity=False)
         self._bytes = settings.tokens == "byte"
         self._size = 0
