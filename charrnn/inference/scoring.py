@@ -5,10 +5,11 @@
     perplexity  e^loss                                                             choices
 
 What is predicted is a token: a character, a byte, or a word or what stands between words; the surprise of a word is
-shared by its characters, so that models of words and of characters can be compared. A text is one stream. To read it at matrix speed
-it is cut into pieces that are read side by side; each piece but the first reads `WARM_UP` tokens before its own, which
-are not counted, so that its state has forgotten the initial one. Long texts are scored a block at a time, so that none
-has to fit into memory.
+shared by its characters, so that models of words and of characters can be compared.
+
+A text is one stream. To read it at matrix speed it is cut into pieces that are read side by side; each piece but the
+first reads `WARM_UP` tokens before its own, which are not counted, so that its state has forgotten the initial one.
+Long texts are scored a block at a time, so that none has to fit into memory.
 
 An unknown character has no probability. It is not counted, and its surprise is NaN; it is read as the symbol
 that stands for rare characters if the model has one, else not at all.
