@@ -23,6 +23,8 @@ from charrnn.errors import ModelFileError
 from charrnn.files import atomic_write
 
 FORMAT = 1
+LANGUAGE, CLASSIFY = "language", "classify"  # what a model is for
+POOLS = ("last", "mean", "max", "all")  # how a classifier makes one vector of all outputs; all: the three in this order
 METADATA_KEY = "charrnn"
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 MAX_HEADER = 4 * 2**20  # bytes: what the names, shapes and description of a file may take
@@ -31,6 +33,7 @@ LIMITS = {  # largest sizes that are believed: no model comes near, and nothing 
     "hidden_size": 2**16,
     "embedding_size": 2**16,
     "vocab_size": 2**18,
+    "classes": 2**16,
 }
 
 Tensors = dict[str, NDArray[np.float32]]
@@ -84,7 +87,7 @@ class ModelConfig:
         if self.cell not in tuple(GATES):  # a tuple, for a file may hold what no dictionary takes
             return f"unknown cell {_quoted(self.cell)}"
         for name, most in LIMITS.items():
-            value = getattr(self, name)
+            value = getattr(self, name, 1)
             if not isinstance(value, int) or isinstance(value, bool):
                 return f"{name} is {_quoted(value)}, not a whole number"
             least = 0 if name == "embedding_size" else 1
@@ -94,16 +97,105 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
+class ClassifierConfig(ModelConfig):
+    """The sizes of a network that tells K classes of texts apart.
+
+    Outputs of the top layer (T, B, D*H), forward units before backward ones (D directions), are pooled over time
+    into (B, P*D*H), where P is 3 for the pool `all` and 1 for the others, and go through a linear layer to (B, K).
+    `last` is each direction's output when it has read the whole text. Initial states are those of layer 0
+    forward, layer 0 backward, layer 1 forward ...
+    """
+
+    classes: int
+    bidirectional: bool
+    pool: str
+
+    @property
+    def directions(self) -> int:
+        """D: 1 reads forward only, 2 backward too."""
+        return 2 if self.bidirectional else 1
+
+    @property
+    def pooled_size(self) -> int:
+        """Width of what the linear layer reads."""
+        return (3 if self.pool == "all" else 1) * self.directions * self.hidden_size
+
+    def suffixes(self, layer: int) -> tuple[str, ...]:
+        """What the names of a layer's weights end with, by direction: `_l0` and `_l0_reverse`."""
+        return (f"_l{layer}", f"_l{layer}_reverse")[: self.directions]
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of every tensor by name; the names are PyTorch's."""
+        hidden, rows = self.hidden_size, self.gates * self.hidden_size
+        shapes: dict[str, tuple[int, ...]] = {}
+        if self.embedding_size:
+            shapes["embedding.weight"] = (self.vocab_size, self.embedding_size)
+        for layer in range(self.layers):
+            for suffix in self.suffixes(layer):
+                shapes[f"rnn.weight_ih{suffix}"] = (rows, self.directions * hidden if layer else self.input_size)
+                shapes[f"rnn.weight_hh{suffix}"] = (rows, hidden)
+                shapes[f"rnn.bias_ih{suffix}"] = shapes[f"rnn.bias_hh{suffix}"] = (rows,)
+        shapes["decoder.weight"] = (self.classes, self.pooled_size)
+        shapes["decoder.bias"] = (self.classes,)
+        for state in ("hidden", "cell")[: 1 + (self.cell == "lstm")]:
+            shapes[f"initial_{state}"] = (self.layers * self.directions, hidden)
+        return shapes
+
+    def problem(self) -> str | None:
+        """What makes this configuration impossible, or None."""
+        if self.pool not in POOLS:
+            return f"unknown pool {_quoted(self.pool)}"
+        if self.bidirectional not in (True, False):
+            return f"bidirectional is {_quoted(self.bidirectional)}, not true or false"
+        return super().problem()
+
+
+@dataclass(frozen=True)
+class LabelledConfig(ModelConfig):
+    """The sizes of a language model of K classes of texts.
+
+    Each class has an initial state of its own, and a vector that is added to every input while its texts are read or
+    written: to the embedding, or to the one-hot vector.
+    """
+
+    classes: int
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of every tensor by name."""
+        shapes = super().shapes()
+        for state in ("hidden", "cell")[: 1 + (self.cell == "lstm")]:
+            shapes[f"initial_{state}"] = (self.classes, self.layers, self.hidden_size)
+        shapes["label.weight"] = (self.classes, self.input_size)
+        return shapes
+
+    def of_class(self, tensors: Tensors, index: int) -> tuple[ModelConfig, Tensors]:
+        """The plain language model of one class: its vector becomes part of the first layer's bias."""
+        sizes = {declared.name: getattr(self, declared.name) for declared in fields(ModelConfig)}
+        found = {name: tensor for name, tensor in tensors.items() if name != "label.weight"}
+        added = tensors["rnn.weight_ih_l0"] @ tensors["label.weight"][index]
+        found["rnn.bias_ih_l0"] = tensors["rnn.bias_ih_l0"] + added
+        for state in ("hidden", "cell")[: 1 + (self.cell == "lstm")]:
+            found[f"initial_{state}"] = tensors[f"initial_{state}"][index]
+        return ModelConfig(**sizes), found
+
+
+CONFIGS: dict[str, type[ModelConfig]] = {CLASSIFY: ClassifierConfig}  # of other tasks it is ModelConfig
+
+
+@dataclass(frozen=True)
 class ModelHeader:
     """All that a model file says beside its weights.
 
     `vocabulary` is read by `charrnn.text.vocabulary`; `training` is the summary of the run that made the model.
+    `labels` names the classes of a model of labelled texts; `label_counts` says how many texts each had.
     """
 
     config: ModelConfig
     vocabulary: dict[str, Any]
     training: dict[str, Any] = field(default_factory=dict)
-    task: str = "language"
+    task: str = LANGUAGE
+    labels: tuple[str, ...] = ()
+    label_counts: tuple[int, ...] = ()
 
     def to_json(self) -> str:
         """The metadata string of the model file."""
@@ -127,14 +219,20 @@ class ModelHeader:
                 f"{path} has model format {_quoted(found['format'])}; this charrnn reads format {FORMAT}. "
                 "Use the charrnn that wrote it, or a newer one"
             )
-        task = found.get("task", "language")
+        task = found.get("task", LANGUAGE)
         if not isinstance(task, str):
             raise ModelFileError(f"{path} is damaged: its task is {_quoted(task)}")
+        labels, counts = found.get("labels", []), found.get("label_counts", [])
+        config = _config_from(found.get("config"), CONFIGS.get(task, LabelledConfig if labels else ModelConfig), path)
+        if not _are_labels(labels, counts) or len(labels) != getattr(config, "classes", len(labels)):
+            raise ModelFileError(f"{path} is damaged: its labels are {_quoted(labels)}, {_quoted(counts)}")
         return cls(
-            config=_config_from(found.get("config"), path),
+            config=config,
             vocabulary=_part(found, "vocabulary", path),
             training=_part(found, "training", path),
             task=task,
+            labels=tuple(labels),
+            label_counts=tuple(counts),
         )
 
 
@@ -145,11 +243,20 @@ def _part(found: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
     return part
 
 
-def _config_from(found: object, path: Path) -> ModelConfig:
-    names = {declared.name for declared in fields(ModelConfig)}
+def _are_labels(labels: object, counts: object) -> bool:
+    """Whether these are the names of classes, each once, and how many texts each has."""
+    if not isinstance(labels, list) or not isinstance(counts, list) or len(labels) != len(counts):
+        return False
+    if not all(isinstance(name, str) for name in labels) or len(set(labels)) < len(labels):
+        return False
+    return all(type(count) is int and count >= 0 for count in counts)
+
+
+def _config_from(found: object, kind: type[ModelConfig], path: Path) -> ModelConfig:
+    names = {declared.name for declared in fields(kind)}
     if not isinstance(found, dict) or set(found) != names:
         raise ModelFileError(f"{path} is damaged: its configuration should hold {', '.join(sorted(names))}")
-    config = ModelConfig(**found)
+    config = kind(**found)
     problem = config.problem()
     if problem:
         raise ModelFileError(f"{path} is damaged: {problem}")

@@ -28,8 +28,10 @@ def _shown(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
-def escaped(code: int, *, raw: bool) -> str:
-    """A character on one line of a table: itself if it can be seen, else as it is written in a Python string."""
+def escaped(code: int | str, *, raw: bool) -> str:
+    """A character or word on one line of a table: itself if it can be seen, else as in a Python string."""
+    if isinstance(code, str):
+        return "".join(escaped(ord(character), raw=False) for character in code)
     if raw and code >= 0x80:
         return f"\\x{code:02x}"
     character = chr(code)

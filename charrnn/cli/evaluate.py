@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charrnn.cli.escape import escaped
+from charrnn.cli.judge import judge
 from charrnn.cli.models import find_model
 from charrnn.cli.options import command
 from charrnn.cli.progress import Progress
 from charrnn.errors import CorpusError, UsageError
-from charrnn.inference.settings import DetailSettings, OutputSettings, UseSettings
-from charrnn.text.settings import ReadingSettings
+from charrnn.inference.settings import DetailSettings, OutputSettings, PlotSettings, UseSettings
+from charrnn.text.settings import ColumnSettings, ReadingSettings
 
 if TYPE_CHECKING:
     from charrnn.inference.api import Model
     from charrnn.inference.scoring import Codes, Score
     from charrnn.text.reading import TextReader
+    from charrnn.text.vocabulary import Vocabulary
 
 
 def add_to(app: typer.Typer) -> None:
@@ -37,13 +39,26 @@ def evaluate(
     *,
     detail: DetailSettings,
     reading: ReadingSettings,
+    columns: ColumnSettings,
+    drawing: PlotSettings,
     use: UseSettings,
     output: OutputSettings,
 ) -> None:
-    """Score a text: cross-entropy, bits per character, perplexity."""
+    """Score a text: cross-entropy, bits per character, perplexity. With a model of labels, accuracy too."""
     if detail.per_line and detail.per_char:
         raise UsageError("--per-line and --per-char exclude each other; give one of them")
     path = find_model(use.model)
+    from charrnn.model import read_header
+
+    if read_header(path).labels:
+        if detail.shown:
+            raise UsageError(
+                "--per-line and --per-char are for models of plain text; see charrnn classify for each line"
+            )
+        judge(path, text, reading, columns, drawing, output)
+        return
+    if columns.columns or drawing.plot or drawing.overwrite:
+        raise UsageError(f"--columns, --plot and --overwrite are for models of labelled texts, and {path} is none")
     from charrnn.inference.api import load
     from charrnn.text.reading import TextReader
     from charrnn.text.sources import find_sources
@@ -65,9 +80,9 @@ def evaluate(
     if not output.quiet:
         for note in [*notes, *reader.notes]:
             typer.echo(note, err=True)
-    if not found.chars:
+    if not found.tokens:
         raise CorpusError(f"{', '.join(text)} holds no character that the model knows: nothing to evaluate")
-    _tell(path, found, seconds, detail, output)
+    _tell(path, model.vocabulary, found, seconds, detail, output)
 
 
 class _Run:
@@ -82,7 +97,7 @@ class _Run:
         """The text's score, and nothing else."""
         from charrnn.inference.scoring import score
 
-        return score(nats for _, nats in self._scored())
+        return score(self._scored())
 
     def characters(self, *, as_json: bool) -> "Score":
         """A line for each character on stdout."""
@@ -95,18 +110,15 @@ class _Run:
         from charrnn.inference.lines import lines_of, score_lines
         from charrnn.inference.scoring import Score
 
-        nats, chars, unknown = 0.0, 0, 0
+        total = Score(0.0, 0, 0, 0)
         for line, found in score_lines(self._model.network, self._model.vocabulary, lines_of(self._codes())):
-            nats += found.loss * found.chars if found.chars else 0.0
-            chars, unknown = chars + found.chars, unknown + found.unknown
+            total += found
             self._print_line(line, found, as_json=as_json)
-            self._further(chars + unknown, chars + unknown)
-        return Score(nats / chars if chars else math.nan, chars, unknown)
+            self._further(total.tokens + total.unknown, total.tokens + total.unknown)
+        return total
 
     def _codes(self) -> Iterator["Codes"]:
-        from charrnn.text.reading import codes_of
-
-        return map(codes_of, self._reader)
+        return self._model.vocabulary.codes_in(self._reader)
 
     def _scored(self) -> Iterator[Any]:
         from charrnn.inference.scoring import score_text
@@ -119,60 +131,68 @@ class _Run:
         self._progress(done, read * total // max(1, self._reader.bytes_read))
 
     def _printed(self, *, as_json: bool) -> Iterator[Any]:
-        """Print characters as they are scored, and pass their surprises on."""
+        """Print characters, or other tokens, as they are scored, and pass them on."""
         raw = self._model.vocabulary.tokens == "byte"
-        names: dict[int, str] = {}
+        kind = "token" if self._model.vocabulary.tokens == "word" else "char"
+        names: dict[int | str, str] = {}
         for codes, nats in self._scored():
             rows = []
             for code, lost in zip(codes.tolist(), nats.tolist(), strict=True):
                 if as_json:
-                    shown: int | str = code if raw else chr(code)
-                    rows.append(json.dumps({"char": shown, "nats": None if math.isnan(lost) else round(lost, 6)}))
+                    shown: int | str = code if raw or isinstance(code, str) else chr(code)
+                    rows.append(json.dumps({kind: shown, "nats": None if math.isnan(lost) else round(lost, 6)}))
                     continue
                 name = names.get(code)
                 if name is None:
                     name = names[code] = escaped(code, raw=raw)
                 rows.append(f"{name}\t{lost:.4f}")
             sys.stdout.buffer.write("".join(row + "\n" for row in rows).encode())
-            yield nats
+            yield codes, nats
 
     def _print_line(self, line: "Codes", found: "Score", *, as_json: bool) -> None:
-        raw = self._model.vocabulary.tokens == "byte"
-        text = line.astype("u1").tobytes() if raw else line.astype("<u4").tobytes().decode("utf-32-le").encode()
-        text = text.removesuffix(b"\n")
+        text = self._model.vocabulary.text_of(line).removesuffix("\n")
         if as_json:
-            shown = text.decode("utf-8", errors="surrogateescape")
             bpc = found.bpc if found.chars else None
-            row = json.dumps({"bpc": bpc, "chars": found.chars, "unknown": found.unknown, "line": shown}).encode()
+            row = json.dumps({"bpc": bpc, "chars": found.chars, "unknown": found.unknown, "line": text}).encode()
         else:
-            row = f"{found.bpc:.4f}\t{found.chars}\t".encode() + text
+            row = f"{found.bpc:.4f}\t{found.chars}\t{text}".encode("utf-8", "surrogateescape")
         sys.stdout.buffer.write(row + b"\n")
 
 
-def _tell(path: Path, found: "Score", seconds: float, detail: DetailSettings, output: OutputSettings) -> None:
+def _tell(
+    path: Path, vocabulary: "Vocabulary", found: "Score", seconds: float, detail: DetailSettings, output: OutputSettings
+) -> None:
     """The figures on stdout, or on stderr where stdout has the table."""
-    speed = (found.chars + found.unknown) / max(seconds, 1e-9)
+    speed = (found.tokens + found.unknown) / max(seconds, 1e-9)
+    words = vocabulary.tokens == "word"
     if output.json and not detail.shown:
         figures = {
             "model": str(path),
             "chars": found.chars,
+            **({"tokens": found.tokens, "token_loss": found.token_loss} if words else {}),
             "unknown": found.unknown,
             "loss": found.loss,
             "bpc": found.bpc,
             "perplexity": found.perplexity,
             "seconds": round(seconds, 3),
-            "chars_per_second": round(speed, 1),
+            "chars_per_second": round(speed * found.chars / found.tokens, 1),
         }
         typer.echo(json.dumps(figures))
         return
     if detail.shown and output.quiet:
         return
-    for line in (
+    units = "tokens" if words else "characters"
+    lines = [
         f"cross-entropy        {found.loss:.4f} nats per character",
         f"bits per character   {found.bpc:.4f}",
         f"perplexity           {found.perplexity:.3f}",
         f"characters           {found.chars:,}",
-        f"unknown characters   {found.unknown:,}",
-        f"speed                {speed:,.0f} characters/s",
-    ):
+        f"{f'unknown {units}':<21}{found.unknown:,}",
+        f"speed                {speed:,.0f} {units}/s",
+    ]
+    if words:
+        perplexity = math.exp(min(found.token_loss, 700.0))
+        lines.insert(4, f"tokens               {found.tokens:,}")
+        lines.insert(3, f"the same by token    {found.token_loss:.4f} nats, perplexity {perplexity:.1f}")
+    for line in lines:
         typer.echo(line, err=detail.shown)

@@ -1,8 +1,9 @@
 """`charrnn generate`: a model writes."""
 
+import dataclasses
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from charrnn.inference.settings import OutputSettings, PrimeSettings, SamplingSe
 
 if TYPE_CHECKING:
     from charrnn.inference.api import Model
-    from charrnn.inference.generation import Piece
+    from charrnn.inference.generation import Piece, Request
     from charrnn.inference.network import State
     from charrnn.text.vocabulary import Ids
 
@@ -40,21 +41,58 @@ def generate(*, text: PrimeSettings, sampling: SamplingSettings, use: WriteSetti
     from charrnn.inference.api import fresh_seed, load, make_request
 
     model = load(path, use.device)
-    prime = _prime(text)
-    ids = model.prime_ids(prime, skip_unknown=text.unknown == "skip")
     request = make_request(sampling, text.length, text.stop or (), loss=output.json)
     seed = fresh_seed() if sampling.seed is None else sampling.seed
+    seeds = range(seed, seed + text.samples)
+    labels = _labels(model, text.label, seeds)
+    prime = _prime(text)
+    start = model.prime(prime, skip_unknown=text.unknown == "skip")
+    request = dataclasses.replace(request, begun=start.begun)
     if sampling.seed is None and not output.quiet:
         typer.echo(f"seed {seed}", err=True)
-    state = _read(model, ids, quiet=output.quiet)
-    seeds = range(seed, seed + text.samples)
+    made = _pieces(model, labels, start.ids, seeds, request, quiet=output.quiet)
     # Closed at once, not when the interpreter gets round to it: its threads end before ours does.
-    with closing(model.pieces(state, seeds=seeds, request=request)) as pieces:
+    with closing(made) as pieces:
         if output.json:
             progress = Progress("writing", quiet=output.quiet)
-            _write_json(model, _counted(pieces, text.length * text.samples, progress), seeds, prime)
-        else:
-            _Writer(model, prime if text.echo else b"", text.samples).write(pieces)
+            counted = _counted(pieces, text.length * text.samples, progress)
+            _write_json(model, counted, seeds, prime, labels)
+            return
+        drawn = labels if text.label is None else []
+        shown = [f"{label}\t".encode() + prime for label in drawn] or [prime]
+        _Writer(model, shown if text.echo else [b""], text.samples).write(pieces)
+
+
+def _labels(model: "Model", label: str | None, seeds: Sequence[int]) -> list[str]:
+    """The label of each sample: the one that is asked for, or drawn ones; of a model without labels, none.
+
+    Raises:
+        UsageError: if a label is asked for that cannot be had.
+    """
+    from charrnn.inference.labelled import LabelledModel
+
+    if isinstance(model, LabelledModel):
+        return [model.drawn_label(seed) for seed in seeds] if label is None else [label] * len(seeds)
+    if label is not None:
+        raise UsageError("--label is for models of labelled texts; train one with: charrnn train FILE.tsv --labels")
+    return []
+
+
+def _pieces(
+    model: "Model", labels: Sequence[str], ids: "Ids", seeds: Sequence[int], request: "Request", *, quiet: bool
+) -> "Generator[Piece]":
+    """Pieces of all samples, those of one label after those of another."""
+    from charrnn.inference.labelled import LabelledModel
+
+    if not isinstance(model, LabelledModel):
+        yield from model.pieces(_read(model, ids, quiet=quiet), seeds=seeds, request=request)
+        return
+    for label in dict.fromkeys(labels):
+        own, at = model.of(label), [sample for sample, other in enumerate(labels) if other == label]
+        state = _read(own, ids, quiet=quiet)
+        with closing(own.pieces(state, seeds=[seeds[sample] for sample in at], request=request)) as pieces:
+            for piece in pieces:
+                yield dataclasses.replace(piece, sample=at[piece.sample])
 
 
 def _prime(text: PrimeSettings) -> bytes:
@@ -90,7 +128,9 @@ def _counted(pieces: "Iterator[Piece]", total: int, progress: Progress) -> "Iter
     progress.close()
 
 
-def _write_json(model: "Model", pieces: "Iterator[Piece]", seeds: Sequence[int], prime: bytes) -> None:
+def _write_json(
+    model: "Model", pieces: "Iterator[Piece]", seeds: Sequence[int], prime: bytes, labels: Sequence[str]
+) -> None:
     """One object per sample and line, each as soon as it and those before it are done."""
     from charrnn.inference.generation import whole_samples
 
@@ -104,6 +144,7 @@ def _write_json(model: "Model", pieces: "Iterator[Piece]", seeds: Sequence[int],
             "finish": sample.finish,
             "seed": sample.seed,
             "loss": sample.loss,
+            **({"label": labels[sample.seed - seeds[0]]} if labels else {}),
         }
         typer.echo(json.dumps(described))
 
@@ -112,11 +153,11 @@ class _Writer:
     """Brings samples to stdout: the first as it is made, each other behind it, from a line of its own.
 
     Args:
-        shown: what stands before each sample.
+        shown: what stands before each sample, the same before all if there is one only.
         samples: how many there will be.
     """
 
-    def __init__(self, model: "Model", shown: bytes, samples: int) -> None:
+    def __init__(self, model: "Model", shown: Sequence[bytes], samples: int) -> None:
         self._shown = shown
         self._samples = samples
         self._terminal = sys.stdout.isatty()
@@ -146,7 +187,7 @@ class _Writer:
         if self._samples > 1 and self._terminal:
             rule = f"--- sample {sample + 1} of {self._samples} ".ljust(RULE, "-")
             self._out(rule.encode() + b"\n")
-        self._out(self._shown)
+        self._out(self._shown[sample % len(self._shown)])
 
     def _end(self) -> None:
         """Close the last line, save where every byte of the output counts."""

@@ -24,8 +24,8 @@ class Heatmap:
         console = self._console
         return console.is_terminal and console.color_system is not None and "NO_COLOR" not in os.environ
 
-    def draw(self, heading: str, characters: str, values: Sequence[float], top: float) -> None:
-        """A heading, and the characters on a ground of blue for values towards -top, red for values towards top."""
+    def draw(self, heading: str, characters: Sequence[str], values: Sequence[float], top: float) -> None:
+        """A heading, and characters or words on a ground: blue for values towards -top, red towards top."""
         drawn = Text(end="\n\n")
         for character, value in zip(characters, values, strict=True):
             drawn.append(

@@ -3,13 +3,14 @@
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from charrnn.cli.escape import escaped, visible
+from charrnn.cli.follow import follow
 from charrnn.cli.models import find_model
 from charrnn.cli.options import command
 from charrnn.cli.progress import Progress
@@ -47,6 +48,11 @@ def inspect(
     """Look inside a model: what each unit does along a text, and which follow something that has a name."""
     path = find_model(use.model)
     _check_files(look, [*text, str(path)])
+    from charrnn.model import CLASSIFY, read_header
+
+    if read_header(path).task == CLASSIFY:
+        follow(path, text, look, reading, output)
+        return
     from charrnn.inference.api import load
     from charrnn.inference.tracing import read_text, trace
 
@@ -55,10 +61,8 @@ def inspect(
     codes, notes = _codes(text, reading, model, look.length)
     read = read_text(model.vocabulary, codes, skip_unknown=look.unknown == "skip")
     if read.skipped:
-        from charrnn.text.vocabulary import named_characters
-
-        count = len(read.skipped)
-        notes.append(f"left out {count:,} that the model has never seen: {named_characters(read.skipped)}")
+        named = model.vocabulary.unknown_in("".join(read.skipped))
+        notes.append(f"left out {len(read.skipped):,} that the model has never seen: {named}")
     with Progress("reading", quiet=output.quiet) as progress:
         run = _Run(path, model, read, trace(model.network, read, progress), look, output)
     run.notes = notes
@@ -105,18 +109,18 @@ def _codes(text: list[str], reading: ReadingSettings, model: "Model", length: in
     """The first `length` codes of the text, and what the user should know of them."""
     import numpy as np
 
-    from charrnn.text.reading import TextReader, codes_of
+    from charrnn.text.reading import TextReader
     from charrnn.text.sources import find_sources
 
     tokens = model.vocabulary.tokens
     sources, notes = find_sources(text, binary=tokens == "byte")
     reader = TextReader(sources, reading, tokens)
     pieces, count = [], 0
-    for piece in reader:
-        pieces.append(codes_of(piece))
+    for piece in model.vocabulary.codes_in(reader):
+        pieces.append(piece)
         count += len(piece)
         if count > length:
-            notes.append(f"read the first {length:,} characters only; --length N reads more")
+            notes.append(f"read the first {length:,} {model.vocabulary.units} only; --length N reads more")
             break
     if not count:
         raise CorpusError(f"{', '.join(text)} is empty: nothing to look at")
@@ -172,7 +176,10 @@ class _Run:
         with Progress("finding", quiet=self._output.quiet) as progress:
             findings, rare = find(
                 self._states,
-                properties(self._read.text, look.match),
+                (
+                    replace(each, values=each.values[self._read.ends])
+                    for each in properties(self._read.text, look.match)
+                ),
                 layers=self._layers,
                 unit=look.unit if look.find or look.match is not None else None,
                 top=look.top,
@@ -219,11 +226,17 @@ class _Run:
     def _draw(self, units: list[tuple[int, int, str]]) -> None:
         """The text coloured by each unit; a table of numbers where colours reach nobody."""
         shown = len(self._read.codes) if self._look.shown is None else self._look.shown
-        text = self._read.text[:shown]
+        text = self._read.parts[:shown]
         if self._output.json:
             for layer, unit, _ in units:
                 values = [round(float(value), 6) for value in self._states[layer, :shown, unit]]
-                described = {"layer": layer, "unit": unit, "state": self._look.state, "text": text, "values": values}
+                described = {
+                    "layer": layer,
+                    "unit": unit,
+                    "state": self._look.state,
+                    "text": "".join(text),
+                    "values": values,
+                }
                 typer.echo(json.dumps(described))
             return
         from charrnn.cli.heatmap import Heatmap
@@ -237,15 +250,17 @@ class _Run:
             along = self._states[layer, :, unit]
             heatmap.draw(heading, text, along[: len(text)].tolist(), max(1.0, float(abs(along).max())))
         if len(text) < len(self._read.codes) and self._look.shown is None:
-            self.notes.append(f"drew the first {len(text):,} of {len(self._read.codes):,} characters; see --shown")
+            self.notes.append(
+                f"drew the first {len(text):,} of {len(self._read.codes):,} {self._model.vocabulary.units}; see --shown"
+            )
 
-    def _table(self, units: list[tuple[int, int, str]], text: str) -> None:
-        """A line for each character, a column for each unit."""
+    def _table(self, units: list[tuple[int, int, str]], text: list[str]) -> None:
+        """A line for each character or word, a column for each unit."""
         raw = self._model.vocabulary.tokens == "byte"
         lines = ["\t".join(["character", *(f"layer {layer} unit {unit}" for layer, unit, _ in units)])]
         for t, character in enumerate(text):
             values = (f"{self._states[layer, t, unit]:.4f}" for layer, unit, _ in units)
-            lines.append("\t".join([escaped(ord(character), raw=raw), *values]))
+            lines.append("\t".join([escaped(ord(character) if raw else character, raw=raw), *values]))
         typer.echo("\n".join(lines))
 
     def _write_page(self, file: Path, findings: "list[Finding]", units: list[tuple[int, int, str]]) -> None:
@@ -266,7 +281,9 @@ class _Run:
         )
         with atomic_write(file) as stream:
             stream.write(written)
-        self.notes.append(f"{file}: {shown:,} characters, {len(written) / 1e6:.1f} MB; open it in a browser")
+        self.notes.append(
+            f"{file}: {shown:,} {self._model.vocabulary.units}, {len(written) / 1e6:.1f} MB; open it in a browser"
+        )
 
     def _write_arrays(self, file: Path) -> None:
         from charrnn.files import atomic_write

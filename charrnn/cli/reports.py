@@ -53,14 +53,11 @@ def described(start: Start) -> list[str]:
 
     corpus, plan = start.corpus, start.plan
     config = plan.config
-    kind = "bytes" if corpus.vocabulary.tokens == "byte" else "characters"
-    held, read = len(corpus.valid), validated(len(corpus.valid), config.vocab_size)
+    units, different = corpus.vocabulary.units, len(corpus.vocabulary)
+    held, read = corpus.held, validated(corpus.held, config.vocab_size)
     sampled = f"; each validation reads {read:,} of them, spread evenly" if read < held else ""
     return [
-        (
-            f"{corpus.name}: {len(corpus.train) + held:,} {kind}, {len(corpus.vocabulary):,} different; "
-            f"{held:,} are held out{sampled}"
-        ),
+        (f"{corpus.name}: {corpus.symbols + held:,} {units}, {different:,} different; {held:,} are held out{sampled}"),
         *corpus.notes,
         (
             f"{config.cell} {config.layers}x{config.hidden_size}, {config.parameters:,} parameters, "

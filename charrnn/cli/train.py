@@ -17,6 +17,7 @@ import typer
 from charrnn.cli.models import find_model
 from charrnn.cli.options import command
 from charrnn.cli.progress import Progress
+from charrnn.cli.train_classifier import check_task, classifier_session, finish, read_texts
 from charrnn.errors import TrainingError, UsageError
 from charrnn.settings import parse_duration
 from charrnn.text.settings import TextSettings
@@ -26,13 +27,14 @@ from charrnn.training.settings import LearningSettings, ModelSettings, RunSettin
 if TYPE_CHECKING:
     from charrnn.model import ModelHeader, Tensors
     from charrnn.text.corpus import Corpus
+    from charrnn.text.labelled import LabelledCorpus
     from charrnn.training.checkpoint import Checkpoint, CheckpointFolder
     from charrnn.training.reporting import Reporter
     from charrnn.training.session import Session, StopRequest
     from charrnn.training.transfer import Source
 
 MODELS, RUNS = Path("models"), Path("runs")
-SAMPLE_LENGTH = 300
+SAMPLE_LENGTH, SAMPLED_LABELS = 300, 6
 STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
@@ -90,6 +92,13 @@ def _train(
         notes.append(told(saved))
     else:
         notes += [f"nothing to resume in {folder.path}: starting"] if settings.run.resume else []
+    check_task(settings, typed)
+    if settings.text.task == "classify":
+        if world.size > 1:
+            raise UsageError("--task classify learns in one process; start it without torchrun")
+        _train_classifier(names, output, settings, typed, saved, notes)
+        return
+    if saved is None:
         source, settings = _source(settings, typed)
     read = _read(names, settings, world)
     session = _session(read, output, settings, typed, saved, source, world)
@@ -110,19 +119,44 @@ def _train(
         raise typer.Exit(128 + stop.signal)
 
 
-def _read(names: list[str], settings: TrainSettings, world: World) -> "Corpus":
-    """The text; of several processes on one machine, the first reads it for all.
+def _read(names: list[str], settings: TrainSettings, world: World) -> "Corpus | LabelledCorpus":
+    """What is to be learned; of several processes on one machine, the first reads it for all.
 
     Raises:
         TrainingError: if another machine has another text.
+        UsageError: if settings exclude each other.
     """
     from charrnn.text.corpus import read_corpus
+    from charrnn.text.labelled import read_labelled
 
+    if settings.text.labels and settings.run.init_from is not None:
+        raise UsageError("--labels and --init-from exclude each other: labels are learned from the start")
+    read_one = read_labelled if settings.text.labels else read_corpus
     with Progress("reading", unit="bytes", quiet=settings.run.quiet) as progress:
-        read = world.on_machine(lambda: read_corpus(names, settings.text, progress))
+        read = world.on_machine(lambda: read_one(names, settings.text, progress))
     if world.lead(lambda: read.fingerprint) != read.fingerprint:
         raise TrainingError(f"{read.name} on this machine is not the text that the first one has; copy it from there")
     return read
+
+
+def _train_classifier(
+    names: list[str],
+    output: Path,
+    settings: TrainSettings,
+    typed: set[str],
+    saved: "Checkpoint | None",
+    notes: list[str],
+) -> None:
+    """The same for a model that tells labelled texts apart."""
+    corpus = read_texts(names, settings)
+    from charrnn.training.session import StopRequest
+
+    stop, logdir = StopRequest(), _logdir(settings.run, output, saved)
+    session = classifier_session(corpus, output, settings, typed, saved, logdir, stop)
+    with _stopping_on_signals(stop, session.keeper.store.partials()):
+        finish(session, notes, names, settings.run)
+    if stop.signal is not None:
+        raise typer.Exit(128 + stop.signal)
 
 
 def _source(settings: TrainSettings, typed: set[str]) -> tuple["Source | None", TrainSettings]:
@@ -137,7 +171,7 @@ def _source(settings: TrainSettings, typed: set[str]) -> tuple["Source | None", 
 
 
 def _session(
-    read: "Corpus",
+    read: "Corpus | LabelledCorpus",
     output: Path,
     settings: TrainSettings,
     typed: set[str],
@@ -151,6 +185,7 @@ def _session(
         print("starting ...", file=sys.stderr, flush=True)  # noqa: T201 - loading PyTorch takes seconds
     import torch
 
+    from charrnn.text.corpus import Corpus
     from charrnn.training.devices import choose_device
     from charrnn.training.gpu_recipe import shape_for
     from charrnn.training.precision import choose_precision
@@ -170,7 +205,8 @@ def _session(
         read = with_saved_symbols(read, saved)
         chosen = saved_plan(settings.learning, typed, saved)
     else:
-        read = read if source is None else united(read, source.vocabulary)
+        if source is not None and isinstance(read, Corpus):
+            read = united(read, source.vocabulary)
         shape, peak = shape_for(device.type, world.size, ON_CPU), 1.0
         if measuring_helps(settings):
             peak = total(world, measure_peak(settings.model.cell, device, shape.half_speed))
@@ -287,12 +323,15 @@ def _fresh_folder(folder: Path) -> Path:
 
 def write_sample(header: "ModelHeader", tensors: "Tensors") -> str:
     """A short text from a network in training, by the same code that `charrnn generate` runs."""
-    from charrnn.inference.api import Model
-    from charrnn.inference.network import Network
-    from charrnn.text.vocabulary import Vocabulary
+    from charrnn.inference.api import model_of
+    from charrnn.inference.labelled import LabelledModel
 
-    vocabulary = Vocabulary.from_json(header.vocabulary, header.config.vocab_size)
-    model = Model(header, vocabulary, Network(header.config, tensors))
+    model = model_of(header, tensors)
+    if isinstance(model, LabelledModel):
+        return "\n".join(
+            f"{label}\t{model.generate(label=label, length=SAMPLE_LENGTH, temperature=0.7, seed=1)}"
+            for label in model.labels[:SAMPLED_LABELS]
+        )
     return model.generate(length=SAMPLE_LENGTH, temperature=0.7, seed=1)
 
 

@@ -12,20 +12,22 @@ import copy
 import os
 import secrets
 from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from charrnn.errors import GenerationError
+from charrnn.errors import GenerationError, ModelFileError
 from charrnn.inference.generation import Piece, Request, Sample, generate, prime_state, whole_samples
 from charrnn.inference.network import Network, State
 from charrnn.inference.sampling import Sampler
-from charrnn.inference.scoring import OnProgress, Score, score, score_text
+from charrnn.inference.scoring import OnProgress, Score, readable, score, score_text
 from charrnn.inference.settings import PrimeSettings, SamplingSettings
-from charrnn.model import ModelHeader, load_model
+from charrnn.model import CLASSIFY, LabelledConfig, ModelHeader, Tensors, load_model
 from charrnn.settings import problems
-from charrnn.text.vocabulary import UNKNOWN, Ids, Vocabulary, named_characters
+from charrnn.text.vocabulary import UNKNOWN, Ids, Vocabulary
+from charrnn.text.words import growing, split
 
 Generate = Callable[..., Generator[Piece]]
 
@@ -42,13 +44,32 @@ def load(path: str | os.PathLike[str], device: str = "auto") -> "Model":
         charrnn.errors.GenerationError: if there is no such device.
     """
     header, tensors = load_model(Path(path))
-    vocabulary = Vocabulary.from_json(header.vocabulary, header.config.vocab_size)
-    model = Model(header, vocabulary, Network(header.config, tensors))
+    if header.task == CLASSIFY:
+        raise ModelFileError(f"{path} tells texts apart, it writes none; use it with: charrnn classify -m {path}")
+    model = model_of(header, tensors)
     if device not in ("auto", "cpu"):
         from charrnn.inference import on_device
 
         model.write_with(partial(on_device.generate, device=on_device.choose_device(device)))
     return model
+
+
+def model_of(header: ModelHeader, tensors: Tensors) -> "Model":
+    """What the file of a language model holds, ready to use."""
+    if isinstance(header.config, LabelledConfig):
+        from charrnn.inference.labelled import LabelledModel
+
+        return LabelledModel.of_file(header, tensors)
+    vocabulary = Vocabulary.from_json(header.vocabulary, header.config.vocab_size)
+    return Model(header, vocabulary, Network(header.config, tensors))
+
+
+@dataclass(frozen=True)
+class Prime:
+    """A text to go on from: ids (n,) to read, and for words the beginning of one that is still to be completed."""
+
+    ids: Ids
+    begun: bytes = b""
 
 
 def fresh_seed() -> int:
@@ -147,7 +168,9 @@ class Model:
             charrnn.errors.GenerationError: as `generate` does, when the first piece is asked for.
         """
         request = make_request(SamplingSettings(temperature, top_k, top_p, min_p, seed), length, stop)
-        start = self.read(self.prime_ids(prime))
+        found = self.prime(prime)
+        request = replace(request, begun=found.begun)
+        start = self.read(found.ids)
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         for piece in self.pieces(start, seeds=[fresh_seed() if seed is None else seed], request=request):
             text = decoder.decode(piece.text, final=piece.finish is not None)
@@ -162,23 +185,29 @@ class Model:
         """Several whole texts, in the order of their seeds."""
         return whole_samples(self.pieces(start, seeds=seeds, request=request), seeds)
 
-    def prime_ids(self, prime: str | bytes, *, skip_unknown: bool = False) -> Ids:
-        """Ids of a prime.
+    def prime(self, text: str | bytes, *, skip_unknown: bool = False) -> "Prime":
+        """A text to go on from, as this model reads it.
 
         Raises:
-            charrnn.errors.GenerationError: if it holds unknown characters and they are not to be skipped.
+            charrnn.errors.GenerationError: if it holds unknown characters or words that are not to be skipped.
         """
-        ids = self.vocabulary.encode(prime)
-        unknown = ids == UNKNOWN
-        if unknown.any() and not skip_unknown:
-            text = prime.decode("utf-8", "replace") if isinstance(prime, bytes) else prime
-            strange = named_characters(c for c in text if (self.vocabulary.encode(c) == UNKNOWN).any())
+        vocabulary = self.vocabulary
+        begun = ""
+        if vocabulary.tokens == "word":
+            text = text.decode("utf-8") if isinstance(text, bytes) else text
+            begun = growing(split(text))
+            if not any(piece.startswith(begun.encode()) for piece in vocabulary.pieces):
+                begun = ""
+            text = text[: len(text) - len(begun)]
+        codes = vocabulary.codes_of(text)
+        if not skip_unknown and (vocabulary.encode_codes(codes) == UNKNOWN).any():
+            shown = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
             raise GenerationError(
-                f"the model has never seen {strange}; change the prime, or leave such characters out of it "
-                "with --unknown skip"
+                f"the model has never seen {vocabulary.unknown_in(shown)}; change the prime, or let it pass over "
+                "that with --unknown skip"
             )
-        known: Ids = ids[~unknown]
-        return known
+        ids, _ = readable(vocabulary, codes)
+        return Prime(ids[ids != UNKNOWN], begun.encode())
 
     def read(self, ids: Ids) -> State:
         """The state after reading ids (n,) from the learned initial state."""
@@ -187,5 +216,4 @@ class Model:
 
     def score(self, text: str | bytes, progress: OnProgress | None = None) -> Score:
         """Loss, bits per character and perplexity of a text; unknown characters are counted apart."""
-        scored = score_text(self.network, self.vocabulary, [self.vocabulary.codes_of(text)], progress)
-        return score(nats for _, nats in scored)
+        return score(score_text(self.network, self.vocabulary, [self.vocabulary.codes_of(text)], progress))

@@ -3,7 +3,7 @@
 with np.load("trace.npz") as arrays:
     arrays["hidden"].shape              # (layers, characters, units)
     arrays["forget_gate"][0, :, 7]      # one gate of one unit along the text
-    "".join(map(chr, arrays["codes"]))  # the text
+    "".join(map(chr, arrays["codes"]))  # the text; of a word model they are the words themselves
 """
 
 from typing import BinaryIO
@@ -23,9 +23,10 @@ def arrays(vocabulary: Vocabulary, read: ReadText, trace: Trace) -> dict[str, ND
         found["cell"] = trace.cell
     for name, values in trace.gates.items():
         found[NAMES.get(name, name).replace(" ", "_")] = values
-    found["codes"] = read.codes.astype(np.int32)
+    kind: type = np.str_ if vocabulary.tokens == "word" else np.int32
+    found["codes"] = read.codes.astype(kind)
     found["nats"] = trace.nats
-    found["next_codes"] = vocabulary.codes[trace.likeliest].astype(np.int32)
+    found["next_codes"] = vocabulary.codes[trace.likeliest].astype(kind)
     found["next_probabilities"] = trace.probabilities
     return found
 

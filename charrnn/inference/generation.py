@@ -17,7 +17,7 @@ import numpy as np
 from charrnn.inference.cores import available_cores
 from charrnn.inference.kernel.compiled import kernel
 from charrnn.inference.network import Floats, Network, State
-from charrnn.inference.sampling import Sampler
+from charrnn.inference.sampling import Sampler, log_softmax
 from charrnn.inference.stepping import Symbols, Weights, begin
 from charrnn.inference.stopping import StopFinder
 from charrnn.text.vocabulary import Ids, Vocabulary
@@ -56,7 +56,8 @@ class Request:
     """What every sample is asked for.
 
     Attributes:
-        length: symbols to add.
+        length: characters to add; the word that reaches this length is written to its end.
+        begun: the beginning of a word that the first symbol has to complete; it is no part of the text.
         stops: byte strings that end a text; not part of it.
         loss: whether to compute each text's loss, too.
     """
@@ -65,6 +66,12 @@ class Request:
     length: int
     stops: Sequence[bytes] = ()
     loss: bool = False
+    begun: bytes = b""
+
+    @property
+    def most_symbols(self) -> int:
+        """How many symbols reach the length in any case: each has a character, the first maybe only `begun`."""
+        return self.length + 1 if self.begun and self.length else self.length
 
 
 def prime_state(network: Network, ids: Ids) -> Iterator[tuple[int, State]]:
@@ -131,7 +138,12 @@ class Group:
         self._request = request
         self._texts = [Text(index, vocabulary, request) for index, _ in seeds]
         self._generators = [np.random.Generator(np.random.PCG64(seed)) for _, seed in seeds]
-        self._writer = begin(weights, start, len(seeds), request.sampler, loss=request.loss)
+        self._opening: tuple[Symbols, Floats] | None = None
+        state = start.repeated(len(seeds))
+        if request.begun and request.length:
+            symbols, nats, state = opened(weights.network, vocabulary, start, request, self._generators)
+            self._opening = symbols, nats
+        self._writer = begin(weights, state, request.sampler, loss=request.loss)
         self._made = 0
         self._steps = 1  # the very first symbol is shown at once
         self.done = False
@@ -139,21 +151,24 @@ class Group:
     def advance(self) -> list[Piece]:
         """Write for a moment; what the texts have gained."""
         symbols, nats = self._burst()
-        last = self._made == self._request.length
         pieces = [
             piece
             for column, text in enumerate(self._texts)
-            if (piece := text.take(symbols[:, column], nats[:, column], last=last))
+            if (piece := text.take(symbols[:, column], nats[:, column]))
         ]
-        self.done = last
-        staying = np.flatnonzero([not text.stops.stopped for text in self._texts])
-        if len(staying) < len(self._texts) and not last:
+        staying = np.flatnonzero([text.finish is None for text in self._texts])
+        self.done = not len(staying)
+        if not self.done and len(staying) < len(self._texts):
             self._keep(staying)
         return pieces
 
     def _burst(self) -> tuple[Symbols, Floats]:
         """The next symbols (T, B), and if wanted their nats (T, B)."""
-        steps = min(self._steps, self._request.length - self._made)
+        if self._opening:
+            written, self._opening = self._opening, None
+            self._made += 1
+            return written
+        steps = min(self._steps, self._request.most_symbols - self._made)
         uniforms = np.stack([generator.random(steps) for generator in self._generators], axis=1)
         began = time.perf_counter()
         written = self._writer.write(uniforms)
@@ -163,48 +178,89 @@ class Group:
         return written
 
     def _keep(self, staying: Symbols) -> None:
-        if not len(staying):
-            self.done = True
-            return
         self._texts = [self._texts[k] for k in staying]
         self._generators = [self._generators[k] for k in staying]
         self._writer = self._writer.kept(staying)
 
 
+def opened(
+    network: Network,
+    vocabulary: Vocabulary,
+    start: State,
+    request: Request,
+    generators: Sequence[np.random.Generator],
+) -> tuple[Symbols, Floats, State]:
+    """A first symbol (1, B) for each generator that begins with what is begun, its nats (1, B), the states after."""
+    fitting = np.array([piece.startswith(request.begun) for piece in vocabulary.pieces])
+    scores = np.where(fitting, network.next_logits(start), np.float32(-np.inf))
+    symbols = np.concatenate([request.sampler.choose(scores, generator.random(1)) for generator in generators])
+    after = {}
+    for symbol in set(symbols.tolist()):
+        after[symbol] = start.copy()
+        network.read(np.full((1, 1), symbol), after[symbol])
+    nats = -log_softmax(scores)[:, symbols]
+    return symbols[None], nats, State.together([after[symbol] for symbol in symbols.tolist()])
+
+
 class Text:
-    """One text in the making."""
+    """One text in the making.
+
+    Attributes:
+        finish: "length" or "stop", once it is whole.
+    """
 
     def __init__(self, index: int, vocabulary: Vocabulary, request: Request) -> None:
-        self.stops = StopFinder(request.stops)
+        self.finish: str | None = None
+        self._stops = StopFinder(request.stops)
         self._index = index
         self._pieces = vocabulary.pieces
+        self._lengths = vocabulary.lengths
+        self._end = vocabulary.end
+        self._begun = self._unseen = len(request.begun)  # bytes
+        self._begun_chars = len(request.begun.decode("utf-8"))
+        self._left = request.length + self._begun_chars if request.length else 0  # characters
         self._loss = request.loss
-        self._bytes = 0
+        self._shown = 0  # bytes
         self._symbols: list[int] = []  # these two only where the loss is wanted
         self._nats: list[Floats] = []
 
-    def take(self, symbols: Symbols, nats: Floats, *, last: bool) -> Piece | None:
+    def take(self, symbols: Symbols, nats: Floats) -> Piece | None:
         """Add symbols; what can be told of them already, if anything."""
-        added = symbols.tolist()
+        ends = np.flatnonzero(symbols == self._end).tolist() if self._end is not None else []
+        symbols = symbols[: ends[0]] if ends else symbols
+        lengths = self._lengths[symbols].cumsum()
+        added = symbols[: int(lengths.searchsorted(self._left)) + 1].tolist()
+        self._left -= int(lengths[len(added) - 1]) if added else 0
         pieces = self._pieces
-        text = self.stops.feed(b"".join([pieces[symbol] for symbol in added]))
-        if last and not self.stops.stopped:
-            text += self.stops.flush()
-        self._bytes += len(text)
+        text = b"".join([pieces[symbol] for symbol in added])
         if self._loss:
             self._symbols += added
             self._nats.append(nats)
-        if last or self.stops.stopped:
-            return Piece(self._index, text, "stop" if self.stops.stopped else "length", self._mean_loss())
+        unseen = self._unseen
+        self._unseen = max(0, unseen - len(text))
+        return self._passed_on(text[unseen:], ended=bool(ends))
+
+    def _passed_on(self, text: bytes, *, ended: bool) -> Piece | None:
+        """What is certain to be no part of a stop, and of a text that has `ended` the rest too."""
+        text = self._stops.feed(text)
+        if self._stops.stopped:
+            self.finish = "stop"
+        elif self._left <= 0 or ended:
+            text += self._stops.flush()
+            self.finish = "length" if self._left <= 0 else "stop"
+        self._shown += len(text)
+        if self.finish:
+            return Piece(self._index, text, self.finish, self._mean_loss())
         return Piece(self._index, text) if text else None
 
     def _mean_loss(self) -> float | None:
-        """Mean nats of the symbols that the text consists of; those of a stop do not belong to it."""
-        if not self._bytes or not self._loss:
+        """Mean nats per character of the symbols that make up the text; those of a stop do not belong to it."""
+        if not self._shown or not self._loss:
             return None
         ends = np.cumsum([len(self._pieces[symbol]) for symbol in self._symbols])
-        count = int(ends.searchsorted(self._bytes)) + 1
-        return float(np.concatenate(self._nats)[:count].mean(dtype=np.float64))
+        count = int(ends.searchsorted(self._begun + self._shown)) + 1
+        chars = int(self._lengths[self._symbols[:count]].sum()) - self._begun_chars
+        return float(np.concatenate(self._nats)[:count].sum(dtype=np.float64)) / max(1, chars)
 
 
 def whole_samples(pieces: Iterator[Piece], seeds: Sequence[int]) -> Iterator[Sample]:

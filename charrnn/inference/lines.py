@@ -13,7 +13,7 @@ from charrnn.inference.network import Floats, Network
 from charrnn.inference.scoring import Codes, Score, chunk_steps, readable, score, surprise, target_nats
 from charrnn.text.vocabulary import UNKNOWN, Ids, Vocabulary
 
-LINE_END = 10  # its code
+LINE_END = (10, "\n")  # as a code, and as a word: it is never part of a longer one
 WINDOW = 2**19  # characters of lines that are sorted by length together
 BESIDE = 256  # lines that are read side by side
 LONG = 2**15  # characters of a line that is read like a text, in pieces
@@ -24,7 +24,7 @@ def lines_of(pieces: Iterable[Codes]) -> Iterator[Codes]:
     waiting: list[Codes] = []
     for piece in pieces:
         begin = 0
-        for end in np.flatnonzero(piece == LINE_END) + 1:
+        for end in np.flatnonzero(piece == LINE_END[piece.dtype == np.object_]) + 1:
             yield np.concatenate([*waiting, piece[begin:end]])
             waiting, begin = [], int(end)
         if begin < len(piece):
@@ -38,12 +38,11 @@ def score_lines(network: Network, vocabulary: Vocabulary, lines: Iterable[Codes]
     for window in _windows(lines):
         read = [readable(vocabulary, line) for line in window]
         known = [ids[ids != UNKNOWN] for ids, _ in read]
-        surprises = _surprises(network, known)
-        for line, (ids, counted), found in zip(window, read, surprises, strict=True):
+        for line, (ids, counted), found in zip(window, read, surprises(network, known), strict=True):
             nats = np.full(len(line), np.nan, dtype=np.float32)
             nats[ids != UNKNOWN] = found
             nats[~counted] = np.nan
-            yield line, score([nats])
+            yield line, score([(line, nats)])
 
 
 def _windows(lines: Iterable[Codes]) -> Iterator[list[Codes]]:
@@ -59,14 +58,14 @@ def _windows(lines: Iterable[Codes]) -> Iterator[list[Codes]]:
         yield window
 
 
-def _surprises(network: Network, lines: Sequence[Ids]) -> list[Floats]:
+def surprises(network: Network, lines: Sequence[Ids]) -> list[Floats]:
     """The surprise of each line's characters; lines of similar length are read side by side."""
     order = sorted(range(len(lines)), key=lambda k: len(lines[k]))
     found: list[Floats] = [np.empty(0, dtype=np.float32)] * len(lines)
     short = [k for k in order if len(lines[k]) <= LONG]
     groups = [short[begin : begin + BESIDE] for begin in range(0, len(short), BESIDE)]
-    surprises = on_all_cores(lambda group: _beside(network, [lines[k] for k in group]), groups)
-    for group, nats in zip(groups, surprises, strict=True):
+    by_group = on_all_cores(lambda group: _beside(network, [lines[k] for k in group]), groups)
+    for group, nats in zip(groups, by_group, strict=True):
         for k, of_line in zip(group, nats, strict=True):
             found[k] = of_line
     for k in order[len(short) :]:

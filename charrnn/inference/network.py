@@ -5,7 +5,7 @@ the state's projection. The first layer's input is a table look-up: its weights 
 biases included. To write text symbol by symbol, see `charrnn.inference.stepping`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,19 @@ class State:
     def repeated(self, batch: int) -> "State":
         """This state of one stream for each of `batch` streams."""
         return State(self.hidden.repeat(batch, axis=1), None if self.cell is None else self.cell.repeat(batch, axis=1))
+
+    def streams(self) -> "list[State]":
+        """Each stream by itself, copied."""
+        return [
+            State(self.hidden[:, [k]], None if self.cell is None else self.cell[:, [k]])
+            for k in range(self.hidden.shape[1])
+        ]
+
+    @classmethod
+    def together(cls, states: "Sequence[State]") -> "State":
+        """The streams of all of them side by side."""
+        cells = [state.cell for state in states if state.cell is not None]
+        return cls(np.concatenate([state.hidden for state in states], 1), np.concatenate(cells, 1) if cells else None)
 
 
 class Network:

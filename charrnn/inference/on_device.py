@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charrnn.errors import GenerationError
-from charrnn.inference.generation import Piece, Request, Text
+from charrnn.inference.generation import Piece, Request, Text, opened
 from charrnn.inference.network import Floats, Network, State
 from charrnn.inference.sampling import MIN_TEMPERATURE, Sampler
 from charrnn.text.vocabulary import Vocabulary
@@ -69,43 +69,55 @@ class _Group:
     ) -> None:
         self._texts = [Text(first + column, vocabulary, request) for column in range(len(seeds))]
         self._generators = [np.random.Generator(np.random.PCG64(seed)) for seed in seeds]
-        self._writer = Writer(network, start, len(seeds), request, device)
-        self._length = request.length
+        self._opening: tuple[Symbols, Floats] | None = None
+        state = start.repeated(len(seeds))
+        if request.begun and request.length:
+            symbols, nats, state = opened(network, vocabulary, start, request, self._generators)
+            self._opening = symbols, nats
+        self._writer = Writer(network, state, request, device)
+        self._length = request.most_symbols
         self._made = 0
         self.done = False
 
     def advance(self) -> list[Piece]:
         """Write a burst; what the texts have gained."""
-        steps = min(BURST, self._length - self._made)
-        uniforms = np.stack([generator.random(steps) for generator in self._generators], axis=1)
-        symbols, nats = self._writer.burst(uniforms)
-        self._made += steps
-        last = self._made == self._length
+        symbols, nats = self._burst()
         pieces = [
             piece
             for column, text in enumerate(self._texts)
-            if not text.stops.stopped and (piece := text.take(symbols[:, column], nats[:, column], last=last))
+            if text.finish is None and (piece := text.take(symbols[:, column], nats[:, column]))
         ]
-        self.done = last or all(text.stops.stopped for text in self._texts)
+        self.done = all(text.finish is not None for text in self._texts)
         return pieces
+
+    def _burst(self) -> tuple[Symbols, Floats]:
+        """The next symbols (T, B) and their nats (T, B)."""
+        if self._opening:
+            written, self._opening = self._opening, None
+            self._made += 1
+            return written
+        steps = min(BURST, self._length - self._made)
+        uniforms = np.stack([generator.random(steps) for generator in self._generators], axis=1)
+        self._made += steps
+        return self._writer.burst(uniforms)
 
 
 class Writer:
     """B samples on a device, advancing one symbol a step.
 
     Args:
-        start: where all of them begin, of one stream.
+        state: where they begin, a stream each.
         request: how a symbol is chosen, and whether its nats are wanted.
     """
 
-    def __init__(self, network: Network, start: State, batch: int, request: Request, device: torch.device) -> None:
+    def __init__(self, network: Network, state: State, request: Request, device: torch.device) -> None:
         config, tensors = network.config, {name: _sent(t, device) for name, t in network.tensors.items()}
         kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         self._cell = config.cell
         self._layers = [[tensors[f"rnn.{kind}_l{k}"] for kind in kinds] for k in range(config.layers)]
         self._inputs = tensors["embedding.weight"] if config.embedding_size else torch.eye(config.vocab_size).to(device)
         self._decoder = tensors["decoder.weight"].t(), _sent(network.decoder_bias, device)
-        state = start.repeated(batch)
+        batch = state.hidden.shape[1]
         self._hidden = [_sent(part, device) for part in state.hidden]
         self._cells = [] if state.cell is None else [_sent(part, device) for part in state.cell]
         self._sampler, self._loss = request.sampler, request.loss

@@ -67,42 +67,55 @@ def page(
     gates = {name: gate for name, gate in trace.gates.items() if name in NAMES}
     for name, gate in gates.items():
         series[NAMES[name]] = _packed(np.rint(gate[:, :shown] * 255).astype(np.uint8))
-    codes = vocabulary.codes
+    words = vocabulary.tokens == "word"
+    table = list(dict.fromkeys([*read.codes[:shown], *vocabulary.codes])) if words else []
+    numbers = {word: number for number, word in enumerate(table)}
+
+    def coded(symbols: NDArray[Any]) -> NDArray[np.int32]:
+        """Codes as numbers: words are places in the table."""
+        if words:
+            return np.array([numbers[word] for word in symbols.flat], dtype=np.int32).reshape(symbols.shape)
+        return symbols.astype(np.int32)
+
     about = (
         f"{config.cell} {config.layers}x{config.hidden_size}, {config.parameters:,} parameters; "
-        f"{min(shown, len(read.codes)):,} of the {len(read.codes):,} characters read"
+        f"{min(shown, len(read.codes)):,} of the {len(read.codes):,} {vocabulary.units} read"
     )
+    mapped = _map(network, vocabulary, read)
     data = {
         "about": about,
         "bytes": vocabulary.tokens == "byte",
+        "words": table or None,
         "layers": config.layers,
         "units": config.hidden_size,
-        "codes": read.codes[:shown].tolist(),
+        "codes": coded(read.codes[:shown]).tolist(),
         "series": series,
         "nats": _packed(trace.nats[:shown]),
-        "likeliest": _packed(codes[trace.likeliest[:shown]].astype(np.int32)),
+        "likeliest": _packed(coded(vocabulary.codes[trace.likeliest[:shown]])),
         "probabilities": _packed(trace.probabilities[:shown]),
         "saturation": {name: _shares(gate) for name, gate in gates.items()},
-        "map": _map(network, vocabulary, read),
+        "map": {**mapped, "codes": coded(mapped["codes"]).tolist()},
         "findings": [asdict(found) for found in findings],
         "found_in": view.state,
         "start": {"layer": view.layer, "unit": view.unit, "values": view.state},
     }
-    return _filled(title, data)
+    return filled(title, data)
 
 
-def _filled(title: str, data: dict[str, Any]) -> bytes:
-    """The template with the title, the data and the script's hash in their places."""
-    template = resources.files("charrnn.inference").joinpath("page.html").read_text(encoding="utf-8")
+def filled(title: str, data: dict[str, Any], name: str = "page.html") -> bytes:
+    """The template of that name with the title, the data and the script's hash in their places."""
+    template = resources.files("charrnn.inference").joinpath(name).read_text(encoding="utf-8")
     script = template.rpartition("<script>")[2].partition("</script>")[0]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     written = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     for character in "<>&":
         written = written.replace(character, f"\\u{ord(character):04x}")
     # A name may hold bytes that are no UTF-8; the data goes in last, so that nothing in it is taken for a place.
-    name = html.escape(title.encode("utf-8", "backslashreplace").decode()).encode("ascii", "xmlcharrefreplace").decode()
+    heading = (
+        html.escape(title.encode("utf-8", "backslashreplace").decode()).encode("ascii", "xmlcharrefreplace").decode()
+    )
     begin, end = template.split("@DATA@")
-    begin = begin.replace("@HASH@", f"sha256-{digest}").replace("@TITLE@", name)
+    begin = begin.replace("@HASH@", f"sha256-{digest}").replace("@TITLE@", heading)
     return f"{begin}{written}{end}".encode()
 
 
@@ -126,4 +139,4 @@ def _map(network: Network, vocabulary: Vocabulary, read: ReadText) -> dict[str, 
     found = vector_map(character_vectors(network))
     ids = np.arange(len(vocabulary)) if len(vocabulary) <= MAPPED else np.unique(read.ids)
     places = np.round(found.places[ids].astype(np.float64), 4).tolist()
-    return {"codes": vocabulary.codes[ids].tolist(), "places": places, "shares": found.shares}
+    return {"codes": vocabulary.codes[ids], "places": places, "shares": found.shares}

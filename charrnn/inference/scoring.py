@@ -4,9 +4,12 @@
     bpc         loss / ln 2                                                        bits
     perplexity  e^loss                                                             choices
 
-A text is one stream. To read it at matrix speed it is cut into pieces that are read side by side; each piece
-but the first reads `WARM_UP` characters before its own, which are not counted, so that its state has forgotten
-the initial one. Long texts are scored a block at a time, so that none has to fit into memory.
+What is predicted is a token: a character, a byte, or a word or what stands between words; the surprise of a word is
+shared by its characters, so that models of words and of characters can be compared.
+
+A text is one stream. To read it at matrix speed it is cut into pieces that are read side by side; each piece but the
+first reads `WARM_UP` tokens before its own, which are not counted, so that its state has forgotten the initial one.
+Long texts are scored a block at a time, so that none has to fit into memory.
 
 An unknown character has no probability. It is not counted, and its surprise is NaN; it is read as the symbol
 that stands for rare characters if the model has one, else not at all.
@@ -38,16 +41,38 @@ OnProgress = Callable[[int, int], None]  # done, of how many
 
 @dataclass(frozen=True)
 class Score:
-    """The figures of a text: `chars` were counted, `unknown` were left out because they have no probability."""
+    """The figures of a text: `tokens` of `chars` characters were counted, and cost `nats` in all.
 
-    loss: float
+    `unknown` tokens were left out because they have no probability.
+    """
+
+    nats: float
+    tokens: int
     chars: int
     unknown: int
+
+    @property
+    def loss(self) -> float:
+        """Mean nats per character."""
+        return self.nats / self.chars if self.chars else math.nan
+
+    @property
+    def token_loss(self) -> float:
+        """Mean nats per token."""
+        return self.nats / self.tokens if self.tokens else math.nan
 
     @property
     def bpc(self) -> float:
         """Bits per character."""
         return self.loss / math.log(2)
+
+    def __add__(self, other: "Score") -> "Score":
+        return Score(
+            self.nats + other.nats,
+            self.tokens + other.tokens,
+            self.chars + other.chars,
+            self.unknown + other.unknown,
+        )
 
     @property
     def perplexity(self) -> float:
@@ -55,14 +80,15 @@ class Score:
         return math.exp(min(self.loss, 700.0))
 
 
-def score(surprises: Iterable[Floats]) -> Score:
-    """The figures of a text from the surprise of its characters, NaN for unknown ones, in any number of arrays."""
-    nats, chars, unknown = 0.0, 0, 0
-    for piece in surprises:
-        left_out = int(np.isnan(piece).sum())
-        nats += float(np.nansum(piece, dtype=np.float64))
-        chars, unknown = chars + len(piece) - left_out, unknown + left_out
-    return Score(nats / chars if chars else math.nan, chars, unknown)
+def score(scored: Iterable[tuple[Codes, Floats]]) -> Score:
+    """The figures of a text from its codes and their surprise, NaN for unknown ones, in any number of arrays."""
+    total = Score(0.0, 0, 0, 0)
+    for codes, nats in scored:
+        counted = ~np.isnan(nats)
+        tokens = int(counted.sum())
+        chars = sum(map(len, codes[counted])) if codes.dtype == np.object_ else tokens
+        total += Score(float(np.nansum(nats, dtype=np.float64)), tokens, chars, len(nats) - tokens)
+    return total
 
 
 def score_text(

@@ -14,14 +14,23 @@ class PrimeSettings:
     """What the model reads before it writes, and how much it writes."""
 
     prime: str | None = setting(None, "Text to go on from.", short="-p", group=TEXT)
+    label: str | None = setting(
+        None, "Write a text with this label, if the model has labels.", group=TEXT, shown_default="drawn by frequency"
+    )
     prime_file: str | None = setting(None, "Read the prime from a file; - is stdin.", group=TEXT)
-    length: int = setting(1000, "Characters to add.", short="-l", at_least=0, group=TEXT)
+    length: int = setting(
+        1000,
+        "Characters to add; a word model ends with the word that reaches them.",
+        short="-l",
+        at_least=0,
+        group=TEXT,
+    )
     samples: int = setting(1, "Texts to write, side by side.", short="-n", at_least=1, at_most=100_000, group=TEXT)
     stop: list[str] | None = setting(None, "End a text before this string; may repeat. Not printed.", group=TEXT)
     echo: bool = setting(True, "Print the prime too.", off_flag="--no-echo", group=TEXT)
     unknown: str = setting(
         "error",
-        "Prime characters that the model has never seen: error or skip.",
+        "Prime characters, or words, that the model has never seen: error or skip.",
         choices=("error", "skip"),
         group=TEXT,
     )
@@ -104,6 +113,23 @@ class DetailSettings:
     def shown(self) -> bool:
         """Whether there is a table."""
         return self.per_line or self.per_char
+
+
+@dataclass(frozen=True)
+class ClassifySettings:
+    """What `charrnn classify` prints of each line."""
+
+    all: bool = setting(False, "Print every label's probability.", group=RUN)
+
+
+@dataclass(frozen=True)
+class PlotSettings:
+    """What `charrnn evaluate` draws of a classifier."""
+
+    plot: str | None = setting(
+        None, "Draw a classifier's ROC curve and confusion matrix to this .png or .svg file.", group=RUN
+    )
+    overwrite: bool = setting(False, "Replace the drawing if it exists.", group=RUN)
 
 
 @dataclass(frozen=True)

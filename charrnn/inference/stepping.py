@@ -262,11 +262,11 @@ class PlainWriter:
         return others
 
 
-def begin(weights: Weights, start: State, samples: int, sampler: Sampler, *, loss: bool = False) -> Writer:
-    """A writer of some samples that all go on from `start`, the state of one stream."""
+def begin(weights: Weights, start: State, sampler: Sampler, *, loss: bool = False) -> Writer:
+    """A writer of samples that go on from `start`, a stream of it each."""
     if weights.kernel is None:
-        return PlainWriter(weights.network, [start.copy() for _ in range(samples)], sampler, loss=loss)
-    return KernelWriter(weights, start.repeated(samples), sampler, loss=loss)
+        return PlainWriter(weights.network, start.streams(), sampler, loss=loss)
+    return KernelWriter(weights, start, sampler, loss=loss)
 
 
 def _job(weights: Floats, bias: Floats, x: Floats, out: Floats) -> Job:

@@ -20,7 +20,7 @@ from charrnn.errors import InspectionError
 from charrnn.inference.network import Floats, Network, State, sigmoid
 from charrnn.inference.sampling import log_softmax
 from charrnn.inference.scoring import readable
-from charrnn.text.vocabulary import UNKNOWN, Ids, Vocabulary, named_characters
+from charrnn.text.vocabulary import UNKNOWN, Ids, Vocabulary
 
 CHUNK = 256  # time steps
 LIKELIEST = 5  # next characters whose probabilities are kept
@@ -36,7 +36,7 @@ class ReadText:
     """The part of a text that a model can read.
 
     Attributes:
-        codes: code points or byte values (T,).
+        codes: code points, byte values or words (T,).
         ids: what is read for them (T,).
         counted: which of them have a probability (T,); rare characters that were merged have none.
         skipped: the unknown characters that were left out.
@@ -48,9 +48,20 @@ class ReadText:
     skipped: list[str]
 
     @property
+    def parts(self) -> list[str]:
+        """What each code stands for (T,): a character, a word, or the character of a byte's number (Latin-1)."""
+        found = self.codes.tolist()
+        return found if self.codes.dtype == np.object_ else list(map(chr, found))
+
+    @property
     def text(self) -> str:
-        """The codes as a string of as many characters; a byte is the character of its number (Latin-1)."""
-        return "".join(map(chr, self.codes.tolist()))
+        """All parts together."""
+        return "".join(self.parts)
+
+    @property
+    def ends(self) -> NDArray[np.int64]:
+        """Where in the text each part's last character is (T,)."""
+        return np.cumsum([len(part) for part in self.parts]) - 1
 
 
 @dataclass(frozen=True)
@@ -93,11 +104,11 @@ def read_text(vocabulary: Vocabulary, codes: NDArray[Any], *, skip_unknown: bool
     """
     ids, counted = readable(vocabulary, codes)
     known = ids != UNKNOWN
-    strange = list(map(chr, codes[~known].tolist()))
+    strange = ReadText(codes[~known], ids[~known], counted[~known], []).parts
     if strange and not skip_unknown:
         raise InspectionError(
-            f"the model has never seen {named_characters(strange)}; change the text, or leave such characters out "
-            "of it with --unknown skip"
+            f"the model has never seen {vocabulary.unknown_in(''.join(strange))}; change the text, or leave such "
+            "characters out of it with --unknown skip"
         )
     if not known.any():
         raise InspectionError("the text holds no character that the model knows: nothing to look at")

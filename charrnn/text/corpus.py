@@ -1,7 +1,7 @@
 """Corpora: sources -> token ids, in two contiguous parts, one to learn from and one to validate on."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 
 from charrnn.errors import CorpusError, UsageError
-from charrnn.text.counting import Counter
-from charrnn.text.reading import OnProgress, TextReader, codes_of
+from charrnn.text.counting import Counter, WordCounter
+from charrnn.text.reading import OnProgress, TextReader
 from charrnn.text.settings import TextSettings
 from charrnn.text.sources import Source, corpus_name, find_sources
 from charrnn.text.storage import IN_MEMORY, Mapped, Numbers, Store
 from charrnn.text.tokens import Tokens
-from charrnn.text.vocabulary import Ids, Vocabulary
+from charrnn.text.vocabulary import Ids, Vocabulary, codes_of
+from charrnn.text.words import split_pieces
 
 VALID_FRACTION = 0.1
-MIN_TRAIN = 16  # characters
+MIN_TRAIN = 16  # characters or other tokens
 MIN_VALID = 2  # one to read and one to predict
 MIN_TEXT = 24  # both together
 
@@ -42,6 +43,20 @@ class Corpus:
     fingerprint: str = ""
     notes: tuple[str, ...] = ()
 
+    @property
+    def symbols(self) -> int:
+        """How many there are to learn from."""
+        return len(self.train)
+
+    @property
+    def held(self) -> int:
+        """How many there are to validate on."""
+        return len(self.valid)
+
+    def glimpse(self, most: int) -> Ids:
+        """The first of the symbols to learn from."""
+        return self.train[:most]
+
 
 def read_corpus(
     names: Names,
@@ -60,16 +75,18 @@ def read_corpus(
     """
     settings = settings or TextSettings()
     _check(settings)
-    counter = Counter(settings.tokens)
+    counter = WordCounter() if settings.tokens == "word" else Counter(settings.tokens)
     text = _Scan(names, settings, counter, progress, in_memory)
     valid = _Scan([settings.valid], settings, counter, progress, in_memory) if settings.valid else None
     vocabulary, table, merged = counter.vocabulary(settings.min_count, settings.max_vocab)
     if vocabulary.never_generated == list(range(len(vocabulary))) and text.size:
-        raise CorpusError(f"no character occurs {settings.min_count} times; give more text or a smaller --min-count")
-    if vocabulary.tokens == "char" and ((vocabulary.codes >= 0xD800) & (vocabulary.codes < 0xE000)).any():
+        unit = vocabulary.units.removesuffix("s")
+        raise CorpusError(f"no {unit} occurs {settings.min_count} times; give more text or a smaller --min-count")
+    if any("\ud800" <= character < "\ue000" for symbol in vocabulary.symbols for character in symbol):
         raise CorpusError("the text holds halves of characters (surrogates), which are no text; check --encoding")
     tokens = Tokens(text.stored, table)
-    border = _border(", ".join(map(str, names)), len(tokens), settings, None if valid is None else valid.size)
+    named, held = ", ".join(map(str, names)), None if valid is None else valid.size
+    border = _border(named, len(tokens), vocabulary.units, settings, held)
     return Corpus(
         name=corpus_name(names[0]),
         vocabulary=vocabulary,
@@ -84,7 +101,12 @@ class _Scan:
     """One pass over a text: it is counted, hashed, and stored where that is needed."""
 
     def __init__(
-        self, names: Names, settings: TextSettings, counter: Counter, progress: OnProgress | None, in_memory: int
+        self,
+        names: Names,
+        settings: TextSettings,
+        counter: Counter | WordCounter,
+        progress: OnProgress | None,
+        in_memory: int,
     ) -> None:
         sources, notes = find_sources(names, binary=settings.tokens == "byte")
         reader = TextReader(sources, settings, settings.tokens, progress)
@@ -92,8 +114,11 @@ class _Scan:
         self.size = 0
         store = Store(in_memory)
         try:
-            own = sources[0] if len(sources) == 1 and reader.total_bytes > in_memory else None
-            self.stored: Numbers | Mapped = self._read(reader, counter, store, own)
+            if isinstance(counter, WordCounter):
+                self.stored: Numbers | Mapped = self._read_words(reader, counter, store)
+            else:
+                own = sources[0] if len(sources) == 1 and reader.total_bytes > in_memory else None
+                self.stored = self._read(reader, counter, store, own)
         except BaseException:
             store.close()
             raise
@@ -120,6 +145,19 @@ class _Scan:
             if file:
                 file.close()
 
+    def _read_words(self, reader: TextReader, counter: WordCounter, store: Store) -> Numbers | Mapped:
+        for words in split_pieces(self._hashed(reader)):
+            numbers = counter.number(words)
+            store.append(numbers)
+            self.size += len(numbers)
+        return store.finish()
+
+    def _hashed(self, reader: TextReader) -> Iterator[str]:
+        for piece in reader:
+            assert isinstance(piece, str)  # noqa: S101 - words are not made of bytes
+            self._digest.update(piece.encode("utf-8", "surrogatepass"))
+            yield piece
+
     @property
     def digest(self) -> bytes:
         """Of the text as UTF-8, or of its bytes."""
@@ -143,26 +181,26 @@ def _check(settings: TextSettings) -> None:
         raise UsageError("\n".join(found))
 
 
-def _border(named: str, chars: int, settings: TextSettings, valid: int | None) -> int:
+def _border(named: str, count: int, units: str, settings: TextSettings, valid: int | None) -> int:
     """Where the validation part begins.
 
     Raises:
         CorpusError: if there is too little text for one of the parts.
     """
-    if not chars:
+    if not count:
         raise CorpusError(f"{named} is empty; give a text to learn from")
     if valid is not None:
         if valid < MIN_VALID:
-            raise CorpusError(f"{settings.valid} has {valid} characters: too few to validate on; give more text")
-        if chars < MIN_TRAIN:
-            raise CorpusError(f"{named} has {chars} characters: too few to learn from; give {MIN_TRAIN} or more")
-        return chars
-    if chars < MIN_TEXT:
-        raise CorpusError(f"{named} has {chars} characters: too few to learn from; give {MIN_TEXT} or more")
-    border = min(int(chars * (1 - (settings.valid_fraction or VALID_FRACTION))), chars - MIN_VALID)
+            raise CorpusError(f"{settings.valid} has {valid} {units}: too few to validate on; give more text")
+        if count < MIN_TRAIN:
+            raise CorpusError(f"{named} has {count} {units}: too few to learn from; give {MIN_TRAIN} or more")
+        return count
+    if count < MIN_TEXT:
+        raise CorpusError(f"{named} has {count} {units}: too few to learn from; give {MIN_TEXT} or more")
+    border = min(int(count * (1 - (settings.valid_fraction or VALID_FRACTION))), count - MIN_VALID)
     if border < MIN_TRAIN:
         raise CorpusError(
-            f"{named} has {chars} characters, of which {chars - border} to validate on: too few are left to learn "
+            f"{named} has {count} {units}, of which {count - border} to validate on: too few are left to learn "
             "from; give more text or a smaller --valid-fraction"
         )
     return border
@@ -173,5 +211,5 @@ def _fingerprint(scans: Sequence[_Scan], border: int, vocabulary: Vocabulary) ->
     for scan in scans:
         whole.update(scan.digest)
     whole.update(f"{vocabulary.tokens} {border} {vocabulary.unknown} ".encode())
-    whole.update(vocabulary.codes.tobytes())
+    whole.update("\0".join(vocabulary.symbols).encode("utf-8"))
     return whole.hexdigest()[:32]

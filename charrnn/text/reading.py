@@ -11,9 +11,6 @@ Pieces end anywhere in the text, but never inside a character.
 import codecs
 from collections.abc import Callable, Iterator, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from charrnn.errors import CorpusError, UsageError
 from charrnn.text.settings import ReadingSettings
 from charrnn.text.sources import CONTROL_SHARE, CONTROLS, Opened, Source, read_fully, total_size
@@ -28,7 +25,6 @@ BOMS = {
 BOM = "\ufeff"
 
 OnProgress = Callable[[int, int], None]  # bytes done, of how many (0: unknown)
-Codes = NDArray[np.unsignedinteger]
 
 
 class TextReader:
@@ -132,15 +128,6 @@ class TextReader:
         self.bytes_read += size
         if self._progress:
             self._progress(self.bytes_read, self.total_bytes)
-
-
-def codes_of(piece: str | bytes) -> Codes:
-    """Code points of a text, or byte values; 8 bits wide where that is enough for the ASCII of a piece."""
-    if isinstance(piece, bytes):
-        return np.frombuffer(piece, dtype=np.uint8)
-    if piece.isascii():
-        return np.frombuffer(piece.encode("ascii"), dtype=np.uint8)
-    return np.frombuffer(piece.encode("utf-32-le", "surrogatepass"), dtype="<u4")
 
 
 def _checked_encoding(name: str | None) -> str | None:

@@ -21,21 +21,50 @@ class ReadingSettings:
 
 
 @dataclass(frozen=True)
-class TextSettings(ReadingSettings):
+class ColumnSettings:
+    """Where a labelled file, TSV or CSV, keeps what."""
+
+    columns: str | None = setting(
+        None,
+        "Columns of a labelled file: LABEL,TEXT, by number or by header name.",
+        group=TEXT,
+        shown_default="1,2",
+    )
+
+
+@dataclass(frozen=True)
+class TextSettings(ColumnSettings, ReadingSettings):
     """How the corpus becomes tokens, and what is held out."""
 
+    task: str = setting(
+        "language",
+        "Learn to write a text, or to tell labelled texts apart (TSV or CSV files).",
+        choices=("language", "classify"),
+        group=TEXT,
+    )
+    labels: bool = setting(
+        False,
+        "Learn one model that writes in the style of each label (TSV or CSV files), and tells them apart.",
+        group=TEXT,
+    )
     tokens: str = setting(
-        "char", "Learn characters (Unicode code points) or raw bytes.", choices=("char", "byte"), group=TEXT
+        "char",
+        "Learn characters (Unicode code points), raw bytes, or words and what stands between them.",
+        choices=("char", "byte", "word"),
+        group=TEXT,
     )
     min_count: int = setting(
-        1, "Characters that occur less often become U+FFFD, which is never generated.", at_least=1, group=TEXT
+        1,
+        "Characters (or words) that occur less often become U+FFFD, which is never generated.",
+        at_least=1,
+        group=TEXT,
     )
     max_vocab: int | None = setting(
         None,
-        "Different characters to tell apart, the most frequent ones; the others become U+FFFD.",
+        "Different characters (or words) to tell apart, the most frequent ones; the others become U+FFFD.",
         at_least=2,
         group=TEXT,
-        shown_default="all",
+        shown_default="all characters, 10000 words",
     )
     valid: str | None = setting(None, "Text to validate on, instead of the corpus's end.", group=TEXT)
     valid_fraction: float | None = setting(

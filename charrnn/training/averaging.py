@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from charrnn.model import Tensors
+from charrnn.training.classify.network import TextClassifier
 from charrnn.training.network import CharRNN
 
 HORIZON = 0.05  # of the run's steps
@@ -22,7 +23,7 @@ YOUNG = 0.2  # of the steps made so far, at most: early weights are soon forgott
 class WeightAverage:
     """An exponential moving average over about the last `HORIZON` of a run."""
 
-    def __init__(self, network: CharRNN) -> None:
+    def __init__(self, network: CharRNN | TextClassifier) -> None:
         self._parameters = dict(network.named_weights())
         self._average = {name: p.detach().clone() for name, p in self._parameters.items()}
 

@@ -6,7 +6,7 @@ ahead of the GPU; neither waits for the other.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from charrnn.text.tokens import Tokens
 from charrnn.text.vocabulary import Ids
+from charrnn.training.documents import DocumentReaders
 from charrnn.training.readers import Readers
 
 RESIDENT = 0.25  # of a GPU's free memory, at most, for the text
@@ -26,7 +27,8 @@ class Window:
     """What one step reads, of this process's share of the readers.
 
     `inputs` (T, b) are read, `targets` (T, b) are what follows each; `fresh` (b,) marks the readers that start anew,
-    and `starts` (n,) are their numbers. `chars` is how many characters all processes learn from in this step.
+    and `starts` (n,) are their numbers. `chars` is how many characters all processes learn from in this step. Of
+    documents `labels` (b,) tell whose they are, and targets behind a document's end are negative.
     """
 
     inputs: Tensor
@@ -34,9 +36,17 @@ class Window:
     fresh: Tensor
     starts: Tensor
     chars: int
+    labels: Tensor | None = None
 
 
-class Feed:
+class Feed(Protocol):
+    """Where a step's characters come from."""
+
+    def next(self, length: int) -> Window:
+        """The next `length` characters of each reader, of documents maybe fewer."""
+
+
+class TextFeed:
     """Makes windows of the readers' places.
 
     Args:
@@ -53,22 +63,47 @@ class Feed:
         self._resident = resident
 
     def next(self, length: int) -> Window:
-        """The next `length` characters."""
+        """See `Feed`."""
         places = self._readers.next_places(length)
         at, fresh = places.at[self._columns], places.fresh[self._columns]
         if self._resident is None:
-            window = self._sent(self._readers.window(at, length))
+            window = sent(self._readers.window(at, length), self._device)
         else:
             ahead = torch.arange(length + 1, device=self._device)[:, None]
-            window = self._resident[(self._sent(at) + ahead) % len(self._resident)].long()
-        return Window(window[:-1], window[1:], self._sent(fresh), self._sent(np.flatnonzero(fresh)), places.chars)
+            window = self._resident[(sent(at, self._device) + ahead) % len(self._resident)].long()
+        marks = sent(fresh, self._device), sent(np.flatnonzero(fresh), self._device)
+        return Window(window[:-1], window[1:], *marks, places.chars)
 
-    def _sent(self, array: NDArray[Any]) -> Tensor:
-        """The array on the device. The allocator of pinned memory keeps it for as long as the copy takes."""
-        tensor = torch.from_numpy(array)
-        if self._device.type == "cuda":
-            return tensor.pin_memory().to(self._device, non_blocking=True)
-        return tensor.to(self._device)
+
+class DocumentFeed:
+    """Makes windows of documents' symbols.
+
+    Args:
+        readers: all of them; every process moves them alike.
+        columns: those whose symbols this process reads.
+        device: where it learns.
+    """
+
+    def __init__(self, readers: DocumentReaders, columns: slice, device: torch.device) -> None:
+        self._readers = readers
+        self._columns = columns
+        self._device = device
+
+    def next(self, length: int) -> Window:
+        """See `Feed`."""
+        batch, own = self._readers.next_batch(length), self._columns
+        fresh = batch.fresh[own]
+        arrays = batch.inputs[:, own], batch.targets[:, own], fresh, np.flatnonzero(fresh), batch.labels[own]
+        inputs, targets, marks, starts, labels = (sent(array, self._device) for array in arrays)
+        return Window(inputs, targets, marks, starts, batch.chars, labels)
+
+
+def sent(array: NDArray[Any], device: torch.device) -> Tensor:
+    """The array on the device. The allocator of pinned memory keeps it for as long as the copy takes."""
+    tensor = torch.from_numpy(array)
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 def resident_text(ids: Ids | Tokens, vocab: int, device: torch.device) -> Tensor | None:

@@ -24,6 +24,7 @@ class _Share:
     starts: Tensor
     state: State
     masks: Masks
+    labels: Tensor | None
 
     def columns(self, part: slice) -> "_Share":
         """Only these of the readers."""
@@ -35,6 +36,7 @@ class _Share:
             fresh.nonzero()[:, 0],
             tuple(tensor[:, part] for tensor in self.state),
             self.masks.columns(part),
+            None if self.labels is None else self.labels[part],
         )
 
 
@@ -48,9 +50,10 @@ class StepLoss(nn.Module):
 
     def forward(self, share: _Share) -> tuple[Tensor, State]:
         """Summed loss in nats of some readers, and their state after; the initial state has a part in every graph."""
-        begin = self.network.restarted(share.state, share.fresh)
+        begin = self.network.restarted(share.state, share.fresh, share.labels)
+        read = share.inputs, share.targets, begin, share.starts, share.masks, share.labels
         with computing(self._precision, share.inputs.device):
-            return sequence_loss(self.network, share.inputs, share.targets, begin, share.starts, share.masks)
+            return sequence_loss(self.network, *read)
 
 
 class Gradients:
@@ -86,7 +89,7 @@ class Gradients:
         """
         # Dropout is drawn for all readers by every process: so its share has the masks that it has in a run of one.
         masks = self._network.draw_masks(self._all).columns(self._own)
-        whole = _Share(window.inputs, window.targets, window.fresh, window.starts, state, masks)
+        whole = _Share(window.inputs, window.targets, window.fresh, window.starts, state, masks, window.labels)
         if self._world.size > 1:
             return self._averaged(whole, window.chars)
         shares = [whole]

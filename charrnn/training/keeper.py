@@ -1,8 +1,10 @@
 """Keeping a run: its best weights, the state to go back to, and the states that a resumed run goes on from."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Protocol
 
 import torch
 
@@ -12,10 +14,28 @@ from charrnn.model import ModelHeader, Tensors
 from charrnn.training import checkpoint
 from charrnn.training.checkpoint import EVALUATED, LATEST, Arrays, Checkpoint
 from charrnn.training.devices import random_states, restore_random_states
-from charrnn.training.recipe import Plan
 from charrnn.training.record import Record
+from charrnn.training.ranks import World
 from charrnn.training.store import NoStore, Store
-from charrnn.training.trainer import Trainer
+
+
+class Kept(Protocol):
+    """A trainer whose state can be copied and brought back."""
+
+    device: torch.device
+    world: World
+
+    def state_tensors(self) -> dict[str, torch.Tensor]:
+        """Every tensor that decides how training goes on, by name."""
+
+    def state_json(self) -> dict[str, Any]:
+        """Everything else that does."""
+
+    def restore(self, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> None:
+        """Go on from copies of both."""
+
+    def go_back(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Take back what was learned since `tensors` were copied."""
 
 
 class Keeper:
@@ -25,27 +45,37 @@ class Keeper:
 
     Args:
         output: the model file.
-        plan: of the run.
+        plan: of the run, a dataclass with the model's `config` and the `budget`.
         trainer: whose state is kept.
         vocabulary: as the model file holds it.
+        labels: names of the classes of labelled texts, and how many texts each has.
         described: what a saved state says of the run beside its progress: settings, corpus, folders.
     """
 
     def __init__(
-        self, output: Path, plan: Plan, trainer: Trainer, vocabulary: dict[str, Any], described: dict[str, Any]
+        self,
+        output: Path,
+        plan: Any,
+        trainer: Kept,
+        vocabulary: dict[str, Any],
+        described: dict[str, Any],
+        labels: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self.store = Store(output) if trainer.world.leads else NoStore(output)
         self._plan = plan
         self._trainer = trainer
         self._vocabulary = vocabulary
         self._described = described
+        self._labels = labels
         self._best: Tensors = {}
         self._good: Arrays = {}
         self._generation = 0
 
     def header(self, training: dict[str, Any]) -> ModelHeader:
         """A model file's header that says `training` of how it was made."""
-        return ModelHeader(self._plan.config, self._vocabulary, training)
+        labels = tuple(self._labels)
+        counts = tuple(self._labels.values())
+        return ModelHeader(self._plan.config, self._vocabulary, training, labels=labels, label_counts=counts)
 
     def bring_back(self, saved: Checkpoint) -> Record:
         """Put trainer and randomness where they were when `saved` was made; returns what the run had been through."""

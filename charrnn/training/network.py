@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name that everyone uses
 
-from charrnn.model import ModelConfig, Tensors
+from charrnn.model import LabelledConfig, ModelConfig, Tensors
 from charrnn.training.dropout import NO_MASKS, Dropout, Masks
 from charrnn.training.loss import output_loss
 from charrnn.training.precision import lower_precision
@@ -41,37 +41,48 @@ class CharRNN(nn.Module):
         )
         self.dropout = Dropout(config, dropout, weight_dropout)
         self.decoder = nn.Linear(config.hidden_size, config.vocab_size)
-        self.initial_hidden = nn.Parameter(torch.zeros(config.layers, config.hidden_size))
-        self.initial_cell = (
-            nn.Parameter(torch.zeros(config.layers, config.hidden_size)) if config.cell == "lstm" else None
-        )
+        self.label = nn.Embedding(config.classes, config.input_size) if isinstance(config, LabelledConfig) else None
+        shape = config.shapes()["initial_hidden"]
+        self.initial_hidden = nn.Parameter(torch.zeros(shape))
+        self.initial_cell = nn.Parameter(torch.zeros(shape)) if config.cell == "lstm" else None
 
-    def initial_state(self, batch: int) -> State:
-        """The learned initial state for `batch` streams: tensors (L, B, H) that gradients flow through."""
+    def initial_state(self, batch: int, labels: Tensor | None = None) -> State:
+        """The learned initial state for `batch` streams, of these labels (B,) if it has any.
+
+        Tensors (L, B, H) that gradients flow through.
+        """
         learned = [self.initial_hidden] + ([self.initial_cell] if self.initial_cell is not None else [])
+        if labels is not None:
+            return tuple(part[labels].transpose(0, 1).contiguous() for part in learned)
         return tuple(part[:, None, :].expand(-1, batch, -1).contiguous() for part in learned)
 
-    def restarted(self, state: State, fresh: Tensor) -> State:
+    def restarted(self, state: State, fresh: Tensor, labels: Tensor | None = None) -> State:
         """`state` with the streams marked in `fresh` (B,) put back to the learned initial state."""
         mask = fresh[None, :, None]
-        initial = self.initial_state(len(fresh))
+        initial = self.initial_state(len(fresh), labels)
         return tuple(torch.where(mask, new, old) for new, old in zip(initial, state, strict=True))
 
     def draw_masks(self, batch: int) -> Masks:
         """Dropout for one step of learning."""
         return self.dropout.draw(batch, self.decoder.weight)
 
-    def forward(self, ids: Tensor, state: State, masks: Masks = NO_MASKS) -> tuple[Tensor, State]:
+    def forward(
+        self, ids: Tensor, state: State, masks: Masks = NO_MASKS, labels: Tensor | None = None
+    ) -> tuple[Tensor, State]:
         """Read ids (T, B) from a state; scores (T, B, V) of the symbol after each, and the state after all."""
-        hidden, state = self.read(ids, state, masks)
+        hidden, state = self.read(ids, state, masks, labels)
         return self.decoder(hidden), state
 
-    def read(self, ids: Tensor, state: State, masks: Masks = NO_MASKS) -> tuple[Tensor, State]:
+    def read(
+        self, ids: Tensor, state: State, masks: Masks = NO_MASKS, labels: Tensor | None = None
+    ) -> tuple[Tensor, State]:
         """Top hidden states (T, B, H) along ids (T, B), dropout applied, and the state after all."""
         if self.embedding is not None:
             inputs = self.embedding(ids)
         else:
             inputs = F.one_hot(ids, self.config.vocab_size).to(self.decoder.weight.dtype)
+        if self.label is not None:
+            inputs = inputs + self.label(labels)
         hidden, after = inputs, []
         for layers in self._calls():
             hidden, last = self._run(layers, hidden, tuple(part[layers] for part in state), masks)
@@ -164,15 +175,25 @@ def detached(state: State) -> State:
 
 
 def sequence_loss(
-    network: CharRNN, ids: Tensor, targets: Tensor, state: State, starts: Tensor, masks: Masks = NO_MASKS
+    network: CharRNN,
+    ids: Tensor,
+    targets: Tensor,
+    state: State,
+    starts: Tensor,
+    masks: Masks = NO_MASKS,
+    labels: Tensor | None = None,
 ) -> tuple[Tensor, State]:
     """Summed cross-entropy in nats of one step of truncated BPTT, and the state to carry on.
 
     Every reader pays for `targets` (T, B); those that start afresh (their numbers, `starts` (n,)) also pay for their
-    very first character, predicted from the learned initial state.
+    very first character, predicted from the learned initial state. Of documents, with `labels` (B,), targets below 0
+    are padding, and cost nothing.
     """
-    hidden, after = network.read(ids, state, masks)
-    loss = output_loss(hidden.flatten(0, 1), network.decoder.weight, network.decoder.bias, targets.flatten())
+    hidden, after = network.read(ids, state, masks, labels)
+    rows, wanted = hidden.flatten(0, 1), targets.flatten()
+    if labels is not None:
+        rows, wanted = rows[wanted >= 0], wanted[wanted >= 0]
+    loss = output_loss(rows, network.decoder.weight, network.decoder.bias, wanted)
     if len(starts):
         loss = loss + F.cross_entropy(network.next_logits(state, masks)[starts], ids[0][starts], reduction="sum")
     return loss, after

@@ -78,6 +78,10 @@ class Readers:
         self._fresh = np.zeros(count, dtype=bool)
         return Places(at, fresh, length)
 
+    def chars_per_step(self, length: int) -> float:
+        """How many characters a batch of this length has."""
+        return float(len(self.positions) * length)
+
     def _fresh_place(self) -> int:
         place = int(self._generator.integers(len(self._ids)))
         if self._line_end is not None:

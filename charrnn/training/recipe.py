@@ -23,9 +23,13 @@ end, so smaller differences are guesses:
 import math
 from dataclasses import dataclass, replace
 
-from charrnn.model import ModelConfig
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.model import LabelledConfig, ModelConfig
 from charrnn.settings import format_duration, parse_duration
 from charrnn.text.corpus import Corpus
+from charrnn.text.labelled import LabelledCorpus
 from charrnn.training.gpu_recipe import Shape
 from charrnn.training.schedule import Budget
 from charrnn.training.settings import LearningSettings, ModelSettings, TrainSettings
@@ -37,6 +41,7 @@ CHARS_PER_WEIGHT = 4.4  # to learn from in the whole run, at least: 13 s: 4.7, 6
 MOST_WEIGHTS = 1.9e6  # for a text of a million characters, and more with the root of its length (not yet measured)
 SYMBOL_SHARE = 0.25  # of a weight that belongs to one symbol: it is seldom used (one corpus: 3,045 symbols, 128 units)
 EMBEDDING, BATCH, SEQ_LEN = 64, 16, 64
+DOCUMENT_SEQ_LEN, MAX_DOCUMENTS = 256, 256  # labelled texts: most are read whole, short ones many at a time
 PEAK_RATE, PEAK_AT, MOST_RATE = 8e-3, 256, 1.2e-2  # a larger layer wants a smaller rate, as the root of its size
 MAX_DROPOUT = 0.5
 MAX_WEIGHT_DROPOUT = 0.3
@@ -62,7 +67,7 @@ class Plan:
     reasons: tuple[str, ...] = ()
 
 
-def plan(settings: TrainSettings, corpus: Corpus, peak: float, shape: Shape = ON_CPU) -> Plan:
+def plan(settings: TrainSettings, corpus: Corpus | LabelledCorpus, peak: float, shape: Shape = ON_CPU) -> Plan:
     """Settle every open setting; those that were given win.
 
     Args:
@@ -72,11 +77,14 @@ def plan(settings: TrainSettings, corpus: Corpus, peak: float, shape: Shape = ON
         shape: of a step on its devices.
     """
     model, learning = settings.model, settings.learning
-    budget, chars = _budget(learning), len(corpus.train)
-    config = _sized(model, len(corpus.vocabulary), chars, budget, peak, shape)
+    budget, chars = _budget(learning), corpus.symbols
+    config = _sized(model, corpus, budget, peak, shape)
     expected = _expected_chars(config, budget, chars, peak, shape)
     pressure = expected / chars * _weights(config) / chars
-    seq_len, batch_size, shrunk = _fitting(learning, chars, shape)
+    if isinstance(corpus, LabelledCorpus):
+        seq_len, batch_size, shrunk = _fitting_documents(learning, corpus.train.lengths, shape)
+    else:
+        seq_len, batch_size, shrunk = _fitting(learning, chars, shape)
     return Plan(
         config=config,
         dropout=_dropout(pressure) if model.dropout is None else model.dropout,
@@ -101,10 +109,15 @@ def measuring_helps(settings: TrainSettings) -> bool:
     return timed and None in (model.hidden_size, model.dropout, model.weight_dropout)
 
 
-def _sized(model: ModelSettings, vocab: int, chars: int, budget: Budget, peak: float, shape: Shape) -> ModelConfig:
+def _sized(
+    model: ModelSettings, corpus: Corpus | LabelledCorpus, budget: Budget, peak: float, shape: Shape
+) -> ModelConfig:
     """The largest network that the run can teach and the text can feed."""
+    vocab, chars = len(corpus.vocabulary), corpus.symbols
     embedding = min(EMBEDDING, vocab) if model.embedding_size is None else model.embedding_size
-    smallest = ModelConfig(model.cell, model.layers or 1, model.hidden_size or SIZES[0], embedding, vocab)
+    sizes = (model.cell, model.layers or 1, model.hidden_size or SIZES[0], embedding, vocab)
+    labelled = isinstance(corpus, LabelledCorpus)
+    smallest = LabelledConfig(*sizes, classes=len(corpus.labels)) if labelled else ModelConfig(*sizes)
     if model.hidden_size is not None:
         return smallest
     chosen = smallest
@@ -172,6 +185,16 @@ def _fitting(learning: LearningSettings, chars: int, shape: Shape) -> tuple[int,
         return seq_len, batch_size, ()
     wanted = f"{wanted_batch} x {wanted_seq_len}"
     return seq_len, batch_size, (f"batch {batch_size} x {seq_len} instead of {wanted}: the text is that short",)
+
+
+def _fitting_documents(
+    learning: LearningSettings, lengths: NDArray[np.int64], shape: Shape
+) -> tuple[int, int, tuple[str, ...]]:
+    """Sequence length and batch size for documents of these lengths: as many characters a step as of a plain text."""
+    seq_len = learning.seq_len or max(1, min(DOCUMENT_SEQ_LEN, int(lengths.max()) - 1))
+    fitting = round(shape.batch * shape.seq_len / float(np.minimum(lengths, seq_len).mean()))
+    batch_size = min(len(lengths), learning.batch_size or max(shape.batch, min(MAX_DOCUMENTS, fitting)))
+    return seq_len, batch_size, (f"{batch_size} texts side by side, of {lengths.mean():.0f} symbols in the mean",)
 
 
 def _budget(learning: LearningSettings) -> Budget:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from charrnn.text.corpus import Corpus
+from charrnn.text.labelled import LabelledCorpus
 from charrnn.training.network import CharRNN
 from charrnn.training.recipe import Plan
 
@@ -16,7 +17,7 @@ class Start:
     A resumed run goes on at `step` and has a `history`.
     """
 
-    corpus: Corpus
+    corpus: Corpus | LabelledCorpus
     plan: Plan
     network: CharRNN
     device: str
@@ -41,13 +42,14 @@ class Progress:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A validation, in nats per character; `best` if it is the lowest so far."""
+    """A validation, in nats per character or, with an `accuracy`, per text; `best` if it is the lowest so far."""
 
     step: int
     epochs: float
     train_loss: float
     valid_loss: float
     best: bool
+    accuracy: float | None = None
 
 
 @dataclass(frozen=True)

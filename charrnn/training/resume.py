@@ -18,11 +18,12 @@ import dataclasses
 import types
 import typing
 from collections.abc import Collection
-from typing import Any
+from typing import Any, TypeVar
 
 from charrnn.errors import TrainingError, UsageError
 from charrnn.settings import flag_of, format_duration, parse_duration
 from charrnn.text.corpus import Corpus
+from charrnn.text.labelled import LabelledCorpus
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.checkpoint import Checkpoint
 from charrnn.training.recipe import Plan
@@ -30,6 +31,7 @@ from charrnn.training.schedule import Budget
 from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TextSettings, TrainSettings
 from charrnn.training.transfer import united
 
+AnyCorpus = TypeVar("AnyCorpus", Corpus, LabelledCorpus)
 LIMITS = ("time", "epochs", "steps")
 CHANGEABLE = frozenset(
     (*LIMITS, *(declared.name for declared in dataclasses.fields(RunSettings) if declared.name != "init_from"))
@@ -100,13 +102,13 @@ def saved_plan(learning: LearningSettings, given: Collection[str], saved: Checkp
     return plan if budget is None else dataclasses.replace(plan, budget=budget)
 
 
-def corpus_described(corpus: Corpus) -> dict[str, Any]:
+def corpus_described(corpus: Corpus | LabelledCorpus) -> dict[str, Any]:
     """What the saved state says of the text."""
-    chars = len(corpus.train) + len(corpus.valid)
+    chars = corpus.symbols + corpus.held
     return {"name": corpus.name, "chars": chars, "fingerprint": corpus.fingerprint}
 
 
-def with_saved_symbols(corpus: Corpus, saved: Checkpoint) -> Corpus:
+def with_saved_symbols(corpus: AnyCorpus, saved: Checkpoint) -> AnyCorpus:
     """The corpus with the ids of the saved run, whose vocabulary may come from a model that it started from.
 
     Raises:
@@ -118,6 +120,8 @@ def with_saved_symbols(corpus: Corpus, saved: Checkpoint) -> Corpus:
             f"{corpus.name} is not the text of the saved run ({before['name']}, {before['chars']:,} characters): "
             "its content has changed. Give the text as it was, or train from the start with --overwrite"
         )
+    if isinstance(corpus, LabelledCorpus):
+        return corpus  # which starts from no other model
     size = saved.state["plan"]["config"]["vocab_size"]
     return united(corpus, Vocabulary.from_json(saved.state["vocabulary"], size))
 

@@ -13,9 +13,10 @@ import torch
 from charrnn.errors import TrainingError
 from charrnn.model import ModelHeader, Tensors
 from charrnn.text.corpus import Corpus
+from charrnn.text.labelled import LabelledCorpus
 from charrnn.training.checkpoint import EVALUATED, LATEST, Checkpoint
 from charrnn.training.devices import is_out_of_memory, random_states, restore_random_states
-from charrnn.training.evaluation import Validation
+from charrnn.training.evaluation import DocumentValidation, Validation
 from charrnn.training.keeper import Keeper
 from charrnn.training.ranks import World, described
 from charrnn.training.recipe import Plan
@@ -65,7 +66,7 @@ class Session:
     """
 
     plan: Plan
-    corpus: Corpus
+    corpus: Corpus | LabelledCorpus
     output: Path
     device: torch.device
     reporter: Reporter
@@ -80,12 +81,17 @@ class Session:
 
     def __post_init__(self) -> None:
         self.trainer = Trainer(self.plan, self.corpus, self.device, self.start, self.world, self.precision)
-        self.validation = Validation(
-            self.corpus.valid, self.device, self.plan.config.vocab_size, self.corpus.vocabulary.unknown
-        )
+        corpus, symbols = self.corpus, self.corpus.vocabulary
+        told = (self.device, self.plan.config.vocab_size, symbols.unknown, symbols.lengths)
+        labels: dict[str, int] = {}
+        if isinstance(corpus, LabelledCorpus):
+            self.validation: Validation | DocumentValidation = DocumentValidation(corpus.valid, *told)
+            labels = dict(zip(corpus.labels, corpus.counts, strict=True))
+        else:
+            self.validation = Validation(corpus.valid, *told)
+        self._characters_each = self.validation.characters_each
         self.schedule = Schedule(self.plan.lr)
-        vocabulary = self.corpus.vocabulary.to_json()
-        self.keeper = Keeper(self.output, self.plan, self.trainer, vocabulary, self.described)
+        self.keeper = Keeper(self.output, self.plan, self.trainer, symbols.to_json(), self.described, labels)
         self.record = Record() if self.resumed is None else self.keeper.bring_back(self.resumed)
         self._recent, self._own = Tally(), Tally()
         self.seconds = self._last_report = self._last_sample = self._last_save = self._last_read = self.record.seconds
@@ -172,7 +178,7 @@ class Session:
     @property
     def epochs(self) -> float:
         """How many times as many characters as the text has were learned from."""
-        return self.trainer.chars / len(self.corpus.train)
+        return self.trainer.chars / self.corpus.symbols
 
     @property
     def progress(self) -> float:
@@ -263,8 +269,8 @@ class Session:
             return now - self.record.last_evaluation >= pause and now + pause / 2 < budget.seconds
         steps = budget.steps or math.inf
         if budget.epochs is not None:
-            per_step = self.plan.batch_size * self.plan.seq_len
-            steps = min(steps, math.ceil(budget.epochs * len(self.corpus.train) / per_step))
+            per_step = self.trainer.readers.chars_per_step(self.plan.seq_len)
+            steps = min(steps, math.ceil(budget.epochs * self.corpus.symbols / per_step))
         every = max(50, math.ceil(steps / EVALUATIONS))
         return self.trainer.steps % every == 0
 
@@ -275,7 +281,7 @@ class Session:
         self.reporter.weights(trainer.steps, trainer.network)
         loss = self._validate()
         if not math.isnan(record.since.loss):
-            record.train_loss = record.since.loss
+            record.train_loss = record.since.loss / self._characters_each
         best = loss < record.best
         record.stale = 0 if best else record.stale + 1
         if best:
@@ -307,7 +313,7 @@ class Session:
                 epochs=self.epochs,
                 progress=self.progress,
                 seconds=self.seconds,
-                loss=recent.loss,
+                loss=recent.loss / self._characters_each,
                 lr=self._rate,
                 grad_norm=recent.grad_norm,
                 chars_per_second=self._speed,
@@ -317,7 +323,12 @@ class Session:
     @property
     def _speed(self) -> float:
         """Characters learned per second of training steps."""
-        return self.trainer.chars / self.record.step_seconds if self.record.step_seconds else 0.0
+        return self._chars / self.record.step_seconds if self.record.step_seconds else 0.0
+
+    @property
+    def _chars(self) -> int:
+        """Characters learned from; those of words are counted by what words have in the mean."""
+        return round(self.trainer.chars * self._characters_each)
 
     def _training(self, record: Record) -> dict[str, Any]:
         """How the model was made, as its file says it."""
@@ -354,7 +365,7 @@ class Session:
             vocab=self.plan.config.vocab_size,
             steps=self.trainer.steps,
             epochs=round(self.epochs, 4),
-            chars=self.trainer.chars,
+            chars=self._chars,
             seconds=round(self.seconds, 3),
             chars_per_second=round(self._speed, 1),
             train_loss=record.train_loss,

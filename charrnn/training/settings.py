@@ -37,6 +37,14 @@ class ModelSettings:
         below=1,
         group=MODEL,
     )
+    bidirectional: bool | None = automatic(
+        "With --task classify: read texts backward too.", off_flag="--no-bidirectional", group=MODEL
+    )
+    pool: str | None = automatic(
+        "With --task classify: what is made of the outputs along a text; all is the three side by side.",
+        choices=("last", "mean", "max", "all"),
+        group=MODEL,
+    )
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,10 @@ class LearningSettings:
     )
     lr: float | None = automatic("Peak learning rate.", above=0, at_most=10, group=LEARNING)
     weight_decay: float | None = automatic("AdamW's weight decay.", at_least=0, at_most=10, group=LEARNING)
+    optimizer: str = setting("adamw", "How weights follow gradients.", choices=("adamw", "sgd"), group=LEARNING)
+    class_weights: bool = setting(
+        False, "With --task classify: all classes count the same, however many texts they have.", group=LEARNING
+    )
     grad_clip: float | None = automatic("Largest norm of a gradient.", above=0, group=LEARNING)
     patience: int | None = automatic("Stop after this many evaluations without a new best.", at_least=1, group=LEARNING)
     seed: int = setting(1, "Of weights, dropout and readers.", at_least=0, at_most=2**63 - 1, group=LEARNING)

@@ -5,7 +5,7 @@ import math
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from torch import nn
 from torch.utils.tensorboard.summary import hparams
 from torch.utils.tensorboard.writer import SummaryWriter
 
+from charrnn.training.classify.network import TextClassifier
 from charrnn.training.network import CharRNN
 from charrnn.training.recipe import Plan
 from charrnn.training.reporting import Evaluation, Progress, Reporter, Start, Summary
@@ -60,12 +61,22 @@ class TensorBoard(Reporter):
         self._plan = start.plan
         if self._resumed:
             return  # it is there already
+        device = start.network.decoder.weight.device
+        ids = torch.zeros(4, 1, dtype=torch.long, device=device)
+        state = tuple(part.detach() for part in start.network.initial_state(1, _label(start.network)))
+        self.graph(_Traceable(start.network), (ids, *state))
+
+    def graph(self, module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        """The graph of a module, traced with these inputs."""
         with self._writing(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the tracer's remarks are about code that is not ours
-            device = start.network.decoder.weight.device
-            ids = torch.zeros(4, 1, dtype=torch.long, device=device)
-            state = tuple(part.detach() for part in start.network.initial_state(1))
-            self._writer.add_graph(_Traceable(start.network), (ids, *state))
+            self._writer.add_graph(module, inputs)
+
+    def scalars(self, figures: Mapping[str, float], step: int) -> None:
+        """A point of each curve; those that are not finite are left out."""
+        with self._writing():
+            for name, value in figures.items():
+                self._scalar(name, value, step)
 
     def progressed(self, progress: Progress) -> None:
         """Training curves."""
@@ -81,7 +92,7 @@ class TensorBoard(Reporter):
         with self._writing():
             self._losses("valid", evaluation.valid_loss, evaluation.step)
 
-    def weights(self, step: int, network: CharRNN) -> None:
+    def weights(self, step: int, network: CharRNN | TextClassifier) -> None:
         """Histograms of every weight and of its gradient, as often as they stay cheap."""
         begin = time.monotonic()
         if step and self._histogram_seconds > HISTOGRAM_SHARE * (begin - self._begin):
@@ -109,9 +120,6 @@ class TensorBoard(Reporter):
     def finished(self, summary: Summary) -> None:
         """The settings as hyperparameters, with the final figures, in the run's own folder."""
         assert self._plan is not None  # noqa: S101 - started comes first
-        plan = dataclasses.asdict(self._plan)
-        chosen = {**plan.pop("config"), **plan.pop("budget"), **plan}
-        settings = {name: value for name, value in chosen.items() if isinstance(value, int | float | str)}
         figures = {
             "final/valid_loss": summary.valid_loss,
             "final/valid_bits_per_character": summary.valid_bpc,
@@ -119,12 +127,18 @@ class TensorBoard(Reporter):
             "final/train_loss": summary.train_loss,
             "final/chars_per_second": summary.chars_per_second,
         }
+        self.hyperparameters(dataclasses.asdict(self._plan), figures, summary.steps)
+
+    def hyperparameters(self, plan: dict[str, Any], figures: dict[str, float], step: int) -> None:
+        """A run's plan, its parts beside its own values, with the figures that came of it."""
+        chosen = {**plan.pop("config"), **plan.pop("budget"), **plan}
+        settings = {name: value for name, value in chosen.items() if isinstance(value, int | float | str)}
         with self._writing():
             for event in hparams(settings, figures):  # type: ignore[no-untyped-call]
                 # add_hparams would make a run of its own
                 self._writer._get_file_writer().add_summary(event)  # type: ignore[no-untyped-call] # noqa: SLF001
             for name, value in figures.items():
-                self._scalar(name, value, summary.steps)
+                self._scalar(name, value, step)
 
     def close(self) -> None:
         """Flush the events to disk."""
@@ -164,5 +178,12 @@ class _Traceable(nn.Module):
 
     def forward(self, ids: torch.Tensor, *state: torch.Tensor) -> torch.Tensor:
         """Scores (T, B, V) for ids (T, B)."""
-        logits: torch.Tensor = self.charrnn(ids, state)[0]
+        logits: torch.Tensor = self.charrnn(ids, state, labels=_label(self.charrnn))[0]
         return logits
+
+
+def _label(network: CharRNN) -> torch.Tensor | None:
+    """The first of the labels (1,) of a network that has any."""
+    if network.label is None:
+        return None
+    return torch.zeros(1, dtype=torch.long, device=network.decoder.weight.device)

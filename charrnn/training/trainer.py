@@ -9,8 +9,10 @@ from torch import Tensor
 
 from charrnn.model import Tensors
 from charrnn.text.corpus import Corpus
+from charrnn.text.labelled import LabelledCorpus
 from charrnn.training.averaging import WeightAverage
-from charrnn.training.feeding import Feed, resident_text
+from charrnn.training.documents import DocumentReaders
+from charrnn.training.feeding import DocumentFeed, Feed, TextFeed, resident_text
 from charrnn.training.gradients import Gradients
 from charrnn.training.initialization import initialize
 from charrnn.training.network import CharRNN, State, detached
@@ -45,7 +47,7 @@ class Trainer:
     def __init__(
         self,
         plan: Plan,
-        corpus: Corpus,
+        corpus: Corpus | LabelledCorpus,
         device: torch.device,
         start: Start | None = None,
         world: World | None = None,
@@ -57,22 +59,13 @@ class Trainer:
         self.world = world or World()
         self.columns = self.world.share(plan.batch_size)
         self.network = CharRNN(plan.config, plan.dropout, plan.weight_dropout)
-        glimpse = torch.from_numpy(corpus.train[:COUNTED].astype("int64"))
+        glimpse = torch.from_numpy(corpus.glimpse(COUNTED).astype("int64"))
         initialize(self.network, torch.bincount(glimpse, minlength=plan.config.vocab_size))
         if start is not None:
             self.network.adopt(start(self.network.export()))
         self.network.to(device).train()
         self.network.flatten()
-        line_end = corpus.vocabulary.encode("\n")[0]
-        self.readers = Readers(
-            corpus.train,
-            plan.batch_size,
-            restart=plan.restart,
-            seed=plan.seed,
-            line_end=None if line_end < 0 else int(line_end),
-        )
-        resident = resident_text(corpus.train, plan.config.vocab_size, device)
-        self.feed = Feed(self.readers, self.columns, device, resident)
+        self.readers, self.feed = _reading(plan, corpus, self.columns, device)
         threads = torch.get_num_threads() if device.type == "cpu" and self.world.size == 1 else None
         self.workers = Workers(plan.batch_size, threads)
         self.gradients = Gradients(self.network, plan.batch_size, self.workers, self.world, precision)
@@ -126,7 +119,10 @@ class Trainer:
 
     def _clean_state(self) -> State:
         """Every reader of this process at the learned initial state."""
-        return detached(self.network.initial_state(self.columns.stop - self.columns.start))
+        count, labels = self.columns.stop - self.columns.start, None
+        if self.network.label is not None:  # any will do: every document starts from its own
+            labels = torch.zeros(count, dtype=torch.long, device=self.device)
+        return detached(self.network.initial_state(count, labels))
 
     def _update(self, after: State, progress: float) -> None:
         self.optimizer.step()
@@ -198,6 +194,24 @@ class Trainer:
             states.setdefault(int(index), {})[key] = tensor
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": states, "param_groups": groups})
+
+
+def _reading(
+    plan: Plan, corpus: Corpus | LabelledCorpus, columns: slice, device: torch.device
+) -> tuple[Readers | DocumentReaders, Feed]:
+    """Whatever walks through this kind of corpus, and what makes tensors of what these columns read."""
+    if isinstance(corpus, LabelledCorpus):
+        documents = DocumentReaders(corpus.train, plan.batch_size, plan.seed)
+        return documents, DocumentFeed(documents, columns, device)
+    line_end = corpus.vocabulary.encode("\n")[0]
+    readers = Readers(
+        corpus.train,
+        plan.batch_size,
+        restart=plan.restart,
+        seed=plan.seed,
+        line_end=None if line_end < 0 else int(line_end),
+    )
+    return readers, TextFeed(readers, columns, device, resident_text(corpus.train, plan.config.vocab_size, device))
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

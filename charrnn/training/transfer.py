@@ -19,7 +19,7 @@ from charrnn.model import ModelHeader, Tensors, load_model
 from charrnn.settings import flag_of
 from charrnn.text.corpus import Corpus
 from charrnn.text.tokens import Tokens
-from charrnn.text.vocabulary import REPLACEMENT, UNKNOWN, Ids, Vocabulary
+from charrnn.text.vocabulary import UNKNOWN, Ids, Vocabulary
 from charrnn.training.settings import ModelSettings, TextSettings
 
 SIZES = ("cell", "layers", "hidden_size", "embedding_size")
@@ -40,8 +40,11 @@ class Source:
 
         Raises:
             ModelFileError: if it is not a whole, valid model.
+            UsageError: if it is a model of labelled texts.
         """
         header, tensors = load_model(path)
+        if header.labels:
+            raise UsageError(f"--init-from takes a model of plain text, and {path} is one of labelled texts")
         return cls(path, header, Vocabulary.from_json(header.vocabulary, header.config.vocab_size), tensors)
 
     def settings(
@@ -70,9 +73,7 @@ class Source:
 
 def united(corpus: Corpus, vocabulary: Vocabulary) -> Corpus:
     """`corpus` with the symbols of `vocabulary` added to its own."""
-    codes = sorted({*corpus.vocabulary.codes.tolist(), *vocabulary.codes.tolist()})
-    merged = corpus.vocabulary.unknown is not None or vocabulary.unknown is not None
-    union = Vocabulary(corpus.vocabulary.tokens, codes, codes.index(REPLACEMENT) if merged else None)
+    union = corpus.vocabulary.union(vocabulary)
     if len(union) == len(corpus.vocabulary) and union.unknown == corpus.vocabulary.unknown:
         return corpus
     renumber = places(corpus.vocabulary, union)

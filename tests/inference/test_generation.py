@@ -19,7 +19,7 @@ def texts(model: Model, request: Request, seeds: list[int], prime: str = "") -> 
 
 
 def samples(model: Model, request: Request, seeds: list[int], prime: str = "") -> list[Sample]:
-    return list(model.samples(model.read(model.prime_ids(prime)), seeds=seeds, request=request))
+    return list(model.samples(model.read(model.prime(prime).ids), seeds=seeds, request=request))
 
 
 def test_the_same_seed_gives_the_same_text_another_another() -> None:
@@ -53,7 +53,7 @@ def test_a_sample_is_the_same_however_many_run_beside_it(
 def test_temperature_zero_follows_the_likeliest() -> None:
     model = make_model(LETTERS, "gru", 2)
     (text,) = texts(model, Request(Sampler(0.0), 30), [1], "abc")
-    state = model.read(model.prime_ids("abc"))
+    state = model.read(model.prime("abc").ids)
     logits, wanted = model.network.next_logits(state), []
     for _ in range(30):
         wanted.append(int(logits[0].argmax()))

@@ -58,7 +58,7 @@ def test_every_layout_gives_the_figure_of_one_stream(monkeypatch: pytest.MonkeyP
     pieces = [vocabulary.codes_of(text[begin : begin + 333]) for begin in range(0, len(text), 333)]
     scored = list(score_text(network, vocabulary, pieces, streams=streams))
     assert sum(len(codes) for codes, _ in scored) == len(text)
-    found = score(nats for _, nats in scored)
+    found = score(scored)
     assert found.chars == len(text)
     assert found.loss == pytest.approx(one, rel=1e-3)
     assert found.bpc == pytest.approx(found.loss / math.log(2))
@@ -68,10 +68,10 @@ def test_every_layout_gives_the_figure_of_one_stream(monkeypatch: pytest.MonkeyP
 def test_unknown_characters_are_counted_apart() -> None:
     vocabulary = Vocabulary.of_text(SYMBOLS)
     network = network_of(9)
-    [(_, nats)] = score_text(network, vocabulary, [vocabulary.codes_of("ab~cd語")])
+    [(codes, nats)] = score_text(network, vocabulary, [vocabulary.codes_of("ab~cd語")])
     assert np.isnan(nats).tolist() == [False, False, True, False, False, True]
     assert nats[~np.isnan(nats)] == pytest.approx(naive(network, vocabulary.encode("abcd")), abs=1e-4)
-    found = score([nats])
+    found = score([(codes, nats)])
     assert (found.chars, found.unknown) == (4, 2)
 
 
@@ -87,7 +87,7 @@ def test_merged_characters_are_read_but_have_no_probability() -> None:
 def test_nothing_to_score() -> None:
     vocabulary = Vocabulary.of_text(SYMBOLS)
     for text in ("", "~~"):
-        found = score(nats for _, nats in score_text(network_of(9), vocabulary, [vocabulary.codes_of(text)]))
+        found = score(score_text(network_of(9), vocabulary, [vocabulary.codes_of(text)]))
         assert math.isnan(found.loss)
         assert (found.chars, found.unknown) == (0, len(text))
 

@@ -15,7 +15,9 @@ B, T = 5, 30
 LETTERS = Vocabulary.of_text("abcdefghijklm")
 
 
-def walked(network: Network, ids: np.ndarray, tiling: Tiling = TILINGS[0], weights: Weights | None = None) -> np.ndarray:
+def walked(
+    network: Network, ids: np.ndarray, tiling: Tiling = TILINGS[0], weights: Weights | None = None
+) -> np.ndarray:
     """Scores (1 + T, B, V) before and along ids (T, B), one step at a time."""
     weights = weights or Weights(network, made(network.config.cell, tiling))
     batch = ids.shape[1]

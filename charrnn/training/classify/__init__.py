@@ -1,0 +1,1 @@
+"""Learning to tell labelled texts apart: documents -> a classifier's model file."""
