@@ -63,7 +63,9 @@ def train(
         world.lead(lambda: locked.enter_context(only_run(output, folder.path)))
         if not world.leads:
             run = dataclasses.replace(run, quiet=True, json=False, tensorboard=False)
-        _train(corpus, output, folder, TrainSettings(text, model, learning, run), _typed(ctx), world)
+        stopped_by = _train(corpus, output, folder, TrainSettings(text, model, learning, run), _typed(ctx), world)
+    if stopped_by is not None:
+        raise typer.Exit(128 + stopped_by)
 
 
 def _typed(ctx: typer.Context) -> set[str]:
@@ -79,8 +81,8 @@ def _train(
     settings: TrainSettings,
     typed: set[str],
     world: World,
-) -> None:
-    """A run whose output nobody else writes."""
+) -> int | None:
+    """A run whose output nobody else writes; the signal that has stopped it, if one has."""
     saved, notes = world.lead(folder.newest) if settings.run.resume else (None, [])
     source = None
     if saved is not None:
@@ -106,8 +108,7 @@ def _train(
     if settings.run.json:
         figures = dataclasses.asdict(summary)
         typer.echo(json.dumps({name: None if _unknown(value) else value for name, value in figures.items()}))
-    if stop.signal is not None:
-        raise typer.Exit(128 + stop.signal)
+    return stop.signal
 
 
 def _read(names: list[str], settings: TrainSettings, world: World) -> "Corpus":
@@ -161,7 +162,7 @@ def _session(
     from charrnn.training.speed import measure_peak
     from charrnn.training.transfer import transferred, united
 
-    device = choose_device(run.device, world.local)
+    device = choose_device(run.device, world.local, world.size)
     precision = choose_precision(run.precision, device)
     if run.threads:
         torch.set_num_threads(run.threads)

@@ -66,7 +66,7 @@ class Feed:
     def _sent(self, array: NDArray[Any]) -> Tensor:
         """The array on the device. The allocator of pinned memory keeps it for as long as the copy takes."""
         tensor = torch.from_numpy(array)
-        if self._device.type == "cuda":
+        if self._device.type == "cuda" and len(array):
             return tensor.pin_memory().to(self._device, non_blocking=True)
         return tensor.to(self._device)
 
