@@ -62,7 +62,7 @@ def train(
         output, folder = world.lead(lambda: _output(run, corpus))
         world.lead(lambda: locked.enter_context(only_run(output, folder.path)))
         if not world.leads:
-            run = dataclasses.replace(run, quiet=True, json=False, tensorboard=False)
+            run = dataclasses.replace(run, quiet=True, json=False)
         stopped_by = _train(corpus, output, folder, TrainSettings(text, model, learning, run), _typed(ctx), world)
     if stopped_by is not None:
         raise typer.Exit(128 + stopped_by)
@@ -157,6 +157,7 @@ def _session(
     from charrnn.training.precision import choose_precision
     from charrnn.training.ranks import total
     from charrnn.training.recipe import ON_CPU, measuring_helps, plan
+    from charrnn.training.reporting import Reporter
     from charrnn.training.resume import corpus_described, saved_plan, with_saved_symbols
     from charrnn.training.session import Session, StopRequest
     from charrnn.training.speed import measure_peak
@@ -187,7 +188,7 @@ def _session(
         corpus=read,
         output=output,
         device=device,
-        reporter=_reporter(run, logdir, saved),
+        reporter=_reporter(run, logdir, saved) if world.leads else Reporter(),
         sample_every=parse_duration(run.sample_every),
         write_sample=write_sample if world.leads else None,
         stop=StopRequest(),
