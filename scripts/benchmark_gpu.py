@@ -88,7 +88,8 @@ def learning(
     print(f"learning, {str(dtype).removeprefix('torch.')}: characters/s")
     for name, value in found.items():
         print(f"  {name:28}{value:14,.0f}   charrnn is {found['charrnn'] / value:.2f} times as fast")
-    share = 1 - found["charrnn"] / found["recurrent kernels alone"]
+    # On a CPU charrnn's workers can be faster than the kernels are alone: then nothing is left for the rest.
+    share = max(0.0, 1 - found["charrnn"] / found["recurrent kernels alone"])
     print(f"  {share:.0%} of a step is not recurrent kernels; peak memory {memory / 2**20:,.0f} MiB\n")
 
 

@@ -64,8 +64,10 @@ def train(
         output, folder = world.lead(lambda: _output(run, corpus))
         world.lead(lambda: locked.enter_context(only_run(output, folder.path)))
         if not world.leads:
-            run = dataclasses.replace(run, quiet=True, json=False, tensorboard=False)
-        _train(corpus, output, folder, TrainSettings(text, model, learning, run), _typed(ctx), world)
+            run = dataclasses.replace(run, quiet=True, json=False)
+        stopped_by = _train(corpus, output, folder, TrainSettings(text, model, learning, run), _typed(ctx), world)
+    if stopped_by is not None:
+        raise typer.Exit(128 + stopped_by)
 
 
 def _typed(ctx: typer.Context) -> set[str]:
@@ -81,8 +83,8 @@ def _train(
     settings: TrainSettings,
     typed: set[str],
     world: World,
-) -> None:
-    """A run whose output nobody else writes."""
+) -> int | None:
+    """A run whose output nobody else writes; the signal that has stopped it, if one has."""
     saved, notes = world.lead(folder.newest) if settings.run.resume else (None, [])
     source = None
     if saved is not None:
@@ -115,8 +117,7 @@ def _train(
     if settings.run.json:
         figures = dataclasses.asdict(summary)
         typer.echo(json.dumps({name: None if _unknown(value) else value for name, value in figures.items()}))
-    if stop.signal is not None:
-        raise typer.Exit(128 + stop.signal)
+    return stop.signal
 
 
 def _read(names: list[str], settings: TrainSettings, world: World) -> "Corpus | LabelledCorpus":
@@ -191,12 +192,13 @@ def _session(
     from charrnn.training.precision import choose_precision
     from charrnn.training.ranks import total
     from charrnn.training.recipe import ON_CPU, measuring_helps, plan
+    from charrnn.training.reporting import Reporter
     from charrnn.training.resume import corpus_described, saved_plan, with_saved_symbols
     from charrnn.training.session import Session, StopRequest
     from charrnn.training.speed import measure_peak
     from charrnn.training.transfer import transferred, united
 
-    device = choose_device(run.device, world.local)
+    device = choose_device(run.device, world.local, world.size)
     precision = choose_precision(run.precision, device)
     if run.threads:
         torch.set_num_threads(run.threads)
@@ -222,7 +224,7 @@ def _session(
         corpus=read,
         output=output,
         device=device,
-        reporter=_reporter(run, logdir, saved),
+        reporter=_reporter(run, logdir, saved) if world.leads else Reporter(),
         sample_every=parse_duration(run.sample_every),
         write_sample=write_sample if world.leads else None,
         stop=StopRequest(),

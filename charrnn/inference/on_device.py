@@ -137,7 +137,7 @@ class Writer:
         self._place.zero_()
         for _ in range(steps):
             self._step()
-        return self._symbols[:steps].cpu().numpy(), self._nats[:steps].cpu().numpy()
+        return self._symbols[:steps].cpu().numpy().copy(), self._nats[:steps].cpu().numpy().copy()
 
     @torch.inference_mode()
     def _captured(self) -> Callable[[], object]:

@@ -7,17 +7,19 @@ import torch
 from charrnn.errors import TrainingError
 
 
-def choose_device(name: str, local: int = 0) -> torch.device:
+def choose_device(name: str, local: int = 0, processes: int = 1) -> torch.device:
     """The device of that name; `auto` takes a GPU where there is one.
 
     Args:
         name: as the user gave it.
         local: number of this process on its machine, which is the GPU that it gets.
+        processes: that learn together; several cannot share an mps device.
 
     Raises:
         TrainingError: if a device is asked for that is not there.
     """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    mps = torch.backends.mps.is_available() and processes == 1
+    there = {"cuda": torch.cuda.is_available(), "mps": mps, "cpu": True}
     if name == "auto":
         name = next(device for device, present in there.items() if present)
     if not there[name]:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -18,6 +18,9 @@ from torch.nn.parallel import DistributedDataParallel
 
 from charrnn.errors import CharrnnError, TrainingError
 from charrnn.training.ranks import FollowerError, ToldElsewhereError, World
+
+if TYPE_CHECKING:
+    from torch._C._distributed_c10d import Store
 
 T = TypeVar("T")
 
@@ -117,7 +120,7 @@ def _of_follower(rank: int, error: CharrnnError) -> FollowerError:
     return told
 
 
-def _leader_has_failed(store: dist.Store) -> bool:
+def _leader_has_failed(store: "Store") -> bool:
     """Whether rank 0 has an error of its own to tell."""
     with suppress(RuntimeError):
         store.wait([FAILED], HEARING)

@@ -101,7 +101,7 @@ class DocumentFeed:
 def sent(array: NDArray[Any], device: torch.device) -> Tensor:
     """The array on the device. The allocator of pinned memory keeps it for as long as the copy takes."""
     tensor = torch.from_numpy(array)
-    if device.type == "cuda":
+    if device.type == "cuda" and len(array):
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
 

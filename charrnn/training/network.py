@@ -103,7 +103,7 @@ class CharRNN(nn.Module):
 
     def _run(self, layers: slice, inputs: Tensor, before: State, masks: Masks) -> tuple[Tensor, State]:
         """Some layers in one call: hidden states (T, B, H) of the last of them, and their states after."""
-        weights = [weight for layer in self.rnn[layers] for weight in layer.parameters()]
+        weights: list[Tensor] = [weight for layer in self.rnn[layers] for weight in layer.parameters()]
         for k, mask in enumerate(masks.recurrent[layers]):
             weights[4 * k + 1] = weights[4 * k + 1] * mask
         lower = lower_precision(inputs.device)
@@ -130,8 +130,8 @@ class CharRNN(nn.Module):
 
         Else it copies them together at every call. `nn.Module.to` has done so for single layers.
         """
-        calls = self._calls()
-        if len(calls) < self.config.layers and torch.backends.cudnn.is_acceptable(self.decoder.weight):
+        usable = torch.backends.cudnn.is_acceptable(self.decoder.weight)  # type: ignore[no-untyped-call]
+        if usable and len(self._calls()) < self.config.layers:
             mode = torch.backends.cudnn.rnn.get_cudnn_mode(CUDNN_MODES[self.config.cell])  # type: ignore[no-untyped-call]
             weights: list[Tensor] = [weight for layer in self.rnn for weight in layer.parameters()]
             size, count = self.config.hidden_size, self.config.layers

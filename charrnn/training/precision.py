@@ -25,7 +25,8 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
         return torch.float32
     if device.type == "cuda":
         able = torch.cuda.is_bf16_supported(including_emulation=False)
-        fast = able and (torch.backends.cudnn.version() or 0) >= CUDNN_BFLOAT16
+        version = torch.backends.cudnn.version() or 0  # type: ignore[no-untyped-call]
+        fast = able and version >= CUDNN_BFLOAT16
     else:
         able, fast = device.type == "cpu", False
     if name == "bf16" and not able:

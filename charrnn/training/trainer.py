@@ -77,7 +77,7 @@ class Trainer:
         self.bad_steps = 0
         self.runs_ahead = device.type == "cuda"
         self._learned = Tally()
-        self._unread = UnreadTally(device)
+        self._unread = UnreadTally(device if self.runs_ahead else torch.device("cpu"))
 
     @property
     def diverged(self) -> bool:

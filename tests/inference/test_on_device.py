@@ -48,15 +48,15 @@ def test_the_same_numbers_choose_the_same_symbols(seed: int, sampler: Sampler, v
 @pytest.mark.parametrize(("cell", "embedding"), [(cell, embedding) for cell in GATES for embedding in (0, 6)])
 def test_it_writes_the_texts_that_numpy_writes(cell: str, embedding: int) -> None:
     model = make_model(Vocabulary.of_text("abcdefghij"), cell, layers=2, embedding_size=embedding)
-    request = make_request(SamplingSettings(temperature=0.9, top_p=0.95), 100, ["jj"], loss=True)
+    request = make_request(SamplingSettings(temperature=0.9, top_p=0.95), 100, ["ab", "jj"], loss=True)
     start = model.read(model.prime_ids("abc"))
     expected = list(model.samples(start, seeds=range(30), request=request))
     found = list(torch_model(model).samples(start, seeds=range(30), request=request))
-    assert {sample.finish for sample in found} == {"length", "stop"}
     same = [a for a, b in zip(expected, found, strict=True) if (a.text, a.finish) == (b.text, b.finish)]
     assert len(same) >= 27
-    losses = [(a.loss, b.loss) for a, b in zip(expected, found, strict=True) if a.text == b.text]
-    np.testing.assert_allclose(*zip(*losses, strict=True), rtol=1e-4)
+    for a, b in zip(expected, found, strict=True):
+        if a.text == b.text:
+            assert a.loss == pytest.approx(b.loss, rel=1e-4)
 
 
 def test_symbols_come_as_often_as_the_model_says() -> None:

@@ -27,7 +27,7 @@ class StopAt(StopRequest):
     def __init__(self, session: Session, step: int) -> None:
         self._session, self._step, self._told = session, step, None
 
-    @property  # type: ignore[override]
+    @property
     def signal(self) -> int | None:
         return 2 if self._session.trainer.steps >= self._step else None
 

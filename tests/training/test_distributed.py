@@ -78,7 +78,7 @@ def test_a_process_that_dies_ends_the_run_and_resume_goes_on(tmp_path: Path, rhy
     folder = CheckpointFolder.of(tmp_path / "m.safetensors")
     run = ["train", "rhyme.txt", "-o", "m.safetensors", *SMALL]
     process = subprocess.Popen(
-        [*TORCHRUN, *run, "--steps", "1000000", "--json"],
+        [*TORCHRUN, *run, "--steps", "5000", "--json"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
