@@ -47,7 +47,7 @@ MAX_DROPOUT = 0.5
 class Plan:
     """A training run with nothing left open; `reasons` say why, for people."""
 
-    config: ModelConfig
+    config: ModelConfig | LabelledConfig
     dropout: float
     batch_size: int
     seq_len: int

@@ -150,7 +150,8 @@ def _typed(hint: Any, value: Any) -> Any:
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         if value is None:
             return None
-        hint = next(option for option in typing.get_args(hint) if option is not type(None))
+        options = [option for option in typing.get_args(hint) if option is not type(None)]
+        hint = next((option for option in options if _fits(option, value)), options[0])
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return rebuilt(hint, value)
     if typing.get_origin(hint) is tuple and isinstance(value, list):
@@ -158,6 +159,12 @@ def _typed(hint: Any, value: Any) -> Any:
         item = options[0] if options else Any
         return tuple(_typed(item, element) for element in value)
     return value
+
+
+def _fits(kind: type, value: Any) -> bool:
+    """Whether `value` was a dataclass of this kind."""
+    fitting = dataclasses.is_dataclass(kind) and isinstance(value, dict)
+    return fitting and {declared.name for declared in dataclasses.fields(kind)} == set(value)
 
 
 def _flat(plan: dict[str, Any]) -> dict[str, Any]:
