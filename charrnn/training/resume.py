@@ -18,7 +18,7 @@ import dataclasses
 import types
 import typing
 from collections.abc import Collection
-from typing import Any, TypeVar
+from typing import Any
 
 from charrnn.errors import TrainingError, UsageError
 from charrnn.settings import flag_of, format_duration, parse_duration
@@ -31,7 +31,6 @@ from charrnn.training.schedule import Budget
 from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TextSettings, TrainSettings
 from charrnn.training.transfer import united
 
-AnyCorpus = TypeVar("AnyCorpus", Corpus, LabelledCorpus)
 LIMITS = ("time", "epochs", "steps")
 CHANGEABLE = frozenset(
     (*LIMITS, *(declared.name for declared in dataclasses.fields(RunSettings) if declared.name != "init_from"))
@@ -108,7 +107,7 @@ def corpus_described(corpus: Corpus | LabelledCorpus) -> dict[str, Any]:
     return {"name": corpus.name, "chars": chars, "fingerprint": corpus.fingerprint}
 
 
-def with_saved_symbols(corpus: AnyCorpus, saved: Checkpoint) -> AnyCorpus:
+def with_saved_symbols(corpus: Corpus | LabelledCorpus, saved: Checkpoint) -> Corpus | LabelledCorpus:
     """The corpus with the ids of the saved run, whose vocabulary may come from a model that it started from.
 
     Raises:
