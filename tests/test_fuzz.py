@@ -30,17 +30,24 @@ HUGE: list[Any] = [
 
 
 def build(cell: str, embedding_size: int, tokens: str) -> bytes:
-    """A small valid model file."""
-    from charrnn.model import ModelConfig, ModelHeader, save_model
+    """A small valid model file; that of words has labels."""
+    from charrnn.model import LabelledConfig, ModelConfig, ModelHeader, save_model
     from charrnn.text.vocabulary import Vocabulary
+    from charrnn.text.words import WordVocabulary
 
-    vocabulary = Vocabulary.of_bytes(bytes(range(9))) if tokens == "byte" else Vocabulary.of_text("\n abcdé☃🐈")
-    config = ModelConfig(cell, 2, 6, embedding_size, len(vocabulary))
+    labels: dict[str, Any] = {}
+    if tokens == "word":
+        vocabulary: Vocabulary = WordVocabulary(["the", " cat", "\n"]).with_marks()
+        config: ModelConfig = LabelledConfig(cell, 2, 6, embedding_size, len(vocabulary), 2)
+        labels = {"labels": ("a", "b"), "label_counts": (3, 4)}
+    else:
+        vocabulary = Vocabulary.of_bytes(bytes(range(9))) if tokens == "byte" else Vocabulary.of_text("\n abcdé☃🐈")
+        config = ModelConfig(cell, 2, 6, embedding_size, len(vocabulary))
     generator = np.random.default_rng(1)
     tensors = {name: generator.normal(size=shape).astype(np.float32) for name, shape in config.shapes().items()}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "m.safetensors"
-        save_model(path, ModelHeader(config, vocabulary.to_json(), {"corpus": "x", "steps": 3}), tensors)
+        save_model(path, ModelHeader(config, vocabulary.to_json(), {"corpus": "x", "steps": 3}, **labels), tensors)
         return path.read_bytes()
 
 
@@ -186,7 +193,7 @@ def fuzz(seed: int, files: int) -> None:
     import charrnn
 
     warnings.simplefilter("ignore")  # weights of 1e38 overflow, and may
-    models = [build("lstm", 3, "char"), build("gru", 0, "char"), build("rnn", 2, "byte")]
+    models = [build("lstm", 3, "char"), build("gru", 0, "char"), build("rnn", 2, "byte"), build("gru", 2, "word")]
     kinds, shares = [kind for kind, _ in MUTATIONS], [share for _, share in MUTATIONS]
     draw = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:

@@ -52,7 +52,7 @@ ON_CPU = Shape(BATCH, SEQ_LEN, HALF_SPEED)
 class Plan:
     """A training run with nothing left open; `reasons` say why, for people."""
 
-    config: ModelConfig
+    config: ModelConfig | LabelledConfig
     dropout: float
     weight_dropout: float
     batch_size: int
@@ -116,8 +116,9 @@ def _sized(
     vocab, chars = len(corpus.vocabulary), corpus.symbols
     embedding = min(EMBEDDING, vocab) if model.embedding_size is None else model.embedding_size
     sizes = (model.cell, model.layers or 1, model.hidden_size or SIZES[0], embedding, vocab)
-    labelled = isinstance(corpus, LabelledCorpus)
-    smallest = LabelledConfig(*sizes, classes=len(corpus.labels)) if labelled else ModelConfig(*sizes)
+    smallest = ModelConfig(*sizes)
+    if isinstance(corpus, LabelledCorpus):
+        smallest = LabelledConfig(*sizes, classes=len(corpus.labels))
     if model.hidden_size is not None:
         return smallest
     chosen = smallest

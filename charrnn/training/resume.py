@@ -18,7 +18,7 @@ import dataclasses
 import types
 import typing
 from collections.abc import Collection
-from typing import Any, TypeVar
+from typing import Any
 
 from charrnn.errors import TrainingError, UsageError
 from charrnn.settings import flag_of, format_duration, parse_duration
@@ -31,7 +31,6 @@ from charrnn.training.schedule import Budget
 from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TextSettings, TrainSettings
 from charrnn.training.transfer import united
 
-AnyCorpus = TypeVar("AnyCorpus", Corpus, LabelledCorpus)
 LIMITS = ("time", "epochs", "steps")
 CHANGEABLE = frozenset(
     (*LIMITS, *(declared.name for declared in dataclasses.fields(RunSettings) if declared.name != "init_from"))
@@ -108,7 +107,7 @@ def corpus_described(corpus: Corpus | LabelledCorpus) -> dict[str, Any]:
     return {"name": corpus.name, "chars": chars, "fingerprint": corpus.fingerprint}
 
 
-def with_saved_symbols(corpus: AnyCorpus, saved: Checkpoint) -> AnyCorpus:
+def with_saved_symbols(corpus: Corpus | LabelledCorpus, saved: Checkpoint) -> Corpus | LabelledCorpus:
     """The corpus with the ids of the saved run, whose vocabulary may come from a model that it started from.
 
     Raises:
@@ -150,7 +149,8 @@ def _typed(hint: Any, value: Any) -> Any:
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         if value is None:
             return None
-        hint = next(option for option in typing.get_args(hint) if option is not type(None))
+        options = [option for option in typing.get_args(hint) if option is not type(None)]
+        hint = next((option for option in options if _fits(option, value)), options[0])
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return rebuilt(hint, value)
     if typing.get_origin(hint) is tuple and isinstance(value, list):
@@ -158,6 +158,12 @@ def _typed(hint: Any, value: Any) -> Any:
         item = options[0] if options else Any
         return tuple(_typed(item, element) for element in value)
     return value
+
+
+def _fits(kind: type, value: Any) -> bool:
+    """Whether `value` was a dataclass of this kind."""
+    fitting = dataclasses.is_dataclass(kind) and isinstance(value, dict)
+    return fitting and {declared.name for declared in dataclasses.fields(kind)} == set(value)
 
 
 def _flat(plan: dict[str, Any]) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def test_its_own_texts_are_told_apart(model: LabelledModel) -> None:
     assert np.exp(found).sum(axis=1) == pytest.approx(1)
     assert (found.argmax(axis=1) == np.array(wanted)).mean() > 0.55
     one = model.log_probabilities(documents[7:8])
-    assert found[7] == pytest.approx(one[0], abs=1e-5)
+    assert found[7] == pytest.approx(one[0], rel=1e-5, abs=1e-5)
 
 
 def test_unknown_characters_say_nothing(model: LabelledModel) -> None:

@@ -51,7 +51,8 @@ def naive_nats(network: CharRNN, ids: np.ndarray, label: int) -> np.ndarray:
 def test_every_document_comes_whole_once_an_epoch(tmp_path: Path, tokens: str) -> None:
     corpus = corpus_of(tmp_path, tokens)
     readers = DocumentReaders(corpus.train, 1, seed=3)
-    found, text = [], []
+    found: list[tuple[str, str]] = []
+    text: list[int] = []
     while len(found) < 2 * len(ROWS):
         batch = readers.next_batch(4)
         assert batch.labels is not None
