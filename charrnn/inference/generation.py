@@ -18,7 +18,7 @@ from charrnn.inference.cores import available_cores
 from charrnn.inference.kernel.compiled import kernel
 from charrnn.inference.network import Floats, Network, State
 from charrnn.inference.sampling import Sampler
-from charrnn.inference.stepping import Symbols, Weights, begin
+from charrnn.inference.stepping import Symbols, Weights, writer_for
 from charrnn.inference.stopping import StopFinder
 from charrnn.text.vocabulary import Ids, Vocabulary
 
@@ -131,7 +131,7 @@ class Group:
         self._request = request
         self._texts = [_Text(index, vocabulary, request) for index, _ in seeds]
         self._generators = [np.random.Generator(np.random.PCG64(seed)) for _, seed in seeds]
-        self._writer = begin(weights, start, len(seeds), request.sampler, loss=request.loss)
+        self._writer = writer_for(weights, start, len(seeds), request.sampler, loss=request.loss)
         self._made = 0
         self._steps = 1  # the very first symbol is shown at once
         self.done = False
