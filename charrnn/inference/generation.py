@@ -18,7 +18,7 @@ from charrnn.inference.cores import available_cores
 from charrnn.inference.kernel.compiled import kernel
 from charrnn.inference.network import Floats, Network, State
 from charrnn.inference.sampling import Sampler, log_softmax
-from charrnn.inference.stepping import Symbols, Weights, begin
+from charrnn.inference.stepping import Symbols, Weights, writer_for
 from charrnn.inference.stopping import StopFinder
 from charrnn.text.vocabulary import Ids, Vocabulary
 
@@ -143,7 +143,7 @@ class Group:
         if request.begun and request.length:
             symbols, nats, state = opened(weights.network, vocabulary, start, request, self._generators)
             self._opening = symbols, nats
-        self._writer = begin(weights, state, request.sampler, loss=request.loss)
+        self._writer = writer_for(weights, state, request.sampler, loss=request.loss)
         self._made = 0
         self._steps = 1  # the very first symbol is shown at once
         self.done = False

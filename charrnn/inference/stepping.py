@@ -38,7 +38,7 @@ class Writer(Protocol):
     """B samples that advance together."""
 
     def write(self, uniforms: NDArray[np.float64]) -> tuple[Symbols, Floats]:
-        """Draw a symbol for each row of uniforms (T, B) from [0, 1): symbols (T, B), and their nats (T, B) if wanted."""
+        """Draw symbols (T, B) by uniforms (T, B) from [0, 1); gives them, and their nats (T, B) if wanted."""
 
     def kept(self, samples: Symbols) -> "Writer":
         """A writer that goes on with these samples only."""
@@ -262,7 +262,7 @@ class PlainWriter:
         return others
 
 
-def begin(weights: Weights, start: State, sampler: Sampler, *, loss: bool = False) -> Writer:
+def writer_for(weights: Weights, start: State, sampler: Sampler, *, loss: bool = False) -> Writer:
     """A writer of samples that go on from `start`, a stream of it each."""
     if weights.kernel is None:
         return PlainWriter(weights.network, start.streams(), sampler, loss=loss)

@@ -82,7 +82,7 @@ class Number:
         return Number(self.code, self.code.builder.select(self.value, yes.value, yes.like(no).value))
 
     def times_plus(self, factor: "Number | float", summand: "Number | float") -> "Number":
-        """self * factor + summand, rounded once where the processor can."""
+        """This number times a factor plus a summand, rounded once where the processor can."""
         element = self.kind.element if isinstance(self.kind, ir.VectorType) else self.kind
         lanes = f"v{self.kind.count}" if isinstance(self.kind, ir.VectorType) else ""
         function = ir.FunctionType(self.kind, [self.kind] * 3)

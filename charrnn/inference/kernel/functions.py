@@ -50,7 +50,7 @@ def sigmoid(x: Number) -> Number:
 
 
 def tanh(x: Number) -> Number:
-    """t / (t + 2) of t = e^2x - 1, which loses nothing near 0; beyond 10, it is 1."""
+    """By t = e^2x - 1 as t / (t + 2), which loses nothing near 0; beyond 10, it is 1."""
     power, rest = _parts(_between(x * 2.0, -20.0, 20.0))
     grown = power.times_plus(rest, power - 1.0)
     return grown / (grown + 2.0)

@@ -52,7 +52,6 @@ def emit_product(module: Any, tiling: Tiling) -> Any:
     panels, inner, x_stride, out_stride, samples, backwards = (
         Number(code, code.arguments[place]) for place in (2, 3, 5, 7, 8, 9)
     )
-    rows = tiling.rows
 
     def turned(panel: Number, last: Number) -> Number:
         return backwards.equals(1).choose(last - panel, panel)
@@ -62,15 +61,15 @@ def emit_product(module: Any, tiling: Tiling) -> Any:
         leftover = groups * tiling.panels
         with code.count(groups) as group:
             panel = turned(group, groups - 1) * tiling.panels
-            _tile(code, tiling, inner, weights, bias, panel, [x], [out], tiling.panels)
+            _tile(code, tiling, inner, weights, bias, panel, [(x, out)], tiling.panels)
         with code.count(panels, leftover) as panel:
-            _tile(code, tiling, inner, weights, bias, panel, [x], [out], 1)
+            _tile(code, tiling, inner, weights, bias, panel, [(x, out)], 1)
     with code.only_if(samples > 1), code.count(panels) as number:
         panel = turned(number, panels - 1)
         with code.count(samples, step=tiling.samples) as first:
-            xs = [x.at((first + n) * x_stride) for n in range(tiling.samples)]
-            outs = [out.at((first + n) * out_stride) for n in range(tiling.samples)]
-            _tile(code, tiling, inner, weights, bias, panel, xs, outs, 1)
+            numbers = [first + n for n in range(tiling.samples)]
+            samples_of_tile = [(x.at(n * x_stride), out.at(n * out_stride)) for n in numbers]
+            _tile(code, tiling, inner, weights, bias, panel, samples_of_tile, 1)
     return code.finish()
 
 
@@ -81,24 +80,23 @@ def _tile(
     weights: Memory,
     bias: Memory,
     panel: Number,
-    xs: list[Memory],
-    outs: list[Memory],
+    samples: list[tuple[Memory, Memory]],
     panels: int,
 ) -> None:
-    """The sums of some panels for some samples."""
+    """The sums of some panels for some samples (x, out)."""
     lanes, rows = tiling.lanes, tiling.rows
     size = inner * rows  # floats of a panel
     first_row = panel * rows
     places = [(p, v) for p in range(panels) for v in range(tiling.vectors)]
     starts = [bias.read(first_row + (p * rows + v * lanes), lanes) for p, v in places]
-    sums = [[code.variable(start) for start in starts] for _ in xs]
+    sums = [[code.variable(start) for start in starts] for _ in samples]
     of_panels = [weights.at((panel + p) * size) for p in range(panels)]
     with code.count(inner) as k:
         read = [of_panels[p].at(k * rows).read(v * lanes, lanes) for p, v in places]
-        for x, sums_of_sample in zip(xs, sums, strict=True):
+        for (x, _), sums_of_sample in zip(samples, sums, strict=True):
             everywhere = x.read(k).spread(lanes)
             for weight, total in zip(read, sums_of_sample, strict=True):
                 total.value = everywhere.times_plus(weight, total.value)
-    for out, sums_of_sample in zip(outs, sums, strict=True):
+    for (_, out), sums_of_sample in zip(samples, sums, strict=True):
         for (p, v), total in zip(places, sums_of_sample, strict=True):
             out.write(total.value, first_row + (p * rows + v * lanes))

@@ -103,7 +103,8 @@ def _emit_write(module: Any, network: Any, choose: Any) -> Any:
     pending, known, scores = batch.memory("pending", INT), batch.memory("known", BYTE), batch.memory("scores", FLOAT)
     with code.count(steps) as t:
         with code.only_if(batch.number("started").equals(1)), code.count(samples) as n:
-            with code.only_if(known.read(pending.read(n)).equals(0)):
+            missing = known.read(pending.read(n)).equals(0)
+            with code.only_if(missing):
                 code.finish(t)
         code.call(network, code.arguments[0])
         with code.count(samples) as n:

@@ -6,6 +6,7 @@ import pytest
 
 from charrnn.inference.generation import Request
 from charrnn.inference.kernel import compiled
+from charrnn.inference.kernel.products import Tiling
 from charrnn.inference.sampling import Sampler
 from charrnn.text.vocabulary import Vocabulary
 from tests.models import make_model
@@ -25,7 +26,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     cells: list[str] = []
     compile_it = compiled.Processor.compiled
 
-    def counted(self: compiled.Processor, cell: str, tiling: compiled.Tiling) -> bytes:
+    def counted(self: compiled.Processor, cell: str, tiling: Tiling) -> bytes:
         cells.append(cell)
         return compile_it(self, cell, tiling)
 
