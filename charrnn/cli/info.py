@@ -49,6 +49,9 @@ def info(
         **{name: training.get(name) for name in ("valid_loss", "valid_bpc", "valid_perplexity", "best_step", "seed")},
         "symbols": header.vocabulary.get("symbols"),
     }
+    if header.labels:
+        found["labels"] = list(header.labels)
+        found["valid_accuracy"] = training.get("valid_accuracy")
     del found["vocab_size"]
     if settings.json:
         typer.echo(json.dumps(found))
