@@ -43,7 +43,7 @@ def evaluate(
     """Score a text: cross-entropy, bits per character, perplexity."""
     if detail.per_line and detail.per_char:
         raise UsageError("--per-line and --per-char exclude each other; give one of them")
-    path = find_model(use.model)
+    path = find_model(use.model, quiet=output.quiet)
     from charrnn.inference.api import load
     from charrnn.text.reading import TextReader
     from charrnn.text.sources import find_sources

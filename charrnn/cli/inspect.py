@@ -45,7 +45,7 @@ def inspect(
     output: OutputSettings,
 ) -> None:
     """Look inside a model: what each unit does along a text, and which follow something that has a name."""
-    path = find_model(use.model)
+    path = find_model(use.model, quiet=output.quiet)
     _check_files(look, [*text, str(path)])
     from charrnn.inference.api import load
     from charrnn.inference.tracing import read_text, trace
