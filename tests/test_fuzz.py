@@ -24,12 +24,12 @@ MEMORY = 200 * 2**20  # bytes
 SECONDS = 100
 HUGE: list[Any] = [
     *(0, -1, 1, 2, 7, 65, 2**16, 2**18, 2**20, 2**31, 2**32, 2**53, 2**63 - 1, 2**63, 2**64 - 1, 2**64, 10**30),
-    *(10**400, 1e308, 1e400, 0.5, -0.0, True, False, None, "", "lstm", "a" * 1000, "\x1b[2J", "\ud800"),
+    *(10**400, 1e308, 1e400, 0.5, -0.0, True, False, None, "", "lstm", "half", "a" * 1000, "\x1b[2J", "\ud800"),
     *([], {}, [1], [[]] * 50, {"a": {"b": {}}}, [0, 0], [2**40, 2**40], [-1, 4]),
 ]
 
 
-def build(cell: str, embedding_size: int, tokens: str) -> bytes:
+def build(cell: str, embedding_size: int, tokens: str, precision: str = "single") -> bytes:
     """A small valid model file; that of words has labels."""
     from charrnn.model import LabelledConfig, ModelConfig, ModelHeader, save_model
     from charrnn.text.vocabulary import Vocabulary
@@ -47,7 +47,10 @@ def build(cell: str, embedding_size: int, tokens: str) -> bytes:
     tensors = {name: generator.normal(size=shape).astype(np.float32) for name, shape in config.shapes().items()}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "m.safetensors"
-        save_model(path, ModelHeader(config, vocabulary.to_json(), {"corpus": "x", "steps": 3}, **labels), tensors)
+        header = ModelHeader(
+            config, vocabulary.to_json(), {"corpus": "x", "steps": 3}, precision=precision, **labels
+        )
+        save_model(path, header, tensors)
         return path.read_bytes()
 
 
@@ -142,9 +145,11 @@ def swapped(data: bytes, other: bytes, draw: random.Random) -> bytes:
 def poisoned(data: bytes, _other: bytes, draw: random.Random) -> bytes:
     """Weights that are no numbers."""
     header, body = header_of(data)
-    at = 4 * draw.randrange(len(body) // 4)
-    value = struct.pack("<f", draw.choice((float("nan"), float("inf"), -float("inf"), 3e38, 1e-45)))
-    return joined(header, body[:at] + value + body[at + 4 :])
+    half = header["decoder.bias"]["dtype"] == "F16"
+    width, dtype = (2, "<e") if half else (4, "<f")
+    at = width * draw.randrange(len(body) // width)
+    odd = (float("nan"), float("inf"), -float("inf"), 6e4 if half else 3e38, 6e-8 if half else 1e-45)
+    return joined(header, body[:at] + struct.pack(dtype, draw.choice(odd)) + body[at + width :])
 
 
 def large(data: bytes, _other: bytes, draw: random.Random) -> bytes:
@@ -194,6 +199,7 @@ def fuzz(seed: int, files: int) -> None:
 
     warnings.simplefilter("ignore")  # weights of 1e38 overflow, and may
     models = [build("lstm", 3, "char"), build("gru", 0, "char"), build("rnn", 2, "byte"), build("gru", 2, "word")]
+    models += [build("lstm", 3, "char", "half"), build("gru", 2, "char", "half")]
     kinds, shares = [kind for kind, _ in MUTATIONS], [share for _, share in MUTATIONS]
     draw = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:

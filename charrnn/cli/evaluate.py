@@ -47,7 +47,7 @@ def evaluate(
     """Score a text: cross-entropy, bits per character, perplexity. With a model of labels, accuracy too."""
     if detail.per_line and detail.per_char:
         raise UsageError("--per-line and --per-char exclude each other; give one of them")
-    path = find_model(use.model)
+    path = find_model(use.model, quiet=output.quiet)
     from charrnn.model import read_header
 
     if read_header(path).labels:

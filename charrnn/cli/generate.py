@@ -37,7 +37,7 @@ def generate(*, text: PrimeSettings, sampling: SamplingSettings, use: WriteSetti
         raise UsageError("--prime and --prime-file exclude each other; give one of them")
     if any(not stop for stop in text.stop or []):
         raise UsageError("--stop must not be empty")
-    path = find_model(use.model)
+    path = find_model(use.model, quiet=output.quiet)
     from charrnn.inference.api import fresh_seed, load, make_request
 
     model = load(path, use.device)

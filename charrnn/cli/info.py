@@ -32,14 +32,15 @@ def info(
     settings: InfoSettings,
 ) -> None:
     """Show what a model file holds, without reading its weights."""
-    from charrnn.model import FORMAT, read_header
+    from charrnn.model import read_header
 
     path = find_model(model)
     header = read_header(path)
     training = header.training
     found: dict[str, Any] = {
         "model": str(path),
-        "format": FORMAT,
+        "format": header.format,
+        "precision": header.precision,
         "task": header.task,
         **dataclasses.asdict(header.config),
         "parameters": header.config.parameters,
@@ -47,6 +48,7 @@ def info(
         "tokens": header.vocabulary.get("tokens"),
         **{name: training.get(name) for name in ("corpus", "steps", "epochs", "chars", "seconds", "train_loss")},
         **{name: training.get(name) for name in ("valid_loss", "valid_bpc", "valid_perplexity", "best_step", "seed")},
+        **({"command": training["command"]} if "command" in training else {}),
         "symbols": header.vocabulary.get("symbols"),
         **({"labels": dict(zip(header.labels, header.label_counts, strict=True))} if header.labels else {}),
     }

@@ -46,7 +46,7 @@ def inspect(
     output: OutputSettings,
 ) -> None:
     """Look inside a model: what each unit does along a text, and which follow something that has a name."""
-    path = find_model(use.model)
+    path = find_model(use.model, quiet=output.quiet)
     _check_files(look, [*text, str(path)])
     from charrnn.model import CLASSIFY, read_header
 

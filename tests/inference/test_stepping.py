@@ -84,9 +84,9 @@ def test_samples_of_any_number_choose_as_each_alone(samples: int) -> None:
     weights = Weights(network, kernel("gru"))
     uniforms = np.random.default_rng(5).random((12, 70))
     start, sampler = network.initial_state(), Sampler(0.9, top_k=9, top_p=0.95)
-    symbols, nats = writer_for(weights, start, samples, sampler, loss=True).write(uniforms[:, :samples])
+    symbols, nats = writer_for(weights, start.repeated(samples), sampler, loss=True).write(uniforms[:, :samples])
     last = samples - 1
-    alone, nats_alone = writer_for(weights, start, 1, sampler, loss=True).write(uniforms[:, last, None])
+    alone, nats_alone = writer_for(weights, start, sampler, loss=True).write(uniforms[:, last, None])
     assert np.array_equal(alone[:, 0], symbols[:, last])
     assert np.array_equal(nats_alone[:, 0], nats[:, last])
 
@@ -99,7 +99,7 @@ def test_those_that_are_kept_go_on_as_before(cell: str, plain: bool) -> None:
     uniforms = np.random.default_rng(3).random((T, B))
 
     def fresh() -> Writer:
-        return writer_for(weights, network.initial_state(), B, Sampler(), loss=True)
+        return writer_for(weights, network.initial_state().repeated(B), Sampler(), loss=True)
 
     wanted, nats = fresh().write(uniforms)
     writer, staying = fresh().kept(np.arange(B)), np.arange(B)
@@ -115,7 +115,7 @@ def test_both_ways_of_writing_write_the_same(cell: str) -> None:
     network = make_model(LETTERS, cell, 2, embedding_size=4).network
     uniforms = np.random.default_rng(4).random((50, 3))
     start, sampler = network.initial_state(), Sampler(0.8, top_k=10, top_p=0.9, min_p=0.01)
-    symbols, nats = writer_for(Weights(network, made(cell, TILINGS[1])), start, 3, sampler, loss=True).write(uniforms)
+    symbols, nats = writer_for(Weights(network, made(cell, TILINGS[1])), start.repeated(3), sampler, loss=True).write(uniforms)
     states = [start.copy() for _ in range(3)]
     plain, plain_nats = PlainWriter(network, states, sampler, loss=True).write(uniforms)
     assert np.array_equal(symbols, plain)

@@ -5,13 +5,14 @@ import pytest
 
 from charrnn.model import ModelConfig
 from scripts import benchmark
+from scripts.benchmarks import generation, quality, timing
 
 
 def test_a_row_of_quality_tells_settings_and_loss(tmp_path: Path, rhyme: str) -> None:
     text = tmp_path / "rhyme.txt"
     text.write_text(rhyme)
     fixed = ["--hidden-size", "16", "--layers", "2", "--lr", "0.02", "--dropout", "0", "--batch-size", "4"]
-    name, seconds, settings, epochs, loss = benchmark.quality_row(text, "1s", fixed).strip("| ").split(" | ")
+    name, seconds, settings, epochs, loss = quality.quality_row(text, "1s", fixed)
     assert (name, seconds) == ("rhyme.txt", "1s")
     assert settings == "lstm 2x16, lr 0.02, dropout 0, batch 4 x 64"
     assert float(epochs) > 0
@@ -19,8 +20,8 @@ def test_a_row_of_quality_tells_settings_and_loss(tmp_path: Path, rhyme: str) ->
 
 
 def test_made_up_models_write(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = benchmark.made_up_model(ModelConfig("gru", 1, 8, 0, 20))
-    writer = benchmark.written(model, 3)
+    model = timing.made_up_model(ModelConfig("gru", 1, 8, 0, 20))
+    writer = generation.written(model, 3)
     assert sum(next(writer) for _ in range(6)) > 0
 
 

@@ -33,8 +33,8 @@ def archive(tmp_path: Path) -> Path:
 
 def test_plays_come_without_front_matter_and_without_poems(archive: Path) -> None:
     assert list(corpora.plays(archive)) == [
-        "ACT I.\n\nOsr.\nWho's there?\n\n\n",
-        "THE PROLOGUE\n\nTwo households\n\nACT I.\n\nSam.\nAy.\n\n\n",
+        "ACT I.\n\nOSR:\nWho's there?\n\n\n",
+        "THE PROLOGUE\n\nTwo households\n\nACT I.\n\nSAM:\nAy.\n\n\n",
     ]
 
 

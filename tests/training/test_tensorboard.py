@@ -5,6 +5,8 @@ import math
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from charrnn.text.corpus import Corpus
 from charrnn.training.recipe import plan
@@ -31,7 +33,7 @@ def events(tmp_path_factory: pytest.TempPathFactory, rhyme: str) -> EventAccumul
     corpus = Corpus("rhyme", vocabulary, ids[:3000], ids[3000:])
     board = TensorBoard(folder / "logs")
     run = Session(plan(settings, corpus, peak=1e11), corpus, folder / "m.safetensors", torch.device("cpu"), board)
-    run.sample_every, run.write_sample = 0.5, lambda _header, _tensors: "once upon <b>a</b> time"
+    run.sample_every, run.write_sample = 0.5, lambda _header, _tensors: f"once upon <b>a</b> time\n\n{'long ' * 30}"
     run.run()
     board.close()
     read = EventAccumulator(str(folder / "logs"), size_guidance={"histograms": 0, "scalars": 0, "tensors": 0})
@@ -57,9 +59,9 @@ def test_rate_norm_and_speed_are_there(events: EventAccumulator) -> None:
 
 
 def test_every_weight_and_gradient_has_a_histogram(events: EventAccumulator) -> None:
-    names = {"embedding/weight", "decoder/weight", "decoder/bias", "initial_hidden", "initial_cell"}
-    names |= {f"rnn/{kind}_{part}_l{k}" for kind in ("weight", "bias") for part in ("ih", "hh") for k in (0, 1)}
-    expected = {f"{kind}/{name}" for kind in ("weights", "gradients") for name in names}
+    names = {"embedding/weights", "decoder/weights", "decoder/bias", "initial_state/hidden", "initial_state/cell"}
+    names |= {f"layer_{k}/{kind}_from_{p}" for kind in ("weights", "bias") for p in ("below", "before") for k in (0, 1)}
+    expected = {f"{name}{end}" for name in names for end in ("", "_gradient")}
     assert set(events.Tags()["histograms"]) == expected
     assert all(events.Histograms(tag)[0].histogram_value.num > 0 for tag in expected)
 
@@ -71,9 +73,27 @@ def test_the_graph_is_there(events: EventAccumulator) -> None:
 
 def test_samples_are_text_and_no_markup(events: EventAccumulator) -> None:
     (text,) = {t.string_val[0] for e in events.Tensors("sample/text_summary") for t in [e.tensor_proto]}
-    assert text == b"    once upon <b>a</b> time"
+    first, empty, *long = text.decode().split("\n")
+    assert (first, empty) == ("    once upon <b>a</b> time", "    ")
+    assert [line[:4] for line in long] == ["    ", "    "]
+    assert " ".join(line.strip() for line in long).split() == ["long"] * 30
+
+
+def test_learned_and_held_out_text_share_a_chart(events: EventAccumulator) -> None:
+    layout = layout_pb2.Layout.FromString(events.Tensors("custom_scalars__config__")[0].tensor_proto.string_val[0])
+    charts = {chart.title: list(chart.multiline.tag) for chart in layout.category[0].chart}
+    assert charts["loss"] == ["loss/train", "loss/valid"]
+    assert set(charts) == {"loss", "bits_per_character", "perplexity"}
 
 
 def test_settings_are_hyperparameters_with_the_final_figures(events: EventAccumulator) -> None:
-    assert {"_hparams_/experiment", "_hparams_/session_start_info"} <= set(events.summary_metadata)
+    content = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
+    found = HParamsPluginData.FromString(content).session_start_info.hparams
+    assert sorted(found)[:5] == [
+        f"network/{name}" for name in ("cell", "dropout", "embedding_size", "hidden_size", "layers")
+    ]
+    assert (found["network/cell"].string_value, found["network/hidden_size"].number_value) == ("lstm", 16)
+    assert found["training/seconds"].number_value == 2
+    assert "training/steps" not in found
+    assert {"_hparams_/experiment", "_hparams_/session_end_info"} <= set(events.summary_metadata)
     assert events.Scalars("final/valid_loss")[0].value > 0

@@ -194,7 +194,8 @@ def made_up_writer(config: ModelConfig, samples: int, device: torch.device) -> o
         for name, shape in config.shapes().items()
     }
     network = Network(config, tensors)
-    return on_device.Writer(network, network.initial_state(), samples, Request(Sampler(TEMPERATURE), 1), device)
+    state = network.initial_state().repeated(samples)
+    return on_device.Writer(network, state, Request(Sampler(TEMPERATURE), 1), device)
 
 
 def costs(sizes: list[int], columns: int, rows: int, device: torch.device, options: argparse.Namespace) -> None:
@@ -215,8 +216,9 @@ def peak_memory(device: torch.device) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options of `gpu`."""
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register the command."""
+    parser = commands.add_parser("gpu", help=gpu.__doc__)
     parser.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"))
     parser.add_argument("--cell", default="lstm", choices=("lstm", "gru", "rnn"))
     parser.add_argument("--layers", type=int, default=2)

@@ -1,0 +1,100 @@
+"""What the measurements share: how time is taken, how tables look, made-up models.
+
+All that is compared is measured in the same run, in turns, and the best of the turns counts: another program's burst
+of work then costs no one more than the others.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from charrnn.inference.api import Model
+from charrnn.inference.network import Network
+from charrnn.model import ModelConfig, ModelHeader
+from charrnn.text.vocabulary import Vocabulary
+
+FIRST_CODE = 0x4E00  # made-up vocabularies begin at the first Chinese character: there are enough behind it
+CHARRNN = [sys.executable, "-m", "charrnn"]
+
+
+def made_up_model(config: ModelConfig) -> Model:
+    """A model of random weights, of the size that trained ones have."""
+    draw = np.random.default_rng(0)
+    tensors = {
+        name: (draw.standard_normal(shape) / config.hidden_size**0.5).astype(np.float32)
+        for name, shape in config.shapes().items()
+    }
+    vocabulary = Vocabulary("char", range(FIRST_CODE, FIRST_CODE + config.vocab_size))
+    return Model(ModelHeader(config, vocabulary.to_json()), vocabulary, Network(config, tensors))
+
+
+def seconds_of(command: list[str], times: int = 5) -> float:
+    """Median wall time of a command."""
+    found = []
+    for _ in range(times):
+        begin = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True)
+        found.append(time.perf_counter() - begin)
+    return statistics.median(found)
+
+
+def best_rate(make: Callable[[], Iterator[int]], seconds: float) -> float:
+    """Items per second of an iterator that tells how many more it has made, over some seconds."""
+    iterator = make()
+    next(iterator)
+    made, begin = 0, time.perf_counter()
+    for more in iterator:
+        made += more
+        if time.perf_counter() - begin > seconds:
+            break
+    return made / (time.perf_counter() - begin)
+
+
+def in_turns(makers: dict[str, Callable[[], Iterator[int]]], rounds: int, seconds: float) -> dict[str, float]:
+    """The best rate of each, measured in turns."""
+    best = dict.fromkeys(makers, 0.0)
+    for _ in range(rounds):
+        for name, make in makers.items():
+            best[name] = max(best[name], best_rate(make, seconds))
+    return best
+
+
+def shortest(function: Callable[[], object], times: int = 500) -> float:
+    """Seconds of the fastest call."""
+    best = float("inf")
+    for _ in range(times):
+        begin = time.perf_counter()
+        function()
+        best = min(best, time.perf_counter() - begin)
+    return best
+
+
+def figures_of(*arguments: str) -> Any:
+    """What `charrnn ... --json` says."""
+    done = subprocess.run([*CHARRNN, *arguments, "--json", "--quiet"], check=True, capture_output=True)
+    return json.loads(done.stdout)
+
+
+def time_and_memory(command: list[str]) -> tuple[float, float]:
+    """Seconds of a command, and the most memory it had at once, in bytes."""
+    begin = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return time.perf_counter() - begin, usage.ru_maxrss * unit
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; the first column is of words, the others of figures."""
+    head = [f"### {title}", "", f"| {' | '.join(columns)} |", f"|---|{'---:|' * (len(columns) - 1)}"]
+    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows), ""])
