@@ -86,7 +86,7 @@ def _train(
 
     with Progress("reading", unit="bytes", quiet=settings.run.quiet) as progress:
         read = read_corpus(names, settings.text, progress)
-    session = _session(read, output, settings, typed, saved, source)
+    session = _session(names, read, output, settings, typed, saved, source)
     stop = session.stop
     try:
         with _stopping_on_signals(stop, session.keeper.store.partials()):
@@ -116,6 +116,7 @@ def _source(settings: TrainSettings, typed: set[str]) -> tuple["Source | None", 
 
 
 def _session(
+    names: list[str],
     read: "Corpus",
     output: Path,
     settings: TrainSettings,
@@ -153,7 +154,7 @@ def _session(
         corpus=read,
         output=output,
         device=device,
-        reporter=_reporter(run, logdir, saved),
+        reporter=_reporter(run, logdir, saved, settings.text.valid or names[0]),
         sample_every=parse_duration(run.sample_every),
         write_sample=write_sample,
         stop=StopRequest(),
@@ -206,15 +207,15 @@ def _logdir(run: RunSettings, output: Path, saved: "Checkpoint | None") -> Path:
     return Path(saved.state["logdir"]) if saved is not None else _fresh_folder(RUNS / output.stem)
 
 
-def _reporter(run: RunSettings, logdir: Path, saved: "Checkpoint | None") -> "Reporter":
-    """Whoever listens to this run.
+def _reporter(run: RunSettings, logdir: Path, saved: "Checkpoint | None", text: str) -> "Reporter":
+    """Whoever listens to this run; `text` is one to evaluate the model on.
 
     Raises:
         TrainingError: if TensorBoard's folder cannot be written.
     """
     from charrnn.training.reporting import Reporters
 
-    told = Reporters(_watchers(run))
+    told = Reporters(_watchers(run, logdir, text))
     if not run.tensorboard:
         return told
     from charrnn.training.tensorboard import TensorBoard
@@ -229,16 +230,17 @@ def _reporter(run: RunSettings, logdir: Path, saved: "Checkpoint | None") -> "Re
         ) from None
 
 
-def _watchers(run: RunSettings) -> list["Reporter"]:
+def _watchers(run: RunSettings, logdir: Path, text: str) -> list["Reporter"]:
     if run.quiet:
         return []
-    if sys.stderr.isatty():
+    from charrnn.cli.reports import PlainReporter, Surroundings
+
+    surroundings = Surroundings("TEXT" if text == "-" else text, logdir if run.tensorboard else None)
+    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
         from charrnn.cli.terminal import TerminalReporter
 
-        return [TerminalReporter()]
-    from charrnn.cli.reports import PlainReporter
-
-    return [PlainReporter()]
+        return [TerminalReporter(surroundings)]
+    return [PlainReporter(surroundings)]
 
 
 def _fresh_folder(folder: Path) -> Path:
@@ -291,7 +293,7 @@ def _stopping_on_signals(stop: "StopRequest", partials: list[Path]) -> Iterator[
         for partial in partials:
             partial.unlink(missing_ok=True)
         if sys.stderr.isatty():
-            os.write(2, b"\x1b[?25h\n")  # a live view hides the cursor
+            os.write(2, b"\x1b[?7h\n")  # a live view that was being drawn has stopped lines from wrapping
         os._exit(128 + number)
 
     before = {}

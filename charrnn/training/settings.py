@@ -82,7 +82,7 @@ class RunSettings:
     logdir: str | None = setting(None, "TensorBoard's folder.", group=RUN, shown_default="runs/MODEL")
     tensorboard: bool = setting(True, "Write TensorBoard events.", off_flag="--no-tensorboard", group=RUN)
     sample_every: str = setting(
-        "10s",
+        "5s",
         "How often to write a sample of text on the way; 0 is never.",
         duration=True,
         at_least=0,
