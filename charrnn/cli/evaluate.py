@@ -19,6 +19,7 @@ from charrnn.inference.settings import DetailSettings, OutputSettings, UseSettin
 from charrnn.text.settings import ReadingSettings
 
 if TYPE_CHECKING:
+    from charrnn.cli.surprise import Surprise
     from charrnn.inference.api import Model
     from charrnn.inference.scoring import Codes, Score
     from charrnn.text.reading import TextReader
@@ -77,6 +78,7 @@ class _Run:
         self._model = model
         self._reader = reader
         self._progress = progress
+        self._names: dict[int, str] = {}  # of characters, as a table shows them
 
     def whole(self) -> "Score":
         """The text's score, and nothing else."""
@@ -120,21 +122,39 @@ class _Run:
 
     def _printed(self, *, as_json: bool) -> Iterator[Any]:
         """Print characters as they are scored, and pass their surprises on."""
-        raw = self._model.vocabulary.tokens == "byte"
-        names: dict[int, str] = {}
+        if sys.stdout.isatty() and not as_json:
+            from charrnn.cli.surprise import Surprise
+
+            surprise = Surprise()
+            if surprise.coloured:
+                yield from self._coloured(surprise)
+                return
         for codes, nats in self._scored():
-            rows = []
-            for code, lost in zip(codes.tolist(), nats.tolist(), strict=True):
-                if as_json:
-                    shown: int | str = code if raw else chr(code)
-                    rows.append(json.dumps({"char": shown, "nats": None if math.isnan(lost) else round(lost, 6)}))
-                    continue
-                name = names.get(code)
-                if name is None:
-                    name = names[code] = escaped(code, raw=raw)
-                rows.append(f"{name}\t{lost:.4f}")
-            sys.stdout.buffer.write("".join(row + "\n" for row in rows).encode())
+            rows = self._rows(codes.tolist(), nats.tolist(), as_json=as_json)
+            sys.stdout.buffer.write("".join(rows).encode())
             yield nats
+
+    def _coloured(self, surprise: "Surprise") -> Iterator[Any]:
+        """Draw the text, coloured by surprise, and a legend below."""
+        raw = self._model.vocabulary.tokens == "byte"
+        for codes, nats in self._scored():
+            characters = [escaped(code, raw=True) if raw and code >= 0x80 else chr(code) for code in codes.tolist()]
+            surprise.draw(characters, nats.tolist())
+            yield nats
+        surprise.legend()
+
+    def _rows(self, codes: list[int], nats: list[float], *, as_json: bool) -> Iterator[str]:
+        """A line for each character."""
+        raw = self._model.vocabulary.tokens == "byte"
+        for code, lost in zip(codes, nats, strict=True):
+            if as_json:
+                shown: int | str = code if raw else chr(code)
+                yield json.dumps({"char": shown, "nats": None if math.isnan(lost) else round(lost, 6)}) + "\n"
+                continue
+            name = self._names.get(code)
+            if name is None:
+                name = self._names[code] = escaped(code, raw=raw)
+            yield f"{name}\t{lost:.4f}\n"
 
     def _print_line(self, line: "Codes", found: "Score", *, as_json: bool) -> None:
         raw = self._model.vocabulary.tokens == "byte"
@@ -167,12 +187,20 @@ def _tell(path: Path, found: "Score", seconds: float, detail: DetailSettings, ou
         return
     if detail.shown and output.quiet:
         return
-    for line in (
-        f"cross-entropy        {found.loss:.4f} nats per character",
-        f"bits per character   {found.bpc:.4f}",
-        f"perplexity           {found.perplexity:.3f}",
-        f"characters           {found.chars:,}",
-        f"unknown characters   {found.unknown:,}",
-        f"speed                {speed:,.0f} characters/s",
-    ):
-        typer.echo(line, err=detail.shown)
+    rows = [
+        ("cross-entropy", f"{found.loss:.4f}", "nats per character"),
+        ("bits per character", f"{found.bpc:.4f}", ""),
+        ("perplexity", f"{found.perplexity:.3f}", ""),
+        ("characters", f"{found.chars:,}", ""),
+        ("unknown characters", f"{found.unknown:,}", ""),
+        ("speed", f"{speed:,.0f}", "characters/s"),
+    ]
+    if (sys.stderr if detail.shown else sys.stdout).isatty():
+        from charrnn.cli.surprise import show_figures
+
+        equal = f"as many equally likely characters: about {found.perplexity:.0f}"
+        rows[1:3] = [(*rows[1][:2], "1 is a coin's toss for each"), (*rows[2][:2], equal)]
+        show_figures(str(path), rows, to_stderr=detail.shown)
+        return
+    for name, figure, unit in rows:
+        typer.echo(f"{name:<20} {figure} {unit}".rstrip(), err=detail.shown)

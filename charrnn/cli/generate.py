@@ -1,10 +1,12 @@
 """`charrnn generate`: a model writes."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 import typer
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from charrnn.inference.network import State
     from charrnn.text.vocabulary import Ids
 
-RULE = 60  # columns of the rule between samples on a terminal
+BOLD, DIM, PLAIN = b"\x1b[1m", b"\x1b[2m", b"\x1b[0m"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -111,6 +113,8 @@ def _write_json(model: "Model", pieces: "Iterator[Piece]", seeds: Sequence[int],
 class _Writer:
     """Brings samples to stdout: the first as it is made, each other behind it, from a line of its own.
 
+    On a terminal what the model was given is bold, and a rule stands before each of several samples.
+
     Args:
         shown: what stands before each sample.
         samples: how many there will be.
@@ -120,6 +124,7 @@ class _Writer:
         self._shown = shown
         self._samples = samples
         self._terminal = sys.stdout.isatty()
+        self._styled = self._terminal and os.environ.get("TERM") != "dumb"
         self._exact = model.vocabulary.tokens == "byte" and samples == 1 and not self._terminal
         self._line_open = False
         # A stranger's vocabulary can hold any character: a terminal is shown its controls, a pipe gets them.
@@ -144,9 +149,10 @@ class _Writer:
 
     def _begin(self, sample: int) -> None:
         if self._samples > 1 and self._terminal:
-            rule = f"--- sample {sample + 1} of {self._samples} ".ljust(RULE, "-")
-            self._out(rule.encode() + b"\n")
-        self._out(self._shown)
+            name = f" sample {sample + 1} of {self._samples} "
+            rule = "\u2500\u2500" + name.ljust(get_terminal_size().columns - 2, "\u2500") + "\n"
+            self._out(("\n" * (sample > 0) + rule).encode(), DIM)
+        self._out(self._shown, BOLD)
 
     def _end(self) -> None:
         """Close the last line, save where every byte of the output counts."""
@@ -155,9 +161,13 @@ class _Writer:
         if self._line_open and not self._exact:
             self._out(b"\n")
 
-    def _out(self, text: bytes) -> None:
-        """The one place where generated text leaves."""
-        if text:
-            self._line_open = not text.endswith(b"\n")
-            self._stream.write(text)
-            self._stream.flush()
+    def _out(self, text: bytes, style: bytes = b"") -> None:
+        """The one place where generated text leaves; styles do not go by way of what makes controls visible."""
+        if not text:
+            return
+        style = style if self._styled else b""
+        sys.stdout.buffer.write(style)
+        self._stream.write(text)
+        sys.stdout.buffer.write(PLAIN if style else b"")
+        self._stream.flush()
+        self._line_open = not text.endswith(b"\n")
