@@ -12,7 +12,7 @@ import typer
 
 from charrnn.cli.escape import escaped
 from charrnn.cli.models import find_model
-from charrnn.cli.options import command
+from charrnn.cli.options import command, examples
 from charrnn.cli.progress import Progress
 from charrnn.errors import CorpusError, UsageError
 from charrnn.inference.settings import DetailSettings, OutputSettings, UseSettings
@@ -27,7 +27,15 @@ if TYPE_CHECKING:
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    command(app, "evaluate", epilog="Example: charrnn evaluate -m models/book.safetensors sequel.txt")(evaluate)
+    command(
+        app,
+        "evaluate",
+        epilog=examples(
+            "charrnn evaluate sequel.txt",
+            "charrnn evaluate -m book sequel.txt --per-char",
+            "charrnn evaluate titles.txt --per-line | sort -n | tail",
+        ),
+    )(evaluate)
 
 
 def evaluate(

@@ -13,7 +13,7 @@ import typer
 
 from charrnn.cli.escape import VisibleStream
 from charrnn.cli.models import find_model
-from charrnn.cli.options import command
+from charrnn.cli.options import command, examples
 from charrnn.cli.progress import Progress
 from charrnn.errors import GenerationError, UsageError
 from charrnn.inference.settings import OutputSettings, PrimeSettings, SamplingSettings, UseSettings
@@ -29,7 +29,16 @@ BOLD, DIM, PLAIN = b"\x1b[1m", b"\x1b[2m", b"\x1b[0m"
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    command(app, "generate", epilog="Example: charrnn generate --prime 'ROMEO:' -t 0.5 -l 500")(generate)
+    command(
+        app,
+        "generate",
+        epilog=examples(
+            'charrnn generate --prime "It was" -t 0.5',
+            "charrnn generate -m titles -n 20 -t 1 --min-p 0.05 -l 60",
+            "charrnn generate -m book --prime-file letter.txt --no-echo",
+            "charrnn generate -n 100 -l 200 --seed 7 --json | jq .loss",
+        ),
+    )(generate)
 
 
 def generate(*, text: PrimeSettings, sampling: SamplingSettings, use: UseSettings, output: OutputSettings) -> None:

@@ -9,6 +9,16 @@ FOLDER = Path("models")
 SUFFIX = ".safetensors"
 
 
+def model_names() -> list[str]:
+    """The names that stand for the models in models/, for a shell to complete."""
+    return sorted(path.stem for path in FOLDER.glob(f"*{SUFFIX}"))
+
+
+def complete_model(incomplete: str) -> list[str]:
+    """Model names that begin so; where a path is begun, the shell's own completion of files is better."""
+    return [name for name in model_names() if name.startswith(incomplete)]
+
+
 def find_model(name: str | None) -> Path:
     """The model file of that path, or of that name in models/; without a name, the newest one there.
 

@@ -4,7 +4,7 @@ import math
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from rich.box import ROUNDED
 from rich.console import Console
@@ -15,7 +15,12 @@ from charrnn.cli.escape import visible
 
 UNKNOWN = "reverse"
 # From so many bits on, a ground: what the model expects stays plain, so that the eye goes to what it did not.
-GROUNDS = ((1.0, "#111111 on #fff3b0"), (3.0, "#111111 on #ffb347"), (5.0, "#ffffff on #e8590c"), (8.0, "#ffffff on #b5179e"))
+GROUNDS = (
+    (1.0, "#111111 on #fff3b0"),
+    (3.0, "#111111 on #ffb347"),
+    (5.0, "#ffffff on #e8590c"),
+    (8.0, "#ffffff on #b5179e"),
+)
 LINE_END, TAB = "\u21b5\n", "\u21e5"
 DRAWN = 4096  # characters at a time
 
@@ -50,11 +55,11 @@ class Surprise:
     def legend(self) -> None:
         """What the colours mean, and how many of the characters have each."""
         total = max(1, sum(self._counts))
-        borders = [0.0, *(bits for bits, _ in GROUNDS), math.inf]
+        borders = [0.0, *(bits for bits, _ in GROUNDS)]
+        names = [*(f" {low:g} to {high:g} " for low, high in pairwise(borders)), f" {borders[-1]:g} and more "]
         legend = Text("\n" if self._last != "\n" else "")
         legend.append("bits: ", "dim")
-        for k, count in enumerate(self._counts[:-1]):
-            name = f" {borders[k]:g} to {borders[k + 1]:g} " if borders[k + 1] < math.inf else f" {borders[k]:g} and more "
+        for k, (name, count) in enumerate(zip(names, self._counts, strict=False)):
             legend.append(name, _style(k)).append(f" {count / total:.0%}  ", "dim")
         if self._counts[-1]:
             legend.append(" never seen ", UNKNOWN).append(f" {self._counts[-1] / total:.0%}", "dim")

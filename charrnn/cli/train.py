@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.cli.models import find_model
-from charrnn.cli.options import command
+from charrnn.cli.options import command, examples
 from charrnn.cli.progress import Progress
 from charrnn.errors import TrainingError, UsageError
 from charrnn.settings import parse_duration
@@ -37,7 +37,17 @@ STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    command(app, "train", epilog="Example: charrnn train book.txt --time 5m")(train)
+    command(
+        app,
+        "train",
+        epilog=examples(
+            "charrnn train book.txt",
+            "charrnn train book.txt --resume --time 30m",
+            "charrnn train src/ notes.txt -o models/mine.safetensors",
+            "charrnn train titles.txt --cell gru --hidden-size 128 --epochs 10",
+            "zcat log.gz | charrnn train - -o models/log.safetensors",
+        ),
+    )(train)
 
 
 def train(
