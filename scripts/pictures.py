@@ -84,14 +84,19 @@ def show(folder: Path, name: str, command: str, wait: float | None = None) -> st
         terminal.close()
 
 
-def main() -> None:
-    """Run the command line."""
+def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("text", type=Path)
     parser.add_argument("--time", default="60s", help="how long to train")
     parser.add_argument("--prime", default="ROMEO:")
     parser.add_argument("--docs", type=Path, default=Path("docs"), help="folder of the pictures")
-    options = parser.parse_args()
+    return parser.parse_args(arguments)
+
+
+def main() -> None:
+    """Make the pictures."""
+    options = parsed()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         shutil.copy(options.text, folder)
