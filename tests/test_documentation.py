@@ -61,16 +61,12 @@ def test_the_python_of_the_readme(shell: Shell) -> None:
 
 
 def test_the_examples_of_the_help_pages(shell: Shell) -> None:
-    for name in ("book", "titles"):
-        shell.run(f"charrnn train {name}.txt -o models/{name}.safetensors --steps 2")
     for command in ("", *COMMANDS):
         page = shell.run(f"charrnn {command} --help")
         told = page.split("Examples:")[1]
         examples = [line.strip() for line in told.splitlines() if "charrnn" in line]
         assert len(examples) > 1
         for example in examples:
-            if "models/" not in example and "train" in example and "--help" not in example:
-                example += " --overwrite" if "--resume" not in example else ""
             shell.run(example)
 
 

@@ -115,7 +115,7 @@ class RunSettings:
         group=FILES,
     )
     init_from: str | None = setting(
-        None, "Start from the weights of this model; its characters stay, new ones are added.", group=FILES
+        None, "Start from the weights of this model; its characters stay, new ones are added.", group=FILES, model=True
     )
     logdir: str | None = setting(None, "TensorBoard's folder.", group=FILES, shown_default="runs/MODEL")
     tensorboard: bool = setting(True, "Write TensorBoard events.", off_flag="--no-tensorboard", group=FILES)

@@ -105,10 +105,31 @@ def test_help_and_version(charrnn: Charrnn) -> None:
     assert "train" in charrnn("--help").stdout
     assert charrnn("--version").stdout.startswith("charrnn 0")
     for command in ("train", "generate", "evaluate", "inspect", "info"):
-        assert "Example:" in charrnn(command, "--help").stdout
+        assert "Examples:" in charrnn(command, "--help").stdout
 
 
 def test_the_traceback_is_there_for_who_asks(charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Traceback" not in charrnn("train", "nowhere.txt").stderr
     monkeypatch.setenv("CHARRNN_TRACEBACK", "1")
     assert "Traceback" in charrnn("train", "nowhere.txt").stderr
+
+
+def completed(charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch, line: str) -> list[str]:
+    """What a shell is offered for the last word of `line`."""
+    monkeypatch.setenv("_CHARRNN_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(len(line.split(" ")) - 1))
+    return charrnn().stdout.split()
+
+
+def test_a_shell_completes_commands_models_and_choices(
+    charrnn: Charrnn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "models").mkdir()
+    for name in ("plays", "poems", "tunes"):
+        (tmp_path / "models" / f"{name}.safetensors").write_bytes(b"")
+    assert completed(charrnn, monkeypatch, "charrnn gen") == ["generate"]
+    assert completed(charrnn, monkeypatch, "charrnn generate -m p") == ["plays", "poems"]
+    assert completed(charrnn, monkeypatch, "charrnn info ") == ["plays", "poems", "tunes"]
+    assert completed(charrnn, monkeypatch, "charrnn train x --cell g") == ["gru"]
+    assert completed(charrnn, monkeypatch, "charrnn generate --tem") == ["--temperature"]
