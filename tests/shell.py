@@ -30,9 +30,11 @@ class Shell:
         self._in_process = in_process
         self._patch = monkeypatch
         self._text = text
+        self._again = False
 
-    def run(self, line: str) -> str:
-        """Stdout of a line, every command of which has to end well."""
+    def run(self, line: str, *, again: bool = False) -> str:
+        """Stdout of a line, every command of which has to end well; `again` if its models may be there already."""
+        self._again = again
         out = ""
         for pipeline in _split(_words(line), "&&"):
             out = ""
@@ -44,7 +46,7 @@ class Shell:
         into = words.index(">") if ">" in words else None
         argv = [found for word in words[:into] for found in (_matching(word) or [word])]
         if argv[0] == "charrnn":
-            status, out, err = self._in_process(*_short(argv[1:]), stdin=stdin.encode())
+            status, out, err = self._in_process(*_short(argv[1:], again=self._again), stdin=stdin.encode())
             assert status == 0, (argv, err)
         elif argv[0].endswith("python"):
             out = self._script(argv[1:])
@@ -91,10 +93,12 @@ def _split(words: list[str], border: str) -> Iterator[list[str]]:
             part.append(word)
 
 
-def _short(arguments: list[str]) -> list[str]:
+def _short(arguments: list[str], *, again: bool) -> list[str]:
     if arguments[:1] != ["train"] or "--help" in arguments:
         return arguments
-    return [*arguments, *SHORT, "--steps", "4" if "--resume" in arguments else "2"]
+    if "--resume" in arguments:
+        return [*arguments, *SHORT, "--steps", "4"]
+    return [*arguments, *SHORT, "--steps", "2", *(["--overwrite"] if again else [])]
 
 
 def commands(markdown: str) -> list[str]:

@@ -67,7 +67,7 @@ def test_the_examples_of_the_help_pages(shell: Shell) -> None:
         examples = [line.strip() for line in told.splitlines() if "charrnn" in line]
         assert len(examples) > 1
         for example in examples:
-            shell.run(example)
+            shell.run(example, again=True)
 
 
 def test_the_pictures_of_the_readme_are_there() -> None:

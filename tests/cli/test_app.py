@@ -1,6 +1,9 @@
 """The command line from outside: exit statuses, messages, the main job as typed."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -114,22 +117,27 @@ def test_the_traceback_is_there_for_who_asks(charrnn: Charrnn, monkeypatch: pyte
     assert "Traceback" in charrnn("train", "nowhere.txt").stderr
 
 
-def completed(charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch, line: str) -> list[str]:
+def completed(folder: Path, line: str) -> list[str]:
     """What a shell is offered for the last word of `line`."""
-    monkeypatch.setenv("_CHARRNN_COMPLETE", "complete_bash")
-    monkeypatch.setenv("COMP_WORDS", line)
-    monkeypatch.setenv("COMP_CWORD", str(len(line.split(" ")) - 1))
-    return charrnn().stdout.split()
+    words = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1), "_CHARRNN_COMPLETE": "complete_bash"}
+    command = "import sys; from charrnn.cli.app import main; sys.argv[0] = 'charrnn'; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", command],
+        env={**os.environ, **words},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.split()
 
 
-def test_a_shell_completes_commands_models_and_choices(
-    charrnn: Charrnn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_shell_completes_commands_models_and_choices(tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     for name in ("plays", "poems", "tunes"):
         (tmp_path / "models" / f"{name}.safetensors").write_bytes(b"")
-    assert completed(charrnn, monkeypatch, "charrnn gen") == ["generate"]
-    assert completed(charrnn, monkeypatch, "charrnn generate -m p") == ["plays", "poems"]
-    assert completed(charrnn, monkeypatch, "charrnn info ") == ["plays", "poems", "tunes"]
-    assert completed(charrnn, monkeypatch, "charrnn train x --cell g") == ["gru"]
-    assert completed(charrnn, monkeypatch, "charrnn generate --tem") == ["--temperature"]
+    assert completed(tmp_path, "charrnn gen") == ["generate"]
+    assert completed(tmp_path, "charrnn generate -m p") == ["plays", "poems"]
+    assert completed(tmp_path, "charrnn info ") == ["plays", "poems", "tunes"]
+    assert completed(tmp_path, "charrnn train x --cell g") == ["gru"]
+    assert completed(tmp_path, "charrnn generate --tem") == ["--temperature"]
