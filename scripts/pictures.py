@@ -33,11 +33,12 @@ class Terminal:
     """A shell in a terminal of its own, in `folder`."""
 
     def __init__(self, folder: Path, rows: int) -> None:
-        self._socket = str(folder / "tmux")
+        self._socket = folder / "tmux"
+        self._server = subprocess.Popen(["tmux", "-D", "-S", str(self._socket), "-f", "/dev/null"])
+        while not self._socket.exists():
+            time.sleep(0.05)
         shell = "env -u NO_COLOR PS1='$ ' TERM=tmux-256color COLORTERM=truecolor bash --norc --noprofile"
-        self._tmux(
-            "-f", "/dev/null", "new-session", "-d", "-x", str(COLUMNS), "-y", str(rows), "-c", str(folder), shell
-        )
+        self._tmux("new-session", "-d", "-x", str(COLUMNS), "-y", str(rows), "-c", str(folder), shell)
 
     def type(self, line: str) -> None:
         """A line, and Enter."""
@@ -51,9 +52,11 @@ class Terminal:
     def close(self) -> None:
         """End the shell."""
         self._tmux("kill-server")
+        self._server.wait()
+        self._socket.unlink(missing_ok=True)
 
     def _tmux(self, *arguments: str) -> str:
-        done = subprocess.run(["tmux", "-S", self._socket, *arguments], check=True, capture_output=True, text=True)
+        done = subprocess.run(["tmux", "-S", str(self._socket), *arguments], check=True, capture_output=True, text=True)
         return done.stdout
 
 
@@ -79,7 +82,7 @@ def show(folder: Path, name: str, command: str, wait: float | None = None) -> st
         while wait is not None and not done.exists():
             time.sleep(0.2)
         done.unlink(missing_ok=True)
-        return screen.removesuffix("\n").removesuffix("$")
+        return screen.rstrip().removesuffix("$").rstrip()
     finally:
         terminal.close()
 

@@ -19,7 +19,7 @@ from charrnn.training.reporting import Evaluation, Progress, Reporter, Start, Su
 
 LOW, HIGH = (4, 0), (8, 6)  # rows of the curve, and of earlier samples, on a terminal of usual height and a high one
 HIGH_FROM = 36  # rows
-FIGURES = 54  # columns of the figures
+FIGURES = 58  # columns of the figures
 CURVE_LEAST, CURVE_MOST = 20, 96  # columns of the curve
 ABOVE_MOST = 9  # lines about text and network that the live view leaves room for
 OTHER_LINES = 5  # what else is shown: the bar, the curve's heading, the sample's borders, the cursor's line
