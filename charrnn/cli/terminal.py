@@ -149,7 +149,7 @@ class TerminalReporter(Reporter):
         step, text = self._samples[-1]
         wrapped = Text(text).wrap(self._console, max(1, self._console.width - 4), overflow="fold")[:lines]
         blank = [Text()] * (lines - len(wrapped))
-        title = Text(f" it writes, at step {step:,} ", "bold")
+        title = Text(f"it writes, at step {step:,}", "bold")
         newest = Panel(Text("\n").join([*wrapped, *blank]), title=title, title_align="left", border_style="dim")
         earlier = spread(self._samples[:-1], trail) if trail else []
         return [newest, _trail(earlier)] if earlier else [newest]

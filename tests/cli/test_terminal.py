@@ -116,7 +116,7 @@ def test_a_new_size_draws_everything_anew() -> None:
     area.print("above")
     area.draw("view")
     assert CLEAR not in said(terminal)
-    terminal.size = (40, 20)  # type: ignore[assignment]
+    terminal.size = (40, 20)
     area.draw("view")
     assert CLEAR in said(terminal)
     assert said(terminal).split(CLEAR)[1].startswith("above\n")
