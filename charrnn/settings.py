@@ -34,6 +34,7 @@ class Rule:
     choices: tuple[str, ...] = ()
     duration: bool = False
     shown_default: str | None = None
+    model: bool = False  # a model file or its name
 
     def complaint(self, value: object) -> str | None:
         """Why `value` cannot be used ("must be at least 1"), or None if it can."""

@@ -17,7 +17,11 @@ from typing import Any
 from charrnn.inference.api import Model, load
 from charrnn.model import load_model, save_model
 
-TEXT, TRAINED, BOX = Path("data/shakespeare.txt"), Path("models/box.safetensors"), Path("models/shakespeare.safetensors")
+TEXT, TRAINED, BOX = (
+    Path("data/shakespeare.txt"),
+    Path("models/box.safetensors"),
+    Path("models/shakespeare.safetensors"),
+)
 HELD_OUT = 0.05  # of the text, at its end
 # As many units as fit in 2 MB; twice through the plays on two cores.
 TRAIN = ["train", str(TEXT), "--hidden-size", "448", "--time", "520s", "--valid-fraction", str(HELD_OUT)]

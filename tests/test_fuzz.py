@@ -47,9 +47,7 @@ def build(cell: str, embedding_size: int, tokens: str, precision: str = "single"
     tensors = {name: generator.normal(size=shape).astype(np.float32) for name, shape in config.shapes().items()}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "m.safetensors"
-        header = ModelHeader(
-            config, vocabulary.to_json(), {"corpus": "x", "steps": 3}, precision=precision, **labels
-        )
+        header = ModelHeader(config, vocabulary.to_json(), {"corpus": "x", "steps": 3}, precision=precision, **labels)
         save_model(path, header, tensors)
         return path.read_bytes()
 

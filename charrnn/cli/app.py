@@ -10,14 +10,14 @@ import typer
 from charrnn import __version__
 from charrnn.cli import classify, evaluate, generate, info, inspect, train
 from charrnn.cli.escape import visible
-from charrnn.cli.options import ReaderGoneError
+from charrnn.cli.options import ReaderGoneError, examples
 from charrnn.errors import CharrnnError
 from charrnn.training.ranks import FollowerError, rank
 
 app = typer.Typer(
     name="charrnn",
     help="Learn a text one character at a time, then write more of it.",
-    epilog="Start with: charrnn train book.txt && charrnn generate --prime 'It was'",
+    epilog=examples("charrnn train book.txt", 'charrnn generate --prime "It was"', "charrnn train --help"),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -13,13 +13,14 @@ import typer
 from charrnn.cli.escape import escaped
 from charrnn.cli.judge import judge
 from charrnn.cli.models import find_model
-from charrnn.cli.options import command
+from charrnn.cli.options import command, examples
 from charrnn.cli.progress import Progress
 from charrnn.errors import CorpusError, UsageError
 from charrnn.inference.settings import DetailSettings, OutputSettings, PlotSettings, UseSettings
 from charrnn.text.settings import ColumnSettings, ReadingSettings
 
 if TYPE_CHECKING:
+    from charrnn.cli.surprise import Surprise
     from charrnn.inference.api import Model
     from charrnn.inference.scoring import Codes, Score
     from charrnn.text.reading import TextReader
@@ -28,7 +29,15 @@ if TYPE_CHECKING:
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    command(app, "evaluate", epilog="Example: charrnn evaluate -m models/book.safetensors sequel.txt")(evaluate)
+    command(
+        app,
+        "evaluate",
+        epilog=examples(
+            "charrnn evaluate sequel.txt",
+            "charrnn evaluate -m book sequel.txt --per-char",
+            "charrnn evaluate titles.txt --per-line | sort -n | tail",
+        ),
+    )(evaluate)
 
 
 def evaluate(
@@ -85,6 +94,13 @@ def evaluate(
     _tell(path, model.vocabulary, found, seconds, detail, output)
 
 
+def _drawn(code: int | str, *, raw: bool) -> str:
+    """A character as text, or what stands for a byte that is none; a word as it is."""
+    if isinstance(code, str):
+        return code
+    return escaped(code, raw=True) if raw and code >= 0x80 else chr(code)
+
+
 class _Run:
     """One pass of a model over a text."""
 
@@ -92,6 +108,7 @@ class _Run:
         self._model = model
         self._reader = reader
         self._progress = progress
+        self._names: dict[int | str, str] = {}  # of characters, as a table shows them
 
     def whole(self) -> "Score":
         """The text's score, and nothing else."""
@@ -132,22 +149,39 @@ class _Run:
 
     def _printed(self, *, as_json: bool) -> Iterator[Any]:
         """Print characters, or other tokens, as they are scored, and pass them on."""
+        if sys.stdout.isatty() and not as_json:
+            from charrnn.cli.surprise import Surprise
+
+            surprise = Surprise()
+            if surprise.coloured:
+                yield from self._coloured(surprise)
+                return
+        for codes, nats in self._scored():
+            rows = self._rows(codes.tolist(), nats.tolist(), as_json=as_json)
+            sys.stdout.buffer.write("".join(rows).encode())
+            yield codes, nats
+
+    def _coloured(self, surprise: "Surprise") -> Iterator[Any]:
+        """Draw the text, coloured by surprise, and a legend below."""
+        raw = self._model.vocabulary.tokens == "byte"
+        for codes, nats in self._scored():
+            surprise.draw([_drawn(code, raw=raw) for code in codes.tolist()], nats.tolist())
+            yield codes, nats
+        surprise.legend()
+
+    def _rows(self, codes: list[int | str], nats: list[float], *, as_json: bool) -> Iterator[str]:
+        """A line for each character, or other token."""
         raw = self._model.vocabulary.tokens == "byte"
         kind = "token" if self._model.vocabulary.tokens == "word" else "char"
-        names: dict[int | str, str] = {}
-        for codes, nats in self._scored():
-            rows = []
-            for code, lost in zip(codes.tolist(), nats.tolist(), strict=True):
-                if as_json:
-                    shown: int | str = code if raw or isinstance(code, str) else chr(code)
-                    rows.append(json.dumps({kind: shown, "nats": None if math.isnan(lost) else round(lost, 6)}))
-                    continue
-                name = names.get(code)
-                if name is None:
-                    name = names[code] = escaped(code, raw=raw)
-                rows.append(f"{name}\t{lost:.4f}")
-            sys.stdout.buffer.write("".join(row + "\n" for row in rows).encode())
-            yield codes, nats
+        for code, lost in zip(codes, nats, strict=True):
+            if as_json:
+                shown: int | str = code if raw or isinstance(code, str) else chr(code)
+                yield json.dumps({kind: shown, "nats": None if math.isnan(lost) else round(lost, 6)}) + "\n"
+                continue
+            name = self._names.get(code)
+            if name is None:
+                name = self._names[code] = escaped(code, raw=raw)
+            yield f"{name}\t{lost:.4f}\n"
 
     def _print_line(self, line: "Codes", found: "Score", *, as_json: bool) -> None:
         text = self._model.vocabulary.text_of(line).removesuffix("\n")
@@ -182,17 +216,31 @@ def _tell(
     if detail.shown and output.quiet:
         return
     units = "tokens" if words else "characters"
-    lines = [
-        f"cross-entropy        {found.loss:.4f} nats per character",
-        f"bits per character   {found.bpc:.4f}",
-        f"perplexity           {found.perplexity:.3f}",
-        f"characters           {found.chars:,}",
-        f"{f'unknown {units}':<21}{found.unknown:,}",
-        f"speed                {speed:,.0f} {units}/s",
+    rows = [
+        ("cross-entropy", f"{found.loss:.4f}", "nats per character"),
+        ("bits per character", f"{found.bpc:.4f}", ""),
+        ("perplexity", f"{found.perplexity:.3f}", ""),
+        ("characters", f"{found.chars:,}", ""),
+        (f"unknown {units}", f"{found.unknown:,}", ""),
+        ("speed", f"{speed:,.0f}", f"{units}/s"),
     ]
-    if words:
-        perplexity = math.exp(min(found.token_loss, 700.0))
-        lines.insert(4, f"tokens               {found.tokens:,}")
-        lines.insert(3, f"the same by token    {found.token_loss:.4f} nats, perplexity {perplexity:.1f}")
-    for line in lines:
-        typer.echo(line, err=detail.shown)
+    if (sys.stderr if detail.shown else sys.stdout).isatty():
+        from charrnn.cli.surprise import show_figures
+
+        equal = f"as many equally likely characters: about {found.perplexity:.0f}"
+        rows[1:3] = [(*rows[1][:2], "1 is a coin's toss for each"), (*rows[2][:2], equal)]
+        show_figures(str(path), rows + _by_token(found, words=words), to_stderr=detail.shown)
+        return
+    for name, figure, unit in rows + _by_token(found, words=words):
+        typer.echo(f"{name:<20} {figure} {unit}".rstrip(), err=detail.shown)
+
+
+def _by_token(found: "Score", *, words: bool) -> list[tuple[str, str, str]]:
+    """What a model of words adds to the figures by character."""
+    if not words:
+        return []
+    perplexity = math.exp(min(found.token_loss, 700.0))
+    return [
+        ("tokens", f"{found.tokens:,}", ""),
+        ("the same by token", f"{found.token_loss:.4f}", f"nats, perplexity {perplexity:.1f}"),
+    ]

@@ -2,17 +2,19 @@
 
 import dataclasses
 import json
+import os
 import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 import typer
 
 from charrnn.cli.escape import VisibleStream
 from charrnn.cli.models import find_model
-from charrnn.cli.options import command
+from charrnn.cli.options import command, examples
 from charrnn.cli.progress import Progress
 from charrnn.errors import GenerationError, UsageError
 from charrnn.inference.settings import OutputSettings, PrimeSettings, SamplingSettings, WriteSettings
@@ -23,12 +25,21 @@ if TYPE_CHECKING:
     from charrnn.inference.network import State
     from charrnn.text.vocabulary import Ids
 
-RULE = 60  # columns of the rule between samples on a terminal
+BOLD, DIM, PLAIN = b"\x1b[1m", b"\x1b[2m", b"\x1b[0m"
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    command(app, "generate", epilog="Example: charrnn generate --prime 'ROMEO:' -t 0.5 -l 500")(generate)
+    command(
+        app,
+        "generate",
+        epilog=examples(
+            'charrnn generate --prime "It was" -t 0.5',
+            "charrnn generate -m titles -n 20 -t 1 --min-p 0.05 -l 60",
+            "charrnn generate -m book --prime-file letter.txt --no-echo",
+            "charrnn generate -n 100 -l 200 --seed 7 --json | jq .loss",
+        ),
+    )(generate)
 
 
 def generate(*, text: PrimeSettings, sampling: SamplingSettings, use: WriteSettings, output: OutputSettings) -> None:
@@ -152,6 +163,8 @@ def _write_json(
 class _Writer:
     """Brings samples to stdout: the first as it is made, each other behind it, from a line of its own.
 
+    On a terminal what the model was given is bold, and a rule stands before each of several samples.
+
     Args:
         shown: what stands before each sample, the same before all if there is one only.
         samples: how many there will be.
@@ -161,6 +174,7 @@ class _Writer:
         self._shown = shown
         self._samples = samples
         self._terminal = sys.stdout.isatty()
+        self._styled = self._terminal and os.environ.get("TERM") != "dumb"
         self._exact = model.vocabulary.tokens == "byte" and samples == 1 and not self._terminal
         self._line_open = False
         # A stranger's vocabulary can hold any character: a terminal is shown its controls, a pipe gets them.
@@ -185,9 +199,10 @@ class _Writer:
 
     def _begin(self, sample: int) -> None:
         if self._samples > 1 and self._terminal:
-            rule = f"--- sample {sample + 1} of {self._samples} ".ljust(RULE, "-")
-            self._out(rule.encode() + b"\n")
-        self._out(self._shown[sample % len(self._shown)])
+            name = f" sample {sample + 1} of {self._samples} "
+            rule = "\u2500\u2500" + name.ljust(get_terminal_size().columns - 2, "\u2500") + "\n"
+            self._out(("\n" * (sample > 0) + rule).encode(), DIM)
+        self._out(self._shown[sample % len(self._shown)], BOLD)
 
     def _end(self) -> None:
         """Close the last line, save where every byte of the output counts."""
@@ -196,9 +211,13 @@ class _Writer:
         if self._line_open and not self._exact:
             self._out(b"\n")
 
-    def _out(self, text: bytes) -> None:
-        """The one place where generated text leaves."""
-        if text:
-            self._line_open = not text.endswith(b"\n")
-            self._stream.write(text)
-            self._stream.flush()
+    def _out(self, text: bytes, style: bytes = b"") -> None:
+        """The one place where generated text leaves; styles do not go by way of what makes controls visible."""
+        if not text:
+            return
+        style = style if self._styled else b""
+        sys.stdout.buffer.write(style)
+        self._stream.write(text)
+        sys.stdout.buffer.write(PLAIN if style else b"")
+        self._stream.flush()
+        self._line_open = not text.endswith(b"\n")

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from charrnn.cli.escape import visible
-from charrnn.cli.models import find_model
-from charrnn.cli.options import command
+from charrnn.cli.models import complete_model, find_model
+from charrnn.cli.options import command, examples
 from charrnn.settings import setting
 
 
@@ -21,12 +21,15 @@ class InfoSettings:
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    command(app, "info", epilog="Example: charrnn info models/book.safetensors")(info)
+    command(app, "info", epilog=examples("charrnn info", "charrnn info book --json"))(info)
 
 
 def info(
     model: Annotated[
-        str | None, typer.Argument(help="Model file, or its name in models/.", show_default="newest")
+        str | None,
+        typer.Argument(
+            help="Model file, or its name in models/.", show_default="newest", autocompletion=complete_model
+        ),
     ] = None,
     *,
     settings: InfoSettings,

@@ -12,7 +12,7 @@ import typer
 from charrnn.cli.escape import escaped, visible
 from charrnn.cli.follow import follow
 from charrnn.cli.models import find_model
-from charrnn.cli.options import command
+from charrnn.cli.options import command, examples
 from charrnn.cli.progress import Progress
 from charrnn.errors import CorpusError, InspectionError, UsageError
 from charrnn.inference.settings import InspectSettings, OutputSettings, UseSettings
@@ -31,7 +31,15 @@ LISTED = 12  # findings that the page offers
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    command(app, "inspect", epilog="Example: charrnn inspect -m book sequel.txt --find --html page.html")(inspect)
+    command(
+        app,
+        "inspect",
+        epilog=examples(
+            "charrnn inspect sequel.txt --find",
+            "charrnn inspect -m book sequel.txt --unit 3",
+            "charrnn inspect sequel.txt --html page.html --npz states.npz",
+        ),
+    )(inspect)
 
 
 def inspect(

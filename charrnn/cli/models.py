@@ -15,6 +15,16 @@ PACKAGED_IN = (PACKAGE, PACKAGE.parent / FOLDER)  # where a wheel puts the model
 PACKAGED = "shakespeare"
 
 
+def model_names() -> list[str]:
+    """The names that stand for the models in models/, for a shell to complete."""
+    return sorted(path.stem for path in FOLDER.glob(f"*{SUFFIX}"))
+
+
+def complete_model(incomplete: str) -> list[str]:
+    """Model names that begin so; where a path is begun, the shell's own completion of files is better."""
+    return [name for name in model_names() if name.startswith(incomplete)]
+
+
 def find_model(name: str | None, *, quiet: bool = False) -> Path:
     """The model file of that path, or of that name in models/; without a name, the newest one there.
 

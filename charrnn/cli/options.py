@@ -14,8 +14,9 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from charrnn.cli.models import complete_model
 from charrnn.errors import UsageError
-from charrnn.settings import flag_of, problems, rule_of
+from charrnn.settings import Rule, flag_of, problems, rule_of
 
 
 class ReaderGoneError(Exception):
@@ -58,6 +59,11 @@ def command(
     return register
 
 
+def examples(*lines: str) -> str:
+    """Commands to copy, the last words of a command's help: a paragraph each, so that none runs into the next."""
+    return "\n\n".join(["Examples:", *lines])
+
+
 def _option(group: type, declared: Field[Any]) -> inspect.Parameter:
     """One field as typer sees it."""
     rule = rule_of(declared)
@@ -66,8 +72,17 @@ def _option(group: type, declared: Field[Any]) -> inspect.Parameter:
     if rule.short:
         names.append(rule.short)
     metavar = "|".join(rule.choices) or ("DURATION" if rule.duration else None)
+    # A flag has no value to name.
+    metavar = "" if isinstance(declared.default, bool) else metavar
     shown: bool | str = rule.shown_default or declared.default not in (None, False)
-    option = typer.Option(*names, help=rule.help, rich_help_panel=rule.group, metavar=metavar, show_default=shown)
+    option = typer.Option(
+        *names,
+        help=rule.help,
+        rich_help_panel=rule.group,
+        metavar=metavar,
+        show_default=shown,
+        autocompletion=_completion(rule),
+    )
     kind = get_type_hints(group)[declared.name]
     return inspect.Parameter(
         declared.name,
@@ -75,3 +90,10 @@ def _option(group: type, declared: Field[Any]) -> inspect.Parameter:
         default=declared.default,
         annotation=Annotated[kind, option],
     )
+
+
+def _completion(rule: Rule) -> Callable[[str], list[str]] | None:
+    """What a shell may offer for a value; where nothing is known, it offers files."""
+    if rule.model:
+        return complete_model
+    return (lambda incomplete: [c for c in rule.choices if c.startswith(incomplete)]) if rule.choices else None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.cli.models import find_model
-from charrnn.cli.options import command
+from charrnn.cli.options import command, examples
 from charrnn.cli.progress import Progress
 from charrnn.cli.train_classifier import check_task, classifier_session, finish, read_texts
 from charrnn.errors import TrainingError, UsageError
@@ -40,7 +40,17 @@ STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    command(app, "train", epilog="Example: charrnn train book.txt --time 5m")(train)
+    command(
+        app,
+        "train",
+        epilog=examples(
+            "charrnn train book.txt",
+            "charrnn train book.txt --resume --time 30m",
+            "charrnn train src/ notes.txt -o models/mine.safetensors",
+            "charrnn train titles.txt --cell gru --hidden-size 128 --epochs 10",
+            "zcat log.gz | charrnn train - -o models/log.safetensors",
+        ),
+    )(train)
 
 
 def train(
@@ -103,7 +113,7 @@ def _train(
     if saved is None:
         source, settings = _source(settings, typed)
     read = _read(names, settings, world)
-    session = _session(read, output, settings, typed, saved, source, world)
+    session = _session(names, read, output, settings, typed, saved, source, world)
     stop = session.stop
     try:
         with _stopping_on_signals(stop, session.keeper.store.partials()):
@@ -172,6 +182,7 @@ def _source(settings: TrainSettings, typed: set[str]) -> tuple["Source | None", 
 
 
 def _session(
+    names: list[str],
     read: "Corpus | LabelledCorpus",
     output: Path,
     settings: TrainSettings,
@@ -224,7 +235,7 @@ def _session(
         corpus=read,
         output=output,
         device=device,
-        reporter=_reporter(run, logdir, saved) if world.leads else Reporter(),
+        reporter=_reporter(run, logdir, saved, settings.text.valid or names[0]) if world.leads else Reporter(),
         sample_every=parse_duration(run.sample_every),
         write_sample=write_sample if world.leads else None,
         stop=StopRequest(),
@@ -279,15 +290,15 @@ def _logdir(run: RunSettings, output: Path, saved: "Checkpoint | None") -> Path:
     return Path(saved.state["logdir"]) if saved is not None else _fresh_folder(RUNS / output.stem)
 
 
-def _reporter(run: RunSettings, logdir: Path, saved: "Checkpoint | None") -> "Reporter":
-    """Whoever listens to this run.
+def _reporter(run: RunSettings, logdir: Path, saved: "Checkpoint | None", text: str) -> "Reporter":
+    """Whoever listens to this run; `text` is one to evaluate the model on.
 
     Raises:
         TrainingError: if TensorBoard's folder cannot be written.
     """
     from charrnn.training.reporting import Reporters
 
-    told = Reporters(_watchers(run))
+    told = Reporters(_watchers(run, logdir, text))
     if not run.tensorboard:
         return told
     from charrnn.training.tensorboard import TensorBoard
@@ -302,16 +313,17 @@ def _reporter(run: RunSettings, logdir: Path, saved: "Checkpoint | None") -> "Re
         ) from None
 
 
-def _watchers(run: RunSettings) -> list["Reporter"]:
+def _watchers(run: RunSettings, logdir: Path, text: str) -> list["Reporter"]:
     if run.quiet:
         return []
-    if sys.stderr.isatty():
+    from charrnn.cli.reports import PlainReporter, Surroundings
+
+    surroundings = Surroundings("TEXT" if text == "-" else text, logdir if run.tensorboard else None)
+    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
         from charrnn.cli.terminal import TerminalReporter
 
-        return [TerminalReporter()]
-    from charrnn.cli.reports import PlainReporter
-
-    return [PlainReporter()]
+        return [TerminalReporter(surroundings)]
+    return [PlainReporter(surroundings)]
 
 
 def _fresh_folder(folder: Path) -> Path:
@@ -369,7 +381,7 @@ def _stopping_on_signals(stop: "StopRequest", partials: list[Path]) -> Iterator[
         for partial in partials:
             partial.unlink(missing_ok=True)
         if sys.stderr.isatty():
-            os.write(2, b"\x1b[?25h\n")  # a live view hides the cursor
+            os.write(2, b"\x1b[?7h\n")  # a live view that was being drawn has stopped lines from wrapping
         os._exit(128 + number)
 
     before = {}

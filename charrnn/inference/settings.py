@@ -48,13 +48,22 @@ class SamplingSettings:
         at_most=100,
         group=CHOICE,
     )
-    top_k: int | None = setting(None, "Choose among the K likeliest only.", at_least=1, group=CHOICE)
+    top_k: int | None = setting(
+        None,
+        "Choose among the K likeliest only: fewer are safer, 1 always takes the likeliest.",
+        at_least=1,
+        group=CHOICE,
+    )
     top_p: float | None = setting(
-        None, "Choose among the likeliest that together reach P.", above=0, at_most=1, group=CHOICE
+        None,
+        "Choose among the likeliest that together reach P: 0.9 drops the unlikely tail, 1 nothing.",
+        above=0,
+        at_most=1,
+        group=CHOICE,
     )
     min_p: float | None = setting(
         None,
-        "Leave out what is less than P times as likely as the likeliest.",
+        "Leave out what is less than P times as likely as the likeliest: 0.05 lets -t be higher without nonsense.",
         at_least=0,
         at_most=1,
         group=CHOICE,
@@ -73,7 +82,12 @@ class UseSettings:
     """Which model, where."""
 
     model: str | None = setting(
-        None, "Model file, or its name in models/.", short="-m", group=RUN, shown_default="newest in models/"
+        None,
+        "Model file, or its name in models/.",
+        short="-m",
+        group=RUN,
+        shown_default="newest in models/",
+        model=True,
     )
     device: str = setting("auto", "auto and cpu both compute with NumPy.", choices=("auto", "cpu"), group=RUN)
 
@@ -107,7 +121,12 @@ class DetailSettings:
         "A line each, from a fresh state, its end included: bits per character, characters, the line.",
         group=TEXT,
     )
-    per_char: bool = setting(False, "A line for each character: the character, nats (nan if unknown).", group=TEXT)
+    per_char: bool = setting(
+        False,
+        "The text, each character coloured by how surprising it was. Where there are no colours, a line for each: "
+        "the character, nats (nan if unknown).",
+        group=TEXT,
+    )
 
     @property
     def shown(self) -> bool:

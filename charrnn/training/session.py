@@ -94,7 +94,8 @@ class Session:
         self.keeper = Keeper(self.output, self.plan, self.trainer, symbols.to_json(), self.described, labels)
         self.record = Record() if self.resumed is None else self.keeper.bring_back(self.resumed)
         self._recent, self._own = Tally(), Tally()
-        self.seconds = self._last_report = self._last_sample = self._last_save = self._last_read = self.record.seconds
+        self.seconds = self._last_report = self._last_save = self._last_read = self.record.seconds
+        self._last_sample = -math.inf  # what it writes before it has learned anything is worth seeing, too
 
     def run(self) -> Summary:
         """Train until the budget is used, validation stops improving, or a stop is asked for.
@@ -149,6 +150,7 @@ class Session:
             self._report()
         if self.record.evaluated_at != self.trainer.steps:
             self._evaluate()
+        self._sample()
         if not math.isfinite(self.record.best):
             raise TrainingError(
                 f"training diverged: no validation loss was finite; try a smaller --lr than {self.plan.lr:g}"
@@ -256,8 +258,12 @@ class Session:
         elif now - self._last_save >= SAVE_EVERY:
             self._save_behind(LATEST)
         self._tell_failures()
-        if self.write_sample and self.sample_every and now - self._last_sample >= self.sample_every:
+        if now - self._last_sample >= self.sample_every:
             self._last_sample = now
+            self._sample()
+
+    def _sample(self) -> None:
+        if self.write_sample and self.sample_every:
             header = self.keeper.header(self._training(self.record))
             self.reporter.sampled(self.trainer.steps, self.write_sample(header, self.trainer.average.export()))
 

@@ -10,23 +10,33 @@ from charrnn.text.settings import TextSettings
 
 __all__ = ["LearningSettings", "ModelSettings", "RunSettings", "TextSettings", "TrainSettings"]
 
-MODEL, LEARNING, RUN = "The model", "Learning", "The run"
+MODEL, LEARNING, FILES, RUN = "The model", "Learning", "Files", "The run"
 
 
 @dataclass(frozen=True)
 class ModelSettings:
     """The network's sizes."""
 
-    cell: str = setting("lstm", "Recurrent cell.", choices=("lstm", "gru", "rnn"), group=MODEL)
-    hidden_size: int | None = automatic(
-        "Units per layer: more learn more, and slower.", at_least=1, at_most=16384, group=MODEL
+    cell: str = setting(
+        "lstm",
+        "Recurrent cell: lstm learns best, gru is a quarter smaller, rnn forgets soon.",
+        choices=("lstm", "gru", "rnn"),
+        group=MODEL,
     )
-    layers: int | None = automatic("Recurrent layers.", at_least=1, at_most=16, group=MODEL)
+    hidden_size: int | None = automatic(
+        "Units per layer: more learn more, and more slowly; twice as many take about four times as long.",
+        at_least=1,
+        at_most=16384,
+        group=MODEL,
+    )
+    layers: int | None = automatic(
+        "Recurrent layers: one learns fastest; more pay in hours, not in minutes.", at_least=1, at_most=16, group=MODEL
+    )
     embedding_size: int | None = automatic(
         "Width of a character's vector; 0 feeds one-hot vectors.", at_least=0, at_most=16384, group=MODEL
     )
     dropout: float | None = automatic(
-        "Share of units left out at random while learning; helps small texts.",
+        "Share of units left out at random: more keeps a large network from learning a small text by heart.",
         at_least=0,
         below=1,
         group=MODEL,
@@ -53,30 +63,60 @@ class LearningSettings:
 
     time: str | None = setting(
         None,
-        "How long to learn: 30s, 5m, 1h.",
+        "How long to learn: 30s, 5m, 1h. The network is sized to be taught in that time.",
         duration=True,
         above=0,
         group=LEARNING,
         shown_default="5m if no other limit",
     )
-    epochs: float | None = setting(None, "Times to read the whole text.", above=0, group=LEARNING)
-    steps: int | None = setting(None, "Optimizer steps to make.", at_least=1, group=LEARNING)
-    batch_size: int | None = automatic("Parallel readers.", at_least=1, at_most=65536, group=LEARNING)
-    seq_len: int | None = automatic(
-        "Characters per step that gradients flow back through (TBPTT).",
+    epochs: float | None = setting(
+        None,
+        "Times to read the whole text. Of several limits the first that is reached ends the run.",
+        above=0,
+        group=LEARNING,
+    )
+    steps: int | None = setting(
+        None, "Optimizer steps to make, each of --batch-size times --seq-len characters.", at_least=1, group=LEARNING
+    )
+    batch_size: int | None = automatic(
+        "Parallel readers of the text: more make steps smoother, and fewer of them.",
         at_least=1,
         at_most=65536,
         group=LEARNING,
     )
-    lr: float | None = automatic("Peak learning rate.", above=0, at_most=10, group=LEARNING)
-    weight_decay: float | None = automatic("AdamW's weight decay.", at_least=0, at_most=10, group=LEARNING)
+    seq_len: int | None = automatic(
+        "Characters per step that gradients flow back through (TBPTT): more teach a longer memory, in fewer steps.",
+        at_least=1,
+        at_most=65536,
+        group=LEARNING,
+    )
+    lr: float | None = automatic(
+        "Peak learning rate: more learns faster until training diverges; a larger network wants less.",
+        above=0,
+        at_most=10,
+        group=LEARNING,
+    )
+    weight_decay: float | None = automatic(
+        "AdamW's weight decay: more keeps the weights smaller.",
+        at_least=0,
+        at_most=10,
+        group=LEARNING,
+    )
     optimizer: str = setting("adamw", "How weights follow gradients.", choices=("adamw", "sgd"), group=LEARNING)
     class_weights: bool = setting(
         False, "With --task classify: all classes count the same, however many texts they have.", group=LEARNING
     )
-    grad_clip: float | None = automatic("Largest norm of a gradient.", above=0, group=LEARNING)
+    grad_clip: float | None = automatic(
+        "Largest norm of a gradient: less tames a run whose loss jumps.", above=0, group=LEARNING
+    )
     patience: int | None = automatic("Stop after this many evaluations without a new best.", at_least=1, group=LEARNING)
-    seed: int = setting(1, "Of weights, dropout and readers.", at_least=0, at_most=2**63 - 1, group=LEARNING)
+    seed: int = setting(
+        1,
+        "Of weights, dropout and readers: the same seed repeats a run of --steps or --epochs.",
+        at_least=0,
+        at_most=2**63 - 1,
+        group=LEARNING,
+    )
 
 
 @dataclass(frozen=True)
@@ -84,18 +124,21 @@ class RunSettings:
     """Where things go, and on what they run."""
 
     output: str | None = setting(
-        None, "The model file.", short="-o", group=RUN, shown_default="models/CORPUS.safetensors"
+        None, "The model file.", short="-o", group=FILES, shown_default="models/CORPUS.safetensors"
     )
-    overwrite: bool = setting(False, "Replace the model file if there is one.", group=RUN)
+    overwrite: bool = setting(False, "Replace the model file if there is one.", group=FILES)
     resume: bool = setting(
         False,
         "Go on exactly where the run stopped; with --time, --epochs or --steps, train a finished one further.",
-        group=RUN,
+        group=FILES,
     )
     init_from: str | None = setting(
-        None, "Start from the weights of this model; its characters stay, new ones are added.", group=RUN
+        None, "Start from the weights of this model; its characters stay, new ones are added.", group=FILES, model=True
     )
+    logdir: str | None = setting(None, "TensorBoard's folder.", group=FILES, shown_default="runs/MODEL")
+    tensorboard: bool = setting(True, "Write TensorBoard events.", off_flag="--no-tensorboard", group=FILES)
     device: str = setting("auto", "Where to compute.", choices=("auto", "cpu", "cuda", "mps"), group=RUN)
+<<<<<<< HEAD
     precision: str = setting(
         "auto",
         "What large products are computed in; auto is bf16 on GPUs that have fast kernels for it.",
@@ -107,8 +150,11 @@ class RunSettings:
     )
     logdir: str | None = setting(None, "TensorBoard's folder.", group=RUN, shown_default="runs/MODEL")
     tensorboard: bool = setting(True, "Write TensorBoard events.", off_flag="--no-tensorboard", group=RUN)
+=======
+    threads: int | None = setting(None, "CPU threads.", at_least=1, at_most=1024, group=RUN, shown_default="all cores")
+>>>>>>> screens
     sample_every: str = setting(
-        "10s",
+        "5s",
         "How often to write a sample of text on the way; 0 is never.",
         duration=True,
         at_least=0,

@@ -1,6 +1,9 @@
 """The command line from outside: exit statuses, messages, the main job as typed."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -105,10 +108,36 @@ def test_help_and_version(charrnn: Charrnn) -> None:
     assert "train" in charrnn("--help").stdout
     assert charrnn("--version").stdout.startswith("charrnn 0")
     for command in ("train", "generate", "evaluate", "inspect", "info"):
-        assert "Example:" in charrnn(command, "--help").stdout
+        assert "Examples:" in charrnn(command, "--help").stdout
 
 
 def test_the_traceback_is_there_for_who_asks(charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Traceback" not in charrnn("train", "nowhere.txt").stderr
     monkeypatch.setenv("CHARRNN_TRACEBACK", "1")
     assert "Traceback" in charrnn("train", "nowhere.txt").stderr
+
+
+def completed(folder: Path, line: str) -> list[str]:
+    """What a shell is offered for the last word of `line`."""
+    words = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1), "_CHARRNN_COMPLETE": "complete_bash"}
+    command = "import sys; from charrnn.cli.app import main; sys.argv[0] = 'charrnn'; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", command],
+        env={**os.environ, **words},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.split()
+
+
+def test_a_shell_completes_commands_models_and_choices(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    for name in ("plays", "poems", "tunes"):
+        (tmp_path / "models" / f"{name}.safetensors").write_bytes(b"")
+    assert completed(tmp_path, "charrnn gen") == ["generate"]
+    assert completed(tmp_path, "charrnn generate -m p") == ["plays", "poems"]
+    assert completed(tmp_path, "charrnn info ") == ["plays", "poems", "tunes"]
+    assert completed(tmp_path, "charrnn train x --cell g") == ["gru"]
+    assert completed(tmp_path, "charrnn generate --tem") == ["--temperature"]

@@ -95,14 +95,27 @@ def test_a_reader_that_leaves_ends_it_quietly(model: library.Model, tmp_path: Pa
 def test_a_terminal_gets_rules_between_samples(model: library.Model, tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "charrnn", "generate", "-l", "20", "--seed", "1", "-n", "2"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=theirs, stderr=subprocess.PIPE) as process:
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
+    with subprocess.Popen(command, cwd=tmp_path, stdout=theirs, stderr=subprocess.PIPE, env=environment) as process:
         assert process.wait(timeout=60) == 0
     os.close(theirs)
     shown = os.read(ours, 10_000).decode().replace("\r\n", "\n")
     os.close(ours)
-    rules = [f"--- sample {k} of 2 ".ljust(60, "-") for k in (1, 2)]
+    rules = ["\x1b[2m" + f"\u2500\u2500 sample {k} of 2 ".ljust(80, "\u2500") + "\n\x1b[0m" for k in (1, 2)]
     first, second = model.generate(length=20, seed=1), model.generate(length=20, seed=2)
-    assert shown == f"{rules[0]}\n{first.removesuffix(chr(10))}\n{rules[1]}\n{second.removesuffix(chr(10))}\n"
+    rules[1] = rules[1].replace("\x1b[2m", "\x1b[2m\n")
+    assert shown == f"{rules[0]}{first.removesuffix(chr(10))}\n{rules[1]}{second.removesuffix(chr(10))}\n"
+
+
+def test_a_terminal_tells_the_prime_from_the_text(model: library.Model, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "charrnn", "generate", "-l", "20", "--seed", "1", "-p", "abc"]
+    environment = {**os.environ, "TERM": "xterm", "NO_COLOR": "1"}  # bold is no colour
+    subprocess.run(command, cwd=tmp_path, stdout=theirs, stderr=subprocess.PIPE, check=True, env=environment)
+    os.close(theirs)
+    shown = os.read(ours, 10_000).decode().replace("\r\n", "\n")
+    os.close(ours)
+    assert shown.startswith("\x1b[1mabc\x1b[0m" + model.generate("abc", length=20, seed=1)[:10])
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,9 @@ def test_both_ways_of_writing_write_the_same(cell: str) -> None:
     network = make_model(LETTERS, cell, 2, embedding_size=4).network
     uniforms = np.random.default_rng(4).random((50, 3))
     start, sampler = network.initial_state(), Sampler(0.8, top_k=10, top_p=0.9, min_p=0.01)
-    symbols, nats = writer_for(Weights(network, made(cell, TILINGS[1])), start.repeated(3), sampler, loss=True).write(uniforms)
+    symbols, nats = writer_for(Weights(network, made(cell, TILINGS[1])), start.repeated(3), sampler, loss=True).write(
+        uniforms
+    )
     states = [start.copy() for _ in range(3)]
     plain, plain_nats = PlainWriter(network, states, sampler, loss=True).write(uniforms)
     assert np.array_equal(symbols, plain)
