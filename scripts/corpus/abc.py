@@ -2,24 +2,26 @@
 
     X:1                     every tune: one that is cut out alone is whole
     T:Belfast               title
-    R:hornpipe              rhythm, if it is told
     M:C|                    metre
     L:1/8                   unit of length
     K:D Major               key, which ends the head
     ag|(3faf df AdFA|...
 
-Who transcribed a tune, where it was printed, fingerings and bowings are left out: no melody follows from them.
+Who transcribed a tune, where it was printed, fingerings, bowings and slurs are left out: no melody
+follows from them.
 """
 
 import random
 import re
 from collections.abc import Iterable, Iterator
 
-KEPT = "TRMLK"
+KEPT = "TMLK"
 FIELD = re.compile(r"([A-Za-z+]):\s*(.*?)\s*$")
 COMMENT = re.compile(r"(?<!\\)%.*")
-# Annotations and chords in quotes, decorations in ! or +, the old line end !, bowing.
-SILENT = re.compile(r'"[^"]*"|![^!|\s]+!|\+[a-z]+\+|!\s*$|(?<![A-Za-z])[uv]+(?=[\^_=A-Ga-g(\[{~.T])')
+# Annotations and chords in quotes; !trill!, +trill+, the old line end !; slurs, but not (3; letters that stand for
+# decorations, bowings and rolls; staccato.
+SILENT = re.compile(r'"[^"]*"|![^!|\s]+!|\+[a-z]+\+|!\s*$|\((?!\d)|\)|[H-Wh-w~]|\.')
+MAILED = re.compile(r"=([0-7][0-9A-F])")  # what mail made of = and of a space before a line's end
 BAR = re.compile(r" *\| *")
 
 
@@ -45,7 +47,8 @@ def reduced(lines: Iterable[str]) -> str | None:
     """
     head: dict[str, str] = {}
     body: list[str] = []
-    for line in (COMMENT.sub("", line).rstrip() for line in lines):
+    for raw in lines:
+        line = COMMENT.sub("", MAILED.sub(lambda code: chr(int(code[1], 16)), raw)).rstrip()
         field = FIELD.match(line)
         if field and "K" not in head:
             head.setdefault(field[1], field[2])  # a second title is another name of the tune
