@@ -9,7 +9,7 @@ from scripts.corpus.reading import lines_of
 from scripts.experiment.running import ExperimentError, Story, charrnn, table
 
 TEMPERATURES = (0.4, 0.7, 1.0)
-TIME = "300s"
+TIME = "240s"
 LENGTH = 300
 SPAN = 30
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
@@ -27,7 +27,7 @@ def tell(story: Story, files: Sequence[str]) -> Iterator[str]:
     found = story.train(train, "headlines", TIME, "--valid", str(valid))
     samples = {"real, held out": lines[border:][: story.samples]}
     for temperature in TEMPERATURES:
-        made = story.generate(found["model"], temperature, LENGTH, "--stop", "\n")
+        made = story.generate(found["model"], temperature, LENGTH, "--prime", "\n", "--stop", "\n")
         samples[f"T {temperature}"] = [sample["text"] for sample in made]
     yield f"{found['valid_bpc']:.3f} bits per character held out; {found['seconds']:.0f} s of training."
     head = ["headlines", "words that the corpus has", "lines that it has", f"copied in spans of {SPAN} or more", "longest"]
