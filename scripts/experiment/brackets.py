@@ -10,6 +10,7 @@ TEMPERATURES = (0.3, 0.5, 0.7, 1.0, 1.3)
 NETWORK = ("--cell", "gru", "--layers", "1", "--hidden-size", "15")
 TIME = "60s"
 LENGTH = 2000
+OPENED = ("--prime", "()\n", "--stop", "\n")  # behind a whole sequence a new one begins
 
 
 def tell(story: Story, symbols: int = 400_000) -> Iterator[str]:
@@ -19,7 +20,7 @@ def tell(story: Story, symbols: int = 400_000) -> Iterator[str]:
     known = set(corpus.read_text().split("\n"))
     rows = [_row("the corpus", [line for line in corpus.read_text().split("\n") if line], known)]
     for temperature in TEMPERATURES:
-        made = [sample["text"] for sample in story.generate(found["model"], temperature, LENGTH, "--prime", "\n", "--stop", "\n")]
+        made = [sample["text"] for sample in story.generate(found["model"], temperature, LENGTH, *OPENED)]
         rows.append(_row(f"T {temperature}", made, known))
     yield f"A GRU of 15 units, {found['parameters']:,} weights, {found['seconds']:.0f} s; {found['valid_bpc']:.3f} bits."
     yield table(["sequences", "accepted", "symbols, mean", "longest", "deepest", "not in the corpus"], rows)
