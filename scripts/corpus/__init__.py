@@ -1,0 +1,1 @@
+"""Makers of corpora: one module for each kind; `scripts/corpora.py` is their command line."""

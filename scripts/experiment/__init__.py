@@ -1,0 +1,1 @@
+"""The stories of `scripts/experiments.py`, one module each, and what they measure with."""
