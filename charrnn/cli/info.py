@@ -50,6 +50,9 @@ def info(
         "symbols": header.vocabulary.get("symbols"),
         **({"labels": dict(zip(header.labels, header.label_counts, strict=True))} if header.labels else {}),
     }
+    if header.labels:
+        found["labels"] = list(header.labels)
+        found["valid_accuracy"] = training.get("valid_accuracy")
     del found["vocab_size"]
     if settings.json:
         typer.echo(json.dumps(found))

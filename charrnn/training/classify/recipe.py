@@ -1,7 +1,14 @@
 """The recipe for telling texts apart: every setting that the user left open, chosen from the texts and the budget.
 
 Found on two corpora that differ much, 16,000 surnames of 18 languages and 26,000 headlines of two kinds, each split
-by distinct text (see `ClassifierPlan` for what the numbers mean).
+by distinct text. Accuracy on a fifth held out, LSTM read both ways, pool all, embedding 48, learning rate 4e-3, one
+run each; on the surnames two runs of one setting may differ by half a percent:
+
+    surnames    128 units, dropout 0.5, of the embedding 0.1, noise 0.03    0.790 after 10 epochs, 0.785 after 40
+                128 units, dropout 0.5, of the embedding 0.3, noise 0.1     0.802 after 15 epochs
+                64 units, the same                                          0.777 after 19 epochs
+                128 units, label smoothing 0.1 besides, noise 0.15          0.795; log-loss 0.70 instead of 0.77
+    headlines   128 units, dropout 0.5, of the embedding 0.1, noise 0.03    0.986 after 1 epoch, 0.993 after 8
 """
 
 import math
