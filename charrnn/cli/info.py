@@ -53,18 +53,19 @@ def info(
         **{name: training.get(name) for name in ("valid_loss", "valid_bpc", "valid_perplexity", "best_step", "seed")},
         **({"command": training["command"]} if "command" in training else {}),
         "symbols": header.vocabulary.get("symbols"),
-        **({"labels": dict(zip(header.labels, header.label_counts, strict=True))} if header.labels else {}),
     }
     if header.labels:
         found["labels"] = list(header.labels)
-        found["valid_accuracy"] = training.get("valid_accuracy")
+        if "valid_accuracy" in training:
+            found["valid_accuracy"] = training["valid_accuracy"]
     del found["vocab_size"]
     if settings.json:
         typer.echo(json.dumps(found))
         return
     found["symbols"] = json.dumps(found["symbols"], ensure_ascii=True)[:200]
     if header.labels:
-        found["labels"] = ", ".join(f"{label} {count:,}" for label, count in found["labels"].items())[:200]
+        counted = zip(header.labels, header.label_counts, strict=True)
+        found["labels"] = ", ".join(f"{label} {count:,}" for label, count in counted)[:200]
     for name, value in found.items():
         shown = f"{value:,}" if isinstance(value, int) and name != "seed" else value
         shown = f"{value:.4f}" if isinstance(value, float) else shown

@@ -5,7 +5,7 @@
     perplexity  e^loss                                                             choices
 
 What is predicted is a token: a character, a byte, or a word or what stands between words; the surprise of a word is
-shared by its characters, so that models of words and of characters can be compared.
+shared by its characters. Unknown words cost nothing, so a model that knows few words looks better than it is.
 
 A text is one stream. To read it at matrix speed it is cut into pieces that are read side by side; each piece but the
 first reads `WARM_UP` tokens before its own, which are not counted, so that its state has forgotten the initial one.

@@ -149,8 +149,8 @@ def _typed(hint: Any, value: Any) -> Any:
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         if value is None:
             return None
-        options = [option for option in typing.get_args(hint) if option is not type(None)]
-        hint = next((option for option in options if _fits(option, value)), options[0])
+        kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
+        hint = next((kind for kind in kinds if _fits(kind, value)), kinds[0])
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return rebuilt(hint, value)
     if typing.get_origin(hint) is tuple and isinstance(value, list):

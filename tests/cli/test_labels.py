@@ -58,6 +58,12 @@ def test_labels_are_learned_written_and_told_apart(model: Path, things: Path, in
     assert [line.split("\t")[0] for line in out.splitlines()] == ["vowels", "others"]
 
 
+def test_info_names_the_labels(model: Path, in_process: Any) -> None:
+    status, out, _ = in_process("info", str(model))
+    assert (status, "labels            others 60, vowels 120\n" in out) == (0, True)
+    assert json.loads(in_process("info", str(model), "--json")[1])["labels"] == ["others", "vowels"]
+
+
 def test_what_cannot_be(model: Path, things: Path, tmp_path: Path, in_process: Any) -> None:
     status, _, err = in_process("generate", "-m", str(model), "--label", "vowel", "--seed", "1")
     assert (status, err) == (1, "charrnn: the model has no label 'vowel'; did you mean 'vowels'?\n")
