@@ -8,7 +8,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -66,13 +65,11 @@ class Shell:
             {"benchmark.py": benchmark.parsed, "pictures.py": pictures.parsed}[script.name](argv[1:])
             return ""
 
-        def made() -> list[str]:
-            """A few kilobytes."""
-            return [self._text]
-
-        self._patch.setattr(corpora, "COMMANDS", dict.fromkeys(corpora.COMMANDS, made))
-        self._patch.setattr(sys, "argv", argv)
-        assert corpora.main() == 0
+        options = corpora.parsed(argv[1:])
+        options.make = lambda _options: [self._text]
+        with self._patch.context() as patch:
+            patch.setattr(corpora, "parsed", lambda: options)
+            assert corpora.main() == 0
         return ""
 
 

@@ -74,8 +74,10 @@ def _described(found: "Novelty", span: int) -> str:
     cut = found.span[:SHOWN] + ("..." if found.longest > SHOWN else "")
     rows = [
         f"longest copied span  {found.longest:,} characters{more}: {visible(json.dumps(cut, ensure_ascii=False))}",
-        f"copied               {found.copied / found.chars:.1%} of {found.chars:,} characters, in spans of {span}"
-        " or more",
+        (
+            f"copied               {found.copied / found.chars:.1%} of {found.chars:,} characters, "
+            f"in spans of {span} or more"
+        ),
     ]
     if found.lines:
         rows += [

@@ -109,7 +109,7 @@ def _train(
         if world.size > 1:
             raise UsageError("--task classify learns in one process; start it without torchrun")
         _train_classifier(names, output, settings, typed, saved, notes)
-        return
+        return None
     if saved is None:
         source, settings = _source(settings, typed)
     read = _read(names, settings, world)

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.text.reading import codes_of
+from charrnn.text.vocabulary import codes_of
 
 BLOCK = 2**20  # characters of the corpus at a time
 MOST = 2**14  # characters of the longest span that is told apart from a longer one
@@ -169,11 +169,13 @@ def _mixed(values: Hashes) -> Hashes:
     """Scatter 64-bit numbers: the last steps of SplitMix64 (Steele, Lea and Flood 2014)."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
+    mixed: Hashes = values ^ (values >> np.uint64(31))
+    return mixed
 
 
 def _codes(text: str) -> Codes:
-    return codes_of(text).astype(np.uint32)
+    codes: Codes = codes_of(text).astype(np.uint32)
+    return codes
 
 
 def _blocks(pieces: Iterable[str]) -> Iterator[tuple[Codes, int]]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from charrnn.training.feeding import Window
 from charrnn.training.dropout import Masks
+from charrnn.training.feeding import Window
 from charrnn.training.network import CharRNN, State, detached, sequence_loss
 from charrnn.training.precision import computing
 from charrnn.training.ranks import World

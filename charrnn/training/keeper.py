@@ -14,8 +14,8 @@ from charrnn.model import ModelHeader, Tensors
 from charrnn.training import checkpoint
 from charrnn.training.checkpoint import EVALUATED, LATEST, Arrays, Checkpoint
 from charrnn.training.devices import random_states, restore_random_states
-from charrnn.training.record import Record
 from charrnn.training.ranks import World
+from charrnn.training.record import Record
 from charrnn.training.store import NoStore, Store
 
 

@@ -15,7 +15,7 @@ import torch
 
 from charrnn.model import ModelConfig
 from charrnn.training.devices import wait_for
-from charrnn.training.feeding import Feed
+from charrnn.training.feeding import TextFeed
 from charrnn.training.gpu_recipe import GPU_BATCH, GPU_SEQ_LEN
 from charrnn.training.gradients import Gradients
 from charrnn.training.network import CharRNN, detached
@@ -50,7 +50,7 @@ def measure_peak(cell: str, device: torch.device, half_speed: float = HALF_SPEED
     threads = torch.get_num_threads() if device.type == "cpu" else None
     gradients = Gradients(network, batch, Workers(batch, threads))
     readers = Readers(np.zeros(10_000, dtype=np.int32), batch, restart=0.0, seed=0)
-    feed = Feed(readers, slice(0, batch), device)
+    feed = TextFeed(readers, slice(0, batch), device)
     state = detached(network.initial_state(batch))
     gradients.compute(feed.next(length), state)
     taken: list[float] = []

@@ -98,7 +98,7 @@ def charrnn_step(config: ModelConfig, columns: int, rows: int, dtype: torch.dtyp
     ids = np.random.default_rng(0).integers(config.vocab_size, size=TEXT).astype(np.int32)
     corpus = Corpus("made up", Vocabulary("char", range(config.vocab_size)), ids, ids[:1000])
     budget = Budget(steps=10**9)
-    plan = Plan(config, 0.0, columns, rows, 1e-3, 0.01, 1.0, 0.01, budget, patience=12, seed=1)
+    plan = Plan(config, 0.0, 0.0, columns, rows, 1e-3, 0.01, 1.0, 0.01, budget, patience=12, seed=1)
     trainer = Trainer(plan, corpus, device, precision=dtype)
     return partial(trainer.step, 1e-3, 0.5)
 

@@ -4,8 +4,8 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from scripts.benchmarks.generation import rates, start_times
 from scripts.benchmarks.learning import BATCH, HIDDEN, LAYERS, SEQ_LEN, learning_rates
 from scripts.benchmarks.quality import COLUMNS, quality_row
 from scripts.benchmarks.timing import CHARRNN, figures_of, made_up_model, table, time_and_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CORPORA = Path(__file__).parents[1] / "corpora.py"
 PLAYS = Path("data/shakespeare.txt")

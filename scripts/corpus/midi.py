@@ -45,9 +45,8 @@ def midi_sources(files: Sequence[str]) -> list[Source]:
     found = []
     for name in files:
         in_folder = Path(name).is_dir()
-        for source in find_sources([name], binary=True)[0]:
-            if not in_folder or source.name.lower().endswith((".mid", ".midi")):
-                found.append(source)
+        sources = find_sources([name], binary=True)[0]
+        found += [each for each in sources if not in_folder or each.name.lower().endswith((".mid", ".midi"))]
     if not found:
         raise CorpusError(f"no MIDI files (.mid, .midi) in {', '.join(files)}")
     return found
@@ -112,7 +111,7 @@ def _opened(data: bytes, name: str) -> "mido.MidiFile":
     try:
         return mido.MidiFile(file=io.BytesIO(data), clip=True)
     except (OSError, EOFError, ValueError, LookupError) as error:  # what mido raises, by where the damage is
-        raise CorpusError(f"{name} is not a whole MIDI file ({error or 'it ends too early'})") from None
+        raise CorpusError(f"{name} is not a whole MIDI file ({str(error) or 'it ends too early'})") from None
 
 
 def _notes_of(track: Iterable["mido.Message"]) -> Iterator[tuple[int, int, int, int]]:

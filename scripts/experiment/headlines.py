@@ -12,7 +12,7 @@ TEMPERATURES = (0.4, 0.7, 1.0)
 TIME = "240s"
 LENGTH = 300
 SPAN = 30
-WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 
 
 def tell(story: Story, files: Sequence[str]) -> Iterator[str]:

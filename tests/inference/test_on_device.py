@@ -49,7 +49,7 @@ def test_the_same_numbers_choose_the_same_symbols(seed: int, sampler: Sampler, v
 def test_it_writes_the_texts_that_numpy_writes(cell: str, embedding: int) -> None:
     model = make_model(Vocabulary.of_text("abcdefghij"), cell, layers=2, embedding_size=embedding)
     request = make_request(SamplingSettings(temperature=0.9, top_p=0.95), 100, ["ab", "jj"], loss=True)
-    start = model.read(model.prime_ids("abc"))
+    start = model.read(model.prime("abc").ids)
     expected = list(model.samples(start, seeds=range(30), request=request))
     found = list(torch_model(model).samples(start, seeds=range(30), request=request))
     same = [a for a, b in zip(expected, found, strict=True) if (a.text, a.finish) == (b.text, b.finish)]
@@ -61,7 +61,7 @@ def test_it_writes_the_texts_that_numpy_writes(cell: str, embedding: int) -> Non
 
 def test_symbols_come_as_often_as_the_model_says() -> None:
     model = make_model(Vocabulary.of_text("abcdefgh"))
-    start = model.read(model.prime_ids("hag"))
+    start = model.read(model.prime("hag").ids)
     count = 6000
     request = make_request(SamplingSettings(temperature=1.0), 1)
     texts = torch_model(model).samples(start, seeds=range(10**6, 10**6 + count), request=request)
@@ -75,7 +75,7 @@ def test_many_samples_go_in_groups_and_none_is_lost(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(on_device, "GROUP", 4)
     model = torch_model(make_model(Vocabulary.of_text("abc")))
     request = make_request(SamplingSettings(), on_device.BURST + 3)
-    samples = list(model.samples(model.read(model.prime_ids("a")), seeds=range(10), request=request))
+    samples = list(model.samples(model.read(model.prime("a").ids), seeds=range(10), request=request))
     assert [(sample.seed, len(sample.text)) for sample in samples] == [
         (seed, on_device.BURST + 3) for seed in range(10)
     ]

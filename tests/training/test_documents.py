@@ -14,11 +14,14 @@ from charrnn.text.labelled import LabelledCorpus, read_labelled
 from charrnn.text.settings import TextSettings
 from charrnn.training.documents import DocumentReaders
 from charrnn.training.evaluation import DocumentValidation
+from charrnn.training.feeding import DocumentFeed
 from charrnn.training.gradients import Gradients
 from charrnn.training.network import CharRNN, detached
 from charrnn.training.workers import Workers
 
 ROWS = [("animal", "cat"), ("animal", "dog"), ("plant", "oak"), ("animal", "elephant"), ("plant", "a rose is a rose")]
+
+CPU = torch.device("cpu")
 
 
 def corpus_of(folder: Path, tokens: str = "char") -> LabelledCorpus:
@@ -86,13 +89,13 @@ def test_a_step_costs_what_its_documents_cost(tmp_path: Path, cell: str, length:
     corpus = corpus_of(tmp_path)
     network = network_of(corpus, cell)
     readers = DocumentReaders(corpus.train, 5, seed=1)
-    gradients = Gradients(network, Workers(5, None))
+    feed, gradients = DocumentFeed(readers, slice(0, 5), CPU), Gradients(network, 5, Workers(5, None))
     state = detached(network.initial_state(5, torch.zeros(5, dtype=torch.long)))
     total, chars = 0.0, 0
     while chars < corpus.symbols:
-        batch = readers.next_batch(length)
-        nats, state = gradients.compute(batch, state)
-        total, chars = total + nats, chars + batch.chars
+        window = feed.next(length)
+        nats, state = gradients.compute(window, state)
+        total, chars = total + float(nats), chars + window.chars
     expected = sum(
         naive_nats(network, ids, int(label)).sum() for ids, label in zip(corpus.train, corpus.train.labels, strict=True)
     )
@@ -110,7 +113,8 @@ def test_only_its_own_label_learns_from_a_document(tmp_path: Path) -> None:
     network = network_of(corpus, "lstm")
     animals = corpus.train.chosen(np.flatnonzero(corpus.train.labels == 0))
     state = detached(network.initial_state(2, torch.zeros(2, dtype=torch.long)))
-    Gradients(network, Workers(2, None)).compute(DocumentReaders(animals, 2, 1).next_batch(50), state)
+    window = DocumentFeed(DocumentReaders(animals, 2, 1), slice(0, 2), CPU).next(50)
+    Gradients(network, 2, Workers(2, None)).compute(window, state)
     assert network.label is not None
     for parameter in (network.label.weight, network.initial_hidden, network.initial_cell):
         assert parameter is not None

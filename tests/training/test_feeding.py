@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from charrnn.training.feeding import Feed, narrowest, resident_text, uploaded
+from charrnn.training.feeding import TextFeed, narrowest, resident_text, uploaded
 from charrnn.training.readers import Readers
 
 CPU = torch.device("cpu")
@@ -14,7 +14,7 @@ def test_a_text_on_the_device_is_read_as_one_that_is_sent(vocab: int) -> None:
 
     def windows(*, resident: bool) -> list[list[torch.Tensor]]:
         readers = Readers(ids, 6, restart=0.3, seed=1)
-        feed = Feed(readers, slice(1, 4), CPU, uploaded(ids, vocab, CPU) if resident else None)
+        feed = TextFeed(readers, slice(1, 4), CPU, uploaded(ids, vocab, CPU) if resident else None)
         found = [feed.next(9) for _ in range(30)]
         assert all(window.chars >= 9 * 6 for window in found)
         return [[window.inputs, window.targets, window.fresh, window.starts] for window in found]
@@ -25,7 +25,9 @@ def test_a_text_on_the_device_is_read_as_one_that_is_sent(vocab: int) -> None:
 
 def test_a_process_reads_its_own_columns_of_what_all_read() -> None:
     ids = np.arange(100, dtype=np.int32)
-    whole, part = (Feed(Readers(ids, 5, restart=0.2, seed=3), columns, CPU) for columns in (slice(0, 5), slice(2, 5)))
+    whole, part = (
+        TextFeed(Readers(ids, 5, restart=0.2, seed=3), columns, CPU) for columns in (slice(0, 5), slice(2, 5))
+    )
     for _ in range(10):
         a, b = whole.next(4), part.next(4)
         assert torch.equal(a.inputs[:, 2:], b.inputs)

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from charrnn.model import ModelConfig
-from charrnn.training.feeding import Feed
+from charrnn.training.feeding import TextFeed
 from charrnn.training.gradients import Gradients
 from charrnn.training.network import CharRNN
 from charrnn.training.readers import Readers
@@ -19,7 +19,7 @@ def test_several_workers_find_the_gradients_of_one(cell: str, dropout: float) ->
 
     def run(threads: int) -> tuple[float, list[torch.Tensor], tuple[torch.Tensor, ...]]:
         readers = Readers(ids, 70, restart=0.2, seed=0)
-        feed = Feed(readers, slice(0, 70), torch.device("cpu"))
+        feed = TextFeed(readers, slice(0, 70), torch.device("cpu"))
         gradients = Gradients(network, 70, Workers(70, threads))
         state = tuple(part.detach() for part in network.initial_state(70))
         for seed in range(3):

@@ -23,7 +23,8 @@ from charrnn.training.record import Record
 from charrnn.training.reporting import Evaluation, Progress
 from charrnn.training.schedule import Schedule
 from charrnn.training.session import MAX_RETRIES, REPORT_EVERY, SAVE_EVERY, StopRequest
-from charrnn.training.trainer import MAX_BAD_STEPS, Tally
+from charrnn.training.tally import Tally
+from charrnn.training.trainer import MAX_BAD_STEPS
 from charrnn.training.verdict import verdict
 
 EVALUATIONS = 15  # in a run

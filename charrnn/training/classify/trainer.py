@@ -14,6 +14,7 @@ from charrnn.training.averaging import WeightAverage
 from charrnn.training.classify.batches import Batch, Batches
 from charrnn.training.classify.network import Masks, TextClassifier, initialize
 from charrnn.training.classify.recipe import ClassifierPlan
+from charrnn.training.ranks import World
 from charrnn.training.trainer import BETAS, MAX_BAD_STEPS
 from charrnn.training.workers import Workers
 
@@ -30,6 +31,7 @@ class ClassifierTrainer:
         torch.manual_seed(plan.seed)
         self.plan = plan
         self.device = device
+        self.world = World()  # classifiers learn in one process
         self.network = TextClassifier(plan.config)
         counts = np.bincount(corpus.train.labels, minlength=plan.config.classes)
         initialize(self.network, torch.from_numpy(counts))

@@ -1,18 +1,12 @@
 """Each story in small: a few steps, a few samples."""
 
-import shutil
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from scripts import experiments
-from scripts.corpus.midi import write_midi
-from scripts.corpus.score import Note, Piece
-from scripts.experiment import brackets, genome, headlines, music, running
-from scripts.experiment.running import ExperimentError, Story
+from scripts.experiment import headlines, music, running
+from scripts.experiment.running import Story
 
 SIZES = ("--hidden-size", "8", "--layers", "1", "--steps", "3", "--quiet")
 
