@@ -59,7 +59,9 @@ def _text2midi(options: Options) -> Iterator[bytes]:
         notes += [Note(note.onset + start, note.pitch, note.length, note.velocity) for note in piece.notes]
         skipped += piece.skipped
     if not notes:
-        raise CorpusError(f"no notes in {options.file}, {skipped:,} lines skipped; a line is like this: 12 C4:24 E4:24 mf")
+        raise CorpusError(
+            f"no notes in {options.file}, {skipped:,} lines skipped; a line is like this: 12 C4:24 E4:24 mf"
+        )
     data, left_out = write_midi(notes, options.grid, options.tempo)
     print(f"text2midi: {len(notes) - left_out:,} notes, {skipped:,} lines skipped", file=sys.stderr)
     yield data
@@ -126,9 +128,7 @@ def parsed(arguments: list[str] | None = None) -> Options:
     melodies.add_argument("--seed", type=natural, default=0, help="of the order")
     melodies.add_argument("--encoding", help="of the files, such as latin-1 (default: utf-8)")
 
-    scores = of_files(
-        "midi", "MIDI as text: a line for each moment.", lambda o: midi_text(o.files, o.grid, o.keys)
-    )
+    scores = of_files("midi", "MIDI as text: a line for each moment.", lambda o: midi_text(o.files, o.grid, o.keys))
     scores.add_argument("--keys", type=at_least(1, int, 24), default=1, help="write each piece in that many keys")
     played = command("text2midi", "Text as `midi` writes it, or a model, to a MIDI file.", _text2midi)
     played.add_argument("file", nargs="?", default="-", metavar="FILE", help="text; - is stdin (default)")

@@ -40,9 +40,9 @@ def judged(tunes: Sequence[str]) -> list[Verdict]:
 
 
 def verdict(tune: str, said: str, *, written: bool) -> Verdict:
-    """What abc2midi's messages mean.
+    r"""What abc2midi's messages mean.
 
-    >>> verdict("X:1\\nM:2/4\\nK:G\\nGA|B2c2d2|", "Warning in line-char 4-11 : Track 0 Bar 2 has 3/2 time units "
+    >>> verdict("X:1\nM:2/4\nK:G\nGA|B2c2d2|", "Warning in line-char 4-11 : Track 0 Bar 2 has 3/2 time units "
     ...         "while the time signature has 1", written=True)
     Verdict(converted=True, bars=2, wrong_bars=1)
     """

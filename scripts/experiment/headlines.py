@@ -12,7 +12,7 @@ TEMPERATURES = (0.4, 0.7, 1.0)
 TIME = "240s"
 LENGTH = 300
 SPAN = 30
-WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 
 
 def tell(story: Story, files: Sequence[str]) -> Iterator[str]:
@@ -30,7 +30,13 @@ def tell(story: Story, files: Sequence[str]) -> Iterator[str]:
         made = story.generate(found["model"], temperature, LENGTH, "--prime", "\n", "--stop", "\n")
         samples[f"T {temperature}"] = [sample["text"] for sample in made]
     yield f"{found['valid_bpc']:.3f} bits per character held out; {found['seconds']:.0f} s of training."
-    head = ["headlines", "words that the corpus has", "lines that it has", f"copied in spans of {SPAN} or more", "longest"]
+    head = [
+        "headlines",
+        "words that the corpus has",
+        "lines that it has",
+        f"copied in spans of {SPAN} or more",
+        "longest",
+    ]
     yield table(head, [_row(story, name, made, train, known) for name, made in samples.items()])
     yield table(["temperature", "first headlines"], _examples(samples))
 

@@ -4,6 +4,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ def _midi(story: Story, names: list[str]) -> Iterator[str]:
         f"MIDI: {border} pieces learned in {KEYS} keys, {len(names) - border} held out "
         f"({', '.join(Path(name).stem for name in names[border:])}): {found['valid_bpc']:.3f} bits per character."
     )
-    known = [piece for piece in _pieces(train.read_text())]
+    known = list(_pieces(train.read_text()))
     head = ["music", "lines skipped", "notes", "pitches", "lengths", "waits", "at once", f"copied in spans of {SPAN}"]
     rows = [_notes_row(story, "real, held out", [valid.read_text()], known, train)]
     prime = story.corpus("melody.txt", (line + "\n" for line in valid.read_text().split("\n")[:PRIME]))
@@ -127,7 +128,7 @@ def _onsets(pieces: Iterable[Piece]) -> list[list[int]]:
 def waits(pieces: Iterable[Piece]) -> Counter[int]:
     """Steps from each moment at which notes begin to the next."""
     moments = [sorted(set(onsets)) for onsets in _onsets(pieces)]
-    return Counter(after - before for each in moments for before, after in zip(each, each[1:], strict=False))
+    return Counter(after - before for each in moments for before, after in pairwise(each))
 
 
 def at_once(pieces: Iterable[Piece]) -> Counter[int]:

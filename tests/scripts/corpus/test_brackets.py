@@ -27,7 +27,18 @@ def test_the_checker_accepts_what_the_generator_writes(length: int, seed: int) -
 
 @pytest.mark.parametrize(
     ("text", "place"),
-    [("", None), ("()", None), ("1", 0), (")", 0), ("(2)", 1), ("((2)2)", 4), ("(((((", 4), ("((", 2), ("(x)", 1), ("(1)\n", 3)],
+    [
+        ("", None),
+        ("()", None),
+        ("1", 0),
+        (")", 0),
+        ("(2)", 1),
+        ("((2)2)", 4),
+        ("(((((", 4),
+        ("((", 2),
+        ("(x)", 1),
+        ("(1)\n", 3),
+    ],
 )
 def test_where_the_grammar_refuses(text: str, place: int | None) -> None:
     assert refused_at(text) == place

@@ -11,7 +11,8 @@ def test_a_chord_a_melody_and_a_rest() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["C4:24", "12", "12 C4", "12 C4:0", "12 H4:2", "x C4:2", "12 C4:24 mf E4:2", "12 C-2:3", "1 C4:12345", "1 Cb-1:2"]
+    "line",
+    ["C4:24", "12", "12 C4", "12 C4:0", "12 H4:2", "x C4:2", "12 C4:24 mf E4:2", "12 C-2:3", "1 C4:12345", "1 Cb-1:2"],
 )
 def test_what_is_no_music(line: str) -> None:
     assert read_line(line.split()) is None

@@ -17,9 +17,7 @@ def naive(train: str, held_out: str, order: int, weight: float) -> float:
         probability = 0.25
         for length in range(order + 1):
             context, base = whole[place - length : place], whole[place]
-            after = Counter(
-                train[i + length] for i in range(len(train) - length) if train[i : i + length] == context
-            )
+            after = Counter(train[i + length] for i in range(len(train) - length) if train[i : i + length] == context)
             probability = (after[base] + weight * probability) / (after.total() + weight)
         bits -= math.log2(probability)
     return bits / len(held_out)
