@@ -114,7 +114,7 @@ def _opened(data: bytes, name: str) -> "mido.MidiFile":
     try:
         return mido.MidiFile(file=io.BytesIO(data), clip=True)
     except (OSError, EOFError, ValueError, LookupError) as error:  # what mido raises, by where the damage is
-        raise CorpusError(f"{name} is not a whole MIDI file ({error or 'it ends too early'})") from None
+        raise CorpusError(f"{name} is not a whole MIDI file ({str(error) or 'it ends too early'})") from None
 
 
 def _notes_of(track: Iterable["mido.Message"]) -> Iterator[tuple[int, int, int, int]]:
