@@ -64,7 +64,7 @@ def test_any_midi_file_is_met_to_half_a_step(played: list[tuple[int, int, int, i
         lengths = sorted(note.length for note in notes if note.pitch == pitch)
         assert all(abs(on - 24 * e) <= 0.5 for on, e in zip(onsets, sorted(o for o, _ in expected), strict=True))
         wanted = sorted(max(1.0, 24 * length) for _, length in expected)
-        assert all(abs(length - w) <= 0.5 for length, w in zip(lengths, wanted, strict=True))
+        assert all(abs(found - w) <= 0.5 for found, w in zip(lengths, wanted, strict=True))
 
 
 @given(st.text("0123456789 ABCDEFG#b:-pmf\nx", max_size=200))
