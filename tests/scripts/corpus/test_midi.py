@@ -57,8 +57,8 @@ def test_any_midi_file_is_met_to_half_a_step(played: list[tuple[int, int, int, i
     assert heard(piece.notes) == heard(notes)
     key = sorted((start / ticks, pitch, length / ticks) for start, length, pitch, _ in played)
     by_pitch: dict[int, list[tuple[float, float]]] = {}
-    for onset, pitch, length in key:
-        by_pitch.setdefault(pitch, []).append((onset, length))
+    for onset, pitch, beats in key:
+        by_pitch.setdefault(pitch, []).append((onset, beats))
     for pitch, expected in by_pitch.items():
         onsets = sorted(note.onset for note in notes if note.pitch == pitch)
         lengths = sorted(note.length for note in notes if note.pitch == pitch)
