@@ -70,14 +70,12 @@ def _compared(
 def _described(found: "Novelty", span: int) -> str:
     from charrnn.text.novelty import MOST
 
+    share = found.copied / found.chars
     more = " or more" if found.longest == MOST else ""
     cut = found.span[:SHOWN] + ("..." if found.longest > SHOWN else "")
     rows = [
         f"longest copied span  {found.longest:,} characters{more}: {visible(json.dumps(cut, ensure_ascii=False))}",
-        (
-            f"copied               {found.copied / found.chars:.1%} of {found.chars:,} characters, "
-            f"in spans of {span} or more"
-        ),
+        f"copied               {share:.1%} of {found.chars:,} characters, in spans of {span} or more",
     ]
     if found.lines:
         rows += [

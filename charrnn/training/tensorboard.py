@@ -180,9 +180,10 @@ def histogram_tag(name: str) -> str:
     """
     place, _, kind = name.rpartition(".")
     if place == "rnn":
-        kind, source, layer = kind.split("_")
+        kind, source, layer, *backward = kind.split("_")
         what = "weights" if kind == "weight" else kind
-        return f"layer_{layer.removeprefix('l')}/{what}_from_{'below' if source == 'ih' else 'before'}"
+        where = "_".join([f"layer_{layer.removeprefix('l')}", *(["backward"] if backward else [])])
+        return f"{where}/{what}_from_{'below' if source == 'ih' else 'before'}"
     if place:
         return f"{place}/{'weights' if kind == 'weight' else kind}"
     return f"initial_state/{kind.removeprefix('initial_')}"

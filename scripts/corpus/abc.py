@@ -19,8 +19,8 @@ KEPT = "TMLK"
 FIELD = re.compile(r"([A-Za-z+]):\s*(.*?)\s*$")
 COMMENT = re.compile(r"(?<!\\)%.*")
 # Annotations and chords in quotes; !trill!, +trill+, the old line end !; slurs, but not (3; letters that stand for
-# decorations, bowings and rolls; staccato.
-SILENT = re.compile(r'"[^"]*"|![^!|\s]+!|\+[a-z]+\+|!\s*$|\((?!\d)|\)|[H-Wh-w~]|\.')
+# decorations, bowings and rolls; staccato. A field in brackets ([K:D]) sounds; it is kept whole.
+SILENT = re.compile(r'(\[[A-Za-z]:[^\]]*\])|"[^"]*"|![^!|\s]+!|\+[a-z]+\+|!\s*$|\((?!\d)|\)|[H-Wh-w~]|\.')
 MAILED = re.compile(r"=([0-7][0-9A-F])")  # what mail made of = and of a space before a line's end
 BAR = re.compile(r" *\| *")
 
@@ -56,7 +56,7 @@ def reduced(lines: Iterable[str]) -> str | None:
             if field[1] in "MLK":
                 body.append(f"{field[1]}:{field[2]}")  # these change what sounds, words below the notes do not
         elif "K" in head and line:
-            body.append(BAR.sub("|", " ".join(SILENT.sub("", line.removesuffix("\\")).split())))
+            body.append(BAR.sub("|", " ".join(SILENT.sub(r"\1", line.removesuffix("\\")).split())))
     body = [line for line in body if line]
     if "K" not in head or not any(line[1:2] != ":" for line in body):
         return None

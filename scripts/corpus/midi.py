@@ -42,11 +42,14 @@ def midi_text(files: Sequence[str], grid: int = GRID, keys: int = 1) -> Iterator
 
 def midi_sources(files: Sequence[str]) -> list[Source]:
     """The MIDI files among what is named, those in folders by their suffix."""
-    found = []
+    found: list[Source] = []
     for name in files:
         in_folder = Path(name).is_dir()
-        sources = find_sources([name], binary=True)[0]
-        found += [each for each in sources if not in_folder or each.name.lower().endswith((".mid", ".midi"))]
+        found += [
+            source
+            for source in find_sources([name], binary=True)[0]
+            if not in_folder or source.name.lower().endswith((".mid", ".midi"))
+        ]
     if not found:
         raise CorpusError(f"no MIDI files (.mid, .midi) in {', '.join(files)}")
     return found

@@ -22,7 +22,8 @@ def tell(story: Story, symbols: int = 400_000) -> Iterator[str]:
     for temperature in TEMPERATURES:
         made = [sample["text"] for sample in story.generate(found["model"], temperature, LENGTH, *OPENED)]
         rows.append(_row(f"T {temperature}", made, known))
-    yield f"A GRU of 15 units, {found['parameters']:,} weights, {found['seconds']:.0f} s: {found['valid_bpc']:.3f} bits"
+    size, bits = found["parameters"], found["valid_bpc"]
+    yield f"A GRU of 15 units, {size:,} weights, {found['seconds']:.0f} s; {bits:.3f} bits a symbol held out."
     yield table(["sequences", "accepted", "symbols, mean", "longest", "deepest", "not in the corpus"], rows)
 
 

@@ -117,4 +117,4 @@ def test_samples_are_written_on_the_way(corpus: Corpus, tmp_path: Path) -> None:
 
     run.write_sample = write
     run.run()
-    assert listener.samples == ["a text"] * 3
+    assert listener.samples == ["a text"] * 4  # after each step, and of the best weights at the end

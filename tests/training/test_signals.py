@@ -64,7 +64,7 @@ def wait_for_step(process: subprocess.Popen[str], folder: CheckpointFolder, step
 def test_a_signal_saves_and_says_how_to_go_on(tmp_path: Path, text: Path, number: int, status: int) -> None:
     folder = CheckpointFolder.of(tmp_path / "m.safetensors")
     process = started(tmp_path, text, "--steps", 10**6, *SMALL, "-o", "m.safetensors", "--no-tensorboard", "--json")
-    wait_for_step(process, folder, 0)
+    wait_for_step(process, folder, 1)
     process.send_signal(number)
     out, said = process.communicate(timeout=DEADLINE)
     assert process.returncode == status

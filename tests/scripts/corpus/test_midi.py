@@ -57,14 +57,14 @@ def test_any_midi_file_is_met_to_half_a_step(played: list[tuple[int, int, int, i
     assert heard(piece.notes) == heard(notes)
     key = sorted((start / ticks, pitch, length / ticks) for start, length, pitch, _ in played)
     by_pitch: dict[int, list[tuple[float, float]]] = {}
-    for begins, pitch, lasts in key:
-        by_pitch.setdefault(pitch, []).append((begins, lasts))
+    for onset, pitch, beats in key:
+        by_pitch.setdefault(pitch, []).append((onset, beats))
     for pitch, expected in by_pitch.items():
         onsets = sorted(note.onset for note in notes if note.pitch == pitch)
         lengths = sorted(note.length for note in notes if note.pitch == pitch)
         assert all(abs(on - 24 * e) <= 0.5 for on, e in zip(onsets, sorted(o for o, _ in expected), strict=True))
         wanted = sorted(max(1.0, 24 * length) for _, length in expected)
-        assert all(abs(length - w) <= 0.5 for length, w in zip(lengths, wanted, strict=True))
+        assert all(abs(found - w) <= 0.5 for found, w in zip(lengths, wanted, strict=True))
 
 
 @given(st.text("0123456789 ABCDEFG#b:-pmf\nx", max_size=200))
