@@ -116,7 +116,7 @@ def test_tensorboard_has_log_loss_accuracy_and_histograms(corpus: LabelledCorpus
     events = EventAccumulator(str(tmp_path / "logs"), size_guidance={"histograms": 0, "scalars": 0})
     events.Reload()
     assert {"loss/valid", "accuracy/valid", "final/valid_accuracy"} <= set(events.Tags()["scalars"])
-    assert {"weights/rnn/weight_hh_l0_reverse", "gradients/decoder/weight"} <= set(events.Tags()["histograms"])
+    assert {"layer_0_backward/weights_from_before", "decoder/weights_gradient"} <= set(events.Tags()["histograms"])
     assert "aten::lstm" in {node.op for node in events.Graph().node}
 
 
