@@ -16,7 +16,7 @@ import pytest
 from scripts import benchmark, corpora, pictures
 
 SHORT = ["--hidden-size", "16", "--batch-size", "4", "--seq-len", "16", "--sample-every", "0"]
-ALWAYS = {"tensorboard": ["true"], "fzf": ["head", "-n", "3"]}
+ALWAYS = {"tensorboard": ["true"], "torchrun": ["true"], "fzf": ["head", "-n", "3"]}
 IF_MISSING = {"jq": ["cat"]}
 
 Run = Callable[..., tuple[int, str, str]]

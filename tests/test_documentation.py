@@ -17,9 +17,22 @@ from tests.shell import Shell, commands
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 # Installing and checking are what runs these tests in the first place.
-ELSEWHERE = re.compile(r"make |python3 -m venv|\. \.venv/bin/activate|\.venv/bin/python -m pip|\.venv/bin/ruff ")
-FILES = ("book.txt", "sequel.txt", "blog.txt", "letter.txt", "notes.txt", "titles.txt", "src/a.py", "src/b.py")
+ELSEWHERE = re.compile(
+    r"make |python3 -m venv|\. \.venv/bin/activate|\.venv/bin/python -m pip|\.venv/bin/ruff |.*--device cuda"
+)
+FILES = (
+    "book.txt",
+    "sequel.txt",
+    "blog.txt",
+    "new.txt",
+    "letter.txt",
+    "notes.txt",
+    "titles.txt",
+    "src/a.py",
+    "src/b.py",
+)
 TOUR = ("headlines.txt", "names.txt", "tunes.abc", "genome.fa")
+TABLES = ("titles.tsv", "held-out.tsv", "surnames.tsv", "test.tsv", "reviews.csv")  # of labelled texts
 COMMANDS = ("train", "generate", "evaluate", "inspect", "info")
 
 
@@ -34,6 +47,11 @@ def shell(tmp_path: Path, rhyme: str, in_process: Any, monkeypatch: pytest.Monke
     for name in (*FILES, *TOUR):
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).write_text(text)
+    for name in TABLES:
+        rows = [("rating", "review")] if name.endswith("csv") else []
+        rows += [(label, line) for line in rhyme.splitlines() for label in ("Japanese", "Irish")]
+        mark = "," if name.endswith("csv") else "\t"
+        Path(name).write_text("".join(f"{label}{mark}{line}\n" for label, line in rows))
     for name in ("log.gz", "old.gz"):
         Path(name).write_bytes(gzip.compress(text.encode()))
     box = ROOT / "models" / "shakespeare.safetensors"
