@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from scripts import benchmark, corpora, pictures
+from scripts import benchmark, corpora, experiments, pictures
 
-SHORT = ["--hidden-size", "16", "--batch-size", "4", "--seq-len", "16", "--sample-every", "0"]
+SHORT = ["--hidden-size", "16", "--batch-size", "4", "--seq-len", "16"]
 ALWAYS = {"tensorboard": ["true"], "torchrun": ["true"], "fzf": ["head", "-n", "3"]}
 IF_MISSING = {"jq": ["cat"]}
+PARSED = {"benchmark.py": benchmark.parsed, "experiments.py": experiments.parsed, "pictures.py": pictures.parsed}
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -62,7 +63,7 @@ class Shell:
         script = Path(argv[0])
         assert (Path(__file__).parent.parent / script).is_file(), script
         if script.name != "corpora.py":
-            {"benchmark.py": benchmark.parsed, "pictures.py": pictures.parsed}[script.name](argv[1:])
+            PARSED[script.name](argv[1:])
             return ""
 
         options = corpora.parsed(argv[1:])
@@ -93,9 +94,10 @@ def _split(words: list[str], border: str) -> Iterator[list[str]]:
 def _short(arguments: list[str], *, again: bool) -> list[str]:
     if arguments[:1] != ["train"] or "--help" in arguments:
         return arguments
+    short = [*arguments, *SHORT, *([] if "classify" in arguments else ["--sample-every", "0"])]
     if "--resume" in arguments:
-        return [*arguments, *SHORT, "--steps", "4"]
-    return [*arguments, *SHORT, "--steps", "2", *(["--overwrite"] if again else [])]
+        return [*short, "--steps", "4"]
+    return [*short, "--steps", "2", *(["--overwrite"] if again else [])]
 
 
 def commands(markdown: str) -> list[str]:

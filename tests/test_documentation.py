@@ -16,9 +16,9 @@ from tests.shell import Shell, commands
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-# Installing and checking are what runs these tests in the first place.
+# Installing and checking are what runs these tests in the first place; torchrun has tests of its own.
 ELSEWHERE = re.compile(
-    r"make |python3 -m venv|\. \.venv/bin/activate|\.venv/bin/python -m pip|\.venv/bin/ruff |.*--device cuda"
+    r"make |python3 -m venv|\. \.venv/bin/activate|\.venv/bin/python -m pip|\.venv/bin/ruff |.*--device cuda|torchrun "
 )
 FILES = (
     "book.txt",
@@ -33,7 +33,7 @@ FILES = (
 )
 TOUR = ("headlines.txt", "names.txt", "tunes.abc", "genome.fa")
 TABLES = ("titles.tsv", "held-out.tsv", "surnames.tsv", "test.tsv", "reviews.csv")  # of labelled texts
-COMMANDS = ("train", "generate", "evaluate", "inspect", "info")
+COMMANDS = ("train", "generate", "evaluate", "classify", "novelty", "inspect", "info")
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def shell(tmp_path: Path, rhyme: str, in_process: Any, monkeypatch: pytest.Monke
     monkeypatch.setenv("COLUMNS", "200")
     letters = "".join(sorted(set(re.sub(r"\s", "", README)))) + "\n"
     text = rhyme + "ROMEO: JULIET: It was >X:1 T:(\n" * 3 + "".join(letter for letter in letters if letter.isascii())
-    text += rhyme[:600]
+    text += "It was the best of times\n" * 3 + rhyme[:600]
     for name in (*FILES, *TOUR):
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).write_text(text)
@@ -79,6 +79,7 @@ def test_the_python_of_the_readme(shell: Shell) -> None:
 
 
 def test_the_examples_of_the_help_pages(shell: Shell) -> None:
+    shell.run("charrnn train titles.tsv --task classify -o models/kinds.safetensors")
     for command in ("", *COMMANDS):
         page = shell.run(f"charrnn {command} --help")
         told = page.split("Examples:")[1]

@@ -9,7 +9,7 @@ import typer
 
 from charrnn.cli.escape import visible
 from charrnn.cli.models import find_model
-from charrnn.cli.options import command
+from charrnn.cli.options import command, examples
 from charrnn.cli.progress import Progress
 from charrnn.inference.settings import ClassifySettings, OutputSettings, UseSettings
 from charrnn.text.settings import ReadingSettings
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    command(app, "classify", epilog="Example: charrnn classify -m models/titles.safetensors new-titles.txt")(classify)
+    command(
+        app,
+        "classify",
+        epilog=examples("charrnn classify -m kinds new.txt", "charrnn classify -m kinds new.txt --all --json"),
+    )(classify)
 
 
 def classify(

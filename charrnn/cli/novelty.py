@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.cli.escape import visible
-from charrnn.cli.options import command
+from charrnn.cli.options import command, examples
 from charrnn.cli.progress import Progress
 from charrnn.errors import CorpusError, UsageError
 from charrnn.inference.settings import OutputSettings
@@ -21,8 +21,14 @@ SHOWN = 200  # characters of the longest span
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    example = "Example: charrnn generate -n 500 --stop $'\\n' | charrnn novelty names.txt --new > new_names.txt"
-    command(app, "novelty", epilog=example)(novelty)
+    command(
+        app,
+        "novelty",
+        epilog=examples(
+            "charrnn generate -n 200 -l 100 --quiet | charrnn novelty headlines.txt",
+            "charrnn generate -n 500 -l 20 --quiet | charrnn novelty names.txt --new",
+        ),
+    )(novelty)
 
 
 def novelty(
