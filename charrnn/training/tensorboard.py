@@ -77,7 +77,7 @@ class TensorBoard(Reporter):
         device = start.network.decoder.weight.device
         ids = torch.zeros(4, 1, dtype=torch.long, device=device)
         state = tuple(part.detach() for part in start.network.initial_state(1, _label(start.network)))
-        self.graph(_Traceable(start.network), (ids, *state))
+        self.graph(Reading(start.network), (ids, *state))
 
     def graph(self, module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
         """The graph of a module, traced with these inputs."""
@@ -209,7 +209,7 @@ def _without_disk_errors(hook: Callable[[Any], object]) -> Callable[[Any], objec
     return told
 
 
-class _Traceable(nn.Module):
+class Reading(nn.Module):
     """The network as a function of plain tensors, which is what the tracer wants."""
 
     def __init__(self, network: CharRNN) -> None:

@@ -5,7 +5,6 @@ of work then costs no one more than the others.
 """
 
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -82,16 +81,24 @@ def figures_of(*arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
+# A process counts the memory of the one that started it until it is a program of its own, so a small one has to.
+STARTER = """
+import os, sys, time
+begin = time.perf_counter()
+_, status, usage = os.wait4(os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ), 0)
+print(os.waitstatus_to_exitcode(status), time.perf_counter() - begin, usage.ru_maxrss)
+"""
+
+
 def time_and_memory(command: list[str]) -> tuple[float, float]:
-    """Seconds of a command, and the most memory it had at once, in bytes."""
-    begin = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
+    """Seconds of a command that writes nothing to stdout, and the most memory it had at once, in bytes."""
+    starter = [sys.executable, "-c", STARTER, *command]
+    done = subprocess.run(starter, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    status, seconds, memory = done.stdout.split()[-3:]
+    if int(status):
+        raise subprocess.CalledProcessError(int(status), command)
     unit = 1 if sys.platform == "darwin" else 1024
-    return time.perf_counter() - begin, usage.ru_maxrss * unit
+    return float(seconds), int(memory) * unit
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -41,7 +41,7 @@ class ClassifierBoard(ClassifierReporter):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the tracer's remarks are about code that is not ours
             ids, lengths = torch.zeros(4, 2, dtype=torch.long), torch.tensor([4, 3])
-            self._board.graph(_Traceable(start.network), (ids.to(device), lengths.to(device)))
+            self._board.graph(Reading(start.network), (ids.to(device), lengths.to(device)))
 
     def progressed(self, progress: Progress) -> None:
         """Training curves."""
@@ -87,7 +87,7 @@ class ClassifierBoard(ClassifierReporter):
         self._board.close()
 
 
-class _Traceable(nn.Module):
+class Reading(nn.Module):
     """The network as a function of plain tensors, which is what the tracer wants."""
 
     def __init__(self, network: TextClassifier) -> None:
