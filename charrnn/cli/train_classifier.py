@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from charrnn.training.classify.session import ClassifierSession
     from charrnn.training.session import StopRequest
 
-LANGUAGE_ONLY = ("labels", "init_from", "sample_every")
+LANGUAGE_ONLY = ("labels", "init_from", "sample_every", "weight_dropout", "precision")
 CLASSIFY_ONLY = ("columns", "bidirectional", "pool", "class_weights", "optimizer")
 
 

@@ -105,6 +105,13 @@ def test_inspect_follows_each_line_from_the_initial_state(charrnn: Any) -> None:
     assert "2 texts" in err
 
 
+@pytest.mark.parametrize("option", [("--precision", "bf16"), ("--weight-dropout", "0.2")])
+def test_no_option_of_language_models_is_taken_and_ignored(charrnn: Any, option: tuple[str, str]) -> None:
+    Path("t.tsv").write_text("a\tb\nb\tc\n")
+    status, _, err = charrnn("train", "t.tsv", "--task", "classify", *option)
+    assert (status, err) == (2, f"charrnn: {option[0]} is for language models; leave it out\n")
+
+
 def test_train_refuses_what_the_task_has_no_use_for(charrnn: Any) -> None:
     Path("t.tsv").write_text("a\tb\nb\tc\n")
     status, _, err = charrnn("train", "t.tsv", "--task", "classify", "--init-from", "m", "--sample-every", "1s")

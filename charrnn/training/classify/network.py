@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name that everyone uses
 
 from charrnn.model import ClassifierConfig, Tensors
-from charrnn.training.initialization import FORGET_BIAS
 from charrnn.training.network import CELLS
 
 EMPTY = -1e30  # what padding counts as where the largest output is sought
@@ -152,24 +151,3 @@ class TextClassifier(nn.Module):
 def _at(values: Tensor, places: Tensor) -> Tensor:
     """What `values` (T, B, W) are at places (S, B) in time: (S, B, W)."""
     return values.gather(0, places[..., None].expand(-1, -1, values.shape[-1]))
-
-
-@torch.no_grad()
-def initialize(network: TextClassifier, counts: Tensor) -> None:
-    """Set where learning starts from; random parts come from torch's current random state.
-
-    As in `charrnn.training.initialization`: orthogonal recurrent matrices, open forget gates, and an output that
-    starts with how often each class occurs (`counts`, (K,)).
-    """
-    size = network.config.hidden_size
-    for layer in network.rnn:
-        for name, parameter in layer.named_parameters():
-            if name.startswith("weight_hh"):
-                for gate in range(0, len(parameter), size):
-                    nn.init.orthogonal_(parameter[gate : gate + size])
-            elif name.startswith("bias"):
-                parameter.zero_()
-                if network.config.cell == "lstm" and name.startswith("bias_ih"):
-                    parameter[size : 2 * size] = FORGET_BIAS
-    smoothed = counts.to(torch.float64) + 0.5
-    network.decoder.bias.copy_((smoothed / smoothed.sum()).log())

@@ -12,8 +12,9 @@ from torch.nn import functional as F  # noqa: N812
 from charrnn.text.labelled import LabelledCorpus
 from charrnn.training.averaging import WeightAverage
 from charrnn.training.classify.batches import Batch, Batches
-from charrnn.training.classify.network import Masks, TextClassifier, initialize
+from charrnn.training.classify.network import Masks, TextClassifier
 from charrnn.training.classify.recipe import ClassifierPlan
+from charrnn.training.initialization import initialize
 from charrnn.training.ranks import World
 from charrnn.training.trainer import BETAS, MAX_BAD_STEPS
 from charrnn.training.workers import Workers
