@@ -51,7 +51,7 @@ def test_sizes_are_those_that_were_measured_best_on_two_cores() -> None:
     assert [p.config.hidden_size for p in chosen.values()] == [192, 256, 512]
     assert [p.seq_len for p in chosen.values()] == [64, 64, 64]
     assert [p.dropout for p in chosen.values()] == pytest.approx([0.0, 0.1, 0.35], abs=0.04)
-    assert [p.lr for p in chosen.values()] == pytest.approx([9e-3, 8e-3, 5.7e-3], rel=0.05)
+    assert [p.lr for p in chosen.values()] == pytest.approx([9e-3, 8e-3, 4.7e-3], rel=0.05)
 
 
 def test_more_time_text_or_machine_is_never_a_smaller_network() -> None:
@@ -70,6 +70,17 @@ def test_a_small_text_gets_dropout_and_a_small_network() -> None:
     assert small.dropout == 0.5
     assert large.dropout == 0.0
     assert small.config.hidden_size <= 192
+
+
+def test_the_rate_falls_where_a_long_run_needs_much_dropout_but_not_to_nothing() -> None:
+    def rate(epochs: float) -> float:
+        learning = LearningSettings(epochs=epochs)
+        return plan(settings(ModelSettings(hidden_size=320), learning), text(310_000), TWO_CORES).lr
+
+    short, long, endless = rate(1), rate(15), rate(10_000)
+    assert rate(2) == short == pytest.approx(7.2e-3, rel=0.01)
+    assert long == pytest.approx(4e-3, rel=0.1)  # measured best
+    assert endless == pytest.approx(0.4 * short)
 
 
 def test_steps_and_epochs_plan_without_the_clock() -> None:
