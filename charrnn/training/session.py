@@ -28,7 +28,9 @@ from charrnn.training.trainer import MAX_BAD_STEPS, Trainer
 from charrnn.training.trainer import Start as StartWeights
 from charrnn.training.verdict import verdict
 
-EVALUATIONS = 25  # in a run of given time
+EVALUATIONS = 25  # in a run, at least
+EVALUATED_EPOCHS = 2.0  # between evaluations, at most: a small text is learned by heart in a few seconds
+EVALUATED_STEPS = 50  # between evaluations, at least, where time is no limit
 EVALUATION_SHARE = 0.05  # of the time, at most
 REPORT_EVERY = 1.0  # seconds
 READ_EVERY = 0.25  # seconds, what a GPU has learned; to ask for it is to wait for all steps that it has been given
@@ -270,15 +272,14 @@ class Session:
     def _evaluation_due(self, now: float) -> bool:
         """By time where time is the budget; else by steps, so that the same run evaluates at the same steps."""
         budget = self.plan.budget
-        if budget.seconds is not None:
-            pause = max(budget.seconds / EVALUATIONS, self.record.evaluation_cost / EVALUATION_SHARE)
-            return now - self.record.last_evaluation >= pause and now + pause / 2 < budget.seconds
-        steps = budget.steps or math.inf
-        if budget.epochs is not None:
-            per_step = self.trainer.readers.chars_per_step(self.plan.seq_len)
-            steps = min(steps, math.ceil(budget.epochs * self.corpus.symbols / per_step))
-        every = max(50, math.ceil(steps / EVALUATIONS))
-        return self.trainer.steps % every == 0
+        epoch = self.corpus.symbols / self.trainer.readers.chars_per_step(self.plan.seq_len)  # in steps
+        limits = [budget.steps or math.inf, (budget.epochs or math.inf) * epoch]
+        if budget.seconds is None:
+            every = min(min(limits) / EVALUATIONS, EVALUATED_EPOCHS * epoch)
+            return self.trainer.steps % max(EVALUATED_STEPS, math.ceil(every)) == 0
+        rounds = EVALUATED_EPOCHS * self.record.step_seconds / max(self.epochs, 1e-9)  # in seconds
+        pause = max(min(budget.seconds / EVALUATIONS, rounds), self.record.evaluation_cost / EVALUATION_SHARE)
+        return now - self.record.last_evaluation >= pause and now + pause / 2 < budget.seconds
 
     def _evaluate(self) -> None:
         self._read()
