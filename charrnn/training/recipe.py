@@ -56,6 +56,7 @@ EMBEDDING, BATCH, SEQ_LEN = 64, 16, 64
 DOCUMENT_SEQ_LEN, MAX_DOCUMENTS = 256, 256  # labelled texts: most are read whole, short ones many at a time
 PEAK_RATE, PEAK_AT, MOST_RATE = 9e-3, 256, 1.2e-2  # a larger layer wants a smaller rate, as the root of its size
 CALM_FROM, CALMEST = 2.8, 0.4  # pressure from which the peak falls, by its cube root, and the least share that is left
+CALM_STEPS = 1000  # up to which it does not: a run so short has to hurry, however small the text
 DROPOUT_FROM, DROPOUT_SLOPE, MAX_DROPOUT = 1.5, 0.2, 0.5
 MAX_WEIGHT_DROPOUT = 0.3
 ON_CPU = Shape(BATCH, SEQ_LEN, HALF_SPEED)
@@ -104,7 +105,7 @@ def plan(settings: TrainSettings, corpus: Corpus | LabelledCorpus, peak: float, 
         weight_dropout=_weight_dropout(model, pressure) if model.weight_dropout is None else model.weight_dropout,
         batch_size=batch_size,
         seq_len=seq_len,
-        lr=learning.lr or _rate(config, pressure),
+        lr=learning.lr or _rate(config, pressure, expected / (shape.batch * shape.seq_len)),
         weight_decay=0.01 if learning.weight_decay is None else learning.weight_decay,
         grad_clip=learning.grad_clip or 1.0,
         restart=0.01,
@@ -161,16 +162,17 @@ def _expected_chars(config: ModelConfig, budget: Budget, chars: int, peak: float
     return min(limits)
 
 
-def _rate(config: ModelConfig, pressure: float) -> float:
+def _rate(config: ModelConfig, pressure: float, steps: float) -> float:
     """A smaller peak for a larger layer, as the root of its size, and for long runs that need much dropout.
 
     Args:
         config: sizes.
         pressure: as for `_dropout`.
+        steps: of the run.
     """
     by_size = PEAK_RATE * math.sqrt(PEAK_AT / config.hidden_size / config.layers)
-    calm = min(1.0, max(CALMEST, (CALM_FROM / max(pressure, 1e-9)) ** (1 / 3)))
-    return min(MOST_RATE, by_size) * calm
+    calm = max(CALMEST, math.cbrt(CALM_FROM / max(pressure, 1e-9)), CALM_STEPS / max(steps, 1e-9))
+    return min(MOST_RATE, by_size) * min(1.0, calm)
 
 
 def _dropout(pressure: float) -> float:

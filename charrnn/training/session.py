@@ -23,15 +23,12 @@ from charrnn.training.recipe import Plan
 from charrnn.training.record import Record
 from charrnn.training.reporting import Evaluation, Progress, Reporter, Start, Summary
 from charrnn.training.schedule import Schedule
+from charrnn.training.spacing import seconds_between_evaluations, steps_between_evaluations
 from charrnn.training.tally import Tally
 from charrnn.training.trainer import MAX_BAD_STEPS, Trainer
 from charrnn.training.trainer import Start as StartWeights
 from charrnn.training.verdict import verdict
 
-EVALUATIONS = 25  # in a run, at least
-EVALUATED_EPOCHS = 2.0  # between evaluations, at most: a small text is learned by heart in a few seconds
-EVALUATED_STEPS = 50  # between evaluations, at least, where time is no limit
-EVALUATION_SHARE = 0.05  # of the time, at most
 REPORT_EVERY = 1.0  # seconds
 READ_EVERY = 0.25  # seconds, what a GPU has learned; to ask for it is to wait for all steps that it has been given
 SAVE_EVERY = 20.0  # seconds, beside the saves after every evaluation
@@ -255,7 +252,7 @@ class Session:
         if now - self._last_report >= REPORT_EVERY:
             self._report()
             self._last_report = now
-        if self._evaluation_due(now):
+        if self._evaluation_due(now) and not self.trainer.bad_steps:
             self._evaluate()
         elif now - self._last_save >= SAVE_EVERY:
             self._save_behind(LATEST)
@@ -272,13 +269,11 @@ class Session:
     def _evaluation_due(self, now: float) -> bool:
         """By time where time is the budget; else by steps, so that the same run evaluates at the same steps."""
         budget = self.plan.budget
-        epoch = self.corpus.symbols / self.trainer.readers.chars_per_step(self.plan.seq_len)  # in steps
-        limits = [budget.steps or math.inf, (budget.epochs or math.inf) * epoch]
         if budget.seconds is None:
-            every = min(min(limits) / EVALUATIONS, EVALUATED_EPOCHS * epoch)
-            return self.trainer.steps % max(EVALUATED_STEPS, math.ceil(every)) == 0
-        rounds = EVALUATED_EPOCHS * self.record.step_seconds / max(self.epochs, 1e-9)  # in seconds
-        pause = max(min(budget.seconds / EVALUATIONS, rounds), self.record.evaluation_cost / EVALUATION_SHARE)
+            epoch = self.corpus.symbols / self.trainer.readers.chars_per_step(self.plan.seq_len)  # in steps
+            return self.trainer.steps % steps_between_evaluations(budget, epoch) == 0
+        epoch = self.record.step_seconds / max(self.epochs, 1e-9)  # in seconds
+        pause = seconds_between_evaluations(budget.seconds, epoch, self.record.evaluation_cost)
         return now - self.record.last_evaluation >= pause and now + pause / 2 < budget.seconds
 
     def _evaluate(self) -> None:
