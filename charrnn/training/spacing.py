@@ -1,11 +1,15 @@
-"""How far apart evaluations lie: a share of the run, but never so far that a small text is overfitted in between."""
+"""How far apart evaluations lie: a share of the run, but never so far that a small text is overfitted in between.
+
+A text of 20,000 characters is learned by heart in seconds. Irish tunes, 192 units: 1.654 nats after 30 epochs, 1.780
+after 100.
+"""
 
 import math
 
 from charrnn.training.schedule import Budget
 
 EVALUATIONS = 25  # in a run, at least
-MOST_EPOCHS = 2.0  # between two: 20,000 characters are learned by heart in seconds, and the best weights pass unseen
+MOST_EPOCHS = 2.0  # between two, whatever the share
 FEWEST_STEPS = 50  # between two, where time is no limit
 SHARE = 0.05  # of the time, at most
 
