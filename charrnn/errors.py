@@ -35,3 +35,12 @@ class GenerationError(CharrnnError):
 
 class InspectionError(CharrnnError):
     """A look inside a model that cannot be taken as asked."""
+
+
+def quote_value(value: object) -> str:
+    """What a file says, short and without control characters."""
+    try:
+        said = ascii(value)
+    except ValueError:  # a whole number of thousands of digits
+        said = "a number of absurd size"
+    return said if len(said) <= 60 else f"{said[:60]}..."

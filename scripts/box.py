@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from charrnn.inference.api import Model, load
-from charrnn.model import load_model, save_model
+from charrnn.inference.model import Model, load
+from charrnn.model.file import load_model, save_model
 
 TEXT, TRAINED, BOX = (
     Path("data/shakespeare.txt"),

@@ -16,16 +16,16 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from charrnn.corpora import texts
+from charrnn.corpora.abc import tunes
+from charrnn.corpora.brackets import brackets
+from charrnn.corpora.fasta import sequences
+from charrnn.corpora.lines import lines_of
+from charrnn.corpora.midi import midi_text, write_midi
+from charrnn.corpora.names import names
+from charrnn.corpora.score import GRID, Note, read_notes
 from charrnn.errors import CharrnnError, CorpusError
 from charrnn.files import atomic_write
-from scripts.corpus import texts
-from scripts.corpus.abc import tunes
-from scripts.corpus.brackets import brackets
-from scripts.corpus.fasta import sequences
-from scripts.corpus.midi import midi_text, write_midi
-from scripts.corpus.names import names
-from scripts.corpus.reading import lines_of
-from scripts.corpus.score import GRID, Note, read_notes
 
 PAUSE = 4  # quarter notes between the pieces of one text
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from charrnn.text.corpus import Corpus
-from charrnn.text.vocabulary import Vocabulary
+from charrnn.text.vocabulary.characters import Vocabulary
 
 # One thread each: tests run side by side, and sums in one order are the same on every machine size.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

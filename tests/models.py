@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from charrnn.inference.api import Model
-from charrnn.inference.network import Network
-from charrnn.model import ModelConfig, ModelHeader
-from charrnn.text.vocabulary import Vocabulary
+from charrnn.inference.model import Model
+from charrnn.inference.network.language import Network
+from charrnn.model.config import ModelConfig
+from charrnn.model.header import ModelHeader
+from charrnn.text.vocabulary.characters import Vocabulary
 
 
 def make_model(

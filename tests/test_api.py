@@ -4,10 +4,10 @@ import pytest
 
 import charrnn
 from charrnn.errors import GenerationError, ModelFileError
-from charrnn.inference.api import make_request
+from charrnn.inference.model import make_request
 from charrnn.inference.settings import SamplingSettings
-from charrnn.model import save_model
-from charrnn.text.vocabulary import Vocabulary
+from charrnn.model.file import save_model
+from charrnn.text.vocabulary.characters import Vocabulary
 from tests.models import make_model
 
 LETTERS = Vocabulary.of_text("ROMEO: abcdefghij\né")

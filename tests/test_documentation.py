@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from charrnn.model import save_model
-from charrnn.text.vocabulary import Vocabulary
+from charrnn.model.file import save_model
+from charrnn.text.vocabulary.characters import Vocabulary
 from tests.models import make_model
 from tests.shell import Shell, commands
 

@@ -31,9 +31,11 @@ HUGE: list[Any] = [
 
 def build(cell: str, embedding_size: int, tokens: str, precision: str = "single") -> bytes:
     """A small valid model file; that of words has labels."""
-    from charrnn.model import LabelledConfig, ModelConfig, ModelHeader, save_model
-    from charrnn.text.vocabulary import Vocabulary
-    from charrnn.text.words import WordVocabulary
+    from charrnn.model.config import LabelledConfig, ModelConfig
+    from charrnn.model.file import save_model
+    from charrnn.model.header import ModelHeader
+    from charrnn.text.vocabulary.characters import Vocabulary
+    from charrnn.text.vocabulary.words import WordVocabulary
 
     labels: dict[str, Any] = {}
     if tokens == "word":

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from charrnn.model import save_model
-from charrnn.text.vocabulary import Vocabulary
+from charrnn.model.file import save_model
+from charrnn.text.vocabulary.characters import Vocabulary
 from tests.models import make_model
 
 LISTING = """

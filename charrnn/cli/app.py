@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from charrnn import __version__
-from charrnn.cli import classify, evaluate, generate, info, inspect, novelty, train
-from charrnn.cli.escape import visible
+from charrnn.cli.commands import classify, evaluate, generate, info, inspect, novelty, train
+from charrnn.cli.display.escape import visible
 from charrnn.cli.options import ReaderGoneError, examples
 from charrnn.errors import CharrnnError
 from charrnn.training.ranks import FollowerError, rank
@@ -48,7 +48,7 @@ def _root(
 def main() -> None:
     """Run the command line and exit: 0 done, 1 an error of the user's world, 2 usage, 130 or 143 if stopped."""
     for name in ("OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
-        os.environ.setdefault(name, "1")  # before NumPy is loaded; `charrnn.inference.cores` says why
+        os.environ.setdefault(name, "1")  # before NumPy is loaded; `charrnn.inference.network.cores` says why
     sys.exit(_run())
 
 

@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import GenerationError, ModelFileError
-from charrnn.inference.api import Model, fresh_seed
-from charrnn.inference.classifying import document_of
-from charrnn.inference.lines import surprises
-from charrnn.inference.network import Network
-from charrnn.inference.scoring import Score
-from charrnn.model import LabelledConfig, ModelHeader, Tensors
-from charrnn.text.vocabulary import Ids, Vocabulary
+from charrnn.inference.classification.classifier import document_of
+from charrnn.inference.model import Model, fresh_seed
+from charrnn.inference.network.language import Network
+from charrnn.inference.scoring.lines import surprises
+from charrnn.inference.scoring.texts import Score
+from charrnn.model.config import LabelledConfig, Tensors
+from charrnn.model.header import ModelHeader
+from charrnn.text.vocabulary.characters import Ids, Vocabulary
 
 WINDOW = 2**19  # symbols of texts that are read together
 SHOWN = 10  # labels in a message

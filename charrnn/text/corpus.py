@@ -15,8 +15,8 @@ from charrnn.text.settings import TextSettings
 from charrnn.text.sources import Source, corpus_name, find_sources
 from charrnn.text.storage import IN_MEMORY, Mapped, Numbers, Store
 from charrnn.text.tokens import Tokens
-from charrnn.text.vocabulary import Ids, Vocabulary, codes_of
-from charrnn.text.words import split_pieces
+from charrnn.text.vocabulary.characters import Ids, Vocabulary, codes_of
+from charrnn.text.vocabulary.words import split_pieces
 
 VALID_FRACTION = 0.1
 MIN_TRAIN = 16  # characters or other tokens

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from charrnn.errors import CorpusError
 from charrnn.text.storage import Numbers
-from charrnn.text.vocabulary import CODE_POINTS, REPLACEMENT, UNKNOWN, Ids, Vocabulary
-from charrnn.text.words import MERGED, Words, WordVocabulary, as_array
+from charrnn.text.vocabulary.characters import CODE_POINTS, REPLACEMENT, UNKNOWN, Ids, Vocabulary
+from charrnn.text.vocabulary.words import MERGED, Words, WordVocabulary, as_array
 
 ASCII, BYTES = 128, 256
 MAX_WORDS = 2**20  # different ones that are told apart while counting: what they take in memory stays bounded

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.text.vocabulary import codes_of
+from charrnn.text.vocabulary.characters import codes_of
 
 BLOCK = 2**20  # characters of the corpus at a time
 MOST = 2**14  # characters of the longest span that is told apart from a longer one

@@ -14,7 +14,7 @@ import numpy as np
 
 from charrnn.errors import CorpusError
 from charrnn.text.storage import Mapped, Numbers
-from charrnn.text.vocabulary import UNKNOWN, Ids
+from charrnn.text.vocabulary.characters import UNKNOWN, Ids
 
 ITERATED = 2**16  # ids looked up at a time
 

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from charrnn.model import Tensors
-from charrnn.training.classify.network import TextClassifier
-from charrnn.training.network import CharRNN
+from charrnn.model.config import Tensors
+from charrnn.training.network.classifier import TextClassifier
+from charrnn.training.network.language import CharRNN
 
 HORIZON = 0.05  # of the run's steps
 YOUNG = 0.2  # of the steps made so far, at most: early weights are soon forgotten

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from charrnn.text.corpus import Corpus
-from charrnn.text.labelled import LabelledCorpus
-from charrnn.training.network import CharRNN
-from charrnn.training.recipe import Plan
+from charrnn.text.documents.corpus import LabelledCorpus
+from charrnn.training.network.language import CharRNN
+from charrnn.training.recipe.language import Plan
 
 
 @dataclass(frozen=True)

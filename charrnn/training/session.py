@@ -11,23 +11,24 @@ from typing import Any
 import torch
 
 from charrnn.errors import TrainingError
-from charrnn.model import ModelHeader, Tensors
+from charrnn.model.config import Tensors
+from charrnn.model.header import ModelHeader
 from charrnn.text.corpus import Corpus
-from charrnn.text.labelled import LabelledCorpus
-from charrnn.training.checkpoint import EVALUATED, LATEST, Checkpoint
+from charrnn.text.documents.corpus import LabelledCorpus
+from charrnn.training.checkpoint.keeper import Keeper
+from charrnn.training.checkpoint.record import Record
+from charrnn.training.checkpoint.state import EVALUATED, LATEST, Checkpoint
 from charrnn.training.devices import is_out_of_memory, random_states, restore_random_states
-from charrnn.training.evaluation import DocumentValidation, Validation
-from charrnn.training.keeper import Keeper
+from charrnn.training.metrics import Tally
 from charrnn.training.ranks import World, described
-from charrnn.training.recipe import Plan
-from charrnn.training.record import Record
+from charrnn.training.recipe.language import Plan
+from charrnn.training.recipe.schedule import Schedule
+from charrnn.training.recipe.spacing import seconds_between_evaluations, steps_between_evaluations
+from charrnn.training.recipe.verdict import verdict
 from charrnn.training.reporting import Evaluation, Progress, Reporter, Start, Summary
-from charrnn.training.schedule import Schedule
-from charrnn.training.spacing import seconds_between_evaluations, steps_between_evaluations
-from charrnn.training.tally import Tally
+from charrnn.training.tasks.evaluation import DocumentValidation, Validation
 from charrnn.training.trainer import MAX_BAD_STEPS, Trainer
 from charrnn.training.trainer import Start as StartWeights
-from charrnn.training.verdict import verdict
 
 REPORT_EVERY = 1.0  # seconds
 READ_EVERY = 0.25  # seconds, what a GPU has learned; to ask for it is to wait for all steps that it has been given

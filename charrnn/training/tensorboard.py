@@ -20,10 +20,10 @@ from torch import nn
 from torch.utils.tensorboard.summary import hparams
 from torch.utils.tensorboard.writer import SummaryWriter
 
-from charrnn.model import ClassifierConfig
-from charrnn.training.classify.network import TextClassifier
-from charrnn.training.network import CharRNN
-from charrnn.training.recipe import Plan
+from charrnn.model.config import ClassifierConfig
+from charrnn.training.network.classifier import TextClassifier
+from charrnn.training.network.language import CharRNN
+from charrnn.training.recipe.language import Plan
 from charrnn.training.reporting import Evaluation, Progress, Reporter, Start, Summary
 
 HISTOGRAM_SHARE = 0.02  # of the run's time, at most; all of this file took 0.8 to 1.3 % of runs of 20 s on two cores

@@ -7,19 +7,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from charrnn.model import Tensors
+from charrnn.model.config import Tensors
 from charrnn.text.corpus import Corpus
-from charrnn.text.labelled import LabelledCorpus
+from charrnn.text.documents.corpus import LabelledCorpus
 from charrnn.training.averaging import WeightAverage
-from charrnn.training.documents import DocumentReaders
-from charrnn.training.feeding import DocumentFeed, Feed, TextFeed, resident_text
-from charrnn.training.gradients import Gradients
-from charrnn.training.initialization import initialize
-from charrnn.training.network import CharRNN, State, detached
+from charrnn.training.data.documents import DocumentReaders
+from charrnn.training.data.feeding import DocumentFeed, Feed, TextFeed, resident_text
+from charrnn.training.data.readers import Readers
+from charrnn.training.metrics import Tally, UnreadTally
+from charrnn.training.network.initialization import initialize
+from charrnn.training.network.language import CharRNN, State, detached
 from charrnn.training.ranks import World
-from charrnn.training.readers import Readers
-from charrnn.training.recipe import Plan
-from charrnn.training.tally import Tally, UnreadTally
+from charrnn.training.recipe.language import Plan
+from charrnn.training.step import Gradients
 from charrnn.training.workers import Workers
 
 BETAS = (0.9, 0.99)  # beta 2: 0.97 was 0.013 nats worse at 13 s, 0.999 forgets too slowly for short runs

@@ -15,11 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from charrnn.errors import UsageError
-from charrnn.model import ModelHeader, Tensors, load_model
+from charrnn.model.config import Tensors
+from charrnn.model.file import load_model
+from charrnn.model.header import ModelHeader
 from charrnn.settings import flag_of
 from charrnn.text.corpus import Corpus
 from charrnn.text.tokens import Tokens
-from charrnn.text.vocabulary import UNKNOWN, Ids, Vocabulary
+from charrnn.text.vocabulary.characters import UNKNOWN, Ids, Vocabulary
 from charrnn.training.settings import ModelSettings, TextSettings
 
 SIZES = ("cell", "layers", "hidden_size", "embedding_size")

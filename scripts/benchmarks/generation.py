@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from charrnn.inference.api import Model
-from charrnn.inference.cores import available_cores
-from charrnn.inference.generation import Request
-from charrnn.inference.kernel.compiled import kernel
-from charrnn.inference.sampling import Sampler
-from charrnn.inference.stepping import KernelWriter, Weights
-from charrnn.model import ModelConfig, save_model
+from charrnn.inference.generation.kernel.compiled import kernel
+from charrnn.inference.generation.samples import Request
+from charrnn.inference.generation.sampling import Sampler
+from charrnn.inference.generation.writer import KernelWriter, Weights
+from charrnn.inference.model import Model
+from charrnn.inference.network.cores import available_cores
+from charrnn.model.config import ModelConfig
+from charrnn.model.file import save_model
 from scripts.benchmarks.timing import CHARRNN, in_turns, made_up_model, seconds_of, shortest
 
 SAMPLES = 64

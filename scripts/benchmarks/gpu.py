@@ -18,18 +18,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from charrnn.inference import on_device
-from charrnn.inference.generation import Request
-from charrnn.inference.network import Network
-from charrnn.inference.sampling import Sampler
-from charrnn.model import ModelConfig
+from charrnn.inference.generation import on_device
+from charrnn.inference.generation.samples import Request
+from charrnn.inference.generation.sampling import Sampler
+from charrnn.inference.network.language import Network
+from charrnn.model.config import ModelConfig
 from charrnn.text.corpus import Corpus
-from charrnn.text.vocabulary import Vocabulary
+from charrnn.text.vocabulary.characters import Vocabulary
 from charrnn.training.devices import choose_device, wait_for
-from charrnn.training.network import CELLS
-from charrnn.training.precision import choose_precision
-from charrnn.training.recipe import Plan
-from charrnn.training.schedule import Budget
+from charrnn.training.network.language import CELLS
+from charrnn.training.network.precision import choose_precision
+from charrnn.training.recipe.language import Plan
+from charrnn.training.recipe.schedule import Budget
 from charrnn.training.trainer import Trainer
 
 TEXT = 1_000_000  # characters, made up

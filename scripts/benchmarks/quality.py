@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
-from charrnn.model import read_header
+from charrnn.model.file import read_header
 from scripts.benchmarks.timing import figures_of
 
 GRID = ((128, 256, 512), (1, 2), (2e-3, 5e-3, 1e-2))  # hidden size, layers, learning rate

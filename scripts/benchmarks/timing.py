@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.inference.api import Model
-from charrnn.inference.network import Network
-from charrnn.model import ModelConfig, ModelHeader
-from charrnn.text.vocabulary import Vocabulary
+from charrnn.inference.model import Model
+from charrnn.inference.network.language import Network
+from charrnn.model.config import ModelConfig
+from charrnn.model.header import ModelHeader
+from charrnn.text.vocabulary.characters import Vocabulary
 
 FIRST_CODE = 0x4E00  # made-up vocabularies begin at the first Chinese character: there are enough behind it
 CHARRNN = [sys.executable, "-m", "charrnn"]

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from charrnn.inference.cores import available_cores
-from charrnn.model import ModelConfig, save_model
+from charrnn.inference.network.cores import available_cores
+from charrnn.model.config import ModelConfig
+from charrnn.model.file import save_model
 from scripts.benchmarks.generation import rates, start_times
 from scripts.benchmarks.learning import BATCH, HIDDEN, LAYERS, SEQ_LEN, learning_rates
 from scripts.benchmarks.quality import COLUMNS, quality_row

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from statistics import mean
 
-from scripts.corpus.brackets import brackets, refused_at
+from charrnn.corpora.brackets import brackets, refused_at
 from scripts.experiment.running import Story, table
 
 TEMPERATURES = (0.3, 0.5, 0.7, 1.0, 1.3)

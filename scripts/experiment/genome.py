@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.corpus.fasta import reverse_complement, sequences
-from scripts.corpus.reading import lines_of
+from charrnn.corpora.fasta import reverse_complement, sequences
+from charrnn.corpora.lines import lines_of
 from scripts.experiment import blast
 from scripts.experiment.context_models import bases_of, bits_per_base
 from scripts.experiment.running import ExperimentError, Story, need, table

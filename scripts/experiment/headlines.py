@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from scripts.corpus.reading import lines_of
+from charrnn.corpora.lines import lines_of
 from scripts.experiment.running import ExperimentError, Story, charrnn, table
 
 TEMPERATURES = (0.4, 0.7, 1.0)

@@ -8,10 +8,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from scripts.corpus.abc import tunes
-from scripts.corpus.midi import midi_sources, midi_text, write_midi
-from scripts.corpus.reading import lines_of
-from scripts.corpus.score import Note, Piece, read_notes
+from charrnn.corpora.abc import tunes
+from charrnn.corpora.lines import lines_of
+from charrnn.corpora.midi import midi_sources, midi_text, write_midi
+from charrnn.corpora.score import Note, Piece, read_notes
 from scripts.experiment.abc2midi import judged
 from scripts.experiment.running import ExperimentError, Story, charrnn, need, table
 

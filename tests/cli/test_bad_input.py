@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charrnn.model import ModelConfig, ModelHeader, save_model
-from charrnn.text.vocabulary import Vocabulary
+from charrnn.model.config import ModelConfig
+from charrnn.model.file import save_model
+from charrnn.model.header import ModelHeader
+from charrnn.text.vocabulary.characters import Vocabulary
 from tests.conftest import Charrnn
 
 

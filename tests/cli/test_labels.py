@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import charrnn
-from charrnn.model import load_model
+from charrnn.model.file import load_model
 from tests.conftest import Charrnn
 
 TINY = ("--hidden-size", "16", "--quiet", "--no-tensorboard", "--sample-every", "0")

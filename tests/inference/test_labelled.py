@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from charrnn.errors import GenerationError
-from charrnn.inference.api import Model, make_request, model_of
-from charrnn.inference.classifying import document_of
+from charrnn.inference.classification.classifier import document_of
 from charrnn.inference.labelled import LabelledModel
+from charrnn.inference.model import Model, make_request, model_of
 from charrnn.inference.settings import SamplingSettings
-from charrnn.model import LabelledConfig, ModelHeader
-from charrnn.text.vocabulary import END, REPLACEMENT, Vocabulary
+from charrnn.model.config import LabelledConfig
+from charrnn.model.header import ModelHeader
+from charrnn.text.vocabulary.characters import END, REPLACEMENT, Vocabulary
 
 LABELS, COUNTS = ("cats", "dogs", "owls"), (50, 10, 40)
 

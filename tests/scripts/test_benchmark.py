@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charrnn.model import ModelConfig
+from charrnn.model.config import ModelConfig
 from scripts import benchmark
 from scripts.benchmarks import generation, quality, timing
 

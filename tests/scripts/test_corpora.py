@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from charrnn.corpora.midi import read_midi
+from charrnn.corpora.score import Note
 from scripts import corpora
-from scripts.corpus.midi import read_midi
-from scripts.corpus.score import Note
 
 Run = Callable[..., int]
 

@@ -11,7 +11,7 @@ from charrnn.text import reading
 from charrnn.text.reading import TextReader
 from charrnn.text.settings import ReadingSettings
 from charrnn.text.sources import find_sources
-from charrnn.text.vocabulary import codes_of
+from charrnn.text.vocabulary.characters import codes_of
 
 # Characters of one to four bytes, a combining mark, joined emoji, both line ends, and a mark inside the text.
 ALPHABET = st.text(st.sampled_from("ab\r\n\téß\u0301Я語\ufeff\U0001f469\u200d\U0001f52c\U0001f3fd"), max_size=40)

@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 
 from charrnn.text.corpus import Corpus
-from charrnn.text.vocabulary import Vocabulary
-from charrnn.training.checkpoint import CheckpointFolder
+from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.training.checkpoint.state import CheckpointFolder
 from charrnn.training.ranks import World, joined, total
-from charrnn.training.recipe import Plan, plan
+from charrnn.training.recipe.language import Plan, plan
 from charrnn.training.reporting import Reporter
 from charrnn.training.session import Session, StopRequest
 from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TextSettings, TrainSettings

@@ -1,8 +1,8 @@
 import torch
 
-from charrnn.model import ModelConfig
+from charrnn.model.config import ModelConfig
 from charrnn.training.averaging import HORIZON, WeightAverage
-from charrnn.training.network import CharRNN
+from charrnn.training.network.language import CharRNN
 
 
 def set_bias(network: CharRNN, value: float) -> None:

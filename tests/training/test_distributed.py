@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from charrnn.training.checkpoint import CheckpointFolder
+from charrnn.training.checkpoint.state import CheckpointFolder
 from charrnn.training.distributed import is_lost
 from charrnn.training.ranks import World
 from tests.conftest import Charrnn

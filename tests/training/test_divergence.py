@@ -5,17 +5,17 @@ import pytest
 import torch
 
 from charrnn.errors import TrainingError
-from charrnn.model import load_model
+from charrnn.model.file import load_model
 from charrnn.text.corpus import Corpus
+from charrnn.training.data.feeding import Window
 from charrnn.training.devices import is_out_of_memory
-from charrnn.training.feeding import Window
-from charrnn.training.network import State
-from charrnn.training.recipe import plan
+from charrnn.training.metrics import Tally
+from charrnn.training.network.language import State
+from charrnn.training.recipe.language import plan
+from charrnn.training.recipe.schedule import Schedule
 from charrnn.training.reporting import Evaluation, Progress, Reporter
-from charrnn.training.schedule import Schedule
 from charrnn.training.session import MAX_RETRIES, Session
 from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TextSettings, TrainSettings
-from charrnn.training.tally import Tally
 from charrnn.training.trainer import MAX_BAD_STEPS
 
 

@@ -6,10 +6,12 @@ import pytest
 import torch
 
 import charrnn
-from charrnn.model import ModelHeader, Tensors, load_model
+from charrnn.model.config import Tensors
+from charrnn.model.file import load_model
+from charrnn.model.header import ModelHeader
 from charrnn.text.corpus import Corpus
-from charrnn.training.network import CharRNN
-from charrnn.training.recipe import plan
+from charrnn.training.network.language import CharRNN
+from charrnn.training.recipe.language import plan
 from charrnn.training.reporting import Evaluation, Reporter, Start, Summary
 from charrnn.training.session import Session, StopRequest
 from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TextSettings, TrainSettings

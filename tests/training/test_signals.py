@@ -13,7 +13,7 @@ import pytest
 from safetensors.numpy import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from charrnn.training.checkpoint import CheckpointFolder
+from charrnn.training.checkpoint.state import CheckpointFolder
 from tests.conftest import Charrnn
 
 SMALL = ("--hidden-size", 16, "--layers", 1, "--batch-size", 8, "--seq-len", 16, "--lr", 0.02, "--dropout", 0.2)
@@ -136,7 +136,7 @@ def test_a_second_run_on_one_output_is_refused(tmp_path: Path, text: Path, charr
 FULL_DISK = """
 import resource, sys
 from charrnn.cli.app import main
-from charrnn.training.keeper import Keeper
+from charrnn.training.checkpoint.keeper import Keeper
 first = Keeper.save_first
 def then_full(self, record, *, resumed):
     first(self, record, resumed=resumed)

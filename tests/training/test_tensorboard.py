@@ -9,7 +9,7 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from charrnn.text.corpus import Corpus
-from charrnn.training.recipe import plan
+from charrnn.training.recipe.language import plan
 from charrnn.training.session import Session
 from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TextSettings, TrainSettings
 from charrnn.training.tensorboard import TensorBoard
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 @pytest.fixture(scope="module")
 def events(tmp_path_factory: pytest.TempPathFactory, rhyme: str) -> EventAccumulator:
-    from charrnn.text.vocabulary import Vocabulary
+    from charrnn.text.vocabulary.characters import Vocabulary
 
     folder = tmp_path_factory.mktemp("run")
     vocabulary = Vocabulary.of_text(rhyme)

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from charrnn.text.corpus import Corpus
-from charrnn.training.recipe import Plan, plan
+from charrnn.training.metrics import Tally
+from charrnn.training.recipe.language import Plan, plan
 from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TextSettings, TrainSettings
-from charrnn.training.tally import Tally
 from charrnn.training.trainer import MAX_BAD_STEPS, Trainer
 
 CPU = torch.device("cpu")

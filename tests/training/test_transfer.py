@@ -7,10 +7,12 @@ import torch
 
 import charrnn
 from charrnn.errors import UsageError
-from charrnn.model import ModelConfig, ModelHeader, save_model
+from charrnn.model.config import ModelConfig
+from charrnn.model.file import save_model
+from charrnn.model.header import ModelHeader
 from charrnn.text.corpus import Corpus, read_corpus
-from charrnn.text.vocabulary import UNKNOWN, Vocabulary
-from charrnn.training.recipe import plan
+from charrnn.text.vocabulary.characters import UNKNOWN, Vocabulary
+from charrnn.training.recipe.language import plan
 from charrnn.training.reporting import Reporter
 from charrnn.training.session import Session
 from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TextSettings, TrainSettings

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from charrnn.corpora.midi import write_midi
+from charrnn.corpora.score import Note, Piece
 from scripts import experiments
-from scripts.corpus.midi import write_midi
-from scripts.corpus.score import Note, Piece
 from scripts.experiment import brackets, headlines, music, running
 from scripts.experiment.abc2midi import Verdict
 from scripts.experiment.music import MEASURES, overlap

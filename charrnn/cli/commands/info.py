@@ -1,0 +1,72 @@
+"""`charrnn info`: what a model file holds."""
+
+import dataclasses
+import json
+from typing import Annotated, Any
+
+import typer
+
+from charrnn.cli.display.escape import visible
+from charrnn.cli.models import complete_model, find_model
+from charrnn.cli.options import command, examples
+from charrnn.settings import setting
+
+
+@dataclasses.dataclass(frozen=True)
+class InfoSettings:
+    """How to print it."""
+
+    json: bool = setting(False, "Print one JSON object.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    command(app, "info", epilog=examples("charrnn info", "charrnn info book --json"))(info)
+
+
+def info(
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            help="Model file, or its name in models/.", show_default="newest", autocompletion=complete_model
+        ),
+    ] = None,
+    *,
+    settings: InfoSettings,
+) -> None:
+    """Show what a model file holds, without reading its weights."""
+    from charrnn.model.file import read_header
+
+    path = find_model(model)
+    header = read_header(path)
+    training = header.training
+    found: dict[str, Any] = {
+        "model": str(path),
+        "format": header.format,
+        "precision": header.precision,
+        "task": header.task,
+        **dataclasses.asdict(header.config),
+        "parameters": header.config.parameters,
+        "vocab": header.config.vocab_size,
+        "tokens": header.vocabulary.get("tokens"),
+        **{name: training.get(name) for name in ("corpus", "steps", "epochs", "chars", "seconds", "train_loss")},
+        **{name: training.get(name) for name in ("valid_loss", "valid_bpc", "valid_perplexity", "best_step", "seed")},
+        **({"command": training["command"]} if "command" in training else {}),
+        "symbols": header.vocabulary.get("symbols"),
+    }
+    if header.labels:
+        found["labels"] = list(header.labels)
+        if "valid_accuracy" in training:
+            found["valid_accuracy"] = training["valid_accuracy"]
+    del found["vocab_size"]
+    if settings.json:
+        typer.echo(json.dumps(found))
+        return
+    found["symbols"] = json.dumps(found["symbols"], ensure_ascii=True)[:200]
+    if header.labels:
+        counted = zip(header.labels, header.label_counts, strict=True)
+        found["labels"] = ", ".join(f"{label} {count:,}" for label, count in counted)[:200]
+    for name, value in found.items():
+        shown = f"{value:,}" if isinstance(value, int) and name != "seed" else value
+        shown = f"{value:.4f}" if isinstance(value, float) else shown
+        typer.echo(f"{name:<17} {visible(str(shown))}")

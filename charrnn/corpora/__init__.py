@@ -1,0 +1,1 @@
+"""Other formats as text to learn from."""

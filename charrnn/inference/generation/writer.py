@@ -1,0 +1,290 @@
+"""The fast path of generation: samples advance together, many symbols a call.
+
+`Network` reads whole texts; a `Writer` makes new ones, symbol by symbol, by the kernel (`charrnn.inference.kernel`).
+Here the network's weights and the samples' memory are laid out for it. The first layer's projected input is a row of
+a table for each symbol, computed when the symbol first occurs: a start costs nothing, and of ten thousand symbols
+only those that are met take memory.
+
+A step of L layers goes by stages. Within one, products need nothing of each other, so every other step takes them in
+reverse: what the cache still holds of the last step is read first. To have one long stage, the first layer's state
+is projected for the next step as soon as it is known:
+
+    stage 0                                                  cells of layer 0, their input from the table
+    stage 1    state 0 (for the next step), input 1, state 1    cells of layer 1
+    stage 2    input 2, state 2                                 cells of layer 2
+    ...
+    stage L    scores
+"""
+
+from collections.abc import Sequence
+from ctypes import Array, addressof, sizeof
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.inference.generation.kernel.compiled import Kernel
+from charrnn.inference.generation.kernel.records import Batch, Job, Stage
+from charrnn.inference.generation.sampling import Sampler, log_softmax
+from charrnn.inference.network.language import Floats, Network, State
+
+Symbols = NDArray[np.int64]
+CACHE_LINE = 64  # bytes
+GREEDY = 1e30  # what scores are multiplied by where only the highest counts
+
+
+class Writer(Protocol):
+    """B samples that advance together."""
+
+    def write(self, uniforms: NDArray[np.float64]) -> tuple[Symbols, Floats]:
+        """Draw symbols (T, B) by uniforms (T, B) from [0, 1); gives them, and their nats (T, B) if wanted."""
+
+    def kept(self, samples: Symbols) -> "Writer":
+        """A writer that goes on with these samples only."""
+
+
+class Weights:
+    """A network's weights, arranged for writing; any number of writers may share them, in several threads.
+
+    Args:
+        network: that writes.
+        use: the kernel for its cell; None on systems without.
+    """
+
+    def __init__(self, network: Network, use: Kernel | None) -> None:
+        self.network = network
+        self.kernel = use
+        if use is not None:
+            self._lay_out(use)
+
+    def _lay_out(self, use: Kernel) -> None:
+        config, tensors = self.network.config, self.network.tensors
+        lanes, self._rows = use.tiling.lanes, use.tiling.rows
+        self.units = _filled(config.hidden_size, lanes)
+        self.symbols = _filled(config.vocab_size, lanes)
+        self.width = _filled(config.gates * self.units, self._rows)
+        self.state = [
+            (self._panels(self._gates(tensors[f"rnn.weight_hh_l{k}"])), self._bias(self._state_bias(k)))
+            for k in range(config.layers)
+        ]
+        self.input = [
+            (self._panels(self._gates(tensors[f"rnn.weight_ih_l{k}"])), self._bias(self.network.input_bias(k)))
+            for k in range(1, config.layers)
+        ]
+        decoder_bias = aligned(_filled(self.symbols, self._rows))
+        decoder_bias[:] = -np.inf  # what only fills up a vector has no probability
+        decoder_bias[: config.vocab_size] = self.network.decoder_bias
+        self.decoder = self._panels(tensors["decoder.weight"]), decoder_bias
+        self.table = aligned(config.vocab_size, self.width, zeros=False)
+        self._known = np.zeros(config.vocab_size, dtype=np.bool_)
+        self._first_bias = self._bias(self.network.input_bias(0))
+        self._embedded = self._panels(self._gates(tensors["rnn.weight_ih_l0"])) if config.embedding_size else None
+
+    def _gates(self, rows: Floats) -> Floats:
+        """Rows (G*H, ...) with zeros behind each gate's, (G*units, ...)."""
+        config = self.network.config
+        parts = rows.reshape(config.gates, config.hidden_size, *rows.shape[1:])
+        if self.units > config.hidden_size:
+            behind = [(0, self.units - config.hidden_size) if axis == 1 else (0, 0) for axis in range(parts.ndim)]
+            parts = np.pad(parts, behind)
+        return parts.reshape(-1, *rows.shape[1:])
+
+    def _bias(self, gates: Floats) -> Floats:
+        bias = aligned(self.width)
+        laid_out = self._gates(gates)
+        bias[: len(laid_out)] = laid_out
+        return bias
+
+    def _state_bias(self, layer: int) -> Floats:
+        """What stands beside the projected state (G*H): only the GRU's b_hn, for the others are in the input's."""
+        size = self.network.config.hidden_size
+        bias = np.zeros(self.network.config.gates * size, dtype=np.float32)
+        if self.network.config.cell == "gru":
+            bias[2 * size :] = self.network.tensors[f"rnn.bias_hh_l{layer}"][2 * size :]
+        return bias
+
+    def _panels(self, matrix: Floats) -> Floats:
+        """A matrix (R, K) in panels (count, K, P)."""
+        count = -(-len(matrix) // self._rows)
+        panels = aligned(count, matrix.shape[1], self._rows)
+        whole = len(matrix) // self._rows
+        panels[:whole] = matrix[: whole * self._rows].reshape(whole, self._rows, matrix.shape[1]).transpose(0, 2, 1)
+        if whole < count:
+            panels[whole, :, : len(matrix) - whole * self._rows] = matrix[whole * self._rows :].T
+        return panels
+
+    def ready(self, symbols: Symbols) -> None:
+        """Make sure of the table's rows of these symbols."""
+        for symbol in symbols[~self._known[symbols]].tolist():
+            row = self.table[symbol]
+            if self._embedded is None:
+                gates = self._gates(self.network.tensors["rnn.weight_ih_l0"][:, symbol])
+                row[:] = self._first_bias
+                row[: len(gates)] += gates
+            else:
+                embedding = np.ascontiguousarray(self.network.tensors["embedding.weight"][symbol])
+                assert self.kernel is not None  # noqa: S101 - there is no table without one
+                self.kernel.run_job(_job(self._embedded, self._first_bias, embedding[None], row[None]), 1, 0)
+            self._known[symbol] = True
+
+
+class KernelWriter:
+    """B samples, written by the kernel.
+
+    Args:
+        weights: of the network.
+        state: where the samples are (L, B, H); copied.
+        sampler: how symbols are chosen.
+        loss: whether to compute their nats.
+
+    Attributes:
+        batch: what the kernel knows of the samples.
+        pending: symbols (B,) that are chosen, but not read yet.
+        scores: (rows, V filled up), of the symbols chosen last.
+    """
+
+    def __init__(self, weights: Weights, state: State, sampler: Sampler, *, loss: bool = False) -> None:
+        assert weights.kernel is not None  # noqa: S101 - `writer` sees to it
+        self._weights, self.kernel, self._sampler, self._loss = weights, weights.kernel, sampler, loss
+        config, samples = weights.network.config, state.hidden.shape[1]
+        rows = samples if samples == 1 else _filled(samples, self.kernel.tiling.samples)
+        self._hidden = aligned(config.layers, rows, weights.units)
+        self._cells = aligned(config.layers, rows, weights.units)
+        self._hidden[:, :samples, : config.hidden_size] = state.hidden
+        if state.cell is not None:
+            self._cells[:, :samples, : config.hidden_size] = state.cell
+        # The first layer's projected state is kept from step to step; other layers take turns with input and state.
+        self._of_first, self._of_input, self._of_state = (aligned(rows, weights.width) for _ in range(3))
+        self.scores = aligned(rows, len(weights.decoder[1]))
+        self._drawn_from = aligned(weights.symbols)
+        self.pending = np.zeros(samples, dtype=np.int64)
+        self._known = np.zeros(config.vocab_size, dtype=np.bool_)
+        self._jobs, self._stages = self._plan()
+        self.batch = Batch(
+            samples=samples,
+            rows=rows,
+            units=weights.units,
+            width=weights.width,
+            symbols=weights.symbols,
+            score_width=self.scores.shape[1],
+            stages=addressof(self._stages),
+            stage_count=len(self._stages),
+            first_job=addressof(self._jobs),
+            pending=self.pending.ctypes.data,
+            known=self._known.ctypes.data,
+            scores=self.scores.ctypes.data,
+            weights=self._drawn_from.ctypes.data,
+            scale=GREEDY if sampler.greedy else 1.0 / sampler.temperature,
+            top_k=sampler.top_k or 0,
+            top_p=sampler.top_p or 1.0,
+            min_p=sampler.min_p or 0.0,
+            wants_loss=loss,
+        )
+
+    def _plan(self) -> tuple[Array[Job], Array[Stage]]:
+        """All products of a step, and the stages that they belong to."""
+        weights, hidden = self._weights, self._hidden
+        layers = len(hidden)
+        jobs = [_job(*weights.state[0], hidden[0], self._of_first)]
+        for layer in range(1, layers):
+            jobs.append(_job(*weights.input[layer - 1], hidden[layer - 1], self._of_input))
+            jobs.append(_job(*weights.state[layer], hidden[layer], self._of_state))
+        jobs.append(_job(*weights.decoder, hidden[-1], self.scores))
+        array = (Job * len(jobs))(*jobs)
+        # Where each stage's jobs begin: the first layer's state counts among those of stage 1.
+        begins = [0, 0, *range(3, len(jobs) - 1, 2), *([len(jobs) - 1] if layers > 1 else []), len(jobs)]
+        stages = [Stage(addressof(array) + first * sizeof(Job), end - first) for first, end in pairwise(begins)]
+        for layer in range(layers):
+            stages[layer].from_input = (self._of_input if layer else weights.table).ctypes.data
+            stages[layer].from_state = (self._of_state if layer else self._of_first).ctypes.data
+            stages[layer].hidden = hidden[layer].ctypes.data
+            stages[layer].cells = self._cells[layer].ctypes.data
+        return array, (Stage * len(stages))(*stages)
+
+    def write(self, uniforms: NDArray[np.float64]) -> tuple[Symbols, Floats]:
+        """See `Writer`."""
+        steps, samples = uniforms.shape
+        uniforms = np.zeros((steps, samples)) if self._sampler.greedy else np.ascontiguousarray(uniforms)
+        symbols = np.empty((steps, samples), dtype=np.int64)
+        chances = np.empty((steps if self._loss else 0, samples, 2))
+        made = 0
+        while made < steps:
+            self._weights.ready(self.pending)
+            self._known[self.pending] = True
+            made += self.kernel.write(
+                self.batch,
+                steps - made,
+                uniforms[made:].ctypes.data,
+                symbols[made:].ctypes.data,
+                chances[made:].ctypes.data,
+            )
+        nats: Floats = (np.log(chances[..., 1]) - chances[..., 0]).astype(np.float32)
+        return symbols, nats
+
+    def kept(self, samples: Symbols) -> "KernelWriter":
+        """See `Writer`."""
+        size = self._weights.network.config.hidden_size
+        hidden, cells = self._hidden[:, samples, :size], self._cells[:, samples, :size]
+        others = KernelWriter(self._weights, State(hidden, cells), self._sampler, loss=self._loss)
+        others.pending[:] = self.pending[samples]
+        others._of_first[: len(samples)] = self._of_first[samples]
+        others.batch.started = self.batch.started
+        return others
+
+
+class PlainWriter:
+    """B samples, each written by `Network` for itself: slow, for systems that the kernel does not run on."""
+
+    def __init__(self, network: Network, states: Sequence[State], sampler: Sampler, *, loss: bool = False) -> None:
+        self._network, self._states, self._sampler, self._loss = network, states, sampler, loss
+        self._pending: Symbols | None = None
+
+    def write(self, uniforms: NDArray[np.float64]) -> tuple[Symbols, Floats]:
+        """See `Writer`."""
+        symbols = np.empty(uniforms.shape, dtype=np.int64)
+        nats = np.empty(uniforms.shape if self._loss else (0, uniforms.shape[1]), dtype=np.float32)
+        for t, row in enumerate(uniforms):
+            for n, state in enumerate(self._states):
+                if self._pending is not None:
+                    self._network.read(self._pending[n].reshape(1, 1), state)
+                scores = self._network.next_logits(state)
+                symbols[t, n] = self._sampler.choose(scores, row[n, None])[0]
+                if self._loss:
+                    nats[t, n] = -log_softmax(scores)[0, symbols[t, n]]
+            self._pending = symbols[t]
+        return symbols, nats
+
+    def kept(self, samples: Symbols) -> "PlainWriter":
+        """See `Writer`."""
+        others = PlainWriter(self._network, [self._states[n] for n in samples], self._sampler, loss=self._loss)
+        others._pending = None if self._pending is None else self._pending[samples]
+        return others
+
+
+def writer_for(weights: Weights, start: State, sampler: Sampler, *, loss: bool = False) -> Writer:
+    """A writer of samples that go on from `start`, a stream of it each."""
+    if weights.kernel is None:
+        return PlainWriter(weights.network, start.streams(), sampler, loss=loss)
+    return KernelWriter(weights, start, sampler, loss=loss)
+
+
+def _job(weights: Floats, bias: Floats, x: Floats, out: Floats) -> Job:
+    """The product of weights in panels (count, K, P) and x (rows, at least K), to `out` (rows, at least R)."""
+    panels, inner, _ = weights.shape
+    places = weights.ctypes.data, bias.ctypes.data, panels, inner
+    return Job(*places, x.ctypes.data, x.shape[1], out.ctypes.data, out.shape[1])
+
+
+def _filled(size: int, unit: int) -> int:
+    """The next multiple of the unit."""
+    return -(-size // unit) * unit
+
+
+def aligned(*shape: int, zeros: bool = True) -> Floats:
+    """An array that begins with a line of the cache, for vectors across two lines are slow to read."""
+    size = int(np.prod(shape))
+    behind = CACHE_LINE // 4
+    whole = (np.zeros if zeros else np.empty)(size + behind, dtype=np.float32)
+    first = -whole.ctypes.data % CACHE_LINE // 4
+    return whole[first : first + size].reshape(shape)

@@ -1,0 +1,186 @@
+"""Tracing: everything that happens in a network while it reads a text.
+
+    found = trace(network, ids)
+    found.hidden[0, t, 7]               # unit 7 of the first layer, after character t
+    found.gates["forget"][0, t, 7]      # its forget gate, while it read that character
+    found.nats[t]                       # how surprised the model was by character t
+
+The hidden states come from the network itself. Gates follow from them: a layer's input and its state one step
+earlier are known for all steps by then, so that one product gives the gates of a whole chunk.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.errors import InspectionError
+from charrnn.inference.generation.sampling import log_softmax
+from charrnn.inference.network.language import Floats, Network, State, sigmoid
+from charrnn.inference.scoring.texts import readable
+from charrnn.text.vocabulary.characters import UNKNOWN, Ids, Vocabulary
+
+CHUNK = 256  # time steps
+LIKELIEST = 5  # next characters whose probabilities are kept
+PARTS = {  # what a cell computes beside its state, in PyTorch's order
+    "lstm": ("input", "forget", "candidate", "output"),
+    "gru": ("reset", "update", "candidate"),
+    "rnn": (),
+}
+
+
+@dataclass(frozen=True)
+class ReadText:
+    """The part of a text that a model can read.
+
+    Attributes:
+        codes: code points, byte values or words (T,).
+        ids: what is read for them (T,).
+        counted: which of them have a probability (T,); rare characters that were merged have none.
+        skipped: the unknown characters that were left out.
+    """
+
+    codes: NDArray[Any]
+    ids: Ids
+    counted: NDArray[np.bool_]
+    skipped: list[str]
+
+    @property
+    def parts(self) -> list[str]:
+        """What each code stands for (T,): a character, a word, or the character of a byte's number (Latin-1)."""
+        found = self.codes.tolist()
+        return found if self.codes.dtype == np.object_ else list(map(chr, found))
+
+    @property
+    def text(self) -> str:
+        """All parts together."""
+        return "".join(self.parts)
+
+    @property
+    def ends(self) -> NDArray[np.int64]:
+        """Where in the text each part's last character is (T,)."""
+        return np.cumsum([len(part) for part in self.parts]) - 1
+
+
+@dataclass(frozen=True)
+class Trace:
+    """All that was computed along T characters.
+
+    Attributes:
+        hidden: (L, T, H), after each character.
+        cell: (L, T, H), the LSTM's.
+        gates: by name of `PARTS`, (L, T, H) each, as computed while reading each character; candidates too.
+        nats: surprise (T,) by each character; NaN where it has no probability.
+        likeliest, probabilities: the next symbols with most probability after each character, (T, K), falling.
+    """
+
+    hidden: Floats
+    cell: Floats | None
+    gates: dict[str, Floats]
+    nats: Floats
+    likeliest: NDArray[np.int64]
+    probabilities: Floats
+
+    def states(self, name: str) -> Floats:
+        """The "hidden" or "cell" states (L, T, H).
+
+        Raises:
+            InspectionError: if the network has no cell states.
+        """
+        if name == "hidden":
+            return self.hidden
+        if self.cell is None:
+            raise InspectionError("only an LSTM has cell states, and this model is none; use --state hidden")
+        return self.cell
+
+
+def read_text(vocabulary: Vocabulary, codes: NDArray[Any], *, skip_unknown: bool) -> ReadText:
+    """What the model can read of a text.
+
+    Raises:
+        InspectionError: if there are unknown characters that are not to be skipped, or nothing is left.
+    """
+    ids, counted = readable(vocabulary, codes)
+    known = ids != UNKNOWN
+    strange = ReadText(codes[~known], ids[~known], counted[~known], []).parts
+    if strange and not skip_unknown:
+        raise InspectionError(
+            f"the model has never seen {vocabulary.unknown_in(''.join(strange))}; change the text, or leave such "
+            "characters out of it with --unknown skip"
+        )
+    if not known.any():
+        raise InspectionError("the text holds no character that the model knows: nothing to look at")
+    return ReadText(codes[known], ids[known], counted[known], strange)
+
+
+def trace(network: Network, read: ReadText, progress: Callable[[int, int], None] | None = None) -> Trace:
+    """Read a text from the learned initial state, and keep everything."""
+    config, total = network.config, len(read.ids)
+    shape = (config.layers, total, config.hidden_size)
+    keep = min(LIKELIEST, config.vocab_size)
+    found = Trace(
+        hidden=np.empty(shape, dtype=np.float32),
+        cell=np.empty(shape, dtype=np.float32) if config.cell == "lstm" else None,
+        gates={name: np.empty(shape, dtype=np.float32) for name in PARTS[config.cell]},
+        nats=np.empty(total, dtype=np.float32),
+        likeliest=np.empty((total, keep), dtype=np.int64),
+        probabilities=np.empty((total, keep), dtype=np.float32),
+    )
+    state = network.initial_state()
+    for begin in range(0, total, CHUNK):
+        if progress:
+            progress(begin, total)
+        _trace_chunk(network, read.ids, state, found, slice(begin, min(begin + CHUNK, total)))
+    found.nats[~read.counted] = np.nan
+    return found
+
+
+def _trace_chunk(network: Network, all_ids: Ids, state: State, found: Trace, here: slice) -> None:
+    """Read one chunk, advancing `state`, and write what happens into `found`."""
+    before = state.copy()
+    ids = all_ids[here]
+    below: NDArray[Any] = ids[:, None]
+    for layer, outputs in enumerate(network.read_layers(ids[:, None], state)):
+        earlier = np.concatenate([before.hidden[layer][None], outputs[:-1]])  # (T, 1, H)
+        parts = layer_gates(network, layer, below, earlier)
+        for name, part in parts.items():
+            found.gates[name][layer, here] = part[:, 0]
+        found.hidden[layer, here] = outputs[:, 0]
+        if found.cell is not None and before.cell is not None:
+            cell = before.cell[layer]
+            for t in range(len(ids)):
+                cell = parts["forget"][t] * cell + parts["input"][t] * parts["candidate"][t]
+                found.cell[layer, here.start + t] = cell[0]
+        below = outputs
+    scores = log_softmax(network.logits(np.concatenate([before.hidden[-1][None], outputs])[:, 0]))  # (T + 1, V)
+    found.nats[here] = -np.take_along_axis(scores[:-1], ids[:, None].astype(np.int64), axis=-1)[:, 0]
+    likeliest = np.argsort(-scores[1:], axis=-1, kind="stable")[:, : found.likeliest.shape[1]]
+    found.likeliest[here] = likeliest
+    found.probabilities[here] = np.exp(np.take_along_axis(scores[1:], likeliest, axis=-1))
+
+
+def layer_gates(network: Network, layer: int, below: NDArray[Any], earlier: Floats) -> dict[str, Floats]:
+    """The gates and candidates (T, B, H) of a layer, by name.
+
+    Args:
+        network: whose.
+        layer: which.
+        below: what the layer reads: ids (T, B), or the hidden states (T, B, H) of the layer below.
+        earlier: its own hidden states (T, B, H) one step earlier.
+    """
+    size, cell = network.config.hidden_size, network.config.cell
+    if cell == "rnn":
+        return {}
+    projected, recurrent = network.projected_input(layer, below), network.projected_state(layer, earlier)
+    inputs = np.split(projected, range(size, projected.shape[-1], size), axis=-1)
+    states = np.split(recurrent, range(size, recurrent.shape[-1], size), axis=-1)
+    if cell == "lstm":
+        summed = [own + old for own, old in zip(inputs, states, strict=True)]
+        parts = [sigmoid(summed[0]), sigmoid(summed[1]), np.tanh(summed[2]), sigmoid(summed[3])]
+    else:
+        reset, update = (sigmoid(own + old) for own, old in zip(inputs[:2], states[:2], strict=True))
+        inside = network.tensors[f"rnn.bias_hh_l{layer}"][2 * size :]
+        parts = [reset, update, np.tanh(inputs[2] + reset * (states[2] + inside))]
+    return dict(zip(PARTS[cell], parts, strict=True))

@@ -1,0 +1,189 @@
+"""The network in NumPy: the same equations as PyTorch's (see `charrnn.model.config` for letters and gate order).
+
+Whole sequences go layer by layer: one matrix product projects a layer's whole input, then each time step adds
+the state's projection. The first layer's input is a table look-up: its weights times every symbol's embedding,
+biases included. To write text symbol by symbol, see `charrnn.inference.generation.writer`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.model.config import ModelConfig, Tensors
+
+Floats = NDArray[np.float32]
+SMALL_TABLE = 2**22  # entries of a table that is computed before it is known to pay
+
+
+@dataclass
+class State:
+    """What the network remembers: hidden (L, B, H), and for the LSTM its cells (L, B, H)."""
+
+    hidden: Floats
+    cell: Floats | None
+
+    def copy(self) -> "State":
+        """A state of its own, so that advancing one leaves the other."""
+        return State(self.hidden.copy(), None if self.cell is None else self.cell.copy())
+
+    def repeated(self, batch: int) -> "State":
+        """This state of one stream for each of `batch` streams."""
+        return State(self.hidden.repeat(batch, axis=1), None if self.cell is None else self.cell.repeat(batch, axis=1))
+
+    def streams(self) -> "list[State]":
+        """Each stream by itself, copied."""
+        return [
+            State(self.hidden[:, [k]], None if self.cell is None else self.cell[:, [k]])
+            for k in range(self.hidden.shape[1])
+        ]
+
+    @classmethod
+    def together(cls, states: "Sequence[State]") -> "State":
+        """The streams of all of them side by side."""
+        cells = [state.cell for state in states if state.cell is not None]
+        return cls(np.concatenate([state.hidden for state in states], 1), np.concatenate(cells, 1) if cells else None)
+
+
+class Network:
+    """A trained network, ready to read.
+
+    Args:
+        config: sizes.
+        tensors: weights under PyTorch's names, float32.
+    """
+
+    def __init__(self, config: ModelConfig, tensors: Tensors) -> None:
+        self.config = config
+        self.tensors = tensors
+        self.decoder_weight = tensors["decoder.weight"].T  # (H, V)
+        self.decoder_bias = tensors["decoder.bias"]
+        self._recurrent = [tensors[f"rnn.weight_hh_l{k}"].T for k in range(config.layers)]  # (H, G*H)
+        self._input = [tensors[f"rnn.weight_ih_l{k}"].T for k in range(config.layers)]
+        self._bias = [self.input_bias(k) for k in range(config.layers)]  # (G*H)
+        self._table: Floats | None = None  # (V, G*H), once it pays
+
+    def input_bias(self, layer: int) -> Floats:
+        """Both biases of a layer as one (G*H), save the GRU's b_hn, which stays inside the reset product."""
+        bias = self.tensors[f"rnn.bias_ih_l{layer}"].copy()
+        inside = self.config.hidden_size if self.config.cell == "gru" else 0
+        outside = len(bias) - inside
+        bias[:outside] += self.tensors[f"rnn.bias_hh_l{layer}"][:outside]
+        return bias
+
+    def _first_layer(self, ids: NDArray[Any]) -> Floats:
+        """The first layer's projected inputs (T, B, G*H), by a table of all symbols if it is small or will be used."""
+        symbols, width = self.config.vocab_size, len(self._bias[0])
+        if self._table is None and (symbols * width <= SMALL_TABLE or ids.size >= symbols):
+            self._table = self._looked_up(np.arange(symbols))
+        return self._looked_up(ids) if self._table is None else self._table[ids]
+
+    def _looked_up(self, ids: NDArray[Any]) -> Floats:
+        if self.config.embedding_size:
+            projected: Floats = self.tensors["embedding.weight"][ids] @ self._input[0]
+        else:
+            projected = self._input[0][ids]
+        projected += self._bias[0]
+        return projected
+
+    def initial_state(self, batch: int = 1) -> State:
+        """The learned initial state, for each of `batch` streams."""
+        cell = self.tensors["initial_cell"][:, None, :] if self.config.cell == "lstm" else None
+        return State(self.tensors["initial_hidden"][:, None, :], cell).repeated(batch)
+
+    def read(self, ids: NDArray[Any], state: State) -> Floats:
+        """Read ids (T, B), advancing `state` in place; returns the top layer's hidden states (T, B, H)."""
+        for outputs in self.read_layers(ids, state):
+            top = outputs
+        return top
+
+    def read_layers(self, ids: NDArray[Any], state: State) -> Iterator[Floats]:
+        """Read ids (T, B), advancing `state` in place; gives the hidden states (T, B, H) of each layer in turn."""
+        below = ids
+        for layer in range(self.config.layers):
+            below = self._run_layer(layer, self.projected_input(layer, below), state)
+            yield below
+
+    def projected_input(self, layer: int, below: NDArray[Any]) -> Floats:
+        """A layer's projected input (T, B, G*H): of ids (T, B) for the first, of hidden states (T, B, H) for others."""
+        if layer == 0:
+            return self._first_layer(below)
+        gates = _product(below, self._input[layer])
+        gates += self._bias[layer]
+        return gates
+
+    def projected_state(self, layer: int, hidden: Floats) -> Floats:
+        """What hidden states (T, B, H) add to a layer's gates one step later, (T, B, G*H)."""
+        return _product(hidden, self._recurrent[layer])
+
+    def logits(self, hidden: Floats) -> Floats:
+        """Scores of the next symbol (..., V) from top hidden states (..., H)."""
+        scores = _product(hidden, self.decoder_weight)
+        scores += self.decoder_bias
+        return scores
+
+    def next_logits(self, state: State) -> Floats:
+        """Scores (B, V) of the symbol that follows what `state` has read; at the start, of the first one."""
+        return self.logits(state.hidden[-1])
+
+    def _run_layer(self, layer: int, gates: Floats, state: State) -> Floats:
+        """One layer over projected inputs (T, B, G*H); returns its hidden states (T, B, H)."""
+        size = self.config.hidden_size
+        outputs = np.empty((*gates.shape[:2], size), dtype=np.float32)
+        hidden, recurrent = state.hidden[layer], self._recurrent[layer]
+        if self.config.cell == "gru":
+            inside = self.tensors[f"rnn.bias_hh_l{layer}"][2 * size :]
+            for t, projected in enumerate(gates):
+                hidden = outputs[t] = gru_step(projected, hidden @ recurrent, hidden, inside)
+        elif state.cell is not None:
+            cell = state.cell[layer]
+            for t, summed in enumerate(gates):
+                np.add(summed, hidden @ recurrent, out=summed)
+                hidden = lstm_step(summed, cell, out=outputs[t])
+        else:
+            for t, summed in enumerate(gates):
+                np.add(summed, hidden @ recurrent, out=summed)
+                hidden = np.tanh(summed, out=outputs[t])
+        state.hidden[layer] = hidden
+        return outputs
+
+
+def _product(rows: Floats, matrix: Floats) -> Floats:
+    """Rows (..., K) times a matrix (K, R) as one product, not one for each time step as NumPy would take it."""
+    product: Floats = rows.reshape(-1, rows.shape[-1]) @ matrix
+    return product.reshape(*rows.shape[:-1], -1)
+
+
+def sigmoid(x: Floats) -> Floats:
+    """The logistic function in place, by tanh, which does not overflow: s(x) = (tanh(x/2) + 1) / 2."""
+    x *= 0.5
+    np.tanh(x, out=x)
+    x += 1.0
+    x *= 0.5
+    return x
+
+
+def lstm_step(gates: Floats, cell: Floats, out: Floats) -> Floats:
+    """One LSTM step from summed gate inputs (B, 4H), which it overwrites; `cell` (B, H) advances in place."""
+    size = cell.shape[-1]
+    sigmoid(gates[:, : 2 * size])
+    candidate = np.tanh(gates[:, 2 * size : 3 * size])
+    sigmoid(gates[:, 3 * size :])
+    cell *= gates[:, size : 2 * size]
+    candidate *= gates[:, :size]
+    cell += candidate
+    np.tanh(cell, out=out)
+    out *= gates[:, 3 * size :]
+    return out
+
+
+def gru_step(projected: Floats, recurrent: Floats, hidden: Floats, inside: Floats) -> Floats:
+    """One GRU step: inputs' (B, 3H) and state's (B, 3H) projections, b_hn (H) -> the next hidden (B, H)."""
+    size = hidden.shape[-1]
+    gates = sigmoid(projected[:, : 2 * size] + recurrent[:, : 2 * size])
+    reset, update = gates[:, :size], gates[:, size:]
+    candidate = np.tanh(projected[:, 2 * size :] + reset * (recurrent[:, 2 * size :] + inside))
+    mixed: Floats = candidate + update * (hidden - candidate)
+    return mixed

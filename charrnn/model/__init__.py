@@ -1,0 +1,1 @@
+"""What a model is: sizes, equations, and its file."""

@@ -1,0 +1,56 @@
+"""exp, tanh and sigmoid over vectors of floats, to within a few units of the last place.
+
+    e^x = 2^n * e^r,  n = round(x / ln 2),  |r| <= ln 2 / 2
+
+The remainder comes from ln 2 in two parts, the first short enough that n times it is exact (Cody and Waite 1980);
+e^r - 1 from Taylor's series, whose first term left out, r^8 / 8!, is below 5e-9.
+"""
+
+import math
+
+from llvmlite import ir
+
+from charrnn.native.code import WORD, Number
+
+LN2_FIRST = 355 / 512
+LN2_REST = math.log(2.0) - LN2_FIRST
+ROUNDING = 1.5 * 2.0**23  # added to a number of moderate size, it leaves the nearest integer in the lowest bits
+LEAST = -87.0  # e^x below is no ordinary float32
+TERMS = 7
+
+
+def _parts(x: Number) -> tuple[Number, Number]:
+    """(2^n, e^r - 1) for x between -87 and 88."""
+    rounded = x.times_plus(1 / math.log(2.0), ROUNDING)
+    n = rounded - ROUNDING
+    r = n.times_plus(-LN2_REST, n.times_plus(-LN2_FIRST, x))
+    series = x.like(1 / math.factorial(TERMS))
+    for term in range(TERMS - 1, 0, -1):
+        series = series.times_plus(r, 1 / math.factorial(term))
+    words = ir.VectorType(WORD, x.kind.count)
+    power = ((rounded.bits_as(words) << 23) + x.like(1.0).bits_as(words)).bits_as(x.kind)
+    return power, series * r
+
+
+def _between(x: Number, least: float, most: float) -> Number:
+    raised = (x > least).choose(x, least)
+    return (raised < most).choose(raised, most)
+
+
+def exp(x: Number) -> Number:
+    """e^x for x up to 0; nothing where it is below what an ordinary float32 can tell."""
+    power, rest = _parts((x > LEAST).choose(x, LEAST))
+    return (x > LEAST).choose(power.times_plus(rest, power), 0.0)
+
+
+def sigmoid(x: Number) -> Number:
+    """1 / (1 + e^-x)."""
+    power, rest = _parts(_between(x * -1.0, LEAST, -LEAST))
+    return x.like(1.0) / (power.times_plus(rest, power) + 1.0)
+
+
+def tanh(x: Number) -> Number:
+    """By t = e^2x - 1 as t / (t + 2), which loses nothing near 0; beyond 10, it is 1."""
+    power, rest = _parts(_between(x * 2.0, -20.0, 20.0))
+    grown = power.times_plus(rest, power - 1.0)
+    return grown / (grown + 2.0)

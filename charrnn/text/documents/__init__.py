@@ -1,0 +1,1 @@
+"""Labelled texts, each a document of its own."""

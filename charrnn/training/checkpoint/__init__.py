@@ -1,0 +1,1 @@
+"""What is saved of a run, how, and going on from it."""

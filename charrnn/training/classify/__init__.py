@@ -1,1 +1,0 @@
-"""Learning to tell labelled texts apart: documents -> a classifier's model file."""

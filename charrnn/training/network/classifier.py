@@ -1,0 +1,153 @@
+"""The classifier in PyTorch, as it is trained (see `charrnn.model.config.ClassifierConfig` for its sizes).
+
+    ids (T, B) -> embedding or one-hot (T, B, E or V) -> L layers (T, B, D*H) -> pooled (B, P*D*H) -> scores (B, K)
+
+`charrnn.inference.network.classifier` computes the same in NumPy. Documents stand in columns, padded at their ends to
+the longest. Forward units never look at padding before they are done; for backward ones each document is turned round
+in place, so that its padding stays behind it, and pooling leaves padding out: it never counts. That is what packed
+sequences do, but a plain `nn.LSTM` is twice as fast as a packed one on a CPU.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - the name that everyone uses
+
+from charrnn.model.config import ClassifierConfig, Tensors
+from charrnn.training.network.language import CELLS
+
+EMPTY = -1e30  # what padding counts as where the largest output is sought
+
+
+@dataclass(frozen=True)
+class Masks:
+    """What outputs are multiplied by while learning, zeros for dropped units; each is the same at every character.
+
+    Attributes:
+        inputs: (1, B, E), of the embedding.
+        between: (1, B, D*H) each, of all layers but the last.
+        pooled: (B, P*D*H).
+    """
+
+    inputs: Tensor
+    between: tuple[Tensor, ...]
+    pooled: Tensor
+
+    def columns(self, part: slice) -> "Masks":
+        """Only these of the documents."""
+        return Masks(self.inputs[:, part], tuple(mask[:, part] for mask in self.between), self.pooled[part])
+
+
+class TextClassifier(nn.Module):
+    """A recurrent network that gives a text's classes scores.
+
+    Args:
+        config: sizes.
+    """
+
+    def __init__(self, config: ClassifierConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(config.vocab_size, config.embedding_size) if config.embedding_size else None
+        width = config.directions * config.hidden_size
+        self.rnn = nn.ModuleList(
+            CELLS[config.cell](width if layer else config.input_size, config.hidden_size)
+            for layer in range(config.layers)
+            for _ in range(config.directions)
+        )
+        self.decoder = nn.Linear(config.pooled_size, config.classes)
+        shape = (config.layers * config.directions, config.hidden_size)
+        self.initial_hidden = nn.Parameter(torch.zeros(shape))
+        self.initial_cell = nn.Parameter(torch.zeros(shape)) if config.cell == "lstm" else None
+
+    def draw_masks(self, batch: int, inputs: float, outputs: float) -> Masks:
+        """Dropout for one step: `inputs` is the share of the embedding's units, `outputs` of all others."""
+        config = self.config
+        width = config.directions * config.hidden_size
+        return Masks(
+            self._mask(inputs, 1, batch, config.embedding_size or 1),
+            tuple(self._mask(outputs, 1, batch, width) for _ in range(config.layers - 1)),
+            self._mask(outputs, batch, config.pooled_size),
+        )
+
+    def _mask(self, dropped: float, *shape: int) -> Tensor:
+        kept = 1.0 - dropped
+        return self.decoder.weight.new_empty(shape).bernoulli_(kept).div_(kept)
+
+    def forward(self, ids: Tensor, lengths: Tensor, masks: Masks | None = None) -> Tensor:
+        """Scores (B, K) of documents: ids (T, B), anything behind their ends; lengths (B,), at least 1, at most T."""
+        time = torch.arange(len(ids), device=ids.device)[:, None]
+        inside = time < lengths
+        turned = torch.where(inside, lengths - 1 - time, time)
+        outputs = self._embedded(ids)
+        if masks is not None and self.embedding is not None:
+            outputs = outputs * masks.inputs
+        for layer in range(self.config.layers):
+            if layer and masks is not None:
+                outputs = outputs * masks.between[layer - 1]
+            outputs = self._layer(layer, outputs, turned)
+        pooled = self._pooled(outputs, lengths, inside)
+        scores: Tensor = self.decoder(pooled if masks is None else pooled * masks.pooled)
+        return scores
+
+    def _embedded(self, ids: Tensor) -> Tensor:
+        if self.embedding is not None:
+            found: Tensor = self.embedding(ids)
+            return found
+        return F.one_hot(ids, self.config.vocab_size).to(self.decoder.weight.dtype)
+
+    def _layer(self, layer: int, inputs: Tensor, turned: Tensor) -> Tensor:
+        """One layer's outputs (T, B, D*H), those of both directions after reading the character of their place."""
+        first = layer * self.config.directions
+        outputs = self._run(first, inputs)
+        if not self.config.bidirectional:
+            return outputs
+        backward = _at(self._run(first + 1, _at(inputs, turned)), turned)
+        return torch.cat([outputs, backward], dim=-1)
+
+    def _run(self, index: int, inputs: Tensor) -> Tensor:
+        """One direction of one layer over inputs (T, B, I)."""
+        shape = (1, inputs.shape[1], self.config.hidden_size)
+        hidden = self.initial_hidden[index].expand(shape).contiguous()
+        outputs: Tensor
+        if self.initial_cell is not None:
+            outputs, _ = self.rnn[index](inputs, (hidden, self.initial_cell[index].expand(shape).contiguous()))
+        else:
+            outputs, _ = self.rnn[index](inputs, hidden)
+        return outputs
+
+    def _pooled(self, outputs: Tensor, lengths: Tensor, inside: Tensor) -> Tensor:
+        """One vector (B, P*D*H) for each document from the top outputs (T, B, D*H)."""
+        pool, found = self.config.pool, []
+        if pool in ("last", "all"):
+            size = self.config.hidden_size
+            found.append(_at(outputs[..., :size], (lengths - 1)[None])[0])
+            if self.config.bidirectional:
+                found.append(outputs[0, :, size:])
+        if pool in ("mean", "all"):
+            found.append((outputs * inside[..., None]).sum(dim=0) / lengths[:, None])
+        if pool in ("max", "all"):
+            found.append(outputs.masked_fill(~inside[..., None], EMPTY).amax(dim=0))
+        return torch.cat(found, dim=-1)
+
+    def named_weights(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Every weight with its name in the model file."""
+        for name, parameter in self.named_parameters():
+            place = name.split(".")
+            if place[0] != "rnn":
+                yield name, parameter
+                continue
+            layer, direction = divmod(int(place[1]), self.config.directions)
+            yield f"rnn.{place[2].removesuffix('_l0')}{self.config.suffixes(layer)[direction]}", parameter
+
+    def export(self) -> Tensors:
+        """The weights as the model file holds them, copied."""
+        return {name: np.array(p.detach().cpu().numpy(), dtype=np.float32) for name, p in self.named_weights()}
+
+
+def _at(values: Tensor, places: Tensor) -> Tensor:
+    """What `values` (T, B, W) are at places (S, B) in time: (S, B, W)."""
+    return values.gather(0, places[..., None].expand(-1, -1, values.shape[-1]))

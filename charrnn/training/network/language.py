@@ -1,0 +1,199 @@
+"""The network in PyTorch, as it is trained.
+
+    ids (T, B) -> embedding or one-hot (T, B, E or V) -> L recurrent layers (T, B, H) -> decoder (T, B, V)
+
+`named_weights` gives the names of the model file, and `charrnn.inference.network.language` computes the same in NumPy.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - the name that everyone uses
+
+from charrnn.model.config import LabelledConfig, ModelConfig, Tensors
+from charrnn.training.network.dropout import NO_MASKS, Dropout, Masks
+from charrnn.training.network.loss import output_loss
+from charrnn.training.network.precision import lower_precision
+
+State = tuple[Tensor, ...]  # hidden (L, B, H), and for the LSTM cell (L, B, H)
+CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+CUDNN_MODES = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN_TANH"}
+
+
+class CharRNN(nn.Module):
+    """A character language model.
+
+    Args:
+        config: sizes.
+        dropout: share of units dropped between layers and before the decoder.
+        weight_dropout: share of recurrent weights dropped.
+    """
+
+    def __init__(self, config: ModelConfig, dropout: float = 0.0, weight_dropout: float = 0.0) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(config.vocab_size, config.embedding_size) if config.embedding_size else None
+        self.rnn = nn.ModuleList(
+            CELLS[config.cell](config.hidden_size if layer else config.input_size, config.hidden_size)
+            for layer in range(config.layers)
+        )
+        self.dropout = Dropout(config, dropout, weight_dropout)
+        self.decoder = nn.Linear(config.hidden_size, config.vocab_size)
+        self.label = nn.Embedding(config.classes, config.input_size) if isinstance(config, LabelledConfig) else None
+        shape = config.shapes()["initial_hidden"]
+        self.initial_hidden = nn.Parameter(torch.zeros(shape))
+        self.initial_cell = nn.Parameter(torch.zeros(shape)) if config.cell == "lstm" else None
+
+    def initial_state(self, batch: int, labels: Tensor | None = None) -> State:
+        """The learned initial state for `batch` streams, of these labels (B,) if it has any.
+
+        Tensors (L, B, H) that gradients flow through.
+        """
+        learned = [self.initial_hidden] + ([self.initial_cell] if self.initial_cell is not None else [])
+        if labels is not None:
+            return tuple(part[labels].transpose(0, 1).contiguous() for part in learned)
+        return tuple(part[:, None, :].expand(-1, batch, -1).contiguous() for part in learned)
+
+    def restarted(self, state: State, fresh: Tensor, labels: Tensor | None = None) -> State:
+        """`state` with the streams marked in `fresh` (B,) put back to the learned initial state."""
+        mask = fresh[None, :, None]
+        initial = self.initial_state(len(fresh), labels)
+        return tuple(torch.where(mask, new, old) for new, old in zip(initial, state, strict=True))
+
+    def draw_masks(self, batch: int) -> Masks:
+        """Dropout for one step of learning."""
+        return self.dropout.draw(batch, self.decoder.weight)
+
+    def forward(
+        self, ids: Tensor, state: State, masks: Masks = NO_MASKS, labels: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Read ids (T, B) from a state; scores (T, B, V) of the symbol after each, and the state after all."""
+        hidden, state = self.read(ids, state, masks, labels)
+        return self.decoder(hidden), state
+
+    def read(
+        self, ids: Tensor, state: State, masks: Masks = NO_MASKS, labels: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Top hidden states (T, B, H) along ids (T, B), dropout applied, and the state after all."""
+        if self.embedding is not None:
+            inputs = self.embedding(ids)
+        else:
+            inputs = F.one_hot(ids, self.config.vocab_size).to(self.decoder.weight.dtype)
+        if self.label is not None:
+            inputs = inputs + self.label(labels)
+        hidden, after = inputs, []
+        for layers in self._calls():
+            hidden, last = self._run(layers, hidden, tuple(part[layers] for part in state), masks)
+            hidden = hidden * masks.outputs[layers.start].to(hidden.dtype) if masks.outputs else hidden
+            after.append(last)
+        return hidden, tuple(torch.cat(parts) for parts in zip(*after, strict=True))
+
+    def _calls(self) -> list[slice]:
+        """Which layers each call of the recurrent kernel computes.
+
+        cuDNN runs a layer's early steps beside the late ones of the layer below, if both are one call; dropout
+        between them needs two.
+        """
+        count = self.config.layers
+        if self.decoder.weight.is_cuda and not self.dropout.units:
+            return [slice(0, count)]
+        return [slice(k, k + 1) for k in range(count)]
+
+    def _run(self, layers: slice, inputs: Tensor, before: State, masks: Masks) -> tuple[Tensor, State]:
+        """Some layers in one call: hidden states (T, B, H) of the last of them, and their states after."""
+        weights: list[Tensor] = [weight for layer in self.rnn[layers] for weight in layer.parameters()]
+        for k, mask in enumerate(masks.recurrent[layers]):
+            weights[4 * k + 1] = weights[4 * k + 1] * mask
+        lower = lower_precision(inputs.device)
+        if lower is None:
+            return self._kernel(inputs, before, weights)
+        with torch.autocast(inputs.device.type, enabled=False):
+            lowered = tuple(part.to(lower) for part in before)
+            hidden, last = self._kernel(inputs.to(lower), lowered, _cast_together(weights, lower))
+        return hidden, tuple(part.float() for part in last)
+
+    def _kernel(self, inputs: Tensor, before: State, weights: list[Tensor]) -> tuple[Tensor, State]:
+        """PyTorch's call for recurrent layers; `weights` are input, state, and their biases, of each layer."""
+        options = (True, len(weights) // 4, 0.0, self.training, False, False)
+        if self.config.cell == "lstm":
+            hidden, last, cell = torch.lstm(inputs, before, weights, *options)
+            return hidden, (last, cell)
+        run = torch.gru if self.config.cell == "gru" else torch.rnn_tanh
+        hidden, last = run(inputs, before[0], weights, *options)
+        return hidden, (last,)
+
+    @torch.no_grad()
+    def flatten(self) -> None:
+        """Put the recurrent weights side by side in the order that cuDNN wants, for each of its calls.
+
+        Else it copies them together at every call. `nn.Module.to` has done so for single layers.
+        """
+        usable = torch.backends.cudnn.is_acceptable(self.decoder.weight)  # type: ignore[no-untyped-call]
+        if usable and len(self._calls()) < self.config.layers:
+            mode = torch.backends.cudnn.rnn.get_cudnn_mode(CUDNN_MODES[self.config.cell])  # type: ignore[no-untyped-call]
+            weights: list[Tensor] = [weight for layer in self.rnn for weight in layer.parameters()]
+            size, count = self.config.hidden_size, self.config.layers
+            torch._cudnn_rnn_flatten_weight(weights, 4, self.config.input_size, mode, size, 0, count, False, False)  # noqa: SLF001
+
+    def next_logits(self, state: State, masks: Masks = NO_MASKS) -> Tensor:
+        """Scores (B, V) of the symbol that follows what `state` has read; at the start, of the first one."""
+        hidden = state[0][-1]
+        scores: Tensor = self.decoder(hidden * masks.outputs[-1][0] if masks.outputs else hidden)
+        return scores
+
+    def named_weights(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Every weight with its name in the model file: `rnn.1.bias_hh_l0` is `rnn.bias_hh_l1` there."""
+        for name, parameter in self.named_parameters():
+            place = name.split(".")
+            yield (f"rnn.{place[2].removesuffix('0')}{place[1]}" if place[0] == "rnn" else name), parameter
+
+    def export(self) -> Tensors:
+        """The weights as the model file holds them, copied."""
+        return {name: np.array(p.detach().cpu().numpy(), dtype=np.float32) for name, p in self.named_weights()}
+
+    def adopt(self, tensors: Tensors) -> None:
+        """Take over weights as `export` gives them."""
+        with torch.no_grad():
+            for name, parameter in self.named_weights():
+                parameter.copy_(torch.from_numpy(tensors[name]))
+
+
+def _cast_together(weights: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
+    """Recurrent weights as parts of one piece of memory, in cuDNN's order: all matrices, then all biases."""
+    order = [k for dimensions in (2, 1) for k, weight in enumerate(weights) if weight.ndim == dimensions]
+    flat = torch.cat([weights[k].flatten() for k in order]).to(dtype)
+    pieces = torch.split(flat, [weights[k].numel() for k in order])
+    by_number = {k: piece.view(weights[k].shape) for k, piece in zip(order, pieces, strict=True)}
+    return [by_number[k] for k in range(len(weights))]
+
+
+def detached(state: State) -> State:
+    """The state without its history: gradients stop here, which is what truncates BPTT."""
+    return tuple(part.detach() for part in state)
+
+
+def sequence_loss(
+    network: CharRNN,
+    ids: Tensor,
+    targets: Tensor,
+    state: State,
+    starts: Tensor,
+    masks: Masks = NO_MASKS,
+    labels: Tensor | None = None,
+) -> tuple[Tensor, State]:
+    """Summed cross-entropy in nats of one step of truncated BPTT, and the state to carry on.
+
+    Every reader pays for `targets` (T, B); those that start afresh (their numbers, `starts` (n,)) also pay for their
+    very first character, predicted from the learned initial state. Of documents, with `labels` (B,), targets below 0
+    are padding, and cost nothing.
+    """
+    hidden, after = network.read(ids, state, masks, labels)
+    rows, wanted = hidden.flatten(0, 1), targets.flatten()
+    if labels is not None:
+        rows, wanted = rows[wanted >= 0], wanted[wanted >= 0]
+    loss = output_loss(rows, network.decoder.weight, network.decoder.bias, wanted)
+    if len(starts):
+        loss = loss + F.cross_entropy(network.next_logits(state, masks)[starts], ids[0][starts], reduction="sum")
+    return loss, after

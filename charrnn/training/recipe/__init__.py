@@ -1,0 +1,1 @@
+"""Every choice that the user left open."""

@@ -1,0 +1,241 @@
+"""The recipe: every setting that the user left open, chosen from the corpus, the budget and the machine.
+
+Found on two CPU cores with tiny Shakespeare, its last tenth held out (nats per character). Most are one run each;
+two seeds of one setting differ by up to 0.01 in 60 s and 0.04 in 13 s, by how recently a reader passed the text's
+end, so smaller differences are guesses:
+
+    one layer, not two          two layers of 256 in 60 s: 1.82; one: 1.50
+    size                        60 s: 256 units 1.494, 384 units 1.536. 13 s: 192 units 1.58 to 1.60, 128 units 1.66;
+                                on a machine of two thirds the speed 1.62 to 1.67 and 1.66 to 1.73. There, 320 units in
+                                60 s: 1.513, 256: 1.497
+    learning rate               60 s, 256 units: 8e-3 1.494, 1.2e-2 1.500. 13 s, 128 units: 1.5e-2 1.66, 2e-2 1.70.
+                                Pushkin, 256 units, 2300 steps: 8e-3 1.874, 5e-3 1.891
+    straight line to zero       against a cosine to 2 %: 13 s 1.659 / 1.670, 60 s the same
+    16 readers                  32: 0.06 worse in 60 s, 8: 0.01 worse
+    64 characters a step        32: 0.015 worse in 60 s, 0.05 worse in 13 s
+    restarts, 1 % a step        without: 0.01 worse at 13 s
+    dropout before the decoder  5 min, 512 units, 0.35: 1.445. In 60 s, 256 units: Pushkin, 4.6 epochs, 0.14: 1.869 and
+                                1.875, 0.24: 1.880 and 1.881; headlines, 3.6 epochs, 0.03: 1.501 and 1.513, 0.18:
+                                1.517 and 1.524; ABC tunes, 6 epochs: 0.22 1.116, 0.37 (and a smaller rate) 1.126
+    weight dropout              in long runs only: 60 s, 0.2: 0.04 worse; 5 min, 512 units, 0.3: 0.025 worse; the first
+                                310,000 characters 32 times, 256 units, dropout 0.5: without 1.388 (best after 15
+                                epochs, then overfitting), 0.2: 1.376 (best after 28)
+    beta 2 of 0.99              0.97: 0.013 worse at 13 s
+    forget bias of 1            2: 0.03 worse at 13 s
+    AdamW                       Muon (Jordan et al. 2024) on the recurrent matrices: 1.65 in 60 s, and slower steps
+    LSTM, not GRU               256 units, the same 2,460,000 characters: 1.495; GRU 1.549 / 1.532 / 1.542 at rates of
+                                8e-3 / 6e-3 / 4e-3 (headlines: 1.514 and 1.592), and PyTorch's kernel for it is slower
+
+Around the best, 60 s are flat. Headlines, 256 units, no dropout, 2800 steps: rates of 9e-3 1.498 / 1.501 (two seeds),
+1.2e-2 1.497; dropout 0.1: 1.505; 32 readers of 32 characters: 1.497. As much arithmetic in 192 units: 1.511; 320:
+1.494; 384: 1.499; two layers of 128 units: 1.508, of 192: 1.500.
+
+Long runs on a small text overfit. The first 310,000 characters, 15 epochs, 320 units, dropout 0.5 (nats on the
+30,000 that follow; two runs side by side, by steps, so that speed plays no part):
+
+    learning rate               7e-3 1.585, 4e-3 1.569, 2.5e-3 1.577
+    weight dropout              at 4e-3: without 1.585 at its best, 1.598 at the end; 0.13 1.569.
+                                At 7e-3: 0.13 1.585; 0.3 1.614
+    one layer, not two          two of 224 units, dropout 0.4: 1.598 against 1.585, and a quarter slower
+    no noise on the input       5 % of the read characters replaced by others (Xie et al. 2017): 1.621 against 1.585;
+                                5 % of their vectors dropped (Merity et al. 2018): 1.581, no difference
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.model.config import LabelledConfig, ModelConfig
+from charrnn.settings import format_duration, parse_duration
+from charrnn.text.corpus import Corpus
+from charrnn.text.documents.corpus import LabelledCorpus
+from charrnn.training.recipe.schedule import Budget
+from charrnn.training.recipe.shape import Shape
+from charrnn.training.recipe.speed import HALF_SPEED, chars_per_second
+from charrnn.training.settings import LearningSettings, ModelSettings, TrainSettings
+
+DEFAULT_SECONDS = 300.0
+SIZES = (64, 96, 128, 192, 256, 384, 512, 640, 768, 1024, 1536, 2048)
+CHARS_PER_WEIGHT = 3.2  # to learn from in the whole run, at least: 13 s: 3.6, 60 s: 6.8 (2.4 was too few), 5 min: 3.3
+MOST_WEIGHTS = 1.9e6  # for a text of a million characters, and more with the root of its length (not yet measured)
+SYMBOL_SHARE = 0.25  # of a weight that belongs to one symbol: it is seldom used (one corpus: 3,045 symbols, 128 units)
+EMBEDDING, BATCH, SEQ_LEN = 64, 16, 64
+DOCUMENT_SEQ_LEN, MAX_DOCUMENTS = 256, 256  # labelled texts: most are read whole, short ones many at a time
+PEAK_RATE, PEAK_AT, MOST_RATE = 9e-3, 256, 1.2e-2  # a larger layer wants a smaller rate, as the root of its size
+CALM_FROM, CALMEST = 2.8, 0.4  # pressure from which the peak falls, by its cube root, and the least share that is left
+CALM_STEPS = 1000  # up to which it does not: a run so short has to hurry, however small the text
+DROPOUT_FROM, DROPOUT_SLOPE, MAX_DROPOUT = 1.5, 0.2, 0.5  # by the logarithm of pressure
+MAX_WEIGHT_DROPOUT = 0.3
+ON_CPU = Shape(BATCH, SEQ_LEN, HALF_SPEED)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A training run with nothing left open; `reasons` say why, for people."""
+
+    config: ModelConfig | LabelledConfig
+    dropout: float
+    weight_dropout: float
+    batch_size: int
+    seq_len: int
+    lr: float
+    weight_decay: float
+    grad_clip: float
+    restart: float
+    budget: Budget
+    patience: int
+    seed: int
+    reasons: tuple[str, ...] = ()
+
+
+def plan(settings: TrainSettings, corpus: Corpus | LabelledCorpus, peak: float, shape: Shape = ON_CPU) -> Plan:
+    """Settle every open setting; those that were given win.
+
+    Args:
+        settings: what the user gave.
+        corpus: what is to be learned.
+        peak: operations per second of the machine, as `charrnn.training.recipe.speed` measures.
+        shape: of a step on its devices.
+    """
+    model, learning = settings.model, settings.learning
+    budget, chars = _budget(learning), corpus.symbols
+    config = _sized(model, corpus, budget, peak, shape)
+    expected = _expected_chars(config, budget, chars, peak, shape)
+    pressure = expected / chars * _weights(config) / chars
+    if isinstance(corpus, LabelledCorpus):
+        seq_len, batch_size, shrunk = _fitting_documents(learning, corpus.train.lengths, shape)
+    else:
+        seq_len, batch_size, shrunk = _fitting(learning, chars, shape)
+    return Plan(
+        config=config,
+        dropout=_dropout(pressure) if model.dropout is None else model.dropout,
+        weight_dropout=_weight_dropout(model, pressure) if model.weight_dropout is None else model.weight_dropout,
+        batch_size=batch_size,
+        seq_len=seq_len,
+        lr=learning.lr or _rate(config, pressure, expected / (shape.batch * shape.seq_len)),
+        weight_decay=0.01 if learning.weight_decay is None else learning.weight_decay,
+        grad_clip=learning.grad_clip or 1.0,
+        restart=0.01,
+        budget=budget,
+        patience=learning.patience or 12,
+        seed=learning.seed,
+        reasons=(*_why(model, config, budget, chars, expected), *shrunk),
+    )
+
+
+def measuring_helps(settings: TrainSettings) -> bool:
+    """Whether the machine's speed decides anything: it does where time is the limit and something is open."""
+    model = settings.model
+    timed = _budget(settings.learning).seconds is not None
+    return timed and None in (model.hidden_size, model.dropout, model.weight_dropout)
+
+
+def _sized(
+    model: ModelSettings, corpus: Corpus | LabelledCorpus, budget: Budget, peak: float, shape: Shape
+) -> ModelConfig:
+    """The largest network that the run can teach and the text can feed."""
+    vocab, chars = len(corpus.vocabulary), corpus.symbols
+    embedding = min(EMBEDDING, vocab) if model.embedding_size is None else model.embedding_size
+    sizes = (model.cell, model.layers or 1, model.hidden_size or SIZES[0], embedding, vocab)
+    smallest = ModelConfig(*sizes)
+    if isinstance(corpus, LabelledCorpus):
+        smallest = LabelledConfig(*sizes, classes=len(corpus.labels))
+    if model.hidden_size is not None:
+        return smallest
+    chosen = smallest
+    for size in SIZES:
+        config = replace(smallest, hidden_size=size)
+        taught = _expected_chars(config, budget, chars, peak, shape) >= CHARS_PER_WEIGHT * _weights(config)
+        if taught and _weights(config) <= MOST_WEIGHTS * math.sqrt(chars / 1e6):
+            chosen = config
+    return chosen
+
+
+def _weights(config: ModelConfig) -> float:
+    """Weights, those that belong to one symbol counted in part."""
+    of_symbols = config.vocab_size * (config.embedding_size + config.hidden_size)
+    return config.parameters - of_symbols * (1.0 - SYMBOL_SHARE)
+
+
+def _expected_chars(config: ModelConfig, budget: Budget, chars: int, peak: float, shape: Shape) -> float:
+    """Characters that the run will learn from: what the tightest of its limits allows."""
+    limits = []
+    if budget.seconds is not None:
+        limits.append(budget.seconds * chars_per_second(peak, config, shape.half_speed))
+    if budget.epochs is not None:
+        limits.append(budget.epochs * chars)
+    if budget.steps is not None:
+        limits.append(float(budget.steps * shape.batch * shape.seq_len))
+    return min(limits)
+
+
+def _rate(config: ModelConfig, pressure: float, steps: float) -> float:
+    """A smaller peak for a larger layer, as the root of its size, and for long runs that need much dropout.
+
+    Args:
+        config: sizes.
+        pressure: as for `_dropout`.
+        steps: of the run.
+    """
+    by_size = PEAK_RATE * math.sqrt(PEAK_AT / config.hidden_size / config.layers)
+    calm = max(CALMEST, math.cbrt(CALM_FROM / max(pressure, 1e-9)), CALM_STEPS / max(steps, 1e-9))
+    return min(MOST_RATE, by_size) * min(1.0, calm)
+
+
+def _dropout(pressure: float) -> float:
+    """More dropout the more often many weights see few characters; from best settings between 13 s and 5 min.
+
+    Args:
+        pressure: times that the text is read, times weights per character of it.
+    """
+    return round(min(MAX_DROPOUT, max(0.0, DROPOUT_SLOPE * math.log(max(pressure, 1e-9) / DROPOUT_FROM))), 2)
+
+
+def _weight_dropout(model: ModelSettings, pressure: float) -> float:
+    """Weight dropout joins where dropout of units no longer suffices; never where a user has turned that off."""
+    if model.dropout == 0:
+        return 0.0
+    return round(min(MAX_WEIGHT_DROPOUT, max(0.0, 0.1 * math.log(max(pressure, 1e-9) / 8.0))), 2)
+
+
+def _why(model: ModelSettings, config: ModelConfig, budget: Budget, chars: int, expected: float) -> tuple[str, ...]:
+    """The choice of size in words."""
+    epochs = f"about {expected / chars:.2g} epochs"
+    ratio = f"{config.parameters / chars:.2g} parameters per character of text"
+    if model.hidden_size is not None:
+        return (f"size as asked for: {ratio}, {epochs}",)
+    limit = f"in {format_duration(budget.seconds)}" if budget.seconds is not None else "in this run"
+    return (f"size chosen to be taught {limit} on this machine: {epochs}, {ratio}",)
+
+
+def _fitting(learning: LearningSettings, chars: int, shape: Shape) -> tuple[int, int, tuple[str, ...]]:
+    """Sequence length and batch size that fit a text of `chars` characters, and what is to be said of them.
+
+    Given ones shrink too where they must: no sequence is longer than the text, no two readers read the same.
+    """
+    wanted_seq_len, wanted_batch = learning.seq_len or shape.seq_len, learning.batch_size or shape.batch
+    seq_len = max(1, min(wanted_seq_len, chars - 1 if learning.seq_len else chars // 4))
+    batch_size = max(1, min(wanted_batch, chars if learning.batch_size else chars // seq_len))
+    if (seq_len, batch_size) == (wanted_seq_len, wanted_batch):
+        return seq_len, batch_size, ()
+    wanted = f"{wanted_batch} x {wanted_seq_len}"
+    return seq_len, batch_size, (f"batch {batch_size} x {seq_len} instead of {wanted}: the text is that short",)
+
+
+def _fitting_documents(
+    learning: LearningSettings, lengths: NDArray[np.int64], shape: Shape
+) -> tuple[int, int, tuple[str, ...]]:
+    """Sequence length and batch size for documents of these lengths: as many characters a step as of a plain text."""
+    seq_len = learning.seq_len or max(1, min(DOCUMENT_SEQ_LEN, int(lengths.max()) - 1))
+    fitting = round(shape.batch * shape.seq_len / float(np.minimum(lengths, seq_len).mean()))
+    batch_size = min(len(lengths), learning.batch_size or max(shape.batch, min(MAX_DOCUMENTS, fitting)))
+    return seq_len, batch_size, (f"{batch_size} texts side by side, of {lengths.mean():.0f} symbols in the mean",)
+
+
+def _budget(learning: LearningSettings) -> Budget:
+    seconds = parse_duration(learning.time) if learning.time else None
+    if seconds is None and learning.epochs is None and learning.steps is None:
+        seconds = DEFAULT_SECONDS
+    return Budget(seconds, learning.epochs, learning.steps)

@@ -1,0 +1,1 @@
+"""What differs between learning to write and learning to classify."""

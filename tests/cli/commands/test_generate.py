@@ -1,0 +1,147 @@
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import charrnn as library
+from charrnn.model.file import save_model
+from charrnn.text.vocabulary.characters import Vocabulary
+from tests.conftest import Charrnn
+from tests.models import make_model
+
+LETTERS = Vocabulary.of_text("ROMEO: abcdefghij\né漢")
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> library.Model:
+    """A model in models/ of the folder that commands run in."""
+    made = make_model(LETTERS)
+    save_model(tmp_path / "models" / "m.safetensors", made.header, made.network.tensors)
+    return made
+
+
+def raw(folder: Path, *arguments: object, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "charrnn", "generate", *map(str, arguments)]
+    return subprocess.run(command, input=stdin, capture_output=True, cwd=folder, check=False, timeout=60)
+
+
+def test_the_prime_and_what_follows(charrnn: Charrnn, model: library.Model) -> None:
+    text = model.generate("ROMEO:", length=50, seed=3)
+    done = charrnn("generate", "-p", "ROMEO:", "-l", 50, "--seed", 3)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"ROMEO:{text}\n", "")
+    assert charrnn("generate", "-p", "ROMEO:", "-l", 50, "--seed", 3, "--no-echo").stdout == f"{text}\n"
+
+
+def test_a_chosen_seed_is_told_and_gives_the_text_again(charrnn: Charrnn, model: library.Model) -> None:
+    done = charrnn("generate", "-l", 60)
+    word, seed = done.stderr.split()
+    assert word == "seed"
+    assert charrnn("generate", "-l", 60, "--seed", seed).stdout == done.stdout
+    assert charrnn("generate", "-l", 5, "--quiet").stderr == ""
+
+
+def test_primes_from_option_file_and_stdin_are_one(charrnn: Charrnn, model: library.Model, tmp_path: Path) -> None:
+    (tmp_path / "prime.txt").write_text("é漢 abc\n", encoding="utf-8")
+    options = ["-l", 30, "--seed", 1]
+    by_option = charrnn("generate", "-p", "é漢 abc\n", *options).stdout
+    assert charrnn("generate", "--prime-file", "prime.txt", *options).stdout == by_option
+    assert charrnn("generate", "--prime-file", "-", *options, stdin="é漢 abc\n").stdout == by_option
+
+
+def test_samples_in_a_pipe_are_lines_and_depend_on_their_seed_only(charrnn: Charrnn, model: library.Model) -> None:
+    options = ["-l", 40, "--stop", "\n", "--seed", 7]
+    lines = charrnn("generate", "-n", 20, *options).stdout.split("\n")
+    assert lines[-1] == ""
+    assert lines[:-1] == [model.generate(length=40, seed=7 + k, stop=["\n"]) for k in range(20)]
+
+
+def test_json_describes_each_sample(charrnn: Charrnn, model: library.Model) -> None:
+    done = charrnn("generate", "-p", "abc", "-l", 40, "-n", 3, "--seed", 7, "--json", "--stop", "é漢", "--stop", "a")
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [each["seed"] for each in found] == [7, 8, 9]
+    for each in found:
+        assert each["text"] == model.generate("abc", length=40, seed=each["seed"], stop=["é漢", "a"])
+        assert (each["prime"], each["chars"]) == ("abc", len(each["text"]))
+        assert each["finish"] == ("length" if each["chars"] == 40 else "stop")
+        assert each["loss"] is None if not each["text"] else each["loss"] > 0
+
+
+def test_bytes_go_out_as_they_are(tmp_path: Path) -> None:
+    made = make_model(Vocabulary.of_bytes(bytes(range(0, 256, 5))))
+    save_model(tmp_path / "models" / "b.safetensors", made.header, made.network.tensors)
+    done = raw(tmp_path, "--prime-file", "-", "-l", 300, "--seed", 1, "-t", 3, stdin=b"\xff\x00")
+    assert done.returncode == 0
+    assert len(done.stdout) == 302
+    assert done.stdout.startswith(b"\xff\x00")
+    assert not set(done.stdout) - set(range(0, 256, 5))
+
+
+def test_a_reader_that_leaves_ends_it_quietly(model: library.Model, tmp_path: Path) -> None:
+    for samples in ("1", "20"):
+        command = [sys.executable, "-m", "charrnn", "generate", "-l", "1000000000", "--seed", "1", "-n", samples]
+        with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout
+            assert process.stderr
+            assert len(process.stdout.read(100)) == 100
+            process.stdout.close()
+            assert process.wait(timeout=60) == 0
+            assert process.stderr.read() == b""
+
+
+def test_a_terminal_gets_rules_between_samples(model: library.Model, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "charrnn", "generate", "-l", "20", "--seed", "1", "-n", "2"]
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
+    with subprocess.Popen(command, cwd=tmp_path, stdout=theirs, stderr=subprocess.PIPE, env=environment) as process:
+        assert process.wait(timeout=60) == 0
+    os.close(theirs)
+    shown = os.read(ours, 10_000).decode().replace("\r\n", "\n")
+    os.close(ours)
+    rules = ["\x1b[2m" + f"\u2500\u2500 sample {k} of 2 ".ljust(80, "\u2500") + "\n\x1b[0m" for k in (1, 2)]
+    first, second = model.generate(length=20, seed=1), model.generate(length=20, seed=2)
+    rules[1] = rules[1].replace("\x1b[2m", "\x1b[2m\n")
+    assert shown == f"{rules[0]}{first.removesuffix(chr(10))}\n{rules[1]}{second.removesuffix(chr(10))}\n"
+
+
+def test_a_terminal_tells_the_prime_from_the_text(model: library.Model, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "charrnn", "generate", "-l", "20", "--seed", "1", "-p", "abc"]
+    environment = {**os.environ, "TERM": "xterm", "NO_COLOR": "1"}  # bold is no colour
+    subprocess.run(command, cwd=tmp_path, stdout=theirs, stderr=subprocess.PIPE, check=True, env=environment)
+    os.close(theirs)
+    shown = os.read(ours, 10_000).decode().replace("\r\n", "\n")
+    os.close(ours)
+    assert shown.startswith("\x1b[1mabc\x1b[0m" + model.generate("abc", length=20, seed=1)[:10])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["-p", "aXbYX"], 1, "the model has never seen 'X' (U+0058), 'Y' (U+0059); change the prime"),
+        (["-p", "a", "--prime-file", "-"], 2, "--prime and --prime-file exclude each other"),
+        (["--stop", ""], 2, "--stop must not be empty"),
+        (["--prime-file", "none.txt"], 1, "the prime cannot be read from none.txt: No such file or directory"),
+        (["-t", "-1", "--top-p", "0"], 2, "--top-p must be above 0 and at most 1; found 0.0"),
+        (["-m", "mm"], 1, "no model at mm; did you mean models/m.safetensors?"),
+    ],
+)
+def test_what_cannot_be_done_is_one_clear_line(
+    charrnn: Charrnn, model: library.Model, arguments: list[str], status: int, message: str
+) -> None:
+    done = charrnn("generate", *arguments)
+    assert (done.returncode, done.stdout) == (status, "")
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_unknown_characters_can_be_left_out(charrnn: Charrnn, model: library.Model) -> None:
+    done = charrnn("generate", "-p", "aXb", "--unknown", "skip", "-l", 20, "--seed", 1, "--no-echo")
+    assert done.stdout == model.generate("ab", length=20, seed=1) + "\n"
+
+
+def test_no_length_is_the_prime_alone(charrnn: Charrnn, model: library.Model) -> None:
+    assert charrnn("generate", "-p", "abc", "-l", 0, "--seed", 1).stdout == "abc\n"

@@ -1,0 +1,150 @@
+"""Training watched on a terminal: what it shows at several sizes, with and without colour, of any text."""
+
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from charrnn.cli.display.curve import drawn
+from charrnn.cli.display.live_area import CLEAR, ERASE_BELOW, LiveArea
+from charrnn.cli.display.plain import PlainReporter, Surroundings
+from charrnn.cli.display.terminal import TerminalReporter, spread
+from charrnn.text.corpus import Corpus
+from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.training.network.language import CharRNN
+from charrnn.training.recipe.language import plan
+from charrnn.training.reporting import Evaluation, Progress, Reporter, Start, Summary
+from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TextSettings, TrainSettings
+
+HOSTILE = "[red]x[/red] [/] :smile: \x1b[31mred \x1b[2J \x07\u202e 日本語の文章 e\u0301 \t[bold" * 3 + "\n"
+CONTROL = re.compile(r"\x1b\[(\?7[lh]|\d*[AJK]|2J|H|[\d;]*m)")
+
+COLOUR = re.compile(r"\x1b\[(\d+;)*[34]\d[\d;]*m")
+
+
+def console(width: int = 80, height: int = 24, *, colour: bool = True) -> Console:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+    return Console(
+        file=stream,
+        force_terminal=True,
+        width=width,
+        height=height,
+        color_system="truecolor",
+        no_color=not colour,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+
+
+def said(of: Console) -> str:
+    stream = of.file
+    assert isinstance(stream, io.TextIOWrapper)
+    assert isinstance(stream.buffer, io.BytesIO)
+    return stream.buffer.getvalue().decode()
+
+
+def a_run(reporter: Reporter, text: str = HOSTILE * 20) -> None:
+    """What a short run on `text` tells."""
+    vocabulary = Vocabulary.of_text(text)
+    ids = vocabulary.encode(text)
+    read = Corpus("[red]\x1b[2J", vocabulary, ids[:-100], ids[-100:], notes=("[bold]noted",))
+    settings = TrainSettings(TextSettings(), ModelSettings(hidden_size=8), LearningSettings(steps=100), RunSettings())
+    chosen = plan(settings, read, 1.0)
+    network = CharRNN(chosen.config, chosen.dropout)
+    reporter.started(Start(read, chosen, network, "cpu", Path("models/a b.safetensors")))
+    reporter.noted("[red]note\x1b[2J")
+    for step in (1, 20, 50, 100):
+        reporter.progressed(Progress(step, step / 50, step / 100, step / 10, 2 / step + 1, 0.1, 1.0, 12345.0))
+        reporter.weights(step, network)
+        reporter.evaluated(Evaluation(step, step / 50, 2 / step + 1, 2 / step + 1.1, step < 100))
+        reporter.sampled(step, f"{text[:300]} at {step}")
+    figures = Summary(
+        "models/a b.safetensors", 99, 9, 100, 2.0, 9, 10.0, 12345.0, 1.02, 1.12, 1.6, 3.1, 50, "cpu", 1, "[b]ok"
+    )
+    reporter.finished(figures)
+    reporter.close()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 50), (40, 12)])
+@pytest.mark.parametrize("colour", [True, False])
+def test_any_text_at_any_size_is_shown_and_drives_nothing(size: tuple[int, int], *, colour: bool) -> None:
+    terminal = console(*size, colour=colour)
+    a_run(TerminalReporter(Surroundings("a text.txt", Path("runs/a b")), terminal))
+    written = said(terminal)
+    shown = CONTROL.sub("", written)
+    assert not {"\x1b", "\x07", "\u202e"} & {*shown}
+    assert "\x1b[2J" not in written
+    assert r"\x1b[31mred" in shown.replace("\n", "") or size[0] < 80
+    assert "[red]x[/red] [/] :smile:" in shown
+    assert bool(COLOUR.search(written)) == colour
+    assert "charrnn generate -m 'models/a b.safetensors' -t 0.5\n" in shown
+    assert "charrnn evaluate -m 'models/a b.safetensors' 'a text.txt'\n" in shown
+    assert "tensorboard --logdir 'runs/a b'\n" in shown
+    assert "how it learned to write" in shown
+    for frame in written.split("\x1b[?7l")[1:]:
+        lines = CONTROL.sub("", frame.split("\x1b[?7h")[0]).splitlines()
+        assert len(lines) < size[1]
+
+
+def test_figures_curve_and_the_best_are_there() -> None:
+    terminal = console(100, 40)
+    a_run(TerminalReporter(Surroundings(), terminal))
+    last = said(terminal).split("\x1b[?7l")[-1]
+    for word in (
+        "100%",
+        "step 100",
+        "12,345 chars/s",
+        "nats/char",
+        "perplexity",
+        "training",
+        "validation",
+        "\u2605 best",
+    ):
+        assert word in last
+    assert "validation loss" in last
+    assert re.search("[\u2801-\u28ff]", last)
+    assert "it writes, at step 100" in last
+
+
+def test_a_new_size_draws_everything_anew() -> None:
+    terminal = console(80, 24)
+    area = LiveArea(terminal)
+    area.print("above")
+    area.draw("view")
+    assert CLEAR not in said(terminal)
+    terminal.size = (40, 20)
+    area.draw("view")
+    assert CLEAR in said(terminal)
+    assert said(terminal).split(CLEAR)[1].startswith("above\n")
+    area.close()
+    assert said(terminal).endswith(ERASE_BELOW)
+
+
+def test_plain_lines_have_no_controls(capsys: pytest.CaptureFixture[str]) -> None:
+    a_run(PlainReporter(Surroundings(logdir=Path("runs/a"))))
+    told = capsys.readouterr().err
+    assert not {"\x1b", "\x07", "\u202e"} & {*told}
+    assert r"begins: [red]x[/red] [/] :smile: \x1b[31mred" in told
+    assert "next: charrnn generate -m 'models/a b.safetensors' -t 0.5\n" in told
+    assert "valid loss 1.1200" in told
+
+
+def test_a_curve_goes_from_the_first_point_to_the_last() -> None:
+    lines = drawn([(0.0, 3.0), (0.5, 1.5), (1.0, 1.0)], width=10, rows=3)
+    assert [len(line) for line in lines] == [10, 10, 10]
+    assert ord(lines[0][0]) & 0x01  # the upper left dot
+    assert ord(lines[-1][-1]) & 0x80  # the lower right one
+    assert drawn([(0.0, 2.0), (1.0, 2.0)], 4, 1) == ["\u28c0" * 4]  # a flat one lies at the bottom
+    columns = np.array([[ord(cell) - 0x2800 for cell in line] for line in lines])
+    assert (columns.sum(axis=0) > 0).all()  # without a gap
+
+
+def test_samples_that_tell_are_spread_by_factors_of_steps() -> None:
+    samples = [(step, str(step)) for step in (1, 10, 20, 30, 100, 500, 900, 1000)]
+    assert [step for step, _ in spread(samples, 4)] == [1, 10, 100, 1000]
+    assert spread(samples[:2], 4) == samples[:2]
+    assert spread([], 4) == []

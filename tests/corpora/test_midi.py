@@ -1,0 +1,127 @@
+import io
+import sys
+from pathlib import Path
+
+import mido
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charrnn.corpora.midi import midi_text, read_midi, write_midi
+from charrnn.corpora.score import Note, read_notes, write_notes
+from charrnn.errors import CorpusError
+
+NOTES = st.lists(
+    st.builds(Note, st.integers(0, 200), st.integers(0, 127), st.integers(1, 100), st.sampled_from([16, 49, 80, 126])),
+    min_size=1,
+    max_size=40,
+)
+
+
+def heard(notes: list[Note]) -> list[tuple[int, int, int]]:
+    """What has to survive: onset, pitch, length."""
+    return sorted((note.onset, note.pitch, note.length) for note in notes)
+
+
+def text_of(notes: list[Note]) -> list[str]:
+    return list(write_notes(notes))
+
+
+@given(NOTES, st.sampled_from([1, 4, 12, 24, 480]))
+def test_notes_to_midi_and_text_and_back(notes: list[Note], grid: int) -> None:
+    data, left_out = write_midi(notes, grid)
+    again = read_midi(data, "song", grid)
+    assert left_out == 0
+    assert heard(again) == heard(notes)
+    (piece,) = read_notes(text_of(again))
+    assert heard(piece.notes) == heard(notes)
+    assert text_of(read_midi(write_midi(piece.notes, grid)[0], "song", grid)) == text_of(again)
+
+
+TICKS = st.lists(
+    st.tuples(st.integers(0, 4000), st.integers(1, 2000), st.integers(0, 127), st.integers(1, 127)), min_size=1
+)
+
+
+@given(TICKS, st.sampled_from([96, 120, 384, 480, 1000]))
+def test_any_midi_file_is_met_to_half_a_step(played: list[tuple[int, int, int, int]], ticks: int) -> None:
+    # Each note has a track of its own, as several hands on one key do.
+    song = mido.MidiFile(type=1, ticks_per_beat=ticks)
+    for start, length, pitch, velocity in played:
+        on = mido.Message("note_on", note=pitch, velocity=velocity, time=start)
+        song.tracks.append(mido.MidiTrack([on, mido.Message("note_on", note=pitch, velocity=0, time=length)]))
+    stream = io.BytesIO()
+    song.save(file=stream)
+    notes = read_midi(stream.getvalue(), "song", 24)
+    (piece,) = read_notes(text_of(notes))
+    assert heard(piece.notes) == heard(notes)
+    key = sorted((start / ticks, pitch, length / ticks) for start, length, pitch, _ in played)
+    by_pitch: dict[int, list[tuple[float, float]]] = {}
+    for onset, pitch, beats in key:
+        by_pitch.setdefault(pitch, []).append((onset, beats))
+    for pitch, expected in by_pitch.items():
+        onsets = sorted(note.onset for note in notes if note.pitch == pitch)
+        lengths = sorted(note.length for note in notes if note.pitch == pitch)
+        assert all(abs(on - 24 * e) <= 0.5 for on, e in zip(onsets, sorted(o for o, _ in expected), strict=True))
+        wanted = sorted(max(1.0, 24 * length) for _, length in expected)
+        assert all(abs(found - w) <= 0.5 for found, w in zip(lengths, wanted, strict=True))
+
+
+@given(st.text("0123456789 ABCDEFG#b:-pmf\nx", max_size=200))
+def test_any_text_becomes_a_playable_file(text: str) -> None:
+    lines = text.split("\n")
+    pieces = list(read_notes(lines))
+    notes = [note for piece in pieces for note in piece.notes]
+    written = {tuple(line.split()) for line in lines if line.split()}
+    assert sum(piece.skipped for piece in pieces) <= sum(bool(line.split()) for line in lines)
+    assert bool(written) == bool(pieces)
+    if notes:
+        data, left_out = write_midi(notes)
+        assert len(read_midi(data, "song")) == len(notes) - left_out
+
+
+def test_more_notes_than_channels_are_left_out() -> None:
+    data, left_out = write_midi([Note(0, 60, 9)] * 17)
+    assert left_out == 2
+    assert read_midi(data, "song") == [Note(0, 60, 9)] * 15
+
+
+def test_drums_and_empty_files_have_no_notes() -> None:
+    song = mido.MidiFile(type=0)
+    song.tracks.append(mido.MidiTrack([mido.Message("note_on", channel=9, note=40, time=0)]))
+    stream = io.BytesIO()
+    song.save(file=stream)
+    with pytest.raises(CorpusError, match="holds no notes"):
+        read_midi(stream.getvalue(), "drums.mid")
+
+
+def test_time_in_film_frames_is_refused() -> None:
+    data = bytearray(write_midi([Note(0, 60, 9)])[0])
+    data[12] = 0xE8  # 24 frames a second
+    with pytest.raises(CorpusError, match="film frames"):
+        read_midi(bytes(data), "film.mid")
+
+
+def test_every_cut_is_told(tmp_path: Path) -> None:
+    data = write_midi([Note(0, 60, 9), Note(9, 62, 9)])[0]
+    for size in range(len(data)):
+        with pytest.raises(CorpusError, match=r"cut\.mid"):
+            read_midi(data[:size], "cut.mid")
+
+
+def test_a_folder_in_several_keys(tmp_path: Path) -> None:
+    (tmp_path / "readme.txt").write_text("no music")
+    (tmp_path / "high.MID").write_bytes(write_midi([Note(0, 127, 12)])[0])
+    (tmp_path / "mid.mid").write_bytes(write_midi([Note(0, 60, 12)])[0])
+    text = "".join(midi_text([str(tmp_path)], keys=3))
+    assert text == "0 G9:12 mf\n\n0 F#9:12 mf\n\n0 C4:12 mf\n\n0 C#4:12 mf\n\n0 B3:12 mf\n\n"
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / "readme.txt").write_text("no music")
+    with pytest.raises(CorpusError, match="no MIDI files"):
+        list(midi_text([str(tmp_path / "none")]))
+
+
+def test_without_its_package_a_line_says_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mido", None)
+    with pytest.raises(CorpusError, match=r"pip install 'charrnn\[music\]'"):
+        write_midi([])

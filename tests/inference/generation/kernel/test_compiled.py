@@ -1,0 +1,88 @@
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from charrnn.inference.generation.kernel import compiled
+from charrnn.inference.generation.samples import Request
+from charrnn.inference.generation.sampling import Sampler
+from charrnn.native.products import Tiling
+from charrnn.text.vocabulary.characters import Vocabulary
+from tests.models import make_model
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache, and no kernel made yet."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    compiled.kernel.cache_clear()
+    return tmp_path / "charrnn"
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Grows by a cell's name with each kernel that is compiled."""
+    cells: list[str] = []
+    compile_it = compiled.Processor.compiled
+
+    def counted(self: compiled.Processor, cell: str, tiling: Tiling) -> bytes:
+        cells.append(cell)
+        return compile_it(self, cell, tiling)
+
+    monkeypatch.setattr(compiled.Processor, "compiled", counted)
+    return cells
+
+
+def text() -> str:
+    compiled.kernel.cache_clear()
+    return make_model(Vocabulary.of_text("abcdefgh")).generate(length=60, seed=1)
+
+
+def test_a_kernel_is_compiled_once(folder: Path, made: list[str]) -> None:
+    first = text()
+    (file,) = folder.iterdir()
+    before = file.stat().st_ino
+    assert text() == first
+    assert made == ["lstm"]
+    assert file.stat().st_ino == before
+
+
+@pytest.mark.parametrize("content", [b"", b"x", None])
+def test_a_damaged_file_is_made_again(folder: Path, made: list[str], content: bytes | None) -> None:
+    first = text()
+    (file,) = folder.iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1] + b"?" if content is None else content)
+    assert text() == first
+    assert made == ["lstm", "lstm"]
+    assert file.read_bytes()[: compiled.CHECKSUM] == whole[: compiled.CHECKSUM]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files there have no such mode")
+def test_a_file_that_others_may_write_is_not_believed(folder: Path, made: list[str]) -> None:
+    text()
+    (file,) = folder.iterdir()
+    file.chmod(0o666)
+    text()
+    assert made == ["lstm", "lstm"]
+
+
+def test_without_a_place_for_the_cache_it_is_compiled_each_time(folder: Path, made: list[str]) -> None:
+    folder.write_text("a file where the folder would be")
+    assert text() == text()
+    assert made == ["lstm", "lstm"]
+
+
+def test_without_llvmlite_the_network_itself_writes(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    model = make_model(Vocabulary.of_text("abcdefgh"), "gru", 2)
+    request = Request(Sampler(0.0), 40, [b"abc"], loss=True)
+    start = model.network.initial_state()
+    with_kernel = list(model.samples(start, seeds=[1, 2], request=request))
+    compiled.kernel.cache_clear()
+    monkeypatch.setitem(sys.modules, "llvmlite", None)
+    without = list(model.samples(start, seeds=[1, 2], request=request))
+    assert compiled.kernel("gru") is None
+    assert [sample.text for sample in without] == [sample.text for sample in with_kernel]
+    np.testing.assert_allclose([s.loss or 0 for s in without], [s.loss or 0 for s in with_kernel], rtol=1e-4)
+    assert not np.isnan([s.loss or 0 for s in without]).any()

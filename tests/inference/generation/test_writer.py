@@ -1,0 +1,131 @@
+import numpy as np
+import pytest
+
+from charrnn.inference.generation.kernel.compiled import kernel
+from charrnn.inference.generation.sampling import Sampler
+from charrnn.inference.generation.writer import KernelWriter, PlainWriter, Weights, Writer, aligned, writer_for
+from charrnn.inference.network.language import Network
+from charrnn.model.config import GATES
+from charrnn.native.products import Tiling
+from charrnn.text.vocabulary.characters import Vocabulary
+from tests.inference.generation.kernel.kernels import TILINGS, made
+from tests.models import make_model
+
+B, T = 5, 30
+LETTERS = Vocabulary.of_text("abcdefghijklm")
+
+
+def walked(
+    network: Network, ids: np.ndarray, tiling: Tiling = TILINGS[0], weights: Weights | None = None
+) -> np.ndarray:
+    """Scores (1 + T, B, V) before and along ids (T, B), one step at a time."""
+    weights = weights or Weights(network, made(network.config.cell, tiling))
+    batch = ids.shape[1]
+    writer = KernelWriter(weights, network.initial_state(batch), Sampler())
+    found = [scores_of(writer)]
+    for row in ids:
+        writer.pending[:] = row
+        found.append(scores_of(writer))
+    return np.stack(found)
+
+
+def scores_of(writer: KernelWriter) -> np.ndarray:
+    """Scores (B, V) after one more step."""
+    samples = len(writer.pending)
+    writer.write(np.zeros((1, samples)))
+    return writer.scores[:samples, : len(LETTERS)].copy()
+
+
+def wanted_of(network: Network, ids: np.ndarray) -> np.ndarray:
+    state = network.initial_state(ids.shape[1])
+    first = network.next_logits(state)
+    return np.concatenate([first[None], network.logits(network.read(ids, state))])
+
+
+@pytest.mark.parametrize("tiling", TILINGS)
+@pytest.mark.parametrize("hidden_size", [1, 24, 37])
+@pytest.mark.parametrize("embedding_size", [0, 5])
+@pytest.mark.parametrize("layers", [1, 2, 3, 4])
+@pytest.mark.parametrize("cell", GATES)
+def test_steps_equal_the_sequence(
+    cell: str, layers: int, embedding_size: int, hidden_size: int, tiling: Tiling
+) -> None:
+    network = make_model(LETTERS, cell, layers, hidden_size, embedding_size).network
+    network.tensors["decoder.weight"] /= 6  # scores of the size that the tolerance is meant for
+    ids = np.random.default_rng(1).integers(0, len(LETTERS), (T, B))
+    wanted = wanted_of(network, ids)
+    np.testing.assert_allclose(walked(network, ids, tiling), wanted, atol=1e-5)
+    np.testing.assert_allclose(walked(network, ids[:, :1], tiling), wanted[:, :1], atol=1e-5)
+
+
+@pytest.mark.parametrize("cell", GATES)
+def test_steps_equal_the_sequence_at_a_usual_size(cell: str) -> None:
+    network = make_model(LETTERS, cell, 2, 256).network
+    network.tensors["decoder.weight"] /= 6
+    ids = np.random.default_rng(1).integers(0, len(LETTERS), (20, 70))
+    np.testing.assert_allclose(walked(network, ids), wanted_of(network, ids), atol=1e-5)
+
+
+@pytest.mark.parametrize("tiling", TILINGS)
+@pytest.mark.parametrize("hidden_size", [24, 37, 256])
+@pytest.mark.parametrize("cell", GATES)
+def test_a_sample_has_the_same_bits_in_any_company(cell: str, hidden_size: int, tiling: Tiling) -> None:
+    network = make_model(LETTERS, cell, 2, hidden_size, 7).network
+    ids = np.random.default_rng(2).integers(0, len(LETTERS), (T, 19))
+    weights = Weights(network, made(cell, tiling))
+    together = walked(network, ids, weights=weights)
+    for company in ([0], [18], [3, 4], [18, 0, 7], list(range(8)), list(range(18, 0, -1))):
+        assert np.array_equal(walked(network, ids[:, company], weights=weights), together[:, company])
+
+
+@pytest.mark.parametrize("samples", range(1, 71))
+def test_samples_of_any_number_choose_as_each_alone(samples: int) -> None:
+    network = make_model(LETTERS, "gru", 2).network
+    weights = Weights(network, kernel("gru"))
+    uniforms = np.random.default_rng(5).random((12, 70))
+    start, sampler = network.initial_state(), Sampler(0.9, top_k=9, top_p=0.95)
+    symbols, nats = writer_for(weights, start.repeated(samples), sampler, loss=True).write(uniforms[:, :samples])
+    last = samples - 1
+    alone, nats_alone = writer_for(weights, start, sampler, loss=True).write(uniforms[:, last, None])
+    assert np.array_equal(alone[:, 0], symbols[:, last])
+    assert np.array_equal(nats_alone[:, 0], nats[:, last])
+
+
+@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("cell", GATES)
+def test_those_that_are_kept_go_on_as_before(cell: str, plain: bool) -> None:
+    network = make_model(LETTERS, cell, 3, 24, 0).network
+    weights = Weights(network, None if plain else made(cell, TILINGS[0]))
+    uniforms = np.random.default_rng(3).random((T, B))
+
+    def fresh() -> Writer:
+        return writer_for(weights, network.initial_state().repeated(B), Sampler(), loss=True)
+
+    wanted, nats = fresh().write(uniforms)
+    writer, staying = fresh().kept(np.arange(B)), np.arange(B)
+    for first, last, chosen in ((0, 4, [0, 2, 3]), (4, 9, [1]), (9, T, [0])):
+        found, found_nats = writer.write(uniforms[first:last, staying])
+        assert np.array_equal(found, wanted[first:last, staying])
+        assert np.array_equal(found_nats, nats[first:last, staying])
+        writer, staying = writer.kept(np.array(chosen)), staying[chosen]
+
+
+@pytest.mark.parametrize("cell", GATES)
+def test_both_ways_of_writing_write_the_same(cell: str) -> None:
+    network = make_model(LETTERS, cell, 2, embedding_size=4).network
+    uniforms = np.random.default_rng(4).random((50, 3))
+    start, sampler = network.initial_state(), Sampler(0.8, top_k=10, top_p=0.9, min_p=0.01)
+    symbols, nats = writer_for(Weights(network, made(cell, TILINGS[1])), start.repeated(3), sampler, loss=True).write(
+        uniforms
+    )
+    states = [start.copy() for _ in range(3)]
+    plain, plain_nats = PlainWriter(network, states, sampler, loss=True).write(uniforms)
+    assert np.array_equal(symbols, plain)
+    np.testing.assert_allclose(nats, plain_nats, atol=1e-4)
+
+
+def test_rows_begin_with_a_line_of_the_cache() -> None:
+    for shape in ((1,), (3, 16), (2, 5, 32)):
+        assert aligned(*shape).ctypes.data % 64 == 0
+        assert aligned(*shape).shape == shape
+        assert not aligned(*shape).any()

@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import pytest
+
+from charrnn.errors import CorpusError
+from charrnn.text.documents.tables import TableReader
+from charrnn.text.settings import ReadingSettings
+from charrnn.text.sources import find_sources
+
+
+def rows(tmp_path: Path, name: str, content: str, tokens: str = "char") -> list[list[str]]:
+    path = tmp_path / name
+    path.write_bytes(content.encode())
+    return list(TableReader(find_sources([path])[0], ReadingSettings(), tokens))
+
+
+def test_a_tsv_row_is_a_line_and_only_whole_cells_are_quoted(tmp_path: Path) -> None:
+    content = 'news\t"I Do": A Film\nnews\t"say ""yes"" now"\n\nspam\t"\nspam\tend\u2028less\r\n'
+    assert rows(tmp_path, "t.tsv", content) == [
+        ["news", '"I Do": A Film'],
+        ["news", 'say "yes" now'],
+        ["spam", '"'],
+        ["spam", "end\u2028less"],
+    ]
+
+
+def test_a_csv_cell_in_quotes_may_hold_anything(tmp_path: Path) -> None:
+    content = 'news,"one, two"\nnews,"a ""b""\nc"\n\nspam,d\n'
+    assert rows(tmp_path, "t.csv", content) == [["news", "one, two"], ["news", 'a "b"\nc'], ["spam", "d"]]
+
+
+@pytest.mark.parametrize(("content", "found"), [("a\tb, c\n", ["a", "b, c"]), ("a,b\n", ["a", "b"]), ("a\n", ["a"])])
+def test_where_the_name_says_nothing_the_first_line_does(tmp_path: Path, content: str, found: list[str]) -> None:
+    assert rows(tmp_path, "t.txt", content) == [found]
+
+
+def test_bytes_are_the_characters_of_their_numbers(tmp_path: Path) -> None:
+    assert rows(tmp_path, "t.tsv", "a\té\r\n", "byte") == [["a", "Ã©"]]
+
+
+def test_a_quote_that_is_never_closed_is_told_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charrnn.text.documents.tables.MOST_LINES", 20)
+    with pytest.raises(CorpusError, match=r"a quote of line 3 is not closed within 20 lines"):
+        rows(tmp_path, "t.csv", 'a,b\na,b\na,"b\n' + "a,b\n" * 30)

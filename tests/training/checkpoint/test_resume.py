@@ -1,0 +1,284 @@
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from charrnn.errors import TrainingError, UsageError
+from charrnn.model.file import load_model
+from charrnn.text.corpus import Corpus
+from charrnn.training.checkpoint.resume import (
+    corpus_described,
+    new_budget,
+    rebuilt,
+    saved_plan,
+    taken_over,
+    told,
+    with_saved_symbols,
+)
+from charrnn.training.checkpoint.state import EVALUATED, LATEST, Checkpoint, CheckpointFolder
+from charrnn.training.recipe.language import Plan, plan
+from charrnn.training.recipe.schedule import Budget
+from charrnn.training.reporting import Evaluation, Reporter, Start, Summary
+from charrnn.training.session import Session, StopRequest
+from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TextSettings, TrainSettings
+
+CPU = torch.device("cpu")
+
+
+class StopAt(StopRequest):
+    """Asks for a stop when the run has made so many steps."""
+
+    def __init__(self, step: int) -> None:
+        self._step = step
+        self.session: Session | None = None
+
+    @property
+    def signal(self) -> int | None:  # type: ignore[override]
+        return 2 if self.session is not None and self.session.trainer.steps >= self._step else None
+
+
+class Listener(Reporter):
+    def __init__(self) -> None:
+        self.evaluations: list[Evaluation] = []
+        self.starts: list[Start] = []
+
+    def started(self, start: Start) -> None:
+        torch.rand(7)  # tracing a network with dropout draws random numbers too
+        self.starts.append(start)
+
+    def evaluated(self, evaluation: Evaluation) -> None:
+        self.evaluations.append(evaluation)
+
+
+def settings(cell: str = "lstm", **learning: object) -> TrainSettings:
+    return TrainSettings(
+        TextSettings(),
+        ModelSettings(cell=cell, hidden_size=20, layers=2, embedding_size=8, dropout=0.3),
+        LearningSettings(**{"batch_size": 8, "seq_len": 16, "lr": 0.02, "steps": 130, **learning}),  # type: ignore[arg-type]
+        RunSettings(),
+    )
+
+
+def run(
+    corpus: Corpus, output: Path, chosen: TrainSettings, stop: int = 10**9, listener: Reporter | None = None
+) -> tuple[Session, Summary]:
+    """Begin, or go on with what is saved; stop before `stop` steps."""
+    saved, _ = CheckpointFolder.of(output).newest()
+    session = Session(
+        plan(chosen, corpus, peak=1e11) if saved is None else saved_plan(chosen.learning, ("steps",), saved),
+        corpus,
+        output,
+        CPU,
+        listener or Reporter(),
+        resumed=saved,
+        stop=StopAt(stop),
+        described={
+            "settings": dataclasses.asdict(chosen),
+            "corpus": corpus_described(corpus),
+            "vocabulary": corpus.vocabulary.to_json(),
+        },
+    )
+    assert isinstance(session.stop, StopAt)
+    session.stop.session = session
+    return session, session.run()
+
+
+def assert_same_run(a: Session, b: Session) -> None:
+    """Weights, optimizer, carried state, counters and figures are equal to the bit."""
+    for name, tensor in a.trainer.state_tensors().items():
+        assert torch.equal(tensor, b.trainer.state_tensors()[name]), name
+    assert a.trainer.state_json() == b.trainer.state_json()
+    mine, other = (s.record.to_json() for s in (a, b))
+    for name in ("seconds", "step_seconds", "evaluation_cost", "last_evaluation", "good", "best_training"):
+        del mine[name], other[name]
+    assert mine == other
+    assert_same_model(a.output, b.output)
+
+
+def assert_same_model(a: Path, b: Path) -> None:
+    (first, weights), (second, others) = load_model(a), load_model(b)
+    assert first.training["best_step"] == second.training["best_step"]
+    for name, weight in weights.items():
+        np.testing.assert_array_equal(weight, others[name])
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_a_run_that_is_stopped_again_and_again_ends_as_if_it_had_not_been(
+    corpus: Corpus, tmp_path: Path, cell: str
+) -> None:
+    whole, _ = run(corpus, tmp_path / "whole.safetensors", settings(cell))
+    broken = tmp_path / "broken.safetensors"
+    for stop in (1, 49, 50, 77, 129):
+        session, _ = run(corpus, broken, settings(cell), stop)
+        assert session.trainer.steps == stop
+    resumed, _ = run(corpus, broken, settings(cell))
+    assert_same_run(whole, resumed)
+
+
+def test_a_killed_run_goes_on_from_its_last_save(corpus: Corpus, tmp_path: Path) -> None:
+    """A kill loses what came after the last save, the model file's newer weights included."""
+    whole, _ = run(corpus, tmp_path / "whole.safetensors", settings())
+    broken = tmp_path / "broken.safetensors"
+    run(corpus, broken, settings(), 60)
+    folder = CheckpointFolder.of(broken)
+    kept = {slot: folder.read(slot) for slot in (EVALUATED, LATEST)}
+    run(corpus, broken, settings(), 110)
+    for slot, checkpoint in kept.items():
+        assert checkpoint is not None
+        folder.write(slot, checkpoint)
+    resumed, _ = run(corpus, broken, settings())
+    assert_same_run(whole, resumed)
+
+
+def test_the_evaluation_of_an_interrupted_run_is_for_the_model_file_only(corpus: Corpus, tmp_path: Path) -> None:
+    output, listener = tmp_path / "m.safetensors", Listener()
+    session, summary = run(corpus, output, settings(), 70, listener)
+    assert [evaluation.step for evaluation in listener.evaluations] == [50]
+    assert session.record.best_step == 50
+    header, _ = load_model(output)
+    assert header.training["best_step"] == summary.best_step == 70
+    assert header.training["valid_loss"] == summary.valid_loss < session.record.best
+
+
+def test_a_finished_run_has_nothing_left_to_do(corpus: Corpus, tmp_path: Path) -> None:
+    output = tmp_path / "m.safetensors"
+    first, figures = run(corpus, output, settings())
+    before = output.read_bytes()
+    again, repeated = run(corpus, output, settings())
+    assert again.record.finished
+    assert_same_run(first, again)
+    assert output.read_bytes() == before
+    assert repeated.valid_loss == figures.valid_loss
+
+
+def test_a_finished_run_is_trained_further(corpus: Corpus, tmp_path: Path) -> None:
+    output, listener = tmp_path / "m.safetensors", Listener()
+    _, first = run(corpus, output, settings())
+    further, second = run(corpus, output, settings(steps=260), listener=listener)
+    assert further.trainer.steps == second.steps == 260
+    assert second.valid_loss < first.valid_loss
+    assert [evaluation.step for evaluation in listener.evaluations] == [150, 200, 250, 260]
+    assert [evaluation.step for evaluation in further.record.history][:3] == [50, 100, 130]
+    assert listener.starts[0].step == 130
+
+
+def test_a_run_that_lost_patience_gets_a_new_one_when_it_is_trained_further(corpus: Corpus, tmp_path: Path) -> None:
+    output = tmp_path / "m.safetensors"
+    run(corpus, output, settings(steps=60, patience=1))
+    folder = CheckpointFolder.of(output)
+    saved, _ = folder.newest()
+    assert saved is not None
+    saved.state["record"]["stale"] = 1
+    folder.write(LATEST, saved)
+    same, _ = run(corpus, output, settings(steps=60, patience=1))
+    assert same.trainer.steps == 60
+    further, _ = run(corpus, output, settings(steps=62, patience=1))
+    assert further.trainer.steps == 62
+
+
+def test_a_damaged_newest_state_gives_way_to_the_one_before(corpus: Corpus, tmp_path: Path) -> None:
+    output = tmp_path / "m.safetensors"
+    run(corpus, output, settings(), 60)
+    latest = output.with_suffix(".resume") / "latest.safetensors"
+    data = bytearray(latest.read_bytes())
+    data[-5] ^= 1
+    latest.write_bytes(data)
+    saved, complaints = CheckpointFolder.of(output).newest()
+    assert saved is not None
+    assert saved.state["trainer"]["steps"] == 50
+    assert complaints == [f"{latest} is damaged (its digest does not fit its content)"]
+    whole, _ = run(corpus, tmp_path / "whole.safetensors", settings())
+    resumed, _ = run(corpus, output, settings())
+    assert_same_run(whole, resumed)
+
+
+@pytest.fixture
+def saved(corpus: Corpus, tmp_path: Path) -> Checkpoint:
+    output = tmp_path / "saved.safetensors"
+    run(corpus, output, settings(), 20)
+    found, _ = CheckpointFolder.of(output).newest()
+    assert found is not None
+    return found
+
+
+def test_the_saved_settings_win_over_defaults(saved: Checkpoint) -> None:
+    bare = TrainSettings(TextSettings(), ModelSettings(), LearningSettings(), RunSettings(resume=True, json=True))
+    found = taken_over(bare, (), saved)
+    assert found.model.hidden_size == 20
+    assert found.learning.steps == 130
+    assert found.run.resume
+    assert found.run.json
+
+
+def test_all_contradictions_are_told_at_once_with_both_values(saved: Checkpoint) -> None:
+    other = TrainSettings(
+        TextSettings(tokens="byte"),
+        ModelSettings(cell="gru", hidden_size=64),
+        LearningSettings(seq_len=16, weight_decay=0.5, time="1m"),
+        RunSettings(device="cpu"),
+    )
+    given = ("tokens", "cell", "hidden_size", "seq_len", "weight_decay", "time", "device")
+    with pytest.raises(UsageError) as caught:
+        taken_over(other, given, saved)
+    assert str(caught.value).splitlines() == [
+        "--tokens byte contradicts the saved run, which has --tokens char; leave it out",
+        "--cell gru contradicts the saved run, which has --cell lstm; leave it out",
+        "--hidden-size 64 contradicts the saved run, which has --hidden-size 20; leave it out",
+        "--weight-decay 0.5 contradicts the saved run, which has --weight-decay 0.01; leave it out",
+        "To train from the start instead, replace --resume by --overwrite",
+    ]
+
+
+def test_a_value_that_was_chosen_automatically_may_be_given(saved: Checkpoint) -> None:
+    decay = saved.state["plan"]["weight_decay"]
+    same = TrainSettings(TextSettings(), ModelSettings(), LearningSettings(weight_decay=decay), RunSettings())
+    assert taken_over(same, ("weight_decay",), saved).learning.batch_size == 8
+
+
+@pytest.mark.parametrize(
+    ("learning", "expected"),
+    [
+        (LearningSettings(), None),
+        (LearningSettings(steps=130), None),
+        (LearningSettings(steps=400), Budget(None, None, 400)),
+        (LearningSettings(epochs=3.0), Budget(None, 3.0, None)),
+        (LearningSettings(time="10m"), Budget(607.5, None, None)),
+        (LearningSettings(time="1m", steps=500), Budget(67.5, None, 500)),
+    ],
+)
+def test_given_limits_replace_the_saved_ones_and_time_counts_from_now(
+    saved: Checkpoint, learning: LearningSettings, expected: Budget | None
+) -> None:
+    saved.state["record"]["seconds"] = 7.5
+    given = [name for name in ("time", "epochs", "steps") if getattr(learning, name) is not None]
+    assert new_budget(learning, given, saved) == expected
+    assert saved_plan(learning, given, saved).budget == (expected or Budget(None, None, 130))
+
+
+def test_a_changed_text_is_refused_whatever_it_is_called(corpus: Corpus, saved: Checkpoint) -> None:
+    assert with_saved_symbols(dataclasses.replace(corpus, name="other"), saved).name == "other"
+    changed = dataclasses.replace(corpus, fingerprint="of another text")
+    with pytest.raises(TrainingError, match="its content has changed"):
+        with_saved_symbols(changed, saved)
+
+
+def test_a_plan_survives_json(corpus: Corpus) -> None:
+    chosen = dataclasses.replace(plan(settings(), corpus, peak=1e11), reasons=("one", "two"))
+    assert rebuilt(Plan, json.loads(json.dumps(dataclasses.asdict(chosen)))) == chosen
+
+
+def test_a_plan_of_another_version_is_refused(corpus: Corpus) -> None:
+    found = dataclasses.asdict(plan(settings(), corpus, peak=1e11))
+    with pytest.raises(TrainingError, match=r"another version of charrnn \(momentum\)"):
+        rebuilt(Plan, {**found, "momentum": 0.9})
+    del found["lr"]
+    with pytest.raises(TrainingError, match=r"another version of charrnn \(lr\)"):
+        rebuilt(Plan, found)
+
+
+def test_where_it_goes_on_is_told(saved: Checkpoint) -> None:
+    saved.state["record"]["seconds"] = 95.0
+    assert told(saved) == "going on at step 20, 1m35s into the run"

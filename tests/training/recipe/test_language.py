@@ -1,0 +1,130 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from charrnn.model.config import ModelConfig
+from charrnn.text.corpus import Corpus
+from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.training.recipe.language import DEFAULT_SECONDS, Plan, measuring_helps, plan
+from charrnn.training.recipe.speed import chars_per_second, measure_peak, operations
+from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TextSettings, TrainSettings
+
+TWO_CORES = 1.75e11  # operations per second of a small machine
+
+
+def settings(model: ModelSettings, learning: LearningSettings) -> TrainSettings:
+    return TrainSettings(TextSettings(), model, learning, RunSettings())
+
+
+def text(chars: int, vocab: int = 65) -> Corpus:
+    ids = np.zeros(chars, dtype=np.int32)
+    return Corpus("text", Vocabulary("char", range(vocab)), ids, ids[: chars // 10])
+
+
+def planned(corpus: Corpus, peak: float = TWO_CORES, **learning: object) -> Plan:
+    return plan(settings(ModelSettings(), LearningSettings(**learning)), corpus, peak)  # type: ignore[arg-type]
+
+
+def test_what_was_given_wins(corpus: Corpus) -> None:
+    model = ModelSettings("gru", hidden_size=7, layers=3, embedding_size=0, dropout=0.25)
+    learning = LearningSettings(
+        "10s", 2.0, 30, batch_size=3, seq_len=5, lr=0.5, weight_decay=0.0, grad_clip=9.0, patience=4, seed=8
+    )
+    found = plan(settings(model, learning), corpus, TWO_CORES)
+    assert (found.config.cell, found.config.hidden_size, found.config.layers) == ("gru", 7, 3)
+    assert (found.config.embedding_size, found.dropout) == (0, 0.25)
+    assert (found.batch_size, found.seq_len, found.lr, found.weight_decay) == (3, 5, 0.5, 0.0)
+    assert (found.grad_clip, found.patience, found.seed) == (9.0, 4, 8)
+    assert (found.budget.seconds, found.budget.epochs, found.budget.steps) == (10.0, 2.0, 30)
+
+
+def test_without_a_limit_it_is_five_minutes(corpus: Corpus) -> None:
+    assert planned(corpus).budget.seconds == DEFAULT_SECONDS
+    assert planned(corpus, steps=9).budget.seconds is None
+
+
+def test_sizes_are_those_that_were_measured_best_on_two_cores() -> None:
+    megabyte = text(1_000_000)
+    chosen = {time: planned(megabyte, time=time) for time in ("13s", "60s", "5m")}
+    assert [p.config.hidden_size for p in chosen.values()] == [192, 256, 512]
+    assert [p.seq_len for p in chosen.values()] == [64, 64, 64]
+    assert [p.dropout for p in chosen.values()] == pytest.approx([0.0, 0.0, 0.3], abs=0.04)
+    assert [p.lr for p in chosen.values()] == pytest.approx([1.04e-2, 9e-3, 4.7e-3], rel=0.05)
+
+
+def test_more_time_text_or_machine_is_never_a_smaller_network() -> None:
+    def size(chars: int, peak: float, time: str) -> int:
+        return planned(text(chars), peak, time=time).config.hidden_size
+
+    for grown in ([size(10**6, TWO_CORES, t) for t in ("10s", "1m", "5m", "30m", "3h")],
+                  [size(n, TWO_CORES, "5m") for n in (10**3, 10**4, 10**5, 10**6, 10**8)],
+                  [size(10**8, p, "5m") for p in (1e10, 1e11, 1e12, 1e13)]):  # fmt: skip
+        assert grown == sorted(grown)
+        assert grown[0] < grown[-1]
+
+
+def test_a_small_text_gets_dropout_and_a_small_network() -> None:
+    small, large = planned(text(20_000), time="5m"), planned(text(10**8), time="5m")
+    assert small.dropout == 0.5
+    assert large.dropout == 0.0
+    assert small.config.hidden_size <= 192
+
+
+def test_the_rate_falls_where_a_long_run_needs_much_dropout_but_not_to_nothing() -> None:
+    def rate(epochs: float) -> float:
+        learning = LearningSettings(epochs=epochs)
+        return plan(settings(ModelSettings(hidden_size=320), learning), text(310_000), TWO_CORES).lr
+
+    short, long, endless = rate(1), rate(15), rate(10_000)
+    assert rate(1.5) == short == pytest.approx(8e-3, rel=0.01)
+    assert long == pytest.approx(4e-3, rel=0.1)  # measured best
+    assert endless == pytest.approx(0.4 * short)
+
+
+def test_a_run_of_few_steps_keeps_its_rate_however_small_the_text() -> None:
+    def rate(steps: int) -> float:
+        return planned(text(2_000), steps=steps).lr
+
+    assert rate(50) == rate(1000)
+    assert rate(10_000) == pytest.approx(0.4 * rate(50))
+
+
+def test_steps_and_epochs_plan_without_the_clock() -> None:
+    one, other = (planned(text(10**6), peak, steps=500) for peak in (1e9, 1e13))
+    assert dataclasses.replace(one, reasons=()) == dataclasses.replace(other, reasons=())
+    assert not measuring_helps(settings(ModelSettings(), LearningSettings(steps=5)))
+    assert measuring_helps(settings(ModelSettings(), LearningSettings(steps=5, time="1m")))
+
+
+def test_it_says_why() -> None:
+    (why,) = planned(text(10**6), time="60s").reasons
+    assert "in 1m" in why
+    assert "epochs" in why
+    assert "parameters per character" in why
+
+
+def test_operations_count_every_weight_that_is_multiplied() -> None:
+    config = ModelConfig("lstm", 2, 10, 4, 7)
+    multiplied = sum(p.numel() for p in _matrices(config))
+    assert operations(config) == 6 * multiplied
+
+
+def _matrices(config: ModelConfig) -> list[torch.Tensor]:
+    shapes = config.shapes()
+    names = [name for name in shapes if ".weight" in name and not name.startswith("embedding")]
+    return [torch.empty(shapes[name]) for name in names]
+
+
+def test_measuring_leaves_randomness_and_threads_as_they_were() -> None:
+    torch.manual_seed(5)
+    threads, state = torch.get_num_threads(), torch.get_rng_state()
+    peak = measure_peak("lstm", torch.device("cpu"))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.get_num_threads() == threads
+    assert (
+        0
+        < chars_per_second(peak, ModelConfig("lstm", 1, 512, 64, 65))
+        < chars_per_second(peak, ModelConfig("lstm", 1, 128, 64, 65))
+    )
