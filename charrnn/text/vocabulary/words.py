@@ -45,8 +45,8 @@ MARKS = {"unknown": MERGED, "end": chr(END)}
 
 
 @cache
-def _pattern() -> re.Pattern[str]:
-    """One token. Letters are what words are made of: letters, digits, their accents and vowel signs, and _."""
+def letter_ranges() -> list[tuple[int, int]]:
+    """First and last code points of what words are made of: letters, digits, their accents and vowel signs, and _."""
     letters = np.zeros(SCANNED, dtype=bool)
     for code in range(SCANNED):
         character = chr(code)
@@ -54,7 +54,13 @@ def _pattern() -> re.Pattern[str]:
     for first, last in UNSPACED:
         letters[first : last + 1] = False
     borders = np.flatnonzero(np.diff(letters, prepend=False, append=False))
-    ranges = "".join(f"\\U{first:08x}-\\U{behind - 1:08x}" for first, behind in borders.reshape(-1, 2).tolist())
+    return [(first, behind - 1) for first, behind in borders.reshape(-1, 2).tolist()]
+
+
+@cache
+def _pattern() -> re.Pattern[str]:
+    """One token."""
+    ranges = "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in letter_ranges())
     part = f"[{ranges}]{{1,{LONGEST}}}"
     runs = "|".join(f"{re.escape(character)}{{1,{LONGEST}}}" for character in RUNS)
     return re.compile(f" ?{part}(?:['\u2019]{part}){{0,2}}|{runs}|[\\s\\S]")

@@ -1,0 +1,63 @@
+"""`charrnn export`: a model as a page that writes in a browser, or as an ONNX graph."""
+
+import datetime
+from pathlib import Path
+
+import typer
+
+from charrnn.cli.models import find_model
+from charrnn.cli.options import command, examples
+from charrnn.errors import UsageError
+from charrnn.inference.export.settings import ExportSettings
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    command(
+        app,
+        "export",
+        epilog=examples("charrnn export -o page.html", "charrnn export -m book -o book.html"),
+    )(export)
+
+
+def export(*, settings: ExportSettings) -> None:
+    """Write a model as one page that writes in any browser, offline, or as an ONNX graph for other programs."""
+    file = _output_file(settings)
+    path = find_model(settings.model, quiet=settings.quiet)
+    from charrnn.files import atomic_write
+    from charrnn.model.file import load_model
+
+    header, tensors = load_model(path)
+    if file.suffix.lower() == ".html":
+        from charrnn.inference.export.page import page
+
+        modified = datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC)
+        written = page(path.stem, header, tensors, modified.date().isoformat())
+        use = "open it in a browser"
+    else:
+        from charrnn.inference.export.onnx import graph
+
+        written = graph(header, tensors).SerializeToString()
+        use = "run it with onnxruntime"
+    with atomic_write(file) as stream:
+        stream.write(written)
+    if not settings.quiet:
+        typer.echo(f"{file}: {len(written) / 1e6:.1f} MB; {use}", err=True)
+
+
+def _output_file(settings: ExportSettings) -> Path:
+    """Where to write, checked before anything slow.
+
+    Raises:
+        UsageError: if that is no file name with a suffix that is known, or a file that is not to be replaced.
+    """
+    if settings.output is None:
+        raise UsageError("name the file to write: -o page.html for a page, or -o model.onnx for an ONNX graph")
+    file = Path(settings.output)
+    if file.suffix.lower() not in (".html", ".onnx"):
+        raise UsageError(f"--output must end in .html or .onnx; found {settings.output}")
+    if file.is_dir():
+        raise UsageError(f"--output {file} is a folder; name a file in it")
+    if file.exists() and not settings.overwrite:
+        raise UsageError(f"--output {file} exists already; replace it with --overwrite, or name another file")
+    return file

@@ -1,0 +1,83 @@
+// The settings, the bars of what comes next, the ways to go on, and the facts about the model.
+
+import { el, element } from "./dom.js";
+import { shown, visible } from "./marks.js";
+
+// What the settings say; a field that holds no number within its limits is off.
+export function readSettings() {
+  const number = (id) => (el(id).value !== "" && el(id).validity.valid ? Number(el(id).value) : undefined);
+  return {
+    label: Number(el("label").value || 0),
+    length: Number(el("length").value),
+    seed: number("seed"),
+    stops: [el("stop").value.replaceAll("\\n", "\n").replaceAll("\\t", "\t")].filter(Boolean),
+    sampling: {
+      temperature: Number(el("temperature").value),
+      topK: number("top-k"),
+      topP: number("top-p"),
+      minP: number("min-p"),
+    },
+  };
+}
+
+// `changed()` hears of every setting that changes what comes next.
+export function listenToSettings(changed) {
+  const told = { temperature: (value) => value.toFixed(2), length: String };
+  for (const id of ["temperature", "length", "label", "top-k", "top-p", "min-p", "seed", "stop"]) {
+    el(id).addEventListener("input", () => {
+      if (told[id]) el(`${id}-value`).textContent = told[id](Number(el(id).value));
+      if (id !== "length" && id !== "stop") changed();
+    });
+  }
+  el("face").addEventListener("input", () => (document.documentElement.dataset.face = el("face").value));
+  el("more").addEventListener("click", () => {
+    el("settings").hidden = !el("settings").hidden;
+    el("more").setAttribute("aria-expanded", String(!el("settings").hidden));
+  });
+}
+
+export function showModel({ title, facts, labels, label, vocabulary }) {
+  document.title = title;
+  el("title").textContent = title;
+  el("facts").append(...facts.flatMap(([name, value]) => [
+    element("dt", { textContent: name }),
+    element("dd", { textContent: value, dir: "auto" }),
+  ]));
+  el("label").append(...labels.map((name, value) => element("option", { value, textContent: name })));
+  el("label").value = label;
+  el("label-choice").hidden = !labels.length;
+  el("next-name").textContent = { byte: "Next byte", word: "Next word" }[vocabulary.tokens] ?? "Next character";
+}
+
+export function showBars(next, take) {
+  el("bars").replaceChildren(...next.map((symbol) => {
+    const [mark, name] = shown(symbol), share = symbol.share * 100;
+    const said = share >= 1 ? share.toFixed(0) : share >= 0.1 ? share.toFixed(1) : "<0.1";
+    const bar = element("span", { className: "bar" });
+    bar.style.setProperty("--share", symbol.share);
+    const button = element(
+      "button",
+      { title: name, disabled: symbol.byte !== null },
+      element("bdi", { className: "symbol", textContent: mark }),
+      bar,
+      element("span", { className: "share", textContent: `${said} %` }),
+    );
+    button.setAttribute("aria-label", `${name}, ${said} percent`);
+    button.addEventListener("click", () => take(symbol.text));
+    return element("li", {}, button);
+  }));
+}
+
+// The list of ways; the chosen one stands in grey in the text.
+export function showWays(ways, chosen, choose) {
+  const list = el("way-list");
+  list.replaceChildren(...ways.map((text, way) => {
+    const row = element("li", { id: `way-${way}`, role: "option", dir: "auto" });
+    row.append(element("span", { textContent: visible(text.replace(/\n$/, "")) || "…" }));
+    row.setAttribute("aria-selected", String(way === chosen));
+    row.addEventListener("click", () => choose(way, { take: true }));
+    return row;
+  }));
+  if (ways.length) list.setAttribute("aria-activedescendant", `way-${chosen}`);
+  else list.removeAttribute("aria-activedescendant");
+}

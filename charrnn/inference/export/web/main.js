@@ -1,0 +1,323 @@
+// What happens when: keys, buttons, the engine's answers. `window.charrnn` is for programs.
+
+import { connect } from "./client.js";
+import { listenToSettings, readSettings, showBars, showModel, showWays } from "./controls.js";
+import { el, element } from "./dom.js";
+import { makeHistory } from "./history.js";
+import { firstWord } from "./marks.js";
+import { makeSheet } from "./sheet.js";
+
+const WAYS = 3, AHEAD = 56, REVEAL = 4; // suggestions; characters of one; seconds that a written text takes to appear
+const model = JSON.parse(el("model").textContent);
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+const { request } = connect(el("engine").textContent);
+const { title, facts, labels, vocabulary, config, layout, label, wasm } = model;
+const weights = [...document.querySelectorAll(".weights")].map((piece) => piece.textContent);
+const ready = request("open", { model: { config, layout, vocabulary }, weights, wasm });
+document.querySelectorAll(".weights").forEach((piece) => piece.remove());
+
+const random = () => Math.floor(Math.random() * 2 ** 31);
+const now = { ways: [], chosen: 0, seed: random(), draw: 0, hushed: false, coloured: false, writing: null };
+const say = (text) => (el("status").textContent = text);
+
+// --- what the model would write ---
+
+const sheet = makeSheet({ area: el("text"), mirror: el("mirror") }, { typed, moved, placed });
+const history = makeHistory({
+  read: () => ({ text: sheet.text, caret: sheet.caret }),
+  write: sheet.restore,
+  changed: () => {
+    el("undo").disabled = !history.canUndo;
+    el("redo").disabled = !history.canRedo;
+  },
+});
+
+function show() {
+  sheet.show(now.hushed || sheet.busy ? "" : now.ways[now.chosen] ?? "");
+  showWays(now.ways, now.chosen, choose);
+}
+
+// Ask what comes next here; `keep` is what the first way begins with.
+async function look(keep = "") {
+  if (now.writing || sheet.busy) return;
+  const { label, sampling, seed = now.seed } = readSettings();
+  const fresh = keep ? [keep] : [];
+  const asked = { text: sheet.before, keep, ways: WAYS, length: AHEAD, seed: seed + WAYS * now.draw, settings: sampling, label };
+  now.ways = fresh;
+  now.chosen = 0;
+  show();
+  const looking = (now.looking = request("look", asked, (piece) => {
+    if (now.looking !== looking) return;
+    if (piece.next) return showBars(piece.next, take);
+    if (piece.way === 0 && keep) now.ways[0] = piece.text;
+    else if (piece.text && !now.ways.includes(piece.text)) now.ways.push(piece.text);
+    show();
+  }));
+  colour();
+  if ((await looking) !== undefined && now.looking === looking) announce();
+}
+
+let announcing = 0;
+function announce() {
+  clearTimeout(announcing);
+  announcing = setTimeout(() => (el("heard").textContent = sheet.ghost ? `It goes on: ${sheet.ghost}` : ""), 900);
+}
+
+async function colour() {
+  el("scale").hidden = !now.coloured;
+  if (!now.coloured) return sheet.colour(null);
+  const text = sheet.text, { label } = readSettings();
+  const found = await request("colour", { text, label });
+  if (found && now.coloured && text === sheet.text) {
+    sheet.colour(found);
+    if (found.chars) say(`${found.loss.toFixed(2)} nats a character: ${(found.loss / Math.LN2).toFixed(2)} bits`);
+  }
+}
+
+// --- what the person does ---
+
+// What is typed as the grey text has it leaves the rest of it in place.
+function typed(inserted) {
+  history.record("typing");
+  now.hushed = false;
+  now.draw = 0;
+  const ghost = now.ways[now.chosen] ?? "";
+  look(inserted && ghost.startsWith(inserted) ? ghost.slice(inserted.length) : "");
+  inView();
+}
+
+function moved() {
+  now.hushed = false;
+  now.draw = 0;
+  look();
+}
+
+// Put a text at the caret; the grey text that follows it stays.
+function take(text, rest = "") {
+  if (!text || now.writing) return;
+  sheet.insert(text);
+  history.record("taken");
+  look(rest);
+  sheet.focus();
+  inView();
+}
+
+function takeWord() {
+  const ghost = sheet.ghost, word = firstWord(ghost);
+  take(word, ghost.slice(word.length));
+}
+
+function another() {
+  now.hushed = false;
+  now.draw++;
+  look();
+  sheet.focus();
+}
+
+function choose(way, { taken = false, take: whole = taken } = {}) {
+  if (!now.ways.length) return;
+  now.chosen = (way + now.ways.length) % now.ways.length;
+  now.hushed = false;
+  show();
+  announce();
+  if (whole) take(now.ways[now.chosen]);
+}
+
+// --- writing on ---
+
+async function write() {
+  if (now.writing) return stop();
+  const { label, length, seed, stops, sampling } = readSettings();
+  const keep = seed === undefined ? sheet.ghost : "";
+  const before = sheet.before;
+  const reveal = revealer(Math.max(60, length / REVEAL));
+  now.ways = [];
+  say("Writing …");
+  el("write").classList.add("busy");
+  el("write").firstElementChild.textContent = "Stop";
+  const asked = { text: before + keep, length: length - keep.length, seed: seed ?? now.seed, stops, settings: sampling, label };
+  show();
+  const writing = (now.writing = { request: request("write", asked, reveal.feed), reveal });
+  sheet.lock(true);
+  reveal.feed(keep);
+  const finish = await writing.request;
+  const chars = await reveal.end(finish === null);
+  now.writing = null;
+  now.seed = random();
+  now.draw = 0;
+  sheet.lock(false);
+  history.record("written");
+  el("write").classList.remove("busy");
+  el("write").firstElementChild.textContent = "Write on";
+  say(`${chars.toLocaleString("en")} characters${finish === "stop" ? ", to the stop" : finish === null ? ", then stopped" : ""}`);
+  look();
+  sheet.focus();
+}
+
+function stop() {
+  now.writing?.request.cancel();
+  now.writing?.reveal.halt();
+}
+
+// Text appears at a pace that can be read along; at once for those who want no motion.
+function revealer(pace) {
+  let waiting = [], shown = 0, ended = false, halted = false, last = performance.now(), due = 0;
+  let finish;
+  const done = new Promise((resolve) => (finish = resolve));
+  function frame(time) {
+    if (halted || (ended && !waiting.length)) return finish(shown);
+    due = calm.matches || document.hidden ? waiting.length : due + (Math.max(0, time - last) / 1000) * pace;
+    last = time;
+    const count = Math.min(waiting.length, Math.floor(due));
+    due -= count;
+    if (count) {
+      sheet.insert(waiting.splice(0, count).join(""));
+      shown += count;
+      sheet.draw();
+      inView();
+    }
+    due = Math.min(due, pace / 10);
+    requestAnimationFrame(frame);
+  }
+  requestAnimationFrame(frame);
+  return {
+    feed: (text) => typeof text === "string" && waiting.push(...text),
+    halt: () => (halted = true),
+    end(cancelled) {
+      ended = true;
+      halted ||= cancelled;
+      return done;
+    },
+  };
+}
+
+// --- the look of things ---
+
+// The bars stand at the height of the caret, where there is room beside the text.
+function placed(caret) {
+  const next = el("next"), main = next.parentElement.getBoundingClientRect();
+  const most = main.height - next.offsetHeight;
+  next.style.setProperty("--top", `${Math.max(0, Math.min(caret.top - main.top - 44, most))}px`);
+  now.caret = caret;
+}
+
+// Keep the caret in sight, above the tools.
+function inView() {
+  const limit = el("tools").getBoundingClientRect().top - 24, below = now.caret.bottom - Math.min(limit, innerHeight - 24);
+  if (below > 0) scrollBy(0, below);
+}
+
+async function copy() {
+  try {
+    await navigator.clipboard.writeText(sheet.text);
+  } catch {
+    el("text").select();
+    document.execCommand("copy");
+  }
+  say("Copied");
+}
+
+function save() {
+  const url = URL.createObjectURL(new Blob([sheet.text], { type: "text/plain;charset=utf-8" }));
+  element("a", { href: url, download: `${title.replace(/[^\p{L}\p{N} ._-]/gu, "_") || "text"}.txt` }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  say("Downloaded");
+}
+
+// --- keys and buttons ---
+
+function press(event) {
+  const command = event.ctrlKey || event.metaKey, key = event.key;
+  if (event.isComposing) return;
+  const actions = [
+    [key === "Enter" && command, write],
+    [key === "Escape" && now.writing, stop],
+    [key === "Escape" && sheet.ghost, () => ((now.hushed = true), show())],
+    [key === "Tab" && event.shiftKey && sheet.ghost, another],
+    [key === "Tab" && !event.shiftKey && !command && !event.altKey && sheet.ghost, takeWord],
+    [key === "ArrowDown" && event.altKey, () => choose(now.chosen + 1)],
+    [key === "ArrowUp" && event.altKey, () => choose(now.chosen - 1)],
+    [key === "Enter" && event.altKey, () => choose(now.chosen, { take: true })],
+    [command && !event.altKey && key.toLowerCase() === "z", event.shiftKey ? redo : undo],
+    [command && !event.altKey && key.toLowerCase() === "y", redo],
+  ];
+  const action = actions.find(([holds]) => holds)?.[1];
+  if (!action) return;
+  event.preventDefault();
+  action();
+}
+
+function undo() {
+  if (now.writing) stop();
+  else history.undo();
+  now.draw = 0;
+  look();
+}
+
+function redo() {
+  if (!now.writing) history.redo();
+  look();
+}
+
+el("text").addEventListener("keydown", press);
+el("text").addEventListener("beforeinput", (event) => {
+  const action = { historyUndo: undo, historyRedo: redo }[event.inputType];
+  if (action) event.preventDefault();
+  action?.();
+});
+el("way-list").addEventListener("keydown", (event) => {
+  const actions = {
+    ArrowDown: () => choose(now.chosen + 1),
+    ArrowUp: () => choose(now.chosen - 1),
+    Enter: () => choose(now.chosen, { take: true }),
+    " ": () => choose(now.chosen, { take: true }),
+    Escape: sheet.focus,
+  };
+  if (!(event.key in actions)) return;
+  event.preventDefault();
+  actions[event.key]();
+});
+for (const [id, action] of Object.entries({ write, word: takeWord, another, undo, redo, copy, save })) {
+  el(id).addEventListener("click", action);
+}
+el("surprise").addEventListener("click", () => {
+  now.coloured = !now.coloured;
+  el("surprise").setAttribute("aria-pressed", String(now.coloured));
+  if (!now.coloured) say("");
+  colour();
+});
+listenToSettings(() => {
+  now.draw = 0;
+  look();
+});
+showModel({ title, facts, labels, label, vocabulary });
+
+// --- for programs ---
+
+async function generate({ prime = "", length = 1000, temperature = 0.8, topK, topP, minP, seed = random(), stop = [], label: name } = {}) {
+  await ready;
+  const pieces = [], settings = { temperature, topK, topP, minP };
+  const chosen = name === undefined ? label : labels.indexOf(name);
+  if (chosen < 0) throw new Error(`no label ${JSON.stringify(name)}`);
+  const asked = { text: prime, length, seed, stops: [stop].flat(), settings, label: chosen };
+  await request("write", asked, (piece) => pieces.push(piece));
+  return pieces.join("");
+}
+
+async function score(text, { label: name } = {}) {
+  await ready;
+  const chosen = name === undefined ? label : labels.indexOf(name);
+  if (chosen < 0) throw new Error(`no label ${JSON.stringify(name)}`);
+  const { loss, chars, unknown } = await request("score", { text, label: chosen });
+  return { loss, chars, unknown };
+}
+
+window.charrnn = { ready: ready.then(() => undefined), generate, score, labels };
+ready.then(
+  () => {
+    document.body.dataset.ready = "yes";
+    look();
+  },
+  (error) => say(`The network cannot be opened here: ${error.message}`),
+);

@@ -1,0 +1,28 @@
+// How symbols are shown where they stand alone.
+
+const NAMES = { "\n": "new line", "\t": "tab", " ": "space", "\r": "return" };
+
+// A symbol with what cannot be seen made visible: [text to show, name to say].
+export function shown({ text, byte }) {
+  if (byte !== null) return [`0x${byte.toString(16).toUpperCase()}`, `byte ${byte}`];
+  if (text in NAMES) return [{ "\n": "↵", "\t": "⇥", " ": "␣", "\r": "␍" }[text], NAMES[text]];
+  return [visible(text.replace(/^ /, "")) || "␣", text];
+}
+
+// A text on one line.
+export function visible(text) {
+  return text.replace(/\n/g, "↵").replace(/\t/g, "⇥").replace(/[\p{Cc}\p{Cs}\p{Co}\p{Cn}]/gu, (mark) =>
+    `U+${mark.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`);
+}
+
+const BORDERS = [1, 2, 4, 6, 9].map((bits) => bits * Math.LN2); // nats
+
+// The step of the scale that a surprise lies in, -1 for what has none.
+export const stepOf = (nats) => (Number.isNaN(nats) ? -1 : BORDERS.filter((border) => nats >= border).length);
+
+// The first word of a text, with the space before it: a text without spaces goes character by character.
+export function firstWord(text) {
+  const [word] = text.match(/^\s*\S+/u) ?? [text];
+  const spaceless = /^\s*[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]/u;
+  return spaceless.test(word) || word.length > 24 ? [...text].slice(0, 1).join("") : word;
+}
