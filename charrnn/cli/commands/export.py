@@ -1,6 +1,6 @@
 """`charrnn export`: a model as a page that writes in a browser, or as an ONNX graph."""
 
-import datetime
+import datetime as dt
 from pathlib import Path
 
 import typer
@@ -31,7 +31,7 @@ def export(*, settings: ExportSettings) -> None:
     if file.suffix.lower() == ".html":
         from charrnn.inference.export.page import page
 
-        modified = datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC)
+        modified = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
         written = page(path.stem, header, tensors, modified.date().isoformat())
         use = "open it in a browser"
     else:

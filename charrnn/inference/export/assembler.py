@@ -20,7 +20,7 @@ VECTOR = 16  # bytes
 
 
 def unsigned(number: int) -> bytes:
-    """LEB128: seven bits a byte, the lowest first: `unsigned(300) == b"\\xac\\x02"`."""
+    r"""LEB128: seven bits a byte, the lowest first: `unsigned(300) == b"\xac\x02"`."""
     written = bytearray()
     while number > 0x7F:
         written.append(number & 0x7F | 0x80)
@@ -29,7 +29,7 @@ def unsigned(number: int) -> bytes:
 
 
 def signed(number: int) -> bytes:
-    """LEB128 of a number that may be negative: `signed(-2) == b"\\x7e"`."""
+    r"""LEB128 of a number that may be negative: `signed(-2) == b"\x7e"`."""
     written = bytearray()
     while not -0x40 <= number < 0x40:
         written.append(number & 0x7F | 0x80)
@@ -85,7 +85,8 @@ class Vector:
 
     def between(self, least: float, most: float) -> "Vector":
         """Each float, no less than `least` and no more than `most`."""
-        return self._with("max", least)._with("min", most)
+        raised = self._with("max", least)
+        return Vector(raised.code + _vector(most).code + _simd(self.OPERATIONS["min"]))
 
     def bits_up(self, places: int) -> "Vector":
         """The bits of each float, moved up."""

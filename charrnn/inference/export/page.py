@@ -35,7 +35,8 @@ def page(title: str, header: ModelHeader, tensors: Tensors, file_date: str | Non
 
     Args:
         title: its heading.
-        header, tensors: what the model file holds.
+        header: what the model file says.
+        tensors: its weights.
         file_date: when the file was written (ISO 8601).
 
     Raises:

@@ -50,11 +50,12 @@ export function showModel({ title, facts, labels, label, vocabulary }) {
 }
 
 export function showBars(next, take) {
+  const whole = Math.max(0.5, ...next.map(({ share }) => share)); // what the longest bar stands for
   el("bars").replaceChildren(...next.map((symbol) => {
     const [mark, name] = shown(symbol), share = symbol.share * 100;
     const said = share >= 1 ? share.toFixed(0) : share >= 0.1 ? share.toFixed(1) : "<0.1";
     const bar = element("span", { className: "bar" });
-    bar.style.setProperty("--share", symbol.share);
+    bar.style.setProperty("--share", symbol.share / whole);
     const button = element(
       "button",
       { title: name, disabled: symbol.byte !== null },

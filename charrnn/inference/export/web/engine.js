@@ -7,6 +7,7 @@ import { makeVocabulary } from "./vocabulary.js";
 const MARK = 64; // symbols between states that are kept
 const AHEAD = 4000; // unread symbols that a look ahead reads at most
 const SHOWN = 8; // likeliest symbols
+const LINE = 24; // characters: a way to go on that has so many ends with its line
 
 export class Engine {
   constructor(model, bytes, wasm) {
@@ -128,17 +129,16 @@ export class Engine {
     }
   }
 
-  // One way to go on: to the end of the line, or to the end of the last word that fits.
+  // One way to go on: to the end of a line, or of the last word that fits.
   async way(begun, kept, { length, seed, settings }, pause) {
     let text = kept;
     for (const id of this.readable(this.vocabulary.encode(kept).ids)) this.step(id);
     for (const [piece] of this.symbols(settings, seed, begun)) {
-      if (text.length >= length || /\S[^]*\n/.test(text)) break;
+      if (text.length >= length || (text.length >= LINE && text.endsWith("\n"))) break;
       text += piece;
       await pause();
     }
-    const line = text.search(/(?<=\S[^]*)\n/);
-    if (line >= 0) return text.slice(0, line + 1);
+    if (text.endsWith("\n")) return text;
     const word = text.slice(kept.length).search(/\s\S*$/);
     return word > 0 ? text.slice(0, kept.length + word) : text;
   }

@@ -6,12 +6,12 @@ const NAMES = { "\n": "new line", "\t": "tab", " ": "space", "\r": "return" };
 export function shown({ text, byte }) {
   if (byte !== null) return [`0x${byte.toString(16).toUpperCase()}`, `byte ${byte}`];
   if (text in NAMES) return [{ "\n": "↵", "\t": "⇥", " ": "␣", "\r": "␍" }[text], NAMES[text]];
-  return [visible(text.replace(/^ /, "")) || "␣", text];
+  return [visible(text.replace(/^ /, "")).trim() || "␣", text];
 }
 
 // A text on one line.
 export function visible(text) {
-  return text.replace(/\n/g, "↵").replace(/\t/g, "⇥").replace(/[\p{Cc}\p{Cs}\p{Co}\p{Cn}]/gu, (mark) =>
+  return text.replace(/\n/g, " ↵ ").replace(/\t/g, "⇥").replace(/[\p{Cc}\p{Cs}\p{Co}\p{Cn}]/gu, (mark) =>
     `U+${mark.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`);
 }
 
