@@ -143,6 +143,7 @@ async function write() {
   reveal.feed(keep);
   const finish = await writing.request;
   const chars = await reveal.end(finish === null);
+  const stopped = finish === null || reveal.halted;
   now.writing = null;
   now.seed = random();
   now.draw = 0;
@@ -150,7 +151,7 @@ async function write() {
   history.record("written");
   el("write").classList.remove("busy");
   el("write").firstElementChild.textContent = "Write on";
-  say(`${chars.toLocaleString("en")} characters${finish === "stop" ? ", to the stop" : finish === null ? ", then stopped" : ""}`);
+  say(`${chars.toLocaleString("en")} characters${stopped ? ", then stopped" : finish === "stop" ? ", to the stop" : ""}`);
   look();
   sheet.focus();
 }
@@ -184,6 +185,9 @@ function revealer(pace) {
   return {
     feed: (text) => typeof text === "string" && waiting.push(...text),
     halt: () => (halted = true),
+    get halted() {
+      return halted;
+    },
     end(cancelled) {
       ended = true;
       halted ||= cancelled;

@@ -20,9 +20,16 @@ const BORDERS = [1, 2, 4, 6, 9].map((bits) => bits * Math.LN2); // nats
 // The step of the scale that a surprise lies in, -1 for what has none.
 export const stepOf = (nats) => (Number.isNaN(nats) ? -1 : BORDERS.filter((border) => nats >= border).length);
 
-// The first word of a text, with the space before it: a text without spaces goes character by character.
+const UNSPACED = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
+const LONGEST = 24, PART = 6; // characters: of a word, and of what is taken of a text without words
+
+// The first word of a text, with the space before it and the marks behind it.
 export function firstWord(text) {
   const [word] = text.match(/^\s*\S+/u) ?? [text];
-  const spaceless = /^\s*[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]/u;
-  return spaceless.test(word) || word.length > 24 ? [...text].slice(0, 1).join("") : word;
+  if (UNSPACED.test(word) && "Segmenter" in Intl) {
+    const segments = new Intl.Segmenter(undefined, { granularity: "word" }).segment(word);
+    const first = [...segments].find(({ segment }) => segment.trim());
+    return word.slice(0, first.index + first.segment.length);
+  }
+  return word.length > LONGEST ? [...word].slice(0, PART).join("") : word;
 }
