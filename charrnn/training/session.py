@@ -1,6 +1,7 @@
 """A training run from first step to last: when to evaluate, report, sample, save and stop."""
 
 import dataclasses
+import datetime as dt
 import math
 import time
 from collections.abc import Callable
@@ -337,7 +338,13 @@ class Session:
         """How the model was made, as its file says it."""
         plan = dataclasses.asdict(self.plan)
         settings = {name: value for name, value in plan.items() if name not in ("config", "reasons")}
-        return {"corpus": self.corpus.name, **dataclasses.asdict(self.summary(record)), "settings": settings}
+        today = dt.datetime.now(dt.UTC).date().isoformat()
+        return {
+            "corpus": self.corpus.name,
+            "date": today,
+            **dataclasses.asdict(self.summary(record)),
+            "settings": settings,
+        }
 
     def _save_behind(self, slot: str) -> None:
         """Copy the state now, and write it while training goes on."""

@@ -1,5 +1,6 @@
 """What a model is, in words: size, vocabulary, corpus, held-out loss, date."""
 
+import datetime as dt
 import math
 from typing import Any
 
@@ -37,12 +38,21 @@ def facts(header: ModelHeader, file_date: str | None = None) -> list[tuple[str, 
         choices = math.exp(min(loss, 30.0))
         bits = f"{loss / math.log(2):.2f} bits, a choice among {choices:.1f}"
         rows.append(("Held-out loss", f"{loss:.3f} nats per character ({bits})"))
-    date = training.get("date")
-    if isinstance(date, str) and date:
-        rows.append(("Learned on", date))
+    learned = training.get("date")
+    if isinstance(learned, str) and learned:
+        rows.append(("Learned on", _date(learned)))
     elif file_date:
-        rows.append(("File of", file_date))
+        rows.append(("File dated", _date(file_date)))
     return rows
+
+
+def _date(text: str) -> str:
+    """`_date("2026-03-01") == "1 March 2026"`; what is no such date stays as it is."""
+    try:
+        date = dt.date.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{date.day} {date:%B %Y}"
 
 
 def _number(training: dict[str, Any], name: str) -> float | None:

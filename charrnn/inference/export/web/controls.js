@@ -38,6 +38,7 @@ export function listenToSettings(changed) {
 
 export function showModel({ title, facts, labels, label, vocabulary }) {
   document.title = title;
+  document.documentElement.dataset.tokens = vocabulary.tokens;
   el("title").textContent = title;
   el("facts").append(...facts.flatMap(([name, value]) => [
     element("dt", { textContent: name }),

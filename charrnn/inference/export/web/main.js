@@ -18,7 +18,7 @@ const ready = request("open", { model: { config, layout, vocabulary }, weights, 
 document.querySelectorAll(".weights").forEach((piece) => piece.remove());
 
 const random = () => Math.floor(Math.random() * 2 ** 31);
-const now = { ways: [], chosen: 0, seed: random(), draw: 0, hushed: false, coloured: false, writing: null };
+const now = { ways: [], chosen: 0, seed: random(), draw: 0, hushed: false, resting: false, coloured: false, writing: null };
 const say = (text) => (el("status").textContent = text);
 
 // --- what the model would write ---
@@ -34,7 +34,7 @@ const history = makeHistory({
 });
 
 function show() {
-  sheet.show(now.hushed || sheet.busy ? "" : now.ways[now.chosen] ?? "");
+  sheet.show(now.hushed || now.resting || sheet.busy ? "" : now.ways[now.chosen] ?? "");
   showWays(now.ways, now.chosen, choose);
 }
 
@@ -80,17 +80,23 @@ async function colour() {
 // What is typed as the grey text has it leaves the rest of it in place.
 function typed(inserted) {
   history.record("typing");
-  now.hushed = false;
+  wake();
   now.draw = 0;
   const ghost = now.ways[now.chosen] ?? "";
   look(inserted && ghost.startsWith(inserted) ? ghost.slice(inserted.length) : "");
   inView();
 }
 
+// A caret that is set into the text covers none of it: the grey text comes when it is asked for.
 function moved() {
-  now.hushed = false;
+  wake();
+  now.resting = sheet.caret < sheet.text.length;
   now.draw = 0;
   look();
+}
+
+function wake() {
+  now.hushed = now.resting = false;
 }
 
 // Put a text at the caret; the grey text that follows it stays.
@@ -104,12 +110,16 @@ function take(text, rest = "") {
 }
 
 function takeWord() {
+  if (now.resting || now.hushed) {
+    wake();
+    return show();
+  }
   const ghost = sheet.ghost, word = firstWord(ghost);
   take(word, ghost.slice(word.length));
 }
 
 function another() {
-  now.hushed = false;
+  wake();
   now.draw++;
   look();
   sheet.focus();
@@ -118,7 +128,7 @@ function another() {
 function choose(way, { taken = false, take: whole = taken } = {}) {
   if (!now.ways.length) return;
   now.chosen = (way + now.ways.length) % now.ways.length;
-  now.hushed = false;
+  wake();
   show();
   announce();
   if (whole) take(now.ways[now.chosen]);
@@ -136,7 +146,7 @@ async function write() {
   say("Writing …");
   el("write").classList.add("busy");
   el("write").firstElementChild.textContent = "Stop";
-  const asked = { text: before + keep, length: length - keep.length, seed: seed ?? now.seed, stops, settings: sampling, label };
+  const asked = { text: before + keep, length: length - keep.length, seed: seed ?? random(), stops, settings: sampling, label };
   show();
   const writing = (now.writing = { request: request("write", asked, reveal.feed), reveal });
   sheet.lock(true);
@@ -201,7 +211,7 @@ function revealer(pace) {
 // The bars stand at the height of the caret, where there is room beside the text.
 function placed(caret) {
   const next = el("next"), main = next.parentElement.getBoundingClientRect();
-  const most = main.height - next.offsetHeight;
+  const most = Math.min(main.height, el("tools").getBoundingClientRect().top - main.top) - next.offsetHeight;
   next.style.setProperty("--top", `${Math.max(0, Math.min(caret.top - main.top - 44, most))}px`);
   now.caret = caret;
 }
@@ -231,15 +241,22 @@ function save() {
 
 // --- keys and buttons ---
 
+function hush() {
+  wake();
+  now.hushed = true;
+  show();
+}
+
 function press(event) {
   const command = event.ctrlKey || event.metaKey, key = event.key;
+  const grey = sheet.ghost || now.resting;
   if (event.isComposing) return;
   const actions = [
     [key === "Enter" && command, write],
     [key === "Escape" && now.writing, stop],
-    [key === "Escape" && sheet.ghost, () => ((now.hushed = true), show())],
-    [key === "Tab" && event.shiftKey && sheet.ghost, another],
-    [key === "Tab" && !event.shiftKey && !command && !event.altKey && sheet.ghost, takeWord],
+    [key === "Escape" && grey, hush],
+    [key === "Tab" && event.shiftKey && grey, another],
+    [key === "Tab" && !event.shiftKey && !command && !event.altKey && grey, takeWord],
     [key === "ArrowDown" && event.altKey, () => choose(now.chosen + 1)],
     [key === "ArrowUp" && event.altKey, () => choose(now.chosen - 1)],
     [key === "Enter" && event.altKey, () => choose(now.chosen, { take: true })],
