@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from charrnn.errors import UsageError
-from charrnn.settings import automatic, flag_of, setting
-from charrnn.settings import problems as find_problems
+from charrnn.settings import automatic, flag_of, problems, setting
 from charrnn.text.settings import TEXT, ColumnSettings, TextSettings
 
 MODEL, LEARNING, FILES, RUN = "The model", "Learning", "Files", "The run"
@@ -207,8 +206,18 @@ class TrainSettings:
             raise TypeError(f"unknown training options: {', '.join(sorted(unknown))}")
         return cls(**groups)
 
-    def check(self, given: Collection[str]) -> None:
-        """Refuse values outside their limits, and options that the task does not read.
+    def check_limits(self) -> None:
+        """Refuse values outside their limits.
+
+        Raises:
+            UsageError: naming all of them.
+        """
+        broken = problems(*(getattr(self, name) for name in GROUPS))
+        if broken:
+            raise UsageError("\n".join(broken))
+
+    def check_task(self, given: Collection[str]) -> None:
+        """Refuse options that the task does not read.
 
         Args:
             given: names of the settings that the user gave.
@@ -221,11 +230,14 @@ class TrainSettings:
             reasons = {LanguageSettings: "is for language models; leave it out"}
         elif not self.language.labels:
             reasons[ColumnSettings] = "works with --task classify or --labels only"
-        problems = find_problems(*(getattr(self, name) for name in GROUPS))
-        for group, reason in reasons.items():
-            problems += [f"{flag_of(each)} {reason}" for each in fields(group) if each.name in given]
-        if problems:
-            raise UsageError("\n".join(problems))
+        unread = [
+            f"{flag_of(each)} {reason}"
+            for group, reason in reasons.items()
+            for each in fields(group)
+            if each.name in given
+        ]
+        if unread:
+            raise UsageError("\n".join(unread))
 
 
 GROUPS: dict[str, Any] = {declared.name: declared.type for declared in fields(TrainSettings)}

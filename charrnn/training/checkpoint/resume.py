@@ -101,9 +101,11 @@ def check_corpus(corpus: Corpus | LabelledCorpus, saved: Checkpoint) -> None:
     before = saved.state["corpus"]
     if corpus.fingerprint == before["fingerprint"]:
         return
-    size = f"{before['texts']:,} texts" if "texts" in before else f"{before['chars']:,} characters"
+    what, size = "text", f"{before.get('chars', 0):,} characters"
+    if "texts" in before:
+        what, size = "corpus", f"{before['texts']:,} texts"
     raise TrainingError(
-        f"{corpus.name} is not the text of the saved run ({before['name']}, {size}): "
+        f"{corpus.name} is not the {what} of the saved run ({before['name']}, {size}): "
         "its content has changed. Give the text as it was, or train from the start with --overwrite"
     )
 

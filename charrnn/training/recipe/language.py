@@ -221,7 +221,7 @@ def _fit_text(learning: LearningSettings, chars: int, shape: Shape) -> tuple[int
     if (seq_len, batch_size) == (wanted_seq_len, wanted_batch):
         return seq_len, batch_size, ()
     wanted = f"{wanted_batch} x {wanted_seq_len}"
-    return seq_len, batch_size, (f"batch {batch_size} x {seq_len} instead of {wanted}, because the text is short",)
+    return seq_len, batch_size, (f"batch {batch_size} x {seq_len} instead of {wanted}: the text is short",)
 
 
 def _fit_documents(

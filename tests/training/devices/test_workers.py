@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from charrnn.training.workers import Workers
+from charrnn.training.devices.workers import Workers
 
 
 @pytest.fixture(autouse=True)
@@ -25,8 +25,10 @@ def test_each_worker_has_columns_enough_and_no_more_workers_than_threads(
 def test_shares_are_contiguous_and_cover_all_columns() -> None:
     workers = Workers(50, 3)
     columns = list(range(50))
-    assert [n for share in workers.shares(50) for n in columns[share]] == columns
-    assert [n for share in workers.shares(2) for n in columns[share]] == [0, 1]
+    assert [n for share in workers.split(50) for n in columns[share]] == columns
+    shares = workers.split(2)
+    assert [n for share in shares for n in columns[share]] == [0, 1]
+    assert all(share.stop > share.start for share in shares)
 
 
 def test_results_come_in_the_order_of_the_parts_and_errors_come_through() -> None:
@@ -36,6 +38,9 @@ def test_results_come_in_the_order_of_the_parts_and_errors_come_through() -> Non
         workers.map(lambda n: 1 // n, [1, 1, 0, 1])
 
 
-def test_workers_share_the_threads() -> None:
-    Workers(16, 8)
+def test_workers_share_the_threads_and_give_them_back() -> None:
+    torch.set_num_threads(8)
+    workers = Workers(16, 8)
     assert torch.get_num_threads() == 4
+    workers.close()
+    assert torch.get_num_threads() == 8

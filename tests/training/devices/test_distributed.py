@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from charrnn.training.checkpoint.state import CheckpointFolder
-from charrnn.training.distributed import is_lost
-from charrnn.training.ranks import World
+from charrnn.training.checkpoint.files import RunFiles
+from charrnn.training.devices.distributed import is_connection_error
+from charrnn.training.devices.world import World
 from tests.conftest import Charrnn
-from tests.training import processes
+from tests.training.devices import processes
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "charrnn"]
 SMALL = ["--hidden-size", "16", "--batch-size", "8", "--seq-len", "16", "--lr", "0.02", "--no-tensorboard"]
-HERE = Path(__file__).parents[2]
+HERE = Path(__file__).parents[3]
 DEADLINE = 60  # seconds within which the other process has to end
 
 
@@ -51,12 +51,12 @@ def test_two_processes_learn_what_one_does_and_go_on_from_each_other(tmp_path: P
     corpus = processes.corpus_of(rhyme)
     processes.session(corpus, tmp_path / "whole.safetensors", alone)
     processes.session(corpus, tmp_path / "begun_by_one.safetensors", alone, processes.STOPPED)
-    done = side_by_side(HERE, "tests.training.processes", text, tmp_path)
+    done = side_by_side(HERE, "tests.training.devices.processes", text, tmp_path)
     assert [status for status, _ in done] == [0, 0], done
     found = json.loads((tmp_path / "losses.json").read_text())
     np.testing.assert_allclose(found, processes.losses(corpus, alone), atol=1e-4)
     assert found[-1] < 0.7 * found[0]
-    saved, _ = CheckpointFolder.of(tmp_path / "begun_by_two.safetensors").newest()
+    saved, _ = RunFiles(tmp_path / "begun_by_two.safetensors").read_newest()
     assert saved is not None
     assert saved.state["trainer"]["steps"] == processes.STOPPED
     processes.session(corpus, tmp_path / "begun_by_two.safetensors", alone)
@@ -75,7 +75,7 @@ def children(process: subprocess.Popen[str]) -> list[int]:
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="whose child a process is, is told by Linux only")
 def test_a_process_that_dies_ends_the_run_and_resume_goes_on(tmp_path: Path, rhyme: str, charrnn: Charrnn) -> None:
     (tmp_path / "rhyme.txt").write_text(rhyme)
-    folder = CheckpointFolder.of(tmp_path / "m.safetensors")
+    folder = RunFiles(tmp_path / "m.safetensors")
     run = ["train", "rhyme.txt", "-o", "m.safetensors", *SMALL]
     process = subprocess.Popen(
         [*TORCHRUN, *run, "--steps", "5000", "--json"],
@@ -85,7 +85,7 @@ def test_a_process_that_dies_ends_the_run_and_resume_goes_on(tmp_path: Path, rhy
         text=True,
     )
     begin = time.monotonic()
-    while (saved := folder.newest()[0]) is None or saved.state["trainer"]["steps"] == 0:
+    while (saved := folder.read_newest()[0]) is None or saved.state["trainer"]["steps"] == 0:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() - begin < 100
         time.sleep(0.1)
@@ -97,7 +97,7 @@ def test_a_process_that_dies_ends_the_run_and_resume_goes_on(tmp_path: Path, rhy
     assert len(lines) == 1, said
     assert "another of the 2 processes has ended or cannot be reached; what was saved before is whole" in lines[0]
     assert said.count("starting ...") == 1
-    saved, complaints = folder.newest()
+    saved, complaints = folder.read_newest()
     assert saved is not None
     assert complaints == []
     steps = saved.state["trainer"]["steps"] + 5
@@ -114,6 +114,8 @@ def test_an_error_of_the_user_is_told_once(tmp_path: Path) -> None:
 
 
 def test_errors_of_lost_connections_are_told_from_bugs() -> None:
-    assert is_lost(RuntimeError("[../third_party/gloo/gloo/transport/tcp/pair.cc:534] Connection closed by peer"))
-    assert not is_lost(RuntimeError("shape mismatch"))
-    assert not is_lost(ValueError("gloo"))
+    assert is_connection_error(
+        RuntimeError("[../third_party/gloo/gloo/transport/tcp/pair.cc:534] Connection closed by peer")
+    )
+    assert not is_connection_error(RuntimeError("shape mismatch"))
+    assert not is_connection_error(ValueError("gloo"))

@@ -7,10 +7,10 @@ from charrnn.errors import CorpusError
 from charrnn.inference.network.language import Network
 from charrnn.inference.scoring.texts import surprise
 from charrnn.model.config import ModelConfig
+from charrnn.training.devices.workers import Workers
 from charrnn.training.network.language import CharRNN
-from charrnn.training.tasks import evaluation
-from charrnn.training.tasks.evaluation import WARM_UP, Validation, validated
-from charrnn.training.workers import Workers
+from charrnn.training.tasks import language_validation as evaluation
+from charrnn.training.tasks.language_validation import WARM_UP, Validation, count_validated
 
 CPU = torch.device("cpu")
 
@@ -41,15 +41,15 @@ def test_pieces_read_side_by_side_give_the_figure_of_one_stream(network: CharRNN
     validation = Validation(ids, CPU, 6)
     assert validation.chars == length
     expected = pytest.approx(single_stream(network, ids), rel=1e-3 if length > 2000 else 1e-5)
-    assert validation.loss(network, Workers(1, None)) == expected
-    assert validation.loss(network, Workers(16, 2)) == expected
+    assert validation.measure(network, Workers(1, None)) == expected
+    assert validation.measure(network, Workers(16, 2)) == expected
 
 
 def test_large_vocabularies_are_scored_in_smaller_chunks(network: CharRNN, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = np.random.default_rng(1).integers(0, 6, 300).astype(np.int32)
-    whole = Validation(ids, CPU, 6).loss(network, Workers(1, None))
+    whole = Validation(ids, CPU, 6).measure(network, Workers(1, None))
     monkeypatch.setattr(evaluation, "SCORES", 1)
-    assert Validation(ids, CPU, 6).loss(network, Workers(1, None)) == pytest.approx(whole, rel=1e-5)
+    assert Validation(ids, CPU, 6).measure(network, Workers(1, None)) == pytest.approx(whole, rel=1e-5)
 
 
 def test_a_long_text_is_sampled_evenly(network: CharRNN, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,12 +57,12 @@ def test_a_long_text_is_sampled_evenly(network: CharRNN, monkeypatch: pytest.Mon
     monkeypatch.setattr(evaluation, "WARM_UP", 64)
     ids = np.random.default_rng(1).integers(0, 6, 100_000).astype(np.int32)
     validation = Validation(ids, CPU, 6)
-    assert validation.chars == validated(len(ids), 6) == 64 * 300
+    assert validation.chars == count_validated(len(ids), 6) == 64 * 300
     assert validation._ids.numel() <= 64 * (300 + 64)
     places = np.arange(64) * (100_000 - 300) // 63
     nats = surprise(Network(network.config, network.export()), ids, streams=1)
     expected = np.mean([nats[place : place + 300].mean() for place in places])
-    assert validation.loss(network, Workers(16, 2)) == pytest.approx(expected, rel=1e-3)
+    assert validation.measure(network, Workers(16, 2)) == pytest.approx(expected, rel=1e-3)
 
 
 def test_merged_characters_do_not_count(network: CharRNN) -> None:
@@ -70,13 +70,13 @@ def test_merged_characters_do_not_count(network: CharRNN) -> None:
     nats = surprise(Network(network.config, network.export()), ids, streams=1)
     validation = Validation(ids, CPU, 6, unknown=3)
     assert validation.chars == (ids != 3).sum()
-    assert validation.loss(network, Workers(1, None)) == pytest.approx(nats[ids != 3].mean(), rel=1e-4)
+    assert validation.measure(network, Workers(1, None)) == pytest.approx(nats[ids != 3].mean(), rel=1e-4)
     with pytest.raises(CorpusError, match="rare characters only"):
         Validation(np.full(9, 3, dtype=np.int32), CPU, 6, unknown=3)
 
 
 def test_a_large_vocabulary_is_validated_on_fewer_characters() -> None:
-    assert validated(10**7, 100) == evaluation.MAX_CHARS
-    assert validated(10**7, 10_000) == evaluation.MAX_SCORES // 10_000
-    assert validated(10**7, 10**6) == evaluation.MIN_CHARS
-    assert validated(1000, 10**6) == 1000
+    assert count_validated(10**7, 100) == evaluation.MAX_CHARS
+    assert count_validated(10**7, 10_000) == evaluation.MAX_SCORES // 10_000
+    assert count_validated(10**7, 10**6) == evaluation.MIN_CHARS
+    assert count_validated(1000, 10**6) == 1000

@@ -3,7 +3,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 import charrnn
 from charrnn.errors import UsageError
@@ -11,12 +10,11 @@ from charrnn.model.config import ModelConfig
 from charrnn.model.file import save_model
 from charrnn.model.header import ModelHeader
 from charrnn.text.corpus import Corpus, read_corpus
+from charrnn.text.settings import TextSettings
 from charrnn.text.vocabulary.characters import UNKNOWN, Vocabulary
-from charrnn.training.recipe.language import plan
-from charrnn.training.reporting import Reporter
-from charrnn.training.session import Session
-from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TextSettings, TrainSettings
-from charrnn.training.transfer import Source, transferred, united
+from charrnn.training.settings import ModelSettings
+from charrnn.training.tasks.transfer import Source, merge_vocabulary, transfer_weights
+from tests.training.runs import make_plan, make_trainer
 
 
 def source(folder: Path, cell: str = "lstm", embedding_size: int = 3, symbols: str = "abd") -> Source:
@@ -37,12 +35,12 @@ def small(text: str) -> Corpus:
 
 def test_the_vocabulary_becomes_the_union_and_the_text_stays(tmp_path: Path) -> None:
     corpus = small("bcbccbbc")
-    found = united(corpus, source(tmp_path).vocabulary)
+    found = merge_vocabulary(corpus, source(tmp_path).vocabulary)
     assert found.vocabulary.symbols == "abcd"
     assert found.vocabulary.decode(found.train) == b"bcbc"
     assert found.vocabulary.decode(found.valid) == b"cbbc"
     assert UNKNOWN not in list(found.train)
-    assert united(small("abdaabbd"), source(tmp_path).vocabulary).vocabulary.symbols == "abd"
+    assert merge_vocabulary(small("abdaabbd"), source(tmp_path).vocabulary).vocabulary.symbols == "abd"
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
@@ -52,7 +50,7 @@ def test_symbols_keep_their_rows_and_new_ones_get_fresh_rows(tmp_path: Path, cel
     vocabulary = Vocabulary.of_text("abcd")
     config = replace(old.header.config, vocab_size=4)
     fresh = {name: np.full(shape, 9.0, dtype=np.float32) for name, shape in config.shapes().items()}
-    found = transferred(fresh, vocabulary, old)
+    found = transfer_weights(fresh, vocabulary, old)
     assert {name: tensor.shape for name, tensor in found.items()} == config.shapes()
     by_symbol = {"decoder.weight": 0, "decoder.bias": 0}
     by_symbol |= {"embedding.weight": 0} if embedding_size else {"rnn.weight_ih_l0": 1}
@@ -68,25 +66,14 @@ def test_symbols_keep_their_rows_and_new_ones_get_fresh_rows(tmp_path: Path, cel
 def test_the_new_network_reads_the_old_text_as_the_old_one_did(tmp_path: Path) -> None:
     """Up to the new symbol's share of the probability, which is the same for every text."""
     old = source(tmp_path)
-    corpus = united(small("abcdabcd"), old.vocabulary)
-    settings = TrainSettings(
-        TextSettings(),
-        ModelSettings(cell="lstm", layers=2, hidden_size=5, embedding_size=3, dropout=0.0),
-        LearningSettings(steps=1),
-        RunSettings(),
-    )
-    session = Session(
-        plan(settings, corpus, peak=1e11),
-        corpus,
-        tmp_path / "new.safetensors",
-        torch.device("cpu"),
-        Reporter(),
-        start=lambda fresh: transferred(fresh, corpus.vocabulary, old),
-    )
-    weights = session.trainer.network.export()
+    corpus = merge_vocabulary(small("abcdabcd"), old.vocabulary)
+    sizes = {"cell": "lstm", "layers": 2, "hidden_size": 5, "embedding_size": 3, "dropout": 0.0}
+    plan = make_plan(corpus, steps=1, **sizes)
+    trainer = make_trainer(plan, corpus, lambda fresh: transfer_weights(fresh, corpus.vocabulary, old))
+    weights = trainer.task.network.export()
     weights["decoder.bias"][2] = -100.0  # c never
     path = tmp_path / "muted.safetensors"
-    save_model(path, ModelHeader(session.plan.config, corpus.vocabulary.to_json()), weights)
+    save_model(path, ModelHeader(plan.config, corpus.vocabulary.to_json()), weights)
     text = "abdabbda"
     assert charrnn.load(path).score(text).loss == pytest.approx(charrnn.load(old.path).score(text).loss, rel=1e-6)
 
@@ -113,7 +100,7 @@ def test_sizes_that_differ_are_all_told(tmp_path: Path) -> None:
 
 def test_merged_rare_characters_stay_merged_in_the_union(tmp_path: Path) -> None:
     corpus = read_corpus([_written(tmp_path, "bcbccbbc" * 8 + "xyz")], TextSettings(min_count=2))
-    found = united(corpus, source(tmp_path).vocabulary)
+    found = merge_vocabulary(corpus, source(tmp_path).vocabulary)
     assert found.vocabulary.symbols == "abcd\ufffd"
     assert found.vocabulary.unknown == 4
     assert list(found.valid)[-3:] == [4, 4, 4]

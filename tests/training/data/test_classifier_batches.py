@@ -1,11 +1,8 @@
 import numpy as np
-import pytest
 
 from charrnn.text.documents.corpus import Documents
 from charrnn.text.tokens import Tokens
-from charrnn.training.data.batches import Batches
-from charrnn.training.tasks.classifier_evaluation import best_temperature, log_loss
-from charrnn.training.tasks.classifier_trainer import balanced
+from charrnn.training.data.documents import ClassifierBatches
 
 
 def documents(count: int = 500) -> Documents:
@@ -18,31 +15,32 @@ def documents(count: int = 500) -> Documents:
 
 
 def test_an_epoch_has_everyone_once_with_others_of_similar_length() -> None:
-    batches = Batches(documents(), 16, 100, seed=1)
+    batches = ClassifierBatches(documents(), 16, 100, seed=1)
     seen, padding, symbols = 0, 0, 0
     while seen < 500:
         batch = batches.next_batch()
         seen += len(batch.labels)
         symbols += batch.symbols
-        padding += batch.ids.numel() - batch.symbols
+        padding += batch.ids.size - batch.symbols
         for column, length in enumerate(batch.lengths.tolist()):
             assert len(set(batch.ids[:length, column].tolist())) == 1
             assert not batch.ids[length:, column].any()
     assert seen == 500
     assert symbols == documents().lengths.sum()
     assert padding < 0.1 * symbols
-    assert batches.state()["epoch"] == 0
+    assert batches.smallest > 8
+    assert batches.get_state()["epoch"] == 0
 
 
 def test_a_place_in_the_order_is_found_again() -> None:
-    first, second = Batches(documents(), 16, 10, seed=1), Batches(documents(), 16, 10, seed=1)
+    first, second = ClassifierBatches(documents(), 16, 10, seed=1), ClassifierBatches(documents(), 16, 10, seed=1)
     for _ in range(50):
         first.next_batch()
-    second.restore(first.state())
+    second.set_state(first.get_state())
     for _ in range(40):
         one, two = first.next_batch(), second.next_batch()
-        assert one.ids.equal(two.ids)
-        assert one.labels.equal(two.labels)
+        assert np.array_equal(one.ids, two.ids)
+        assert np.array_equal(one.labels, two.labels)
 
 
 def test_of_long_documents_another_part_is_read_each_time() -> None:
@@ -52,23 +50,7 @@ def test_of_long_documents_another_part_is_read_each_time() -> None:
         np.array([100]),
         np.zeros(1, dtype=np.int32),
     )
-    batches = Batches(texts, 1, 10, seed=0)
+    batches = ClassifierBatches(texts, 1, 10, seed=0)
     parts = [batches.next_batch().ids[:, 0].tolist() for _ in range(50)]
     assert all(part == list(range(part[0], part[0] + 10)) for part in parts)
     assert len({part[0] for part in parts}) > 20
-
-
-def test_the_best_temperature_is_the_one_of_least_loss() -> None:
-    draw = np.random.default_rng(0)
-    scores, labels = draw.normal(0, 1, (400, 3)), draw.integers(0, 3, 400)
-    scores[np.arange(400), labels] += 1.5
-    found = best_temperature(scores * 5, labels.astype(np.int32))
-    losses = [log_loss(scores * 5 / t, labels.astype(np.int32)) for t in (found * 0.95, found, found * 1.05)]
-    assert losses[1] == min(losses)
-
-
-def test_balanced_weights_make_classes_equal() -> None:
-    counts = np.array([90, 10])
-    weights = balanced(counts)
-    assert weights.tolist() == pytest.approx([0.5556, 5.0], abs=1e-3)
-    assert (weights * counts).tolist() == pytest.approx([50.0, 50.0])
