@@ -83,9 +83,7 @@ def measure_start() -> dict[str, float]:
 
 def generate(options: argparse.Namespace) -> None:
     """Print start-up times, and rates of one stream and many samples beside the naive loop and the machine's limits."""
-    print(
-        f"{available_cores()} cores, NumPy {np.__version__}; characters per second, rounds: {options.rounds}, the best counts\n"
-    )
+    print(f"{available_cores()} cores, NumPy {np.__version__}; characters per second, rounds: {options.rounds}\n")
     unit = "seconds"
     for name, seconds in measure_start().items():
         print(f"{unit:48}{seconds:10.2f}  {name}")
