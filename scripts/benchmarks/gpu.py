@@ -21,10 +21,13 @@ from charrnn.inference.generation.sampling import Sampler
 from charrnn.model.config import ModelConfig
 from charrnn.text.corpus import Corpus
 from charrnn.text.vocabulary.characters import Vocabulary
-from charrnn.training.devices import choose_device, wait_for
+from charrnn.training.devices.device import choose_device, synchronize
+from charrnn.training.devices.world import World
 from charrnn.training.network.precision import choose_precision
-from charrnn.training.recipe.language import Plan
-from charrnn.training.recipe.schedule import Budget
+from charrnn.training.recipe.language import LanguagePlan
+from charrnn.training.recipe.plan import Budget
+from charrnn.training.tasks.language import LanguageTask
+from charrnn.training.tasks.task import Resources
 from charrnn.training.trainer import Trainer
 from scripts.benchmarks.loops import Step, bare_step, classic_step, kernels_step, naive_generation
 from scripts.benchmarks.timing import make_random_model
@@ -57,12 +60,12 @@ def rate(step: Step, items: int, device: torch.device, seconds: float) -> float:
     """Return items per second of a step that makes `items`, without the first few steps."""
     for _ in range(3):
         step()
-    wait_for(device)
+    synchronize(device)
     steps, begin = 0, time.perf_counter()
     while time.perf_counter() - begin < seconds:
         for _ in range(5):
             step()
-        wait_for(device)
+        synchronize(device)
         steps += 5
     return steps * items / (time.perf_counter() - begin)
 
@@ -98,10 +101,23 @@ def print_learning(
 def charrnn_step(config: ModelConfig, columns: int, rows: int, dtype: torch.dtype, device: torch.device) -> Step:
     """Return a step of charrnn's own trainer."""
     ids = np.random.default_rng(0).integers(config.vocab_size, size=TEXT).astype(np.int32)
-    corpus = Corpus("made up", Vocabulary("char", range(config.vocab_size)), ids, ids[:1000])
-    budget = Budget(steps=10**9)
-    plan = Plan(config, 0.0, 0.0, columns, rows, 1e-3, 0.01, 1.0, 0.01, budget, patience=12, seed=1)
-    trainer = Trainer(plan, corpus, device, precision=dtype)
+    corpus = Corpus("random", Vocabulary("char", range(config.vocab_size)), ids, ids[:1000])
+    plan = LanguagePlan(
+        config=config,
+        dropout=0.0,
+        weight_dropout=0.0,
+        restart=0.01,
+        batch_size=columns,
+        seq_len=rows,
+        lr=1e-3,
+        weight_decay=0.01,
+        grad_clip=1.0,
+        budget=Budget(steps=10**9),
+        patience=12,
+        seed=1,
+    )
+    resources = Resources(device, World(), dtype)
+    trainer = Trainer(LanguageTask(plan, corpus, resources), resources)
     return partial(trainer.step, 1e-3, 0.5)
 
 
