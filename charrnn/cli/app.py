@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from charrnn import __version__
-from charrnn.cli.commands import classify, evaluate, generate, info, inspect, novelty, train
+from charrnn.cli.commands import classify, corpus, evaluate, generate, info, inspect, novelty, train
 from charrnn.cli.display.escape import visible
 from charrnn.cli.options import ReaderGoneError, examples
 from charrnn.errors import CharrnnError
@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (train, generate, evaluate, classify, novelty, inspect, info):
+for module in (train, generate, evaluate, classify, novelty, inspect, info, corpus):
     module.add_to(app)
 
 # The root of usage errors is not part of typer's public names; its public subclass leads there.

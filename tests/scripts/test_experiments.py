@@ -1,4 +1,4 @@
-"""The stories' tables, where charrnn's answers are made up; `novelty` alone is the real one."""
+"""The tables of the experiments, from invented answers of charrnn; only `novelty` is run."""
 
 import json
 from collections import Counter
@@ -11,10 +11,11 @@ import pytest
 from charrnn.corpora.midi import write_midi
 from charrnn.corpora.score import Note, Piece
 from scripts import experiments
-from scripts.experiment import brackets, headlines, music, running
-from scripts.experiment.abc2midi import Verdict
-from scripts.experiment.music import MEASURES, overlap
-from scripts.experiment.running import ExperimentError, Story, need, table
+from scripts.common import ScriptError
+from scripts.experiment import brackets, headlines, music, workspace
+from scripts.experiment.abc2midi import TuneCheck
+from scripts.experiment.music import COUNTS, measure_overlap
+from scripts.experiment.workspace import Workspace, require_programs
 
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven")
 Pretend = Callable[[list[str]], list[list[str]]]
@@ -22,19 +23,19 @@ RUN = {"model": "m", "parameters": 1256, "seconds": 2.0, "valid_bpc": 1.5, "vali
 
 
 @pytest.fixture
-def story(tmp_path: Path) -> Story:
-    return Story(tmp_path, "2s", 2)
+def space(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path, "2s", 2)
 
 
 @pytest.fixture
 def pretend(monkeypatch: pytest.MonkeyPatch, in_process: Any) -> Pretend:
-    """Makes every `charrnn generate` of a story write the given texts; gives the commands that were run."""
+    """Lets every `charrnn generate` of an experiment write the given texts; returns the list of commands."""
 
     def with_texts(texts: list[str]) -> list[list[str]]:
-        asked: list[list[str]] = []
+        commands: list[list[str]] = []
 
         def charrnn(arguments: Sequence[str]) -> str:
-            asked.append(list(arguments))
+            commands.append(list(arguments))
             if arguments[0] == "train":
                 return json.dumps(RUN)
             if arguments[0] == "generate":
@@ -43,9 +44,8 @@ def pretend(monkeypatch: pytest.MonkeyPatch, in_process: Any) -> Pretend:
             assert (status, err) == (0, "")
             return str(out)
 
-        for module in (running, headlines, music):
-            monkeypatch.setattr(module, "charrnn", charrnn)
-        return asked
+        monkeypatch.setattr(workspace, "charrnn", charrnn)
+        return commands
 
     return with_texts
 
@@ -56,48 +56,48 @@ def cells(printed: str) -> dict[str, list[str]]:
     return {row[0]: row[1:] for row in rows}
 
 
-def test_brackets(story: Story, pretend: Pretend) -> None:
-    asked = pretend(["(1(22)1)", "(2)"])
-    _, printed = brackets.tell(story, 2000)
+def test_brackets(space: Workspace, pretend: Pretend) -> None:
+    commands = pretend(["(1(22)1)", "(2)"])
+    _, printed = brackets.run(space, 2000)
     rows = cells(printed)
     assert rows["the corpus"][0] == "100.0%"
     assert rows["T 0.5"][:4] == ["50.0%", "5.5", "8", "2"]
-    assert [command[0] for command in asked] == ["train"] + ["generate"] * 5
-    assert asked[0][2:4] == ["--time", "2s"]
+    assert [command[0] for command in commands] == ["train"] + ["generate"] * 5
+    assert commands[0][2:4] == ["--time", "2s"]
 
 
-def test_headlines(story: Story, pretend: Pretend, tmp_path: Path) -> None:
+def test_headlines(space: Workspace, pretend: Pretend, tmp_path: Path) -> None:
     lines = [f"Number {word} wins a very large cup in Rome" for word in NUMBERS]
     (tmp_path / "news.txt").write_text("\n".join([*lines, *lines, "Held out"]) + "\n")
     pretend([lines[0], "Numbre wins"])
-    _, printed, examples = headlines.tell(story, [str(tmp_path / "news.txt")])
+    _, printed, examples = headlines.run(space, [str(tmp_path / "news.txt")])
     rows = cells(printed)
     assert rows["real, held out"][0] == "0.0%"
     assert rows["T 0.4"][:2] == ["90.9%", "50.0%"]
     assert cells(examples)["T 1.0"] == ["Numbre wins"]
 
 
-def test_too_few_headlines(story: Story, tmp_path: Path) -> None:
+def test_too_few_headlines(space: Workspace, tmp_path: Path) -> None:
     (tmp_path / "news.txt").write_text("One\n")
-    with pytest.raises(ExperimentError, match="1 headlines are too few"):
-        list(headlines.tell(story, [str(tmp_path / "news.txt")]))
+    with pytest.raises(ScriptError, match="1 headlines are too few"):
+        list(headlines.run(space, [str(tmp_path / "news.txt")]))
 
 
-def test_music_as_abc(story: Story, pretend: Pretend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_music_as_abc(space: Workspace, pretend: Pretend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.abc").write_text("".join(f"X:{n}\nT:{n}\nK:G\nGABc|\n\n" for n in range(20)))
-    monkeypatch.setattr(music, "need", lambda *_: None)
-    monkeypatch.setattr(music, "judged", lambda made: [Verdict(True, 4, 0), Verdict(False, 4, 2)])
+    monkeypatch.setattr(music, "require_programs", lambda *_: None)
+    monkeypatch.setattr(music, "check_tunes", lambda tunes: [TuneCheck(True, 4, 0), TuneCheck(False, 4, 2)])
     pretend(["X:1\nK:G\nabc|\n", "X:1\nK:G\nab?|\n"])
-    _, printed = music.tell(story, [str(tmp_path / "a.abc")])
+    _, printed = music.run(space, [str(tmp_path / "a.abc")])
     assert cells(printed)["T 0.5"] == ["50.0%", "50.0%", "75.0%", "4", "0.0%"]
     assert (tmp_path / "tunes_0.5.abc").read_text().count("X:1") == 2
 
 
-def test_music_as_midi(story: Story, pretend: Pretend, tmp_path: Path) -> None:
+def test_music_as_midi(space: Workspace, pretend: Pretend, tmp_path: Path) -> None:
     for name in "ab":
         (tmp_path / f"{name}.mid").write_bytes(write_midi([Note(0, 60, 12), Note(12, 62, 12)])[0])
     pretend(["0 C4:12 mf\n12 D4:12\nrubbish\nhalf a li", "0 C4:12\n"])
-    _, printed = music.tell(story, [str(tmp_path)])
+    _, printed = music.run(space, [str(tmp_path)])
     rows = cells(printed)
     assert rows["real, held out"][:2] == ["0.00%", "2"]
     assert rows["T 0.5"][:2] == ["25.00%", "3"]
@@ -105,19 +105,15 @@ def test_music_as_midi(story: Story, pretend: Pretend, tmp_path: Path) -> None:
 
 
 def test_overlap_of_histograms() -> None:
-    assert overlap(Counter({1: 2, 2: 2}), Counter({1: 1, 3: 3})) == pytest.approx(0.25)
-    assert overlap(Counter(), Counter({1: 1})) == 0.0
+    assert measure_overlap(Counter({1: 2, 2: 2}), Counter({1: 1, 3: 3})) == pytest.approx(0.25)
+    assert measure_overlap(Counter(), Counter({1: 1})) == 0.0
     piece = Piece([Note(0, 60, 6), Note(0, 64, 6), Note(12, 60, 3)])
-    assert [measure([piece]) for measure in MEASURES] == [{60: 2, 64: 1}, {6: 2, 3: 1}, {12: 1}, {2: 1, 1: 1}]
+    assert [count([piece]) for count in COUNTS] == [{60: 2, 64: 1}, {6: 2, 3: 1}, {12: 1}, {2: 1, 1: 1}]
 
 
 def test_a_missing_program_names_its_package() -> None:
-    with pytest.raises(ExperimentError, match="this needs no-such-program; type: apt-get install its-package"):
-        need(["no-such-program", "python3"], "its-package")
-
-
-def test_a_table_is_markdown() -> None:
-    assert table(["a", "b c"], [[1, "x"]]) == "| a | b c |\n|---|---|\n| 1 | x |"
+    with pytest.raises(ScriptError, match="this needs no-such-program; type: apt-get install its-package"):
+        require_programs(["no-such-program", "python3"], "its-package")
 
 
 def test_the_command_line(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
