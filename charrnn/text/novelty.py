@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.text.vocabulary.characters import codes_of
+from charrnn.text.vocabulary.characters import code_points
 
 BLOCK = 2**20  # characters of the corpus at a time
 MOST = 2**14  # characters of the longest span that is told apart from a longer one
@@ -174,7 +174,7 @@ def _mixed(values: Hashes) -> Hashes:
 
 
 def _codes(text: str) -> Codes:
-    codes: Codes = codes_of(text).astype(np.uint32)
+    codes: Codes = code_points(text).astype(np.uint32)
     return codes
 
 
