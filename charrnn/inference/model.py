@@ -197,9 +197,8 @@ class Model:
         text, begun = vocabulary.split_unfinished(text)
         codes = vocabulary.tokenize(text)
         if not skip_unknown and (vocabulary.lookup(codes) == UNKNOWN).any():
-            shown = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
             raise GenerationError(
-                f"the model has never seen {vocabulary.describe_unknown(shown)}; change the prime, or let it pass over "
+                f"the model has never seen {vocabulary.describe_unknown(codes)}; change the prime, or let it pass over "
                 "that with --unknown skip"
             )
         ids, _ = readable(vocabulary, codes)

@@ -69,8 +69,8 @@ def inspect(
     _check_place(look, model.header.config)
     codes, notes = _codes(text, reading, model, look.length)
     read = read_text(model.vocabulary, codes, skip_unknown=look.unknown == "skip")
-    if read.skipped:
-        named = model.vocabulary.describe_unknown("".join(read.skipped))
+    if len(read.skipped):
+        named = model.vocabulary.describe_unknown(read.skipped)
         notes.append(f"left out {len(read.skipped):,} that the model has never seen: {named}")
     with Progress("reading", quiet=output.quiet) as progress:
         run = _Run(path, model, read, trace(model.network, read, progress), look, output)

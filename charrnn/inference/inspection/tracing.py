@@ -40,14 +40,14 @@ class ReadText:
         ids: what is read for them (T,).
         counted: which of them have a probability (T,); rare characters that were merged have none.
         parts: each code as a string (T,); a byte is the character with its number (Latin-1).
-        skipped: the unknown characters that were left out.
+        skipped: the unknown codes that were left out.
     """
 
     codes: NDArray[Any]
     ids: Ids
     counted: NDArray[np.bool_]
     parts: list[str]
-    skipped: list[str]
+    skipped: NDArray[Any]
 
     @property
     def text(self) -> str:
@@ -100,15 +100,14 @@ def read_text(vocabulary: Vocabulary, codes: NDArray[Any], *, skip_unknown: bool
     """
     ids, counted = readable(vocabulary, codes)
     known = ids != UNKNOWN
-    strange = vocabulary.to_strings(codes[~known])
-    if strange and not skip_unknown:
+    if not known.all() and not skip_unknown:
         raise InspectionError(
-            f"the model has never seen {vocabulary.describe_unknown(''.join(strange))}; change the text, or leave such "
+            f"the model has never seen {vocabulary.describe_unknown(codes)}; change the text, or leave such "
             "characters out of it with --unknown skip"
         )
     if not known.any():
         raise InspectionError("the text holds no character that the model knows: nothing to look at")
-    return ReadText(codes[known], ids[known], counted[known], vocabulary.to_strings(codes[known]), strange)
+    return ReadText(codes[known], ids[known], counted[known], vocabulary.to_strings(codes[known]), codes[~known])
 
 
 def trace(network: Network, read: ReadText, progress: Callable[[int, int], None] | None = None) -> Trace:

@@ -153,9 +153,15 @@ class Vocabulary(ABC):
         """Number of characters (of bytes: bytes) of these codes."""
         return len(codes)
 
-    @abstractmethod
-    def describe_unknown(self, text: str) -> str:
-        """The first tokens of a text that are not in the vocabulary, for a message."""
+    def describe_unknown(self, codes: Codes) -> str:
+        """The first distinct codes that are not in the vocabulary, for a message."""
+        distinct = list(dict.fromkeys(codes[self.lookup(codes) == UNKNOWN].tolist()))
+        more = f" and {len(distinct) - NAMED} others" if len(distinct) > NAMED else ""
+        return ", ".join(map(self.to_name, distinct[:NAMED])) + more
+
+    def to_name(self, code: Any) -> str:
+        """One code in a message."""
+        return f"{chr(code)!r} (U+{code:04X})"
 
     def split_unfinished(self, text: str | bytes) -> tuple[str | bytes, bytes]:
         """A text without the beginning of a word at its end that generation has to complete, and that beginning."""
@@ -212,9 +218,3 @@ def escape_unprintable(text: str) -> str:
         else character.encode("unicode_escape").decode("ascii")
         for character in text
     )
-
-
-def list_first(names: Iterable[str], most: int = NAMED) -> str:
-    """The first distinct names for a message: `list_first("abcabc", 2) == "a, b and 1 others"`."""
-    distinct = list(dict.fromkeys(names))
-    return ", ".join(distinct[:most]) + (f" and {len(distinct) - most} others" if len(distinct) > most else "")

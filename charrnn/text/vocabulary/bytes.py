@@ -45,6 +45,10 @@ class ByteVocabulary(CodeVocabulary):
         """See `Vocabulary`."""
         return chr(code) if code < 0x80 else f"\\x{code:02x}"
 
+    def to_name(self, code: Any) -> str:
+        """See `Vocabulary`."""
+        return f"byte 0x{code:02X}"
+
     def to_label(self, code: Any) -> str:
         """See `Vocabulary`."""
         return super().to_label(code) if code < 0x80 else self.to_display(code)

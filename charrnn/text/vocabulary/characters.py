@@ -17,7 +17,6 @@ from charrnn.text.vocabulary.base import (
     Codes,
     Ids,
     Vocabulary,
-    list_first,
     read_marks,
 )
 
@@ -58,10 +57,6 @@ class CodeVocabulary(Vocabulary):
             return ids
         known = codes < len(self._table)
         return np.where(known, self._table[np.where(known, codes, 0)], UNKNOWN).astype(np.int32)
-
-    def describe_unknown(self, text: str) -> str:
-        """See `Vocabulary`."""
-        return list_first(f"{c!r} (U+{ord(c):04X})" for c in text if (self.encode(c) == UNKNOWN).any())
 
     def union(self, other: Vocabulary) -> Self:
         """See `Vocabulary`."""

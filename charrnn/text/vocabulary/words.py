@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import ModelFileError
-from charrnn.text.vocabulary.base import MARKS, UNKNOWN, Codes, Ids, Vocabulary, list_first, read_marks
+from charrnn.text.vocabulary.base import MARKS, UNKNOWN, Codes, Ids, Vocabulary, read_marks
 from charrnn.text.vocabulary.splitting import Words, find_unfinished, split_pieces, split_words, to_array
 
 
@@ -97,9 +97,9 @@ class WordVocabulary(Vocabulary):
         """See `Vocabulary`."""
         return sum(map(len, codes))
 
-    def describe_unknown(self, text: str) -> str:
+    def to_name(self, code: Any) -> str:
         """See `Vocabulary`."""
-        return list_first(repr(word.strip() or word) for word in split_words(text) if word not in self._ids)
+        return repr(code.strip() or code)
 
     def split_unfinished(self, text: str | bytes) -> tuple[str, bytes]:
         """See `Vocabulary`; what no word begins with is no beginning."""

@@ -43,6 +43,15 @@ def test_a_text_comes_back_in_every_form(vocabulary: Vocabulary) -> None:
 
 
 @each_kind
+def test_unknown_codes_are_named_once(vocabulary: Vocabulary) -> None:
+    names = vocabulary.describe_unknown(vocabulary.tokenize("~caf\u00e9~ x1 x2 x3 x4 x5 x6"))
+    assert names.startswith(
+        {"char": "'~' (U+007E), 'x' (U+0078), ", "byte": "byte 0x7E, byte 0x78, "}.get(vocabulary.tokens, "'~', 'x1', ")
+    )
+    assert names.endswith(" and 3 others" if not vocabulary.multi_character else " and 2 others")
+
+
+@each_kind
 def test_codes_leave_as_plain_values(vocabulary: Vocabulary) -> None:
     codes = vocabulary.tokenize(TEXT)
     assert vocabulary.to_exportable(codes).dtype.kind in "iU"

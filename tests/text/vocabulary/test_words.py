@@ -135,7 +135,7 @@ def test_a_large_corpus_of_words_stays_on_disk(tmp_path: Path) -> None:
 def test_unknown_words() -> None:
     vocabulary = WordVocabulary(["a", " b"])
     assert vocabulary.encode("a b c").tolist() == [0, 1, UNKNOWN]
-    assert vocabulary.describe_unknown("a zig zag") == "'zig', 'zag'"
+    assert vocabulary.describe_unknown(vocabulary.tokenize("a zig zag")) == "'zig', 'zag'"
     marked = vocabulary.with_marks()
     assert marked.symbols == ["a", " b", "\ufffd", "\0"]
     assert (marked.unknown, marked.end) == (2, 3)
