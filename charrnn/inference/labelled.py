@@ -78,7 +78,7 @@ class LabelledModel(Model):
         return one
 
     def _network(self, index: int) -> Network:
-        return Network(*self._config.of_class(self._tensors, index))
+        return Network(*self._config.select_class(self._tensors, index))
 
     def drawn_label(self, seed: int) -> str:
         """A label by its frequency; which one, depends on the seed only."""

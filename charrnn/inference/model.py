@@ -27,7 +27,7 @@ from charrnn.inference.settings import PrimeSettings, SamplingSettings
 from charrnn.model.config import LabelledConfig, Tensors
 from charrnn.model.file import load_model
 from charrnn.model.header import CLASSIFY, ModelHeader
-from charrnn.settings import problems
+from charrnn.settings import check_settings
 from charrnn.text.vocabulary.base import UNKNOWN, Ids, Vocabulary
 from charrnn.text.vocabulary.loading import vocabulary_from_json
 
@@ -95,7 +95,7 @@ def make_request(sampling: SamplingSettings, length: int, stop: Sequence[str] = 
     Raises:
         charrnn.errors.GenerationError: if a setting is out of its limits.
     """
-    found = problems(sampling, PrimeSettings(length=length))
+    found = check_settings(sampling, PrimeSettings(length=length))
     if any(not text for text in stop):
         found.append("--stop must not be empty")
     if found:

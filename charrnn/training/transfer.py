@@ -18,7 +18,7 @@ from charrnn.errors import UsageError
 from charrnn.model.config import Tensors
 from charrnn.model.file import load_model
 from charrnn.model.header import ModelHeader
-from charrnn.settings import flag_of
+from charrnn.settings import get_flag
 from charrnn.text.corpus import Corpus
 from charrnn.text.tokens import TokenIds
 from charrnn.text.vocabulary.base import UNKNOWN, Ids, Vocabulary
@@ -64,7 +64,7 @@ class Source:
             for declared in dataclasses.fields(group):
                 name, value = declared.name, getattr(group, declared.name)
                 if name in has and name in given and value != has[name]:
-                    flag = flag_of(declared)
+                    flag = get_flag(declared)
                     differing.append(
                         f"{flag} {value} does not fit {self.path}, which has {flag} {has[name]}; leave it out"
                     )

@@ -11,7 +11,7 @@ from charrnn.cli.display.escape import visible
 from charrnn.cli.display.progress import Progress
 from charrnn.errors import CorpusError, UsageError
 from charrnn.inference.settings import InspectSettings, OutputSettings
-from charrnn.settings import flag_of
+from charrnn.settings import get_flag
 from charrnn.text.settings import ReadingSettings
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _check(look: InspectSettings) -> None:
     """
     default = InspectSettings()
     wrong = [
-        flag_of(declared)
+        get_flag(declared)
         for declared in dataclasses.fields(look)
         if declared.name not in USED and getattr(look, declared.name) != getattr(default, declared.name)
     ]

@@ -21,7 +21,7 @@ from collections.abc import Collection
 from typing import Any
 
 from charrnn.errors import TrainingError, UsageError
-from charrnn.settings import flag_of, format_duration, parse_duration
+from charrnn.settings import format_duration, get_flag, parse_duration
 from charrnn.text.corpus import Corpus
 from charrnn.text.documents.corpus import LabelledCorpus
 from charrnn.text.vocabulary.loading import vocabulary_from_json
@@ -70,7 +70,7 @@ def taken_over(given_settings: TrainSettings, given: Collection[str], saved: Che
             values[key] = old
             effective = chosen.get(key) if old is None else old
             if key in given and value not in (old, chosen.get(key)):
-                flag = flag_of(declared)
+                flag = get_flag(declared)
                 contradictions.append(
                     f"{flag} {value} contradicts the saved run, which has {flag} {effective}; leave it out"
                 )
