@@ -84,15 +84,14 @@ def read_corpus(
         if part
     ]
     text, *held_out = [TextScan(reader, counter, in_memory, reader=reader) for reader in readers]
-    counted = counter.build(settings.min_count, settings.max_vocab)
-    vocabulary = counted.vocabulary
+    vocabulary, table, merge_notes = counter.build(settings.min_count, settings.max_vocab)
     if vocabulary.never_generated == list(range(len(vocabulary))) and text.size:
         raise CorpusError(
             f"no {vocabulary.unit} occurs {settings.min_count} times; give more text or a smaller --min-count"
         )
     if has_surrogates(vocabulary.symbols):
         raise CorpusError("the text holds halves of characters (surrogates), which are no text; check --encoding")
-    tokens = TokenIds(text.stored, counted.table)
+    tokens = TokenIds(text.stored, table)
     named, valid_size = ", ".join(map(str, names)), held_out[0].size if held_out else None
     border = _find_border(named, len(tokens), vocabulary.units, settings, valid_size)
     digest = hashlib.sha256(b"".join(scan.hash.digest() for scan in [text, *held_out]), usedforsecurity=False)
@@ -101,9 +100,9 @@ def read_corpus(
         name=corpus_name(names[0]),
         vocabulary=vocabulary,
         train=tokens.view(0, border),
-        valid=TokenIds(held_out[0].stored, counted.table) if held_out else tokens.view(border, len(tokens)),
+        valid=TokenIds(held_out[0].stored, table) if held_out else tokens.view(border, len(tokens)),
         fingerprint=hash_symbols(digest, vocabulary),
-        notes=(*(note for reader in readers for note in reader.notes), *counted.notes),
+        notes=(*(note for reader in readers for note in reader.notes), *merge_notes),
     )
 
 

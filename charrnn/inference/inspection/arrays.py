@@ -23,9 +23,9 @@ def arrays(vocabulary: Vocabulary, read: ReadText, trace: Trace) -> dict[str, ND
         found["cell"] = trace.cell
     for name, values in trace.gates.items():
         found[NAMES.get(name, name).replace(" ", "_")] = values
-    found["codes"] = vocabulary.to_exportable(read.codes)
+    found["codes"] = read.codes.astype(vocabulary.export_type)
     found["nats"] = trace.nats
-    found["next_codes"] = vocabulary.to_exportable(vocabulary.codes[trace.likeliest])
+    found["next_codes"] = vocabulary.codes[trace.likeliest].astype(vocabulary.export_type)
     found["next_probabilities"] = trace.probabilities
     return found
 

@@ -120,22 +120,22 @@ def read_labelled(
     scans = [texts, held_out] if held_out else [texts]
     labels = tuple(sorted(set().union(*(scan.labels for scan in scans)), key=_sort_key))
     _check_labels(texts, held_out, labels, ", ".join(map(str, names)))
-    counted = counter.build(settings.min_count, settings.max_vocab, documents=True)
-    notes = [*(note for scan in scans for note in scan.notes), *counted.notes]
-    train = texts.to_documents(counted.table, labels)
+    vocabulary, table, merge_notes = counter.build(settings.min_count, settings.max_vocab, documents=True)
+    notes = [*(note for scan in scans for note in scan.notes), *merge_notes]
+    train = texts.to_documents(table, labels)
     if held_out:
-        valid = held_out.to_documents(counted.table, labels)
+        valid = held_out.to_documents(table, labels)
     else:
         train, valid = _hold_out(train, texts.digests, settings, notes)
     all_labels = np.concatenate([train.labels, valid.labels]) if valid is not train else train.labels
     return LabelledCorpus(
         name=corpus_name(names[0]),
-        vocabulary=counted.vocabulary,
+        vocabulary=vocabulary,
         labels=labels,
         train=train,
         valid=valid,
         counts=tuple(np.bincount(all_labels, minlength=len(labels)).tolist()),
-        fingerprint=_fingerprint(train, valid, counted.vocabulary, scans),
+        fingerprint=_fingerprint(train, valid, vocabulary, scans),
         notes=tuple(notes),
     )
 

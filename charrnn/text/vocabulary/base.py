@@ -51,6 +51,7 @@ class Vocabulary(ABC):
         multi_character: whether tokens may have several characters, so that figures per token and per character
             differ.
         line_end: the code of a line feed.
+        export_type: of an array of codes that can be saved without pickle.
     """
 
     tokens: ClassVar[str]
@@ -58,6 +59,7 @@ class Vocabulary(ABC):
     binary: ClassVar[bool] = False
     multi_character: ClassVar[bool] = False
     line_end: ClassVar[int | str] = 10
+    export_type: ClassVar[type[np.generic]] = np.int32
 
     def __init__(self, codes: Codes, unknown: int | None = None, end: int | None = None) -> None:
         self.codes = codes
@@ -84,19 +86,19 @@ class Vocabulary(ABC):
         return [] if self.unknown is None else [self.unknown]
 
     @property
-    @abstractmethod
     def symbols(self) -> str | list[str]:
-        """All symbols: one string of single characters, or a list of words."""
+        """All symbols: a list of words, or one string of single characters."""
+        return self.to_strings(self.codes)
 
     @cached_property
     def lengths(self) -> NDArray[np.int64]:
         """Number of characters (of bytes: bytes) of each symbol (V,)."""
-        return np.ones(len(self), dtype=np.int64)
+        return np.array(list(map(len, self.to_strings(self.codes))), dtype=np.int64)
 
     @cached_property
-    @abstractmethod
     def pieces(self) -> list[bytes]:
         """Each symbol as the bytes that are written for it."""
+        return [symbol.encode("utf-8") for symbol in self.to_strings(self.codes)]
 
     @classmethod
     @abstractmethod
@@ -121,17 +123,13 @@ class Vocabulary(ABC):
         pieces = self.pieces
         return b"".join([pieces[index] for index in ids])
 
-    @abstractmethod
     def join(self, codes: Codes) -> str:
         """The text of codes; bytes that are not UTF-8 become surrogates (PEP 383)."""
+        return "".join(self.to_strings(codes))
 
     def to_strings(self, codes: Codes) -> list[str]:
         """Codes as one string each; a byte becomes the character with its number (Latin-1)."""
         return list(map(chr, codes.tolist()))
-
-    def to_exportable(self, codes: Codes) -> NDArray[Any]:
-        """Codes as an array that can be saved without pickle: int32, or strings of fixed width."""
-        return codes.astype(np.int32)
 
     def to_numbers(self, *arrays: Codes) -> tuple[list[str] | None, list[NDArray[np.int32]]]:
         """Codes as integers of the same shapes, and the table of words that these index; None if they are codes."""
@@ -139,7 +137,7 @@ class Vocabulary(ABC):
 
     def to_record(self, code: Any) -> dict[str, int | str]:
         """One code as an item of a JSON object: its name and value."""
-        return {"char": chr(code)}
+        return {"token" if self.multi_character else "char": self.to_display(code)}
 
     def to_display(self, code: Any) -> str:
         """One code as it is drawn in a text: itself, or an escape for a byte that is no ASCII character."""
@@ -151,7 +149,7 @@ class Vocabulary(ABC):
 
     def count_characters(self, codes: Codes) -> int:
         """Number of characters (of bytes: bytes) of these codes."""
-        return len(codes)
+        return sum(map(len, codes)) if self.multi_character else len(codes)
 
     def describe_unknown(self, codes: Codes) -> str:
         """The first distinct codes that are not in the vocabulary, for a message."""
@@ -212,9 +210,5 @@ def has_surrogates(symbols: Iterable[str]) -> bool:
 
 def escape_unprintable(text: str) -> str:
     """A text on one line: characters that cannot be seen, and backslashes, as in a Python string."""
-    return "".join(
-        character
-        if character.isprintable() and character != "\\"
-        else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
+    escaped = (c if c.isprintable() and c != "\\" else c.encode("unicode_escape").decode("ascii") for c in text)
+    return "".join(escaped)

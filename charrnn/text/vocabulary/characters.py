@@ -41,7 +41,7 @@ class CodeVocabulary(Vocabulary):
     @property
     def symbols(self) -> str:
         """All symbols as one string; bytes as the characters with their numbers (Latin-1)."""
-        return "".join(map(chr, self.codes))
+        return "".join(self.to_strings(self.codes))
 
     @cached_property
     def _table(self) -> Ids:
@@ -96,19 +96,10 @@ class CharVocabulary(CodeVocabulary):
         """The characters that occur in `text`."""
         return cls(sorted(map(ord, set(text))))
 
-    @cached_property
-    def pieces(self) -> list[bytes]:
-        """Each character as UTF-8."""
-        return [chr(code).encode("utf-8") for code in self.codes]
-
     @classmethod
     def tokenize(cls, text: str | bytes) -> Codes:
         """The code points of a text; bytes count as UTF-8, invalid ones as surrogates (PEP 383)."""
         return code_points(text.decode("utf-8", "surrogateescape") if isinstance(text, bytes) else text)
-
-    def join(self, codes: Codes) -> str:
-        """See `Vocabulary`."""
-        return codes.astype("<u4").tobytes().decode("utf-32-le", errors="surrogatepass")
 
 
 def code_points(text: str) -> NDArray[np.unsignedinteger[Any]]:

@@ -6,7 +6,6 @@ and bytes are their own numbers, so that a file of them can be used as it is.
 
 import json
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -24,19 +23,7 @@ MAX_WORDS = 2**20  # distinct ones that are told apart while counting, which bou
 VOCABULARY_WORDS = 10_000  # kept by default
 MAX_JSON = 3 * 2**20  # bytes that words may take in a model file's header
 
-
-@dataclass(frozen=True)
-class CountedVocabulary:
-    """The vocabulary of a text whose tokens were counted.
-
-    Attributes:
-        table: the id of each number; `UNKNOWN` for numbers that do not occur.
-        notes: what became of rare tokens, for the user.
-    """
-
-    vocabulary: Vocabulary
-    table: Ids
-    notes: tuple[str, ...]
+Counted = tuple[Vocabulary, Ids, tuple[str, ...]]
 
 
 class TokenCounter(ABC):
@@ -44,21 +31,18 @@ class TokenCounter(ABC):
 
     Attributes:
         kind: the class of the vocabulary.
+        end_number: the number of NUL, which ends a document; -1 if there was none yet.
     """
 
     kind: ClassVar[type[Vocabulary]]
+    end_number = END
 
     @abstractmethod
     def add(self, codes: Codes) -> Numbers:
         """Count these codes; returns their numbers (n,), in the narrowest type for all numbers so far."""
 
-    @property
-    @abstractmethod
-    def end_number(self) -> int:
-        """The number of NUL, which ends a document; -1 if there was none yet."""
-
-    def build(self, min_count: int = 1, max_vocab: int | None = None, *, documents: bool = False) -> CountedVocabulary:
-        """The vocabulary of what was counted.
+    def build(self, min_count: int = 1, max_vocab: int | None = None, *, documents: bool = False) -> Counted:
+        """The vocabulary of what was counted, the id of each number (`UNKNOWN` if unused), and notes on rare tokens.
 
         Tokens that occur less than `min_count` times, and all but the most frequent ones if there are more than
         `max_vocab`, become U+FFFD, which is one of the vocabulary. That of `documents` has an end symbol, and U+FFFD
@@ -67,18 +51,17 @@ class TokenCounter(ABC):
         Raises:
             CorpusError: if words take more room than a model file has for them.
         """
-        counted = self._select(min_count, max_vocab)
+        vocabulary, table, notes = self._select(min_count, max_vocab)
         if not documents:
-            return counted
-        marked = counted.vocabulary.with_marks()
-        moved = marked.lookup(counted.vocabulary.codes)
-        table = np.where(counted.table == UNKNOWN, UNKNOWN, moved[counted.table]).astype(np.int32)
+            return vocabulary, table, notes
+        marked = vocabulary.with_marks()
+        table = np.where(table == UNKNOWN, UNKNOWN, marked.lookup(vocabulary.codes)[table]).astype(np.int32)
         if self.end_number >= 0:
             table[self.end_number] = marked.marks["end"]
-        return CountedVocabulary(marked, table, counted.notes)
+        return marked, table, notes
 
     @abstractmethod
-    def _select(self, min_count: int, max_vocab: int | None) -> CountedVocabulary:
+    def _select(self, min_count: int, max_vocab: int | None) -> Counted:
         """The vocabulary without special symbols for documents."""
 
 
@@ -92,11 +75,6 @@ class CharCounter(TokenCounter):
         self._codes = np.arange(self.reserved, dtype=np.int64)  # by number
         self._counts = np.zeros(self.reserved, dtype=np.int64)  # by number
         self._table: NDArray[np.int32] | None = None  # code -> number, once it is needed
-
-    @property
-    def end_number(self) -> int:
-        """See `TokenCounter`."""
-        return END
 
     def add(self, codes: Codes) -> Numbers:
         """See `TokenCounter`."""
@@ -116,11 +94,12 @@ class CharCounter(TokenCounter):
         self._counts += np.bincount(numbers, minlength=len(self._counts))
         return numbers.astype(np.min_scalar_type(len(self._codes) - 1))
 
-    def _select(self, min_count: int, max_vocab: int | None) -> CountedVocabulary:
+    def _select(self, min_count: int, max_vocab: int | None) -> Counted:
         """See `TokenCounter`; of equally frequent characters those with the smaller code are selected."""
         present, replacement = self._counts > 0, self._codes == REPLACEMENT
         selected = present & ((self._counts >= min_count) | replacement)
-        if max_vocab is not None and _vocabulary_size(present, selected, replacement) > max_vocab:
+        size = int((selected & ~replacement).sum()) + bool(((present & ~selected) | (selected & replacement)).any())
+        if max_vocab is not None and size > max_vocab:
             order = np.lexsort((self._codes, -np.where(selected & ~replacement, self._counts, 0)))[: max_vocab - 1]
             selected &= replacement
             selected[order] = True
@@ -132,7 +111,7 @@ class CharCounter(TokenCounter):
         table[selected] = np.searchsorted(codes, self._codes[selected])
         table[rare] = unknown
         notes = _describe_rare(f"{int(rare.sum()):,} rare characters", self._counts, rare)
-        return CountedVocabulary(self.kind(codes, unknown if merged else None), table, notes)
+        return self.kind(codes, unknown if merged else None), table, notes
 
 
 class ByteCounter(CharCounter):
@@ -154,20 +133,16 @@ class WordCounter(TokenCounter):
         self._numbers = _Numbers(most)
         self._counts = np.zeros(1, dtype=np.int64)  # by number
 
-    @property
-    def end_number(self) -> int:
-        """See `TokenCounter`."""
-        return self._numbers.get(MARKS["end"], -1)
-
     def add(self, codes: Codes) -> Numbers:
         """See `TokenCounter`."""
         numbers = np.fromiter(map(self._numbers.__getitem__, codes), dtype=np.uint32, count=len(codes))
         counts = np.bincount(numbers, minlength=len(self._numbers) + 1)
         counts[: len(self._counts)] += self._counts
         self._counts = counts
+        self.end_number = self._numbers.get(MARKS["end"], -1)
         return numbers.astype(np.min_scalar_type(len(self._numbers)))
 
-    def _select(self, min_count: int, max_vocab: int | None) -> CountedVocabulary:
+    def _select(self, min_count: int, max_vocab: int | None) -> Counted:
         """See `TokenCounter`; of equally frequent words those that came first are selected."""
         merged_word = MARKS["unknown"]
         words = np.array([merged_word, *self._numbers], dtype=np.object_)
@@ -188,12 +163,10 @@ class WordCounter(TokenCounter):
         rare[selected] = False
         more = "more than " if self._counts[0] else ""
         notes = _describe_rare(f"{more}{int(rare[1:].sum()):,} rare words", self._counts, rare)
-        return CountedVocabulary(vocabulary, table, notes)
+        return vocabulary, table, notes
 
 
-COUNTERS: dict[str, type[TokenCounter]] = {
-    counter.kind.tokens: counter for counter in (CharCounter, ByteCounter, WordCounter)
-}
+COUNTERS: dict[str, type[TokenCounter]] = {each.kind.tokens: each for each in (CharCounter, ByteCounter, WordCounter)}
 
 
 def create_counter(tokens: str) -> TokenCounter:
@@ -220,12 +193,6 @@ def _describe_rare(what: str, counts: NDArray[np.int64], rare: NDArray[np.bool_]
     if not times:
         return ()
     return (f"{what} ({times:,} times in the text, {times / total:.2%} of it) became U+FFFD, which is never generated",)
-
-
-def _vocabulary_size(present: NDArray[np.bool_], selected: NDArray[np.bool_], replacement: NDArray[np.bool_]) -> int:
-    """Number of symbols, with U+FFFD as one of them if anything is not selected."""
-    merged = bool((present & ~selected).any())
-    return int((selected & ~replacement).sum()) + int(merged or bool((selected & replacement).any()))
 
 
 def _count_bytes(codes: Codes) -> NDArray[np.int64]:

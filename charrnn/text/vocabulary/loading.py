@@ -8,9 +8,7 @@ from charrnn.text.vocabulary.bytes import ByteVocabulary
 from charrnn.text.vocabulary.characters import CharVocabulary
 from charrnn.text.vocabulary.words import WordVocabulary
 
-VOCABULARIES: dict[str, type[Vocabulary]] = {
-    kind.tokens: kind for kind in (CharVocabulary, ByteVocabulary, WordVocabulary)
-}
+KINDS: dict[str, type[Vocabulary]] = {kind.tokens: kind for kind in (CharVocabulary, ByteVocabulary, WordVocabulary)}
 
 
 def vocabulary_from_json(description: dict[str, Any], size: int) -> Vocabulary:
@@ -20,7 +18,7 @@ def vocabulary_from_json(description: dict[str, Any], size: int) -> Vocabulary:
         ModelFileError: if the description is damaged, or its kind unknown.
     """
     tokens = description.get("tokens")
-    kind = VOCABULARIES.get(tokens) if isinstance(tokens, str) else None
+    kind = KINDS.get(tokens) if isinstance(tokens, str) else None
     if kind is None:
         raise ModelFileError(
             f"the model's vocabulary is damaged, or of a kind this charrnn does not know: {quote_value(tokens)}"

@@ -26,25 +26,10 @@ class WordVocabulary(Vocabulary):
     unit = "token"
     multi_character = True
     line_end = "\n"
+    export_type = np.str_
 
     def __init__(self, words: Iterable[str], unknown: int | None = None, end: int | None = None) -> None:
         super().__init__(to_array(list(words)), unknown, end)
-
-    @property
-    def symbols(self) -> list[str]:
-        """All words."""
-        words: list[str] = self.codes.tolist()
-        return words
-
-    @cached_property
-    def lengths(self) -> NDArray[np.int64]:
-        """Number of characters of each word (V,)."""
-        return np.array([len(word) for word in self.codes], dtype=np.int64)
-
-    @cached_property
-    def pieces(self) -> list[bytes]:
-        """Each word as UTF-8."""
-        return [word.encode("utf-8") for word in self.codes]
 
     @cached_property
     def _ids(self) -> dict[str, int]:
@@ -64,18 +49,10 @@ class WordVocabulary(Vocabulary):
         """See `Vocabulary`."""
         return np.fromiter(map(self._ids.get, codes, repeat(UNKNOWN)), dtype=np.int32, count=len(codes))
 
-    def join(self, codes: Codes) -> str:
-        """See `Vocabulary`."""
-        return "".join(codes)
-
     def to_strings(self, codes: Codes) -> list[str]:
         """See `Vocabulary`."""
         words: list[str] = codes.tolist()
         return words
-
-    def to_exportable(self, codes: Codes) -> NDArray[Any]:
-        """See `Vocabulary`."""
-        return codes.astype(np.str_)
 
     def to_numbers(self, *arrays: Codes) -> tuple[list[str] | None, list[NDArray[np.int32]]]:
         """See `Vocabulary`."""
@@ -85,17 +62,9 @@ class WordVocabulary(Vocabulary):
             np.array([numbers[word] for word in codes.flat], dtype=np.int32).reshape(codes.shape) for codes in arrays
         ]
 
-    def to_record(self, code: Any) -> dict[str, int | str]:
-        """See `Vocabulary`."""
-        return {"token": code}
-
     def to_display(self, code: Any) -> str:
         """See `Vocabulary`."""
         return str(code)
-
-    def count_characters(self, codes: Codes) -> int:
-        """See `Vocabulary`."""
-        return sum(map(len, codes))
 
     def to_name(self, code: Any) -> str:
         """See `Vocabulary`."""

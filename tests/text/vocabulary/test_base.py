@@ -54,7 +54,7 @@ def test_unknown_codes_are_named_once(vocabulary: Vocabulary) -> None:
 @each_kind
 def test_codes_leave_as_plain_values(vocabulary: Vocabulary) -> None:
     codes = vocabulary.tokenize(TEXT)
-    assert vocabulary.to_exportable(codes).dtype.kind in "iU"
+    assert codes.astype(vocabulary.export_type).dtype.kind in "iU"
     words, (first, second) = vocabulary.to_numbers(codes[:2], codes[None])
     assert first.dtype == second.dtype == np.int32
     assert second.shape == (1, len(codes))

@@ -112,10 +112,10 @@ def test_rare_words_become_one(tmp_path: Path) -> None:
 def test_words_that_come_too_late_are_rare() -> None:
     counter = WordCounter(most=2)
     assert counter.add(to_array(["a", "b", "c", "a", "\ufffd"])).tolist() == [1, 2, 0, 1, 0]
-    counted = counter.build()
-    assert counted.vocabulary.symbols == ["a", "b", "\ufffd"]
-    assert counted.table.tolist() == [2, 0, 1]
-    assert "more than 0 rare words (2 times" in counted.notes[0]
+    vocabulary, table, notes = counter.build()
+    assert vocabulary.symbols == ["a", "b", "\ufffd"]
+    assert table.tolist() == [2, 0, 1]
+    assert "more than 0 rare words (2 times" in notes[0]
 
 
 def test_a_large_corpus_of_words_stays_on_disk(tmp_path: Path) -> None:
@@ -158,6 +158,6 @@ def test_words_of_any_script_are_numbered_as_they_come() -> None:
     counter = WordCounter()
     text = "ein Wort, ein Wort"
     numbers = counter.add(to_array(split_words(text)))
-    counted = counter.build()
-    assert counted.vocabulary.decode(counted.table[numbers]) == text.encode()
-    assert counted.table.dtype == np.int32
+    vocabulary, table, _ = counter.build()
+    assert vocabulary.decode(table[numbers]) == text.encode()
+    assert table.dtype == np.int32
