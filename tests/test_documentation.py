@@ -12,7 +12,7 @@ import pytest
 from charrnn.corpora.midi import write_midi
 from charrnn.corpora.score import Note
 from charrnn.model.file import save_model
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.models import make_model
 from tests.shell import Shell, commands
 
@@ -75,7 +75,7 @@ def shell(tmp_path: Path, rhyme: str, in_process: Any, monkeypatch: pytest.Monke
     if bundled.is_file():
         shutil.copy(bundled, "models")
     else:
-        made = make_model(Vocabulary.of_text(text))
+        made = make_model(CharVocabulary.of_text(text))
         save_model(Path("models/shakespeare.safetensors"), made.header, made.network.tensors)
     return Shell(in_process, monkeypatch, text)
 

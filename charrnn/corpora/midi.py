@@ -48,7 +48,7 @@ def midi_to_text(files: Sequence[str], grid: int = GRID, keys: int = 1) -> Itera
         CorpusError: if a file is not a MIDI file or has no notes, or mido is missing.
     """
     for source in find_midi_files(files):
-        with source.opened() as opened:
+        with source.open() as opened:
             data = opened.stream.read()
         notes = read_midi(data, source.name, grid)
         for step in range(keys):

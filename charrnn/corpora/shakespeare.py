@@ -94,7 +94,7 @@ def read_tiny_shakespeare(file: str | None = None) -> str:
     """
     if file is not None:
         (source,), _ = find_sources([file], binary=True)
-        with source.opened() as opened:
+        with source.open() as opened:
             data = read_fully(opened.stream, TINY_SIZE + 1)
         if hashlib.sha256(data).hexdigest() != TINY_SHA256:
             size = f"{len(data):,}" if len(data) <= TINY_SIZE else f"more than {TINY_SIZE:,}"

@@ -20,7 +20,7 @@ from charrnn.inference.generation.samples import Request
 from charrnn.inference.generation.sampling import Sampler
 from charrnn.model.config import ModelConfig
 from charrnn.text.corpus import Corpus
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 from charrnn.training.devices.device import choose_device, synchronize
 from charrnn.training.devices.world import World
 from charrnn.training.network.precision import choose_precision
@@ -101,7 +101,7 @@ def print_learning(
 def charrnn_step(config: ModelConfig, columns: int, rows: int, dtype: torch.dtype, device: torch.device) -> Step:
     """Return a step of charrnn's own trainer."""
     ids = np.random.default_rng(0).integers(config.vocab_size, size=TEXT).astype(np.int32)
-    corpus = Corpus("random", Vocabulary("char", range(config.vocab_size)), ids, ids[:1000])
+    corpus = Corpus("random", CharVocabulary(range(config.vocab_size)), ids, ids[:1000])
     plan = LanguagePlan(
         config=config,
         dropout=0.0,

@@ -12,7 +12,6 @@ from charrnn.inference.model import Model
 from charrnn.inference.network.language import Network
 from charrnn.model.config import ModelConfig
 from charrnn.model.header import ModelHeader
-from charrnn.text.vocabulary.characters import Vocabulary
 from scripts.common import environment
 
 FIRST_CODE = 0x4E00  # random models write Chinese characters: there are enough of them for large vocabularies
@@ -25,7 +24,7 @@ def make_random_model(config: ModelConfig) -> Model:
         name: (draw.standard_normal(shape) / config.hidden_size**0.5).astype(np.float32)
         for name, shape in config.shapes().items()
     }
-    vocabulary = Vocabulary("char", range(FIRST_CODE, FIRST_CODE + config.vocab_size))
+    vocabulary = CharVocabulary(range(FIRST_CODE, FIRST_CODE + config.vocab_size))
     return Model(ModelHeader(config, vocabulary.to_json()), vocabulary, Network(config, tensors))
 
 

@@ -4,13 +4,13 @@ import pytest
 
 from charrnn.inference.model import load
 from charrnn.model.file import save_model
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 from scripts.bundled_model import COMMAND, describe, round_model, split_held_out
 from tests.models import make_model
 
 
 def test_a_model_is_rounded_scored_and_described(tmp_path: Path) -> None:
-    made = make_model(Vocabulary.of_text("abc"))
+    made = make_model(CharVocabulary.of_text("abc"))
     source, target = tmp_path / "trained.safetensors", tmp_path / "bundled.safetensors"
     save_model(source, made.header, made.network.tensors)
     model, unrounded = round_model(source, target, "abcabc")

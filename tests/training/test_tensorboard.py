@@ -16,10 +16,10 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 @pytest.fixture(scope="module")
 def events(tmp_path_factory: pytest.TempPathFactory, rhyme: str) -> EventAccumulator:
-    from charrnn.text.vocabulary.characters import Vocabulary
+    from charrnn.text.vocabulary.characters import CharVocabulary
 
     folder = tmp_path_factory.mktemp("run")
-    vocabulary = Vocabulary.of_text(rhyme)
+    vocabulary = CharVocabulary.of_text(rhyme)
     ids = vocabulary.encode(rhyme)
     corpus = Corpus("rhyme", vocabulary, ids[:3000], ids[3000:])
     board = TensorBoard(folder / "logs")

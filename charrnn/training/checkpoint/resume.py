@@ -21,7 +21,7 @@ from collections.abc import Collection
 from typing import Any, TypeVar
 
 from charrnn.errors import TrainingError, UsageError
-from charrnn.settings import flag_of, format_duration, parse_duration
+from charrnn.settings import format_duration, get_flag, parse_duration
 from charrnn.text.corpus import Corpus
 from charrnn.text.documents.corpus import LabelledCorpus
 from charrnn.training.checkpoint.files import Checkpoint
@@ -62,7 +62,7 @@ def merge_settings(settings: TrainSettings, given: Collection[str], saved: Check
             values[key] = old
             effective = chosen.get(key) if old is None else old
             if key in given and value not in (old, chosen.get(key)):
-                flag = flag_of(declared)
+                flag = get_flag(declared)
                 contradictions.append(
                     f"{flag} {value} contradicts the saved run, which has {flag} {effective}; leave it out"
                 )
@@ -89,7 +89,12 @@ def restore_plan(kind: type[AnyPlan], learning: LearningSettings, given: Collect
 def describe_corpus(corpus: Corpus | LabelledCorpus) -> dict[str, Any]:
     """What the saved state says of the corpus."""
     size = {"texts": sum(corpus.counts)} if isinstance(corpus, LabelledCorpus) else {}
-    return {"name": corpus.name, "chars": corpus.symbols + corpus.held, **size, "fingerprint": corpus.fingerprint}
+    return {
+        "name": corpus.name,
+        "chars": corpus.train_size + corpus.valid_size,
+        **size,
+        "fingerprint": corpus.fingerprint,
+    }
 
 
 def check_corpus(corpus: Corpus | LabelledCorpus, saved: Checkpoint) -> None:

@@ -13,7 +13,7 @@ from charrnn.cli.display.training.curve import draw_curve
 from charrnn.cli.display.training.live import LiveReporter, choose_evenly
 from charrnn.cli.display.training.plain import PlainReporter
 from charrnn.text.corpus import Corpus
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 from charrnn.training.observer import Surroundings
 from charrnn.training.reporting import Evaluation, Progress, Reporter, Start, Summary
 from charrnn.training.tasks.language import LanguageTask
@@ -49,7 +49,7 @@ def said(of: Console) -> str:
 
 def a_run(reporter: Reporter, text: str = HOSTILE * 20) -> None:
     """What a short run on `text` tells."""
-    vocabulary = Vocabulary.of_text(text)
+    vocabulary = CharVocabulary.of_text(text)
     ids = vocabulary.encode(text)
     read = Corpus("[red]\x1b[2J", vocabulary, ids[:-100], ids[-100:], notes=("[bold]noted",))
     task = LanguageTask(make_plan(read, hidden_size=8, steps=100), read, RESOURCES)

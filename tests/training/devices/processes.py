@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from charrnn.text.corpus import Corpus
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 from charrnn.training.checkpoint.files import RunFiles
 from charrnn.training.devices.distributed import process_group
 from charrnn.training.devices.world import World
@@ -41,7 +41,7 @@ class StopAt(StopRequest):
 
 
 def corpus_of(text: str) -> Corpus:
-    vocabulary = Vocabulary.of_text(text)
+    vocabulary = CharVocabulary.of_text(text)
     ids = vocabulary.encode(text)
     return Corpus("text", vocabulary, ids[: len(ids) * 9 // 10], ids[len(ids) * 9 // 10 :])
 

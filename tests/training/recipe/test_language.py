@@ -7,7 +7,7 @@ import torch
 
 from charrnn.model.config import ModelConfig
 from charrnn.text.corpus import Corpus
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 from charrnn.training.recipe.language import DEFAULT_SECONDS, LanguagePlan, depends_on_speed, make_language_plan
 from charrnn.training.recipe.speed import chars_per_second, count_operations, measure_peak
 from charrnn.training.settings import TrainSettings
@@ -17,7 +17,7 @@ TWO_CORES = 1.75e11  # operations per second of a small machine
 
 def text(chars: int, vocab: int = 65) -> Corpus:
     ids = np.zeros(chars, dtype=np.int32)
-    return Corpus("text", Vocabulary("char", range(vocab)), ids, ids[: chars // 10])
+    return Corpus("text", CharVocabulary(range(vocab)), ids, ids[: chars // 10])
 
 
 def make_plan(corpus: Corpus, peak: float = TWO_CORES, **options: Any) -> LanguagePlan:
