@@ -12,6 +12,7 @@ from charrnn.inference.model import Model
 from charrnn.inference.network.language import Network
 from charrnn.model.config import ModelConfig
 from charrnn.model.header import ModelHeader
+from charrnn.text.vocabulary.characters import CharVocabulary
 from scripts.common import environment
 
 FIRST_CODE = 0x4E00  # random models write Chinese characters: there are enough of them for large vocabularies

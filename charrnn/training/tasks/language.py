@@ -156,7 +156,8 @@ class LanguageTask(Task):
         units, different, held = corpus.vocabulary.units, len(corpus.vocabulary), corpus.valid_size
         read = count_validated(held, config.vocab_size)
         sampled = f"; each validation reads {read:,} of them, spread evenly" if read < held else ""
-        text = f"{corpus.name}: {corpus.train_size + held:,} {units}, {different:,} different; {held:,} are held out{sampled}"
+        size = f"{corpus.train_size + held:,} {units}, {different:,} different"
+        text = f"{corpus.name}: {size}; {held:,} are held out{sampled}"
         start = corpus.vocabulary.decode(corpus.sample(SAMPLE).tolist()).decode("utf-8", "backslashreplace")
         of_weights = f" (of weights {plan.weight_dropout:.2g})" if plan.weight_dropout else ""
         network = (

@@ -25,7 +25,7 @@ def make_plan(corpus: Corpus, peak: float = TWO_CORES, **options: Any) -> Langua
 
 
 def test_what_was_given_wins(corpus: Corpus) -> None:
-    sizes = {"cell": "gru", "hidden_size": 7, "layers": 3, "embedding_size": 0, "dropout": 0.25}
+    sizes: dict[str, Any] = {"cell": "gru", "hidden_size": 7, "layers": 3, "embedding_size": 0, "dropout": 0.25}
     learning: dict[str, Any] = {"lr": 0.5, "weight_decay": 0.0, "grad_clip": 9.0, "patience": 4, "seed": 8}
     found = make_plan(corpus, time="10s", epochs=2.0, steps=30, batch_size=3, seq_len=5, **sizes, **learning)
     assert (found.config.cell, found.config.hidden_size, found.config.layers) == ("gru", 7, 3)
