@@ -16,7 +16,7 @@ import typer
 
 from charrnn.cli.models import complete_model
 from charrnn.errors import UsageError
-from charrnn.settings import Rule, flag_of, problems, rule_of
+from charrnn.settings import Rule, check_settings, get_flag, get_rule
 
 
 class ReaderGoneError(Exception):
@@ -40,7 +40,7 @@ def command(
                 key: group(**{declared.name: values.pop(declared.name) for declared in fields(group)})
                 for key, group in groups.items()
             }
-            found = problems(*settings.values())
+            found = check_settings(*settings.values())
             if found:
                 raise UsageError("\n".join(found))
             try:
@@ -66,8 +66,8 @@ def examples(*lines: str) -> str:
 
 def _option(group: type, declared: Field[Any]) -> inspect.Parameter:
     """One field as typer sees it."""
-    rule = rule_of(declared)
-    flag = flag_of(declared)
+    rule = get_rule(declared)
+    flag = get_flag(declared)
     names = [f"{flag}/{rule.off_flag}" if rule.off_flag else flag]
     if rule.short:
         names.append(rule.short)

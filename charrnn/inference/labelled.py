@@ -22,7 +22,8 @@ from charrnn.inference.scoring.lines import surprises
 from charrnn.inference.scoring.texts import Score
 from charrnn.model.config import LabelledConfig, Tensors
 from charrnn.model.header import ModelHeader
-from charrnn.text.vocabulary.characters import Ids, Vocabulary
+from charrnn.text.vocabulary.base import Ids, Vocabulary
+from charrnn.text.vocabulary.loading import vocabulary_from_json
 
 WINDOW = 2**19  # symbols of texts that are read together
 SHOWN = 10  # labels in a message
@@ -55,7 +56,7 @@ class LabelledModel(Model):
             charrnn.errors.ModelFileError: if its texts have no end.
         """
         assert isinstance(header.config, LabelledConfig)  # noqa: S101 - whoever asks has looked
-        vocabulary = Vocabulary.from_json(header.vocabulary, header.config.vocab_size)
+        vocabulary = vocabulary_from_json(header.vocabulary, header.config.vocab_size)
         if vocabulary.end is None:
             raise ModelFileError("the model is damaged: its vocabulary has no symbol for the end of a text")
         return cls(header, vocabulary, header.config, tensors)
@@ -77,7 +78,7 @@ class LabelledModel(Model):
         return one
 
     def _network(self, index: int) -> Network:
-        return Network(*self._config.of_class(self._tensors, index))
+        return Network(*self._config.select_class(self._tensors, index))
 
     def drawn_label(self, seed: int) -> str:
         """A label by its frequency; which one, depends on the seed only."""

@@ -27,9 +27,9 @@ from charrnn.inference.settings import PrimeSettings, SamplingSettings
 from charrnn.model.config import LabelledConfig, Tensors
 from charrnn.model.file import load_model
 from charrnn.model.header import CLASSIFY, ModelHeader
-from charrnn.settings import problems
-from charrnn.text.vocabulary.characters import UNKNOWN, Ids, Vocabulary
-from charrnn.text.vocabulary.words import growing, split
+from charrnn.settings import check_settings
+from charrnn.text.vocabulary.base import UNKNOWN, Ids, Vocabulary
+from charrnn.text.vocabulary.loading import vocabulary_from_json
 
 Generate = Callable[..., Generator[Piece]]
 
@@ -62,7 +62,7 @@ def model_of(header: ModelHeader, tensors: Tensors) -> "Model":
         from charrnn.inference.labelled import LabelledModel
 
         return LabelledModel.of_file(header, tensors)
-    vocabulary = Vocabulary.from_json(header.vocabulary, header.config.vocab_size)
+    vocabulary = vocabulary_from_json(header.vocabulary, header.config.vocab_size)
     return Model(header, vocabulary, Network(header.config, tensors))
 
 
@@ -95,7 +95,7 @@ def make_request(sampling: SamplingSettings, length: int, stop: Sequence[str] = 
     Raises:
         charrnn.errors.GenerationError: if a setting is out of its limits.
     """
-    found = problems(sampling, PrimeSettings(length=length))
+    found = check_settings(sampling, PrimeSettings(length=length))
     if any(not text for text in stop):
         found.append("--stop must not be empty")
     if found:
@@ -194,22 +194,15 @@ class Model:
             charrnn.errors.GenerationError: if it holds unknown characters or words that are not to be skipped.
         """
         vocabulary = self.vocabulary
-        begun = ""
-        if vocabulary.tokens == "word":
-            text = text.decode("utf-8") if isinstance(text, bytes) else text
-            begun = growing(split(text))
-            if not any(piece.startswith(begun.encode()) for piece in vocabulary.pieces):
-                begun = ""
-            text = text[: len(text) - len(begun)]
-        codes = vocabulary.codes_of(text)
-        if not skip_unknown and (vocabulary.encode_codes(codes) == UNKNOWN).any():
-            shown = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+        text, begun = vocabulary.split_unfinished(text)
+        codes = vocabulary.tokenize(text)
+        if not skip_unknown and (vocabulary.lookup(codes) == UNKNOWN).any():
             raise GenerationError(
-                f"the model has never seen {vocabulary.unknown_in(shown)}; change the prime, or let it pass over "
+                f"the model has never seen {vocabulary.describe_unknown(codes)}; change the prime, or let it pass over "
                 "that with --unknown skip"
             )
         ids, _ = readable(vocabulary, codes)
-        return Prime(ids[ids != UNKNOWN], begun.encode())
+        return Prime(ids[ids != UNKNOWN], begun)
 
     def read(self, ids: Ids) -> State:
         """The state after reading ids (n,) from the learned initial state."""
@@ -218,4 +211,5 @@ class Model:
 
     def score(self, text: str | bytes, progress: OnProgress | None = None) -> Score:
         """Loss, bits per character and perplexity of a text; unknown characters are counted apart."""
-        return score(score_text(self.network, self.vocabulary, [self.vocabulary.codes_of(text)], progress))
+        codes = [self.vocabulary.tokenize(text)]
+        return score(self.vocabulary, score_text(self.network, self.vocabulary, codes, progress))

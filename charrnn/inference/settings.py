@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from charrnn.settings import automatic, setting
+from charrnn.settings import auto_setting, setting
 
 TEXT, CHOICE, RUN = "What is written", "How each character is chosen", "The run"
 LOOK, FILES = "What is looked at", "Files"
@@ -174,7 +174,7 @@ class InspectSettings:
     )
     top: int = setting(1, "Units to list for each property.", at_least=1, at_most=100, group=LOOK)
     length: int = setting(10_000, "Characters to read.", short="-l", at_least=1, group=LOOK)
-    shown: int | None = automatic("Characters to draw, of those read.", at_least=1, at_most=MAX_SHOWN, group=LOOK)
+    shown: int | None = auto_setting("Characters to draw, of those read.", at_least=1, at_most=MAX_SHOWN, group=LOOK)
     unknown: str = setting(
         "error", "Characters that the model has never seen: error or skip.", choices=("error", "skip"), group=LOOK
     )

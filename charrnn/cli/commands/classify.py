@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,8 +17,6 @@ from charrnn.text.settings import ReadingSettings
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from charrnn.text.reading import TextReader
 
 
 def add_to(app: typer.Typer) -> None:
@@ -45,34 +43,20 @@ def classify(
     path = find_model(use.model)
     from charrnn.inference.classification.classifier import chunks, load_scorer
     from charrnn.text.reading import TextReader
-    from charrnn.text.sources import find_sources
 
     scorer = load_scorer(path)
-    raw = scorer.vocabulary.tokens == "byte"
-    sources, notes = find_sources(text, binary=raw)
-    reader = TextReader(sources, reading, scorer.vocabulary.tokens)
+    reader = TextReader.of_names(text, reading, binary=scorer.vocabulary.binary)
     table = _Table(scorer.labels, every=what.all, as_json=output.json)
     watched = sys.stdout.isatty()  # the table itself shows how far it is
     done = 0
     with Progress("classifying", unit="lines", quiet=output.quiet or watched) as progress:
-        for lines in chunks(text_lines(reader)):
+        for lines in chunks(reader.lines()):
             table.print(lines, scorer.log_probabilities(lines))
             done += len(lines)
             progress(done, done * reader.total_bytes // max(1, reader.bytes_read))
     if not output.quiet:
-        for note in [*notes, *reader.notes]:
+        for note in reader.notes:
             typer.echo(note, err=True)
-
-
-def text_lines(reader: "TextReader") -> Iterator[str | bytes]:
-    """The lines of a text without their ends; str, or bytes if that is what is read."""
-    held: str | bytes | None = None
-    for piece in reader:
-        whole = piece if held is None else held + piece  # type: ignore[operator]
-        *lines, held = whole.split(b"\n" if isinstance(whole, bytes) else "\n")  # type: ignore[arg-type]
-        yield from lines
-    if held:
-        yield held
 
 
 class _Table:

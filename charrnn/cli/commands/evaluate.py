@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charrnn.cli.commands.judge import judge
-from charrnn.cli.display.escape import escaped
 from charrnn.cli.display.progress import Progress
 from charrnn.cli.models import find_model
 from charrnn.cli.options import command, examples
@@ -22,9 +21,9 @@ from charrnn.text.settings import ColumnSettings, ReadingSettings
 if TYPE_CHECKING:
     from charrnn.cli.display.surprise import Surprise
     from charrnn.inference.model import Model
-    from charrnn.inference.scoring.texts import Codes, Score
+    from charrnn.inference.scoring.texts import Score
     from charrnn.text.reading import TextReader
-    from charrnn.text.vocabulary.characters import Vocabulary
+    from charrnn.text.vocabulary.base import Codes, Vocabulary
 
 
 def add_to(app: typer.Typer) -> None:
@@ -70,11 +69,9 @@ def evaluate(
         raise UsageError(f"--columns, --plot and --overwrite are for models of labelled texts, and {path} is none")
     from charrnn.inference.model import load
     from charrnn.text.reading import TextReader
-    from charrnn.text.sources import find_sources
 
     model = load(path)
-    sources, notes = find_sources(text, binary=model.vocabulary.tokens == "byte")
-    reader = TextReader(sources, reading, model.vocabulary.tokens)
+    reader = TextReader.of_names(text, reading, binary=model.vocabulary.binary)
     begin = time.perf_counter()
     watched = detail.shown and sys.stdout.isatty()  # the table itself shows how far it is
     with Progress("evaluating", unit="characters", quiet=output.quiet or watched) as progress:
@@ -87,18 +84,11 @@ def evaluate(
             found = run.whole()
     seconds = time.perf_counter() - begin
     if not output.quiet:
-        for note in [*notes, *reader.notes]:
+        for note in reader.notes:
             typer.echo(note, err=True)
     if not found.tokens:
         raise CorpusError(f"{', '.join(text)} holds no character that the model knows: nothing to evaluate")
     _tell(path, model.vocabulary, found, seconds, detail, output)
-
-
-def _drawn(code: int | str, *, raw: bool) -> str:
-    """A character as text, or what stands for a byte that is none; a word as it is."""
-    if isinstance(code, str):
-        return code
-    return escaped(code, raw=True) if raw and code >= 0x80 else chr(code)
 
 
 class _Run:
@@ -114,13 +104,13 @@ class _Run:
         """The text's score, and nothing else."""
         from charrnn.inference.scoring.texts import score
 
-        return score(self._scored())
+        return score(self._model.vocabulary, self._scored())
 
     def characters(self, *, as_json: bool) -> "Score":
         """A line for each character on stdout."""
         from charrnn.inference.scoring.texts import score
 
-        return score(self._printed(as_json=as_json))
+        return score(self._model.vocabulary, self._printed(as_json=as_json))
 
     def lines(self, *, as_json: bool) -> "Score":
         """A line for each line on stdout; the score is the mean over all their characters."""
@@ -128,14 +118,15 @@ class _Run:
         from charrnn.inference.scoring.texts import Score
 
         total = Score(0.0, 0, 0, 0)
-        for line, found in score_lines(self._model.network, self._model.vocabulary, lines_of(self._codes())):
+        vocabulary = self._model.vocabulary
+        for line, found in score_lines(self._model.network, vocabulary, lines_of(vocabulary, self._codes())):
             total += found
             self._print_line(line, found, as_json=as_json)
             self._further(total.tokens + total.unknown, total.tokens + total.unknown)
         return total
 
     def _codes(self) -> Iterator["Codes"]:
-        return self._model.vocabulary.codes_in(self._reader)
+        return self._model.vocabulary.tokenize_pieces(self._reader)
 
     def _scored(self) -> Iterator[Any]:
         from charrnn.inference.scoring.texts import score_text
@@ -163,28 +154,26 @@ class _Run:
 
     def _coloured(self, surprise: "Surprise") -> Iterator[Any]:
         """Draw the text, coloured by surprise, and a legend below."""
-        raw = self._model.vocabulary.tokens == "byte"
         for codes, nats in self._scored():
-            surprise.draw([_drawn(code, raw=raw) for code in codes.tolist()], nats.tolist())
+            surprise.draw(list(map(self._model.vocabulary.to_display, codes.tolist())), nats.tolist())
             yield codes, nats
         surprise.legend()
 
     def _rows(self, codes: list[int | str], nats: list[float], *, as_json: bool) -> Iterator[str]:
         """A line for each character, or other token."""
-        raw = self._model.vocabulary.tokens == "byte"
-        kind = "token" if self._model.vocabulary.tokens == "word" else "char"
+        vocabulary = self._model.vocabulary
         for code, lost in zip(codes, nats, strict=True):
             if as_json:
-                shown: int | str = code if raw or isinstance(code, str) else chr(code)
-                yield json.dumps({kind: shown, "nats": None if math.isnan(lost) else round(lost, 6)}) + "\n"
+                figure = None if math.isnan(lost) else round(lost, 6)
+                yield json.dumps({**vocabulary.to_record(code), "nats": figure}) + "\n"
                 continue
             name = self._names.get(code)
             if name is None:
-                name = self._names[code] = escaped(code, raw=raw)
+                name = self._names[code] = vocabulary.to_label(code)
             yield f"{name}\t{lost:.4f}\n"
 
     def _print_line(self, line: "Codes", found: "Score", *, as_json: bool) -> None:
-        text = self._model.vocabulary.text_of(line).removesuffix("\n")
+        text = self._model.vocabulary.join(line).removesuffix("\n")
         if as_json:
             bpc = found.bpc if found.chars else None
             row = json.dumps({"bpc": bpc, "chars": found.chars, "unknown": found.unknown, "line": text}).encode()
@@ -198,7 +187,7 @@ def _tell(
 ) -> None:
     """The figures on stdout, or on stderr where stdout has the table."""
     speed = (found.tokens + found.unknown) / max(seconds, 1e-9)
-    words = vocabulary.tokens == "word"
+    words = vocabulary.multi_character
     if output.json and not detail.shown:
         figures = {
             "model": str(path),
@@ -215,7 +204,7 @@ def _tell(
         return
     if detail.shown and output.quiet:
         return
-    units = "tokens" if words else "characters"
+    units = vocabulary.units
     rows = [
         ("cross-entropy", f"{found.loss:.4f}", "nats per character"),
         ("bits per character", f"{found.bpc:.4f}", ""),

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from charrnn.cli.display.escape import escaped, visible
+from charrnn.cli.display.escape import visible
 from charrnn.cli.display.progress import Progress
 from charrnn.errors import CorpusError, UsageError
 from charrnn.inference.settings import InspectSettings, OutputSettings
-from charrnn.settings import flag_of
+from charrnn.settings import get_flag
 from charrnn.text.settings import ReadingSettings
 
 if TYPE_CHECKING:
+    from charrnn.inference.classification.classifier import Classifier
     from charrnn.inference.inspection.following import Course
 
 USED = ("shown", "length", "unknown", "html", "overwrite")
@@ -28,20 +29,17 @@ def follow(
 ) -> None:
     """Show the running probability along each line of a text: in the terminal, as JSON, or on a page."""
     _check(look)
-    from charrnn.cli.commands.classify import text_lines
     from charrnn.inference.classification.classifier import load_classifier
     from charrnn.inference.inspection.following import course
     from charrnn.text.reading import TextReader
-    from charrnn.text.sources import find_sources
 
     model = load_classifier(path)
-    tokens = model.vocabulary.tokens
-    sources, notes = find_sources(text, binary=tokens == "byte")
-    reader = TextReader(sources, reading, tokens)
+    reader = TextReader.of_names(text, reading, binary=model.vocabulary.binary)
+    notes: list[str] = []
     longest = look.shown or min(look.length, LONGEST)
     courses: list[Course] = []
     with Progress("reading", unit="lines", quiet=output.quiet) as progress:
-        for line in text_lines(reader):
+        for line in reader.lines():
             if not line.strip():
                 continue
             if len(courses) == LINES:
@@ -54,7 +52,7 @@ def follow(
     if not courses:
         raise CorpusError(f"{', '.join(text)} is empty: nothing to look at")
     if not look.html or output.json:
-        _show(courses, model.labels, as_json=output.json, raw=tokens == "byte")
+        _show(courses, model, as_json=output.json)
     if look.html:
         notes.append(_write_page(Path(look.html), path, courses, model.labels))
     if not output.quiet:
@@ -70,7 +68,7 @@ def _check(look: InspectSettings) -> None:
     """
     default = InspectSettings()
     wrong = [
-        flag_of(declared)
+        get_flag(declared)
         for declared in dataclasses.fields(look)
         if declared.name not in USED and getattr(look, declared.name) != getattr(default, declared.name)
     ]
@@ -78,12 +76,18 @@ def _check(look: InspectSettings) -> None:
         raise UsageError("\n".join(f"{flag} is for language models; leave it out" for flag in wrong))
 
 
-def _show(courses: "list[Course]", labels: tuple[str, ...], *, as_json: bool, raw: bool) -> None:
+def _show(courses: "list[Course]", model: "Classifier", *, as_json: bool) -> None:
     """On stdout: colours where they reach someone, else a table."""
+    labels = model.labels
     if as_json:
         for each in courses:
             rows = [[round(value, 6) for value in row] for row in each.probabilities.tolist()]
-            found = {"text": each.text, "label": labels[each.label], "labels": list(labels), "probabilities": rows}
+            found = {
+                "text": "".join(each.parts),
+                "label": labels[each.label],
+                "labels": list(labels),
+                "probabilities": rows,
+            }
             typer.echo(json.dumps(found))
         return
     from charrnn.cli.display.heatmap import Heatmap
@@ -94,11 +98,11 @@ def _show(courses: "list[Course]", labels: tuple[str, ...], *, as_json: bool, ra
         if heatmap.coloured:
             # White is even, red is the class that wins in the end, blue any other.
             along = (2 * each.probabilities[:, each.label] - 1).tolist()
-            heatmap.draw(f"{labels[each.label]} {likely:.1%}", START + each.text, along, 1.0)
+            heatmap.draw(f"{labels[each.label]} {likely:.1%}", [START, *each.parts], along, 1.0)
             continue
         lines = ["\t".join(["character", *map(visible, labels)])]
-        for character, row in zip(["", *each.text], each.probabilities.tolist(), strict=True):
-            name = escaped(ord(character), raw=raw) if character else "(start)"
+        names = ["(start)", *map(model.vocabulary.to_label, each.codes.tolist())]
+        for name, row in zip(names, each.probabilities.tolist(), strict=True):
             lines.append("\t".join([name, *(f"{value:.4f}" for value in row)]))
         typer.echo("\n".join(lines))
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from charrnn.inference.generation.samples import Piece, Request
     from charrnn.inference.model import Model
     from charrnn.inference.network.language import State
-    from charrnn.text.vocabulary.characters import Ids
+    from charrnn.text.vocabulary.base import Ids
 
 BOLD, DIM, PLAIN = b"\x1b[1m", b"\x1b[2m", b"\x1b[0m"
 
@@ -145,13 +145,13 @@ def _write_json(
     """One object per sample and line, each as soon as it and those before it are done."""
     from charrnn.inference.generation.samples import whole_samples
 
-    raw = model.vocabulary.tokens == "byte"
+    vocabulary = model.vocabulary
     for sample in whole_samples(pieces, seeds):
         text = sample.text.decode("utf-8", errors="surrogateescape")
         described = {
             "text": text,
             "prime": prime.decode("utf-8", errors="surrogateescape"),
-            "chars": len(sample.text) if raw else len(text),
+            "chars": vocabulary.count_characters(vocabulary.tokenize(sample.text)),
             "finish": sample.finish,
             "seed": sample.seed,
             "loss": sample.loss,
@@ -175,7 +175,7 @@ class _Writer:
         self._samples = samples
         self._terminal = sys.stdout.isatty()
         self._styled = self._terminal and os.environ.get("TERM") != "dumb"
-        self._exact = model.vocabulary.tokens == "byte" and samples == 1 and not self._terminal
+        self._exact = model.vocabulary.binary and samples == 1 and not self._terminal
         self._line_open = False
         # A stranger's vocabulary can hold any character: a terminal is shown its controls, a pipe gets them.
         self._stream = VisibleStream(sys.stdout.buffer) if self._terminal else sys.stdout.buffer

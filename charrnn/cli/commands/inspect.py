@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charrnn.cli.commands.follow import follow
-from charrnn.cli.display.escape import escaped, visible
+from charrnn.cli.display.escape import visible
 from charrnn.cli.display.progress import Progress
 from charrnn.cli.models import find_model
 from charrnn.cli.options import command, examples
@@ -69,8 +69,8 @@ def inspect(
     _check_place(look, model.header.config)
     codes, notes = _codes(text, reading, model, look.length)
     read = read_text(model.vocabulary, codes, skip_unknown=look.unknown == "skip")
-    if read.skipped:
-        named = model.vocabulary.unknown_in("".join(read.skipped))
+    if len(read.skipped):
+        named = model.vocabulary.describe_unknown(read.skipped)
         notes.append(f"left out {len(read.skipped):,} that the model has never seen: {named}")
     with Progress("reading", quiet=output.quiet) as progress:
         run = _Run(path, model, read, trace(model.network, read, progress), look, output)
@@ -119,13 +119,11 @@ def _codes(text: list[str], reading: ReadingSettings, model: "Model", length: in
     import numpy as np
 
     from charrnn.text.reading import TextReader
-    from charrnn.text.sources import find_sources
 
-    tokens = model.vocabulary.tokens
-    sources, notes = find_sources(text, binary=tokens == "byte")
-    reader = TextReader(sources, reading, tokens)
+    reader = TextReader.of_names(text, reading, binary=model.vocabulary.binary)
+    notes: list[str] = []
     pieces, count = [], 0
-    for piece in model.vocabulary.codes_in(reader):
+    for piece in model.vocabulary.tokenize_pieces(reader):
         pieces.append(piece)
         count += len(piece)
         if count > length:
@@ -265,11 +263,11 @@ class _Run:
 
     def _table(self, units: list[tuple[int, int, str]], text: list[str]) -> None:
         """A line for each character or word, a column for each unit."""
-        raw = self._model.vocabulary.tokens == "byte"
         lines = ["\t".join(["character", *(f"layer {layer} unit {unit}" for layer, unit, _ in units)])]
-        for t, character in enumerate(text):
+        labels = map(self._model.vocabulary.to_label, self._read.codes[: len(text)].tolist())
+        for t, label in enumerate(labels):
             values = (f"{self._states[layer, t, unit]:.4f}" for layer, unit, _ in units)
-            lines.append("\t".join([escaped(ord(character) if raw else character, raw=raw), *values]))
+            lines.append("\t".join([label, *values]))
         typer.echo("\n".join(lines))
 
     def _write_page(self, file: Path, findings: "list[Finding]", units: list[tuple[int, int, str]]) -> None:

@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -51,7 +51,7 @@ def judge(
     scored: list[NDArray[np.float64]] = []
     written = Score(0.0, 0, 0, 0)
     with Progress("evaluating", unit="bytes", quiet=output.quiet) as progress:
-        reader = LabelledReader(text, reading, columns.columns, scorer.vocabulary.tokens, progress)
+        reader = LabelledReader(text, reading, columns.columns, binary=scorer.vocabulary.binary, progress=progress)
         for rows in chunks(_known(reader, scorer, text)):
             right += [label for label, _ in rows]
             texts, labels = [document for _, document in rows], [label for label, _ in rows]
@@ -77,14 +77,13 @@ def judge(
             typer.echo(visible(note), err=True)
 
 
-def _known(reader: "LabelledReader", scorer: "LabelScorer", text: list[str]) -> Iterator[tuple[int, Any]]:
+def _known(reader: "LabelledReader", scorer: "LabelScorer", text: list[str]) -> Iterator[tuple[int, str | bytes]]:
     """Each row as its label's index and its text; a header is left out.
 
     Raises:
         CorpusError: if a label is none of the model's.
     """
     indices = {label: index for index, label in enumerate(scorer.labels)}
-    raw = scorer.vocabulary.tokens == "byte"
     for number, (label, document) in enumerate(reader):
         if label not in indices:
             if number == 0 and reader.sounds_like_header:
@@ -95,7 +94,7 @@ def _known(reader: "LabelledReader", scorer: "LabelScorer", text: list[str]) -> 
                 f"{', '.join(text)} has a label that the model does not know: {label[:60]!r}; it knows {names}. "
                 "If that column is not the label, name the columns with --columns LABEL,TEXT"
             )
-        yield indices[label], document.encode("latin-1") if raw else document
+        yield indices[label], document
 
 
 def _plot_file(drawing: PlotSettings, inputs: list[str]) -> Path | None:
@@ -122,7 +121,7 @@ def _tell(
     path: Path, scorer: "LabelScorer", found: "Figures", written: "Score | None", seconds: float, *, as_json: bool
 ) -> None:
     """The figures on stdout; `written` are those of a model that can write the texts, too."""
-    labels, unit = scorer.labels, scorer.vocabulary.units.removesuffix("s")
+    labels, unit = scorer.labels, scorer.vocabulary.unit
     speed = found.n / max(seconds, 1e-9)
     if as_json:
         figures = {

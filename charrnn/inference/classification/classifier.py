@@ -19,7 +19,8 @@ from charrnn.inference.network.language import Floats
 from charrnn.model.config import ClassifierConfig, LabelledConfig, Tensors
 from charrnn.model.file import load_model
 from charrnn.model.header import ModelHeader
-from charrnn.text.vocabulary.characters import UNKNOWN, Ids, Vocabulary
+from charrnn.text.vocabulary.base import UNKNOWN, Ids, Vocabulary
+from charrnn.text.vocabulary.loading import vocabulary_from_json
 
 SYMBOLS = 2**14  # of one batch, padding included
 WIDEST = 256  # documents of one batch
@@ -119,7 +120,7 @@ def _classifier(header: ModelHeader, tensors: Tensors, path: Path) -> Classifier
             f"{path} is a language model and no classifier; train a classifier with: "
             "charrnn train FILE.tsv --task classify"
         )
-    vocabulary = Vocabulary.from_json(header.vocabulary, header.config.vocab_size)
+    vocabulary = vocabulary_from_json(header.vocabulary, header.config.vocab_size)
     if vocabulary.end is None:
         raise ModelFileError(f"{path} is damaged: its vocabulary has no symbol for the end of a text")
     return Classifier(header, vocabulary, ClassifierNetwork(header.config, tensors))

@@ -22,7 +22,7 @@ from charrnn.inference.export.kernel import kernel
 from charrnn.inference.export.weights import pack
 from charrnn.model.config import LabelledConfig, Tensors
 from charrnn.model.header import CLASSIFY, ModelHeader
-from charrnn.text.vocabulary.words import LONGEST, RUNS, letter_ranges
+from charrnn.text.vocabulary.splitting import LONGEST, RUNS, letter_ranges
 
 ENGINE = ("kernel", "network", "sampling", "vocabulary", "engine", "serve")
 APPLICATION = ("dom", "client", "history", "sheet", "marks", "controls", "main")

@@ -19,7 +19,7 @@ from charrnn.errors import GenerationError
 from charrnn.inference.generation.samples import Piece, Request, Text, opened
 from charrnn.inference.generation.sampling import MIN_TEMPERATURE, Sampler
 from charrnn.inference.network.language import Floats, Network, State
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.base import Vocabulary
 
 BURST = 64  # steps between two looks at what was written
 GROUP = 4096  # samples side by side

@@ -20,7 +20,7 @@ from charrnn.inference.generation.stopping import StopFinder
 from charrnn.inference.generation.writer import Symbols, Weights, writer_for
 from charrnn.inference.network.cores import available_cores
 from charrnn.inference.network.language import Floats, Network, State
-from charrnn.text.vocabulary.characters import Ids, Vocabulary
+from charrnn.text.vocabulary.base import Ids, Vocabulary
 
 PRIME_CHUNK = 512
 BURST = 0.02  # seconds: text comes fifty times a second at least, where a step is faster than that

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from charrnn.inference.inspection.page import NAMES
 from charrnn.inference.inspection.tracing import ReadText, Trace
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.base import Vocabulary
 
 
 def arrays(vocabulary: Vocabulary, read: ReadText, trace: Trace) -> dict[str, NDArray[np.generic]]:
@@ -23,10 +23,9 @@ def arrays(vocabulary: Vocabulary, read: ReadText, trace: Trace) -> dict[str, ND
         found["cell"] = trace.cell
     for name, values in trace.gates.items():
         found[NAMES.get(name, name).replace(" ", "_")] = values
-    kind: type = np.str_ if vocabulary.tokens == "word" else np.int32
-    found["codes"] = read.codes.astype(kind)
+    found["codes"] = read.codes.astype(vocabulary.export_type)
     found["nats"] = trace.nats
-    found["next_codes"] = vocabulary.codes[trace.likeliest].astype(kind)
+    found["next_codes"] = vocabulary.codes[trace.likeliest].astype(vocabulary.export_type)
     found["next_probabilities"] = trace.probabilities
     return found
 

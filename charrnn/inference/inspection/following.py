@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from charrnn.inference.classification.classifier import Classifier, Text
 from charrnn.inference.inspection.page import filled
-from charrnn.text.vocabulary.characters import UNKNOWN
+from charrnn.text.vocabulary.base import UNKNOWN, Codes
 
 CURVES = 5  # classes that the page draws of each text
 
@@ -22,23 +22,24 @@ CURVES = 5  # classes that the page draws of each text
 class Course:
     """A text, and its classes' probabilities (T + 1, K) along it; `label` is the likeliest in the end.
 
-    Each beginning is judged as the text it would be if it ended there. In byte mode `text` has a character for
-    each byte, the one of its number (Latin-1).
+    Each beginning is judged as the text it would be if it ended there. `codes` are the T tokens that were read, and
+    `parts` the same as strings; a byte is the character with its number (Latin-1).
     """
 
-    text: str
+    codes: Codes
+    parts: list[str]
     probabilities: NDArray[np.float64]
     label: int
 
 
 def course(model: Classifier, text: Text) -> Course:
     """Follow a text; characters that the model left out are left out."""
-    shown = text.decode("latin-1") if isinstance(text, bytes) else text
-    if model.vocabulary.unknown is None:
-        known = model.vocabulary.encode(text) != UNKNOWN
-        shown = "".join(character for character, kept in zip(shown, known, strict=True) if kept)
+    vocabulary = model.vocabulary
+    codes = vocabulary.tokenize(text)
+    if vocabulary.unknown is None:
+        codes = codes[vocabulary.lookup(codes) != UNKNOWN]
     _, found = model.running(text)
-    return Course(shown, found, int(found[-1].argmax()))
+    return Course(codes, vocabulary.to_strings(codes), found, int(found[-1].argmax()))
 
 
 def page_of(title: str, courses: Sequence[Course], labels: Sequence[str]) -> bytes:
@@ -49,7 +50,7 @@ def page_of(title: str, courses: Sequence[Course], labels: Sequence[str]) -> byt
         chosen = sorted({each.label, *ranked}, key=lambda label: -each.probabilities[-1, label])
         texts.append(
             {
-                "codes": [ord(character) for character in each.text],
+                "parts": each.parts,
                 "label": chosen.index(each.label),
                 "classes": [labels[label] for label in chosen],
                 "curves": np.round(each.probabilities[:, chosen].T, 4).tolist(),

@@ -22,7 +22,7 @@ from charrnn.inference.inspection.saturation import saturation
 from charrnn.inference.inspection.tracing import ReadText, Trace
 from charrnn.inference.inspection.vectors import character_vectors, vector_map
 from charrnn.inference.network.language import Floats, Network
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.base import Vocabulary
 
 SHOWN = 2000  # characters, if their states are no more than this:
 MAX_STATES = 5_500_000  # bytes, which base64 makes a third longer
@@ -67,34 +67,27 @@ def page(
     gates = {name: gate for name, gate in trace.gates.items() if name in NAMES}
     for name, gate in gates.items():
         series[NAMES[name]] = _packed(np.rint(gate[:, :shown] * 255).astype(np.uint8))
-    words = vocabulary.tokens == "word"
-    table = list(dict.fromkeys([*read.codes[:shown], *vocabulary.codes])) if words else []
-    numbers = {word: number for number, word in enumerate(table)}
-
-    def coded(symbols: NDArray[Any]) -> NDArray[np.int32]:
-        """Codes as numbers: words are places in the table."""
-        if words:
-            return np.array([numbers[word] for word in symbols.flat], dtype=np.int32).reshape(symbols.shape)
-        return symbols.astype(np.int32)
-
     about = (
         f"{config.cell} {config.layers}x{config.hidden_size}, {config.parameters:,} parameters; "
         f"{min(shown, len(read.codes)):,} of the {len(read.codes):,} {vocabulary.units} read"
     )
     mapped = _map(network, vocabulary, read)
+    words, (codes, likeliest, mapped_codes) = vocabulary.to_numbers(
+        read.codes[:shown], vocabulary.codes[trace.likeliest[:shown]], mapped["codes"]
+    )
     data = {
         "about": about,
-        "bytes": vocabulary.tokens == "byte",
-        "words": table or None,
+        "bytes": vocabulary.binary,
+        "words": words,
         "layers": config.layers,
         "units": config.hidden_size,
-        "codes": coded(read.codes[:shown]).tolist(),
+        "codes": codes.tolist(),
         "series": series,
         "nats": _packed(trace.nats[:shown]),
-        "likeliest": _packed(coded(vocabulary.codes[trace.likeliest[:shown]])),
+        "likeliest": _packed(likeliest),
         "probabilities": _packed(trace.probabilities[:shown]),
         "saturation": {name: _shares(gate) for name, gate in gates.items()},
-        "map": {**mapped, "codes": coded(mapped["codes"]).tolist()},
+        "map": {**mapped, "codes": mapped_codes.tolist()},
         "findings": [asdict(found) for found in findings],
         "found_in": view.state,
         "start": {"layer": view.layer, "unit": view.unit, "values": view.state},

@@ -20,7 +20,7 @@ from charrnn.errors import InspectionError
 from charrnn.inference.generation.sampling import log_softmax
 from charrnn.inference.network.language import Floats, Network, State, sigmoid
 from charrnn.inference.scoring.texts import readable
-from charrnn.text.vocabulary.characters import UNKNOWN, Ids, Vocabulary
+from charrnn.text.vocabulary.base import UNKNOWN, Ids, Vocabulary
 
 CHUNK = 256  # time steps
 LIKELIEST = 5  # next characters whose probabilities are kept
@@ -39,19 +39,15 @@ class ReadText:
         codes: code points, byte values or words (T,).
         ids: what is read for them (T,).
         counted: which of them have a probability (T,); rare characters that were merged have none.
-        skipped: the unknown characters that were left out.
+        parts: each code as a string (T,); a byte is the character with its number (Latin-1).
+        skipped: the unknown codes that were left out.
     """
 
     codes: NDArray[Any]
     ids: Ids
     counted: NDArray[np.bool_]
-    skipped: list[str]
-
-    @property
-    def parts(self) -> list[str]:
-        """What each code stands for (T,): a character, a word, or the character of a byte's number (Latin-1)."""
-        found = self.codes.tolist()
-        return found if self.codes.dtype == np.object_ else list(map(chr, found))
+    parts: list[str]
+    skipped: NDArray[Any]
 
     @property
     def text(self) -> str:
@@ -104,15 +100,14 @@ def read_text(vocabulary: Vocabulary, codes: NDArray[Any], *, skip_unknown: bool
     """
     ids, counted = readable(vocabulary, codes)
     known = ids != UNKNOWN
-    strange = ReadText(codes[~known], ids[~known], counted[~known], []).parts
-    if strange and not skip_unknown:
+    if not known.all() and not skip_unknown:
         raise InspectionError(
-            f"the model has never seen {vocabulary.unknown_in(''.join(strange))}; change the text, or leave such "
+            f"the model has never seen {vocabulary.describe_unknown(codes)}; change the text, or leave such "
             "characters out of it with --unknown skip"
         )
     if not known.any():
         raise InspectionError("the text holds no character that the model knows: nothing to look at")
-    return ReadText(codes[known], ids[known], counted[known], strange)
+    return ReadText(codes[known], ids[known], counted[known], vocabulary.to_strings(codes[known]), codes[~known])
 
 
 def trace(network: Network, read: ReadText, progress: Callable[[int, int], None] | None = None) -> Trace:

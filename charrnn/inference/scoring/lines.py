@@ -10,21 +10,20 @@ import numpy as np
 
 from charrnn.inference.network.cores import on_all_cores
 from charrnn.inference.network.language import Floats, Network
-from charrnn.inference.scoring.texts import Codes, Score, chunk_steps, readable, score, surprise, target_nats
-from charrnn.text.vocabulary.characters import UNKNOWN, Ids, Vocabulary
+from charrnn.inference.scoring.texts import Score, chunk_steps, readable, score, surprise, target_nats
+from charrnn.text.vocabulary.base import UNKNOWN, Codes, Ids, Vocabulary
 
-LINE_END = (10, "\n")  # as a code, and as a word: it is never part of a longer one
 WINDOW = 2**19  # characters of lines that are sorted by length together
 BESIDE = 256  # lines that are read side by side
 LONG = 2**15  # characters of a line that is read like a text, in pieces
 
 
-def lines_of(pieces: Iterable[Codes]) -> Iterator[Codes]:
+def lines_of(vocabulary: Vocabulary, pieces: Iterable[Codes]) -> Iterator[Codes]:
     """The lines of a text that comes as pieces of codes, their line ends included."""
     waiting: list[Codes] = []
     for piece in pieces:
         begin = 0
-        for end in np.flatnonzero(piece == LINE_END[piece.dtype == np.object_]) + 1:
+        for end in np.flatnonzero(piece == vocabulary.line_end) + 1:
             yield np.concatenate([*waiting, piece[begin:end]])
             waiting, begin = [], int(end)
         if begin < len(piece):
@@ -42,7 +41,7 @@ def score_lines(network: Network, vocabulary: Vocabulary, lines: Iterable[Codes]
             nats = np.full(len(line), np.nan, dtype=np.float32)
             nats[ids != UNKNOWN] = found
             nats[~counted] = np.nan
-            yield line, score([(line, nats)])
+            yield line, score(vocabulary, [(line, nats)])
 
 
 def _windows(lines: Iterable[Codes]) -> Iterator[list[Codes]]:

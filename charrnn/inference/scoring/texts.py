@@ -18,7 +18,6 @@ that stands for rare characters if the model has one, else not at all.
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +25,7 @@ from numpy.typing import NDArray
 from charrnn.inference.generation.sampling import log_softmax
 from charrnn.inference.network.cores import available_cores, on_all_cores
 from charrnn.inference.network.language import Floats, Network
-from charrnn.text.vocabulary.characters import UNKNOWN, Ids, Vocabulary
+from charrnn.text.vocabulary.base import UNKNOWN, Codes, Ids, Vocabulary
 
 WARM_UP = 256
 STREAMS = 128
@@ -35,7 +34,6 @@ CHUNK = 32  # time steps per call: what one chunk's gates and scores take stays 
 SCORES = 2**22  # of one chunk, at most
 BLOCK = 2**21  # characters of a long text that are held at a time
 
-Codes = NDArray[Any]
 OnProgress = Callable[[int, int], None]  # done, of how many
 
 
@@ -80,13 +78,12 @@ class Score:
         return math.exp(min(self.loss, 700.0))
 
 
-def score(scored: Iterable[tuple[Codes, Floats]]) -> Score:
+def score(vocabulary: Vocabulary, scored: Iterable[tuple[Codes, Floats]]) -> Score:
     """The figures of a text from its codes and their surprise, NaN for unknown ones, in any number of arrays."""
     total = Score(0.0, 0, 0, 0)
     for codes, nats in scored:
         counted = ~np.isnan(nats)
-        tokens = int(counted.sum())
-        chars = sum(map(len, codes[counted])) if codes.dtype == np.object_ else tokens
+        tokens, chars = int(counted.sum()), vocabulary.count_characters(codes[counted])
         total += Score(float(np.nansum(nats, dtype=np.float64)), tokens, chars, len(nats) - tokens)
     return total
 
@@ -171,7 +168,7 @@ def target_nats(logits: Floats, targets: Ids) -> Floats:
 
 def readable(vocabulary: Vocabulary, codes: Codes) -> tuple[Ids, NDArray[np.bool_]]:
     """Ids to read, `UNKNOWN` where there is nothing to read, and which of them have a probability."""
-    ids = vocabulary.encode_codes(codes)
+    ids = vocabulary.lookup(codes)
     if vocabulary.unknown is None:
         return ids, ids != UNKNOWN
     ids = np.where(ids == UNKNOWN, np.int32(vocabulary.unknown), ids)

@@ -10,18 +10,21 @@ from charrnn.inference.labelled import LabelledModel
 from charrnn.inference.model import Model, model_of
 from charrnn.model.config import LabelledConfig, ModelConfig, Tensors
 from charrnn.model.header import ModelHeader
-from charrnn.text.vocabulary.characters import END, Vocabulary
-from charrnn.text.vocabulary.words import WordVocabulary, split
+from charrnn.text.vocabulary.base import END, Vocabulary
+from charrnn.text.vocabulary.bytes import ByteVocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
+from charrnn.text.vocabulary.splitting import split_words
+from charrnn.text.vocabulary.words import WordVocabulary
 
 RHYME = "the cat sat on the mat.\nthe dog, it's said, ran off -- far away\n"
 KINDS: dict[str, tuple[Vocabulary, dict[str, Any]]] = {
-    "one-hot LSTM": (Vocabulary.of_text(RHYME), {"cell": "lstm"}),
-    "LSTM of two layers with an embedding": (Vocabulary.of_text(RHYME), {"layers": 2, "embedding": 7}),
-    "GRU of two layers": (Vocabulary.of_text(RHYME), {"cell": "gru", "layers": 2, "hidden": 21}),
-    "RNN of three layers": (Vocabulary.of_text(RHYME), {"cell": "rnn", "layers": 3, "embedding": 4, "hidden": 33}),
-    "bytes": (Vocabulary.of_bytes((RHYME + "é😀").encode()), {"cell": "gru", "embedding": 5}),
-    "words": (WordVocabulary([*dict.fromkeys(split(RHYME)), "\ufffd"], unknown=len(set(split(RHYME)))), {}),
-    "merged characters": (Vocabulary("char", sorted({*map(ord, RHYME), 0xFFFD}), unknown=len(set(RHYME))), {}),
+    "one-hot LSTM": (CharVocabulary.of_text(RHYME), {"cell": "lstm"}),
+    "LSTM of two layers with an embedding": (CharVocabulary.of_text(RHYME), {"layers": 2, "embedding": 7}),
+    "GRU of two layers": (CharVocabulary.of_text(RHYME), {"cell": "gru", "layers": 2, "hidden": 21}),
+    "RNN of three layers": (CharVocabulary.of_text(RHYME), {"cell": "rnn", "layers": 3, "embedding": 4, "hidden": 33}),
+    "bytes": (ByteVocabulary.of_bytes((RHYME + "é😀").encode()), {"cell": "gru", "embedding": 5}),
+    "words": (WordVocabulary([*dict.fromkeys(split_words(RHYME)), "\ufffd"], unknown=len(set(split_words(RHYME)))), {}),
+    "merged characters": (CharVocabulary(sorted({*map(ord, RHYME), 0xFFFD}), unknown=len(set(RHYME))), {}),
 }
 
 
@@ -43,7 +46,7 @@ def make_kind(name: str) -> tuple[ModelHeader, Tensors]:
 def make_labelled(labels: tuple[str, ...], cell: str = "lstm") -> tuple[ModelHeader, Tensors]:
     """Of documents that hold no line ends."""
     codes = sorted({END, *map(ord, RHYME.replace("\n", ""))})
-    vocabulary = Vocabulary("char", codes, end=0)
+    vocabulary = CharVocabulary(codes, end=0)
     config = LabelledConfig(cell, 2, 20, 6, len(vocabulary), len(labels))
     counts = tuple(range(1, len(labels) + 1))
     return ModelHeader(config, vocabulary.to_json(), labels=labels, label_counts=counts), weights(config)

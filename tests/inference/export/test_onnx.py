@@ -67,7 +67,7 @@ def test_every_stream_has_a_label_of_its_own(cell: str) -> None:
     ids = np.random.default_rng(0).integers(header.config.vocab_size, size=(T, B))
     labels = np.array([2, 0, 1])
     for column, label in enumerate(labels):
-        network = Network(*header.config.of_class(tensors, int(label)))
+        network = Network(*header.config.select_class(tensors, int(label)))
         check_equal(session_of(header, tensors), network, {"ids": ids, "label": labels, **zeros(header, B)}, column)
 
 

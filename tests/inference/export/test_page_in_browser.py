@@ -14,8 +14,8 @@ from charrnn.inference.generation.sampling import Sampler
 from charrnn.inference.labelled import LabelledModel
 from charrnn.model.config import ModelConfig
 from charrnn.model.header import ModelHeader
-from charrnn.text.vocabulary.characters import Vocabulary
-from charrnn.text.vocabulary.words import LONGEST, RUNS, letter_ranges, split
+from charrnn.text.vocabulary.characters import CharVocabulary
+from charrnn.text.vocabulary.splitting import LONGEST, RUNS, letter_ranges, split_words
 from tests.browser import CHROMIUM, Browser
 from tests.inference.export.models import KINDS, RHYME, make_kind, make_labelled, opened, weights, write_page
 
@@ -93,7 +93,7 @@ def test_labels_have_their_own_texts_and_losses(chromium: Browser, tmp_path: Pat
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 def test_without_webassembly_and_workers_the_texts_are_the_same(chromium: Browser, tmp_path: Path, cell: str) -> None:
-    vocabulary = Vocabulary.of_text(RHYME)
+    vocabulary = CharVocabulary.of_text(RHYME)
     header = ModelHeader(ModelConfig(cell, 2, 37, 5, len(vocabulary)), vocabulary.to_json())
     file = write_page(tmp_path, header, weights(header.config))
     asked = {"prime": "the", "length": 400, "temperature": 1.1, "seed": 9}
@@ -163,4 +163,4 @@ def test_words_are_cut_as_training_cuts_them(chromium: Browser) -> None:
     letters = {"ranges": [code for each in letter_ranges() for code in each], "runs": RUNS, "longest": LONGEST}
     script = f"(() => {{ {join(('vocabulary',))} const split = splitter({json.dumps(letters)});"
     found = chromium.ask(f"{script} return {json.dumps(texts)}.map((text) => split(text)); }})()")
-    assert found == [split(text) for text in texts]
+    assert found == [split_words(text) for text in texts]

@@ -234,7 +234,7 @@ def test_surprise_colours_the_text_by_the_models_nats(page: Browser) -> None:
     model = opened(header, tensors)
     from charrnn.inference.scoring.texts import score_text
 
-    ((_, nats),) = score_text(model.network, model.vocabulary, [model.vocabulary.codes_of(text)])
+    ((_, nats),) = score_text(model.network, model.vocabulary, [model.vocabulary.tokenize(text)])
     for step, found in zip(steps, nats / 0.6931472, strict=True):
         assert step == ("" if found != found else f"s{sum(found >= border for border in (1, 2, 4, 6, 9))}")
     click(page, "surprise")

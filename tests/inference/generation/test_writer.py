@@ -7,12 +7,12 @@ from charrnn.inference.generation.writer import KernelWriter, PlainWriter, Weigh
 from charrnn.inference.network.language import Network
 from charrnn.model.config import GATES
 from charrnn.native.products import Tiling
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.inference.generation.kernel.kernels import TILINGS, made
 from tests.models import make_model
 
 B, T = 5, 30
-LETTERS = Vocabulary.of_text("abcdefghijklm")
+LETTERS = CharVocabulary.of_text("abcdefghijklm")
 
 
 def walked(
