@@ -50,8 +50,7 @@ class Browser:
         pages = [t for t in self.call("Target.getTargets")["targetInfos"] if t["type"] == "page"]
         target = pages[0]["targetId"] if pages else self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            self.call(f"{domain}.enable")
+        self._enable()
 
     def __enter__(self) -> "Browser":
         return self
@@ -63,6 +62,10 @@ class Browser:
         os.close(self._read)
         self._process.terminate()
         self._process.wait(timeout=20)
+
+    def _enable(self) -> None:
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.call(f"{domain}.enable")
 
     def call(self, method: str, **parameters: Any) -> Any:
         """The result of one command; what happens meanwhile is looked through for problems."""
@@ -101,6 +104,15 @@ class Browser:
         self.call("Page.navigate", url=page.as_uri())
         while "Page.loadEventFired" not in self._seen:
             self._next()
+
+    def enter_frame(self) -> None:
+        """From now on ask what stands in the page's frame."""
+        deadline = time.monotonic() + PATIENCE
+        while not (frames := [t for t in self.call("Target.getTargets")["targetInfos"] if t["type"] == "iframe"]):
+            assert time.monotonic() < deadline, "the page has no frame"
+        self._session = self.call("Target.attachToTarget", targetId=frames[0]["targetId"], flatten=True)["sessionId"]
+        self._enable()
+        self.wait_for("document.readyState === 'complete'")
 
     def ask(self, expression: str) -> Any:
         """The value of an expression in the page; of a promise, what it comes to."""

@@ -77,6 +77,10 @@ class LabelledModel(Model):
         one.write_with(self._generate)
         return one
 
+    def _contents(self) -> tuple[ModelHeader, Tensors]:
+        """See `Model`; with all labels."""
+        return self.header, self._tensors
+
     def _network(self, index: int) -> Network:
         return Network(*self._config.select_class(self._tensors, index))
 

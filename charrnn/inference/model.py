@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,6 +31,9 @@ from charrnn.model.header import CLASSIFY, ModelHeader
 from charrnn.settings import check_settings
 from charrnn.text.vocabulary.base import UNKNOWN, Ids, Vocabulary
 from charrnn.text.vocabulary.loading import vocabulary_from_json
+
+if TYPE_CHECKING:
+    from charrnn.inference.export.notebook import Frame
 
 Generate = Callable[..., Generator[Piece]]
 
@@ -213,3 +217,24 @@ class Model:
         """Loss, bits per character and perplexity of a text; unknown characters are counted apart."""
         codes = [self.vocabulary.tokenize(text)]
         return score(self.vocabulary, score_text(self.network, self.vocabulary, codes, progress))
+
+    def page(self, title: str | None = None, *, height: int = 900) -> "Frame":
+        """The page that `charrnn export` writes, to be shown in a notebook; `page().html` is its text.
+
+        Args:
+            title: its heading, by default the name of the corpus.
+            height: of the frame, in pixels.
+        """
+        from charrnn.inference.export.notebook import Frame
+
+        return Frame.of_model(*self._contents(), title, height)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of the model."""
+        from charrnn.inference.export.notebook import facts_table
+
+        return facts_table(self._contents()[0])
+
+    def _contents(self) -> tuple[ModelHeader, Tensors]:
+        """The header and weights of a file of this model."""
+        return replace(self.header, config=self.network.config, labels=(), label_counts=()), self.network.tensors

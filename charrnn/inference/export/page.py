@@ -9,9 +9,6 @@ runs in a worker that is made from its own text, or in the page itself where a b
 """
 
 import base64
-import hashlib
-import html
-import json
 import re
 from importlib import resources
 from typing import Any
@@ -20,12 +17,13 @@ from charrnn.errors import ModelFileError
 from charrnn.inference.export.facts import facts
 from charrnn.inference.export.kernel import kernel
 from charrnn.inference.export.weights import pack
+from charrnn.inference.markup import content_hash, embed_json, escape_text, printable
 from charrnn.model.config import LabelledConfig, Tensors
 from charrnn.model.header import CLASSIFY, ModelHeader
 from charrnn.text.vocabulary.splitting import LONGEST, RUNS, letter_ranges
 
 ENGINE = ("kernel", "network", "sampling", "vocabulary", "engine", "serve")
-APPLICATION = ("dom", "client", "history", "sheet", "marks", "controls", "main")
+APPLICATION = ("dom", "client", "history", "marks", "sheet", "controls", "main")
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const|let) )", re.MULTILINE)
 
@@ -46,7 +44,7 @@ def page(title: str, header: ModelHeader, tensors: Tensors, file_date: str | Non
         raise ModelFileError(f"{title} is a classifier, which writes no text; export a language model")
     layout, weights = pack(tensors, header.config.shapes())
     model = {
-        "title": _text(title),
+        "title": printable(title),
         "config": _config(header),
         "layout": layout,
         "vocabulary": _vocabulary(header),
@@ -57,7 +55,7 @@ def page(title: str, header: ModelHeader, tensors: Tensors, file_date: str | Non
     }
     engine = f'"use strict";\nconst engine = (() => {{\n{join(ENGINE)}return {{ serve }};\n}})();\n'
     parts = {"ENGINE": engine, "APPLICATION": join(APPLICATION), "STYLE": _read("page.css")}
-    filled = _read("page.html").replace("@TITLE@", _escaped(title))
+    filled = _read("page.html").replace("@TITLE@", escape_text(title).replace("@", "&#64;"))
     for name, part in parts.items():
         filled = filled.replace(f"@{name}_HASH@", content_hash(part))
     for name, part in parts.items():
@@ -65,7 +63,7 @@ def page(title: str, header: ModelHeader, tensors: Tensors, file_date: str | Non
     # What comes from the model goes in last, so that nothing in it is taken for a place.
     before, between, behind = re.split("@MODEL@|@WEIGHTS@", filled)
     pieces = "\n".join(f'<script type="text/plain" class="weights">{piece}</script>' for piece in weights)
-    return f"{before}{embedded_json(model)}{between}{pieces}{behind}".encode()
+    return f"{before}{embed_json(model)}{between}{pieces}{behind}".encode()
 
 
 def join(modules: tuple[str, ...]) -> str:
@@ -73,30 +71,8 @@ def join(modules: tuple[str, ...]) -> str:
     return "".join(EXPORT.sub("", IMPORT.sub("", _read(f"{name}.js"))) for name in modules)
 
 
-def embedded_json(data: Any) -> str:
-    """JSON to stand in a script element: ASCII, without the characters that HTML could take for its own."""
-    written = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    for character in "<>&":
-        written = written.replace(character, f"\\u{ord(character):04x}")
-    return written
-
-
-def content_hash(text: str) -> str:
-    """The hash of a script or style as a content security policy names it."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
-
-
 def _read(name: str) -> str:
     return resources.files("charrnn.inference.export").joinpath("web", name).read_text(encoding="utf-8")
-
-
-def _text(name: str) -> str:
-    """A name without bytes that are no UTF-8."""
-    return name.encode("utf-8", "backslashreplace").decode()
-
-
-def _escaped(name: str) -> str:
-    return html.escape(_text(name)).encode("ascii", "xmlcharrefreplace").decode().replace("@", "&#64;")
 
 
 def _config(header: ModelHeader) -> dict[str, Any]:

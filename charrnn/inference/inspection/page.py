@@ -6,9 +6,6 @@ States are kept as 8-bit numbers, which is finer than colours can show.
 """
 
 import base64
-import hashlib
-import html
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib import resources
@@ -21,6 +18,7 @@ from charrnn.inference.inspection.finding import Finding
 from charrnn.inference.inspection.saturation import saturation
 from charrnn.inference.inspection.tracing import ReadText, Trace
 from charrnn.inference.inspection.vectors import character_vectors, vector_map
+from charrnn.inference.markup import content_hash, embed_json, escape_text
 from charrnn.inference.network.language import Floats, Network
 from charrnn.text.vocabulary.base import Vocabulary
 
@@ -99,17 +97,10 @@ def filled(title: str, data: dict[str, Any], name: str = "page.html") -> bytes:
     """The template of that name with the title, the data and the script's hash in their places."""
     template = resources.files("charrnn.inference.inspection").joinpath(name).read_text(encoding="utf-8")
     script = template.rpartition("<script>")[2].partition("</script>")[0]
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    written = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    for character in "<>&":
-        written = written.replace(character, f"\\u{ord(character):04x}")
-    # A name may hold bytes that are no UTF-8; the data goes in last, so that nothing in it is taken for a place.
-    heading = (
-        html.escape(title.encode("utf-8", "backslashreplace").decode()).encode("ascii", "xmlcharrefreplace").decode()
-    )
+    # The data goes in last, so that nothing in it is taken for a place.
     begin, end = template.split("@DATA@")
-    begin = begin.replace("@HASH@", f"sha256-{digest}").replace("@TITLE@", heading)
-    return f"{begin}{written}{end}".encode()
+    begin = begin.replace("@HASH@", content_hash(script)).replace("@TITLE@", escape_text(title))
+    return f"{begin}{embed_json(data)}{end}".encode()
 
 
 def _packed(values: NDArray[Any]) -> dict[str, Any]:

@@ -16,7 +16,11 @@ const breathe = (() => {
   });
 })();
 
-const fromBase64 = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+function fromBase64(text) {
+  const binary = atob(text), bytes = new Uint8Array(binary.length);
+  for (let k = 0; k < bytes.length; k++) bytes[k] = binary.charCodeAt(k);
+  return bytes;
+}
 
 async function unzip(pieces) {
   const stream = new Blob(pieces.map(fromBase64)).stream().pipeThrough(new DecompressionStream("gzip"));
