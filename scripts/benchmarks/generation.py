@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from charrnn.inference.generation.kernel.compiled import kernel
+from charrnn.inference.generation.kernel.compiled import load_kernel
 from charrnn.inference.generation.samples import Request
 from charrnn.inference.generation.sampling import Sampler
 from charrnn.inference.generation.writer import KernelWriter, Weights
@@ -143,7 +143,7 @@ def print_rates(config: ModelConfig, options: argparse.Namespace) -> None:
 
 def large_vocabulary(config: ModelConfig) -> None:
     """How long a step of a large vocabulary takes in the network, and how long the choice of a symbol."""
-    network, use = made_up_model(config).network, kernel(config.cell)
+    network, use = made_up_model(config).network, load_kernel(config.cell)
     if use is None:
         print("the kernel does not run on this machine")
         return

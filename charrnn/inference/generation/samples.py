@@ -14,7 +14,7 @@ from itertools import islice
 
 import numpy as np
 
-from charrnn.inference.generation.kernel.compiled import kernel
+from charrnn.inference.generation.kernel.compiled import load_kernel
 from charrnn.inference.generation.sampling import Sampler, log_softmax
 from charrnn.inference.generation.stopping import StopFinder
 from charrnn.inference.generation.writer import Symbols, Weights, writer_for
@@ -92,7 +92,7 @@ def generate(
     """
     cores = available_cores()
     size = min(GROUP, -(-len(seeds) // cores)) or 1
-    weights = Weights(network, kernel(network.config.cell))
+    weights = Weights(network, load_kernel(network.config.cell))
     groups = (
         Group(weights, vocabulary, start, request, list(enumerate(seeds[first : first + size], first)))
         for first in range(0, len(seeds), size)

@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from charrnn.inference.generation.kernel.compiled import kernel
+from charrnn.inference.generation.kernel.compiled import load_kernel
 from charrnn.inference.generation.sampling import Sampler
 from charrnn.inference.generation.writer import KernelWriter, PlainWriter, Weights, Writer, aligned, writer_for
 from charrnn.inference.network.language import Network
 from charrnn.model.config import GATES
-from charrnn.native.products import Tiling
+from charrnn.native.processor import Tiling
 from charrnn.text.vocabulary.characters import Vocabulary
-from tests.inference.generation.kernel.kernels import TILINGS, made
+from tests.inference.generation.kernel.kernels import TILINGS, build_kernel
 from tests.models import make_model
 
 B, T = 5, 30
@@ -19,7 +19,7 @@ def walked(
     network: Network, ids: np.ndarray, tiling: Tiling = TILINGS[0], weights: Weights | None = None
 ) -> np.ndarray:
     """Scores (1 + T, B, V) before and along ids (T, B), one step at a time."""
-    weights = weights or Weights(network, made(network.config.cell, tiling))
+    weights = weights or Weights(network, build_kernel(network.config.cell, tiling))
     batch = ids.shape[1]
     writer = KernelWriter(weights, network.initial_state(batch), Sampler())
     found = [scores_of(writer)]
@@ -72,7 +72,7 @@ def test_steps_equal_the_sequence_at_a_usual_size(cell: str) -> None:
 def test_a_sample_has_the_same_bits_in_any_company(cell: str, hidden_size: int, tiling: Tiling) -> None:
     network = make_model(LETTERS, cell, 2, hidden_size, 7).network
     ids = np.random.default_rng(2).integers(0, len(LETTERS), (T, 19))
-    weights = Weights(network, made(cell, tiling))
+    weights = Weights(network, build_kernel(cell, tiling))
     together = walked(network, ids, weights=weights)
     for company in ([0], [18], [3, 4], [18, 0, 7], list(range(8)), list(range(18, 0, -1))):
         assert np.array_equal(walked(network, ids[:, company], weights=weights), together[:, company])
@@ -81,7 +81,7 @@ def test_a_sample_has_the_same_bits_in_any_company(cell: str, hidden_size: int, 
 @pytest.mark.parametrize("samples", range(1, 71))
 def test_samples_of_any_number_choose_as_each_alone(samples: int) -> None:
     network = make_model(LETTERS, "gru", 2).network
-    weights = Weights(network, kernel("gru"))
+    weights = Weights(network, load_kernel("gru"))
     uniforms = np.random.default_rng(5).random((12, 70))
     start, sampler = network.initial_state(), Sampler(0.9, top_k=9, top_p=0.95)
     symbols, nats = writer_for(weights, start.repeated(samples), sampler, loss=True).write(uniforms[:, :samples])
@@ -95,7 +95,7 @@ def test_samples_of_any_number_choose_as_each_alone(samples: int) -> None:
 @pytest.mark.parametrize("cell", GATES)
 def test_those_that_are_kept_go_on_as_before(cell: str, plain: bool) -> None:
     network = make_model(LETTERS, cell, 3, 24, 0).network
-    weights = Weights(network, None if plain else made(cell, TILINGS[0]))
+    weights = Weights(network, None if plain else build_kernel(cell, TILINGS[0]))
     uniforms = np.random.default_rng(3).random((T, B))
 
     def fresh() -> Writer:
@@ -115,9 +115,9 @@ def test_both_ways_of_writing_write_the_same(cell: str) -> None:
     network = make_model(LETTERS, cell, 2, embedding_size=4).network
     uniforms = np.random.default_rng(4).random((50, 3))
     start, sampler = network.initial_state(), Sampler(0.8, top_k=10, top_p=0.9, min_p=0.01)
-    symbols, nats = writer_for(Weights(network, made(cell, TILINGS[1])), start.repeated(3), sampler, loss=True).write(
-        uniforms
-    )
+    symbols, nats = writer_for(
+        Weights(network, build_kernel(cell, TILINGS[1])), start.repeated(3), sampler, loss=True
+    ).write(uniforms)
     states = [start.copy() for _ in range(3)]
     plain, plain_nats = PlainWriter(network, states, sampler, loss=True).write(uniforms)
     assert np.array_equal(symbols, plain)
