@@ -19,6 +19,7 @@ is projected for the next step as soon as it is known:
 from collections.abc import Sequence
 from ctypes import Array, addressof, sizeof
 from itertools import pairwise
+from threading import Lock
 from typing import Protocol
 
 import numpy as np
@@ -78,6 +79,7 @@ class Weights:
         self.decoder = self._panels(tensors["decoder.weight"]), decoder_bias
         self.table = aligned(config.vocab_size, self.width, zeros=False)
         self._known = np.zeros(config.vocab_size, dtype=np.bool_)
+        self._filling = Lock()
         self._first_bias = self._bias(self.network.input_bias(0))
         self._embedded = self._panels(self._gates(tensors["rnn.weight_ih_l0"])) if config.embedding_size else None
 
@@ -115,18 +117,24 @@ class Weights:
         return panels
 
     def ready(self, symbols: Symbols) -> None:
-        """Make sure of the table's rows of these symbols."""
-        for symbol in symbols[~self._known[symbols]].tolist():
-            row = self.table[symbol]
-            if self._embedded is None:
-                gates = self._gates(self.network.tensors["rnn.weight_ih_l0"][:, symbol])
-                row[:] = self._first_bias
-                row[: len(gates)] += gates
-            else:
-                embedding = np.ascontiguousarray(self.network.tensors["embedding.weight"][symbol])
-                assert self.kernel is not None  # noqa: S101 - there is no table without one
-                self.kernel.run_job(_job(self._embedded, self._first_bias, embedding[None], row[None]), 1, 0)
-            self._known[symbol] = True
+        """Fill the table's rows of these symbols, those that are not filled yet."""
+        if self._known[symbols].all():
+            return
+        with self._filling:
+            for symbol in symbols[~self._known[symbols]].tolist():
+                self._fill(symbol)
+                self._known[symbol] = True  # other threads read the row from now on
+
+    def _fill(self, symbol: int) -> None:
+        row = self.table[symbol]
+        if self._embedded is None:
+            gates = self._gates(self.network.tensors["rnn.weight_ih_l0"][:, symbol])
+            row[:] = self._first_bias
+            row[: len(gates)] += gates
+        else:
+            embedding = np.ascontiguousarray(self.network.tensors["embedding.weight"][symbol])
+            assert self.kernel is not None  # noqa: S101 - there is no table without one
+            self.kernel.run_job(_job(self._embedded, self._first_bias, embedding[None], row[None]), 1, 0)
 
 
 class KernelWriter:

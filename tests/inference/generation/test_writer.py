@@ -1,3 +1,6 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -129,3 +132,24 @@ def test_rows_begin_with_a_line_of_the_cache() -> None:
         assert aligned(*shape).ctypes.data % 64 == 0
         assert aligned(*shape).shape == shape
         assert not aligned(*shape).any()
+
+
+def test_threads_that_share_a_table_write_the_same_text_in_every_run() -> None:
+    # Sizes at which NumPy releases the global interpreter lock while it fills a row.
+    letters = Vocabulary("char", range(0x4E00, 0x4E00 + 2000))
+    network = make_model(letters, hidden_size=256).network
+    use = load_kernel("lstm")
+    samples = 32
+    uniforms = np.random.default_rng(6).random((3, 40, samples))
+    start = network.initial_state().repeated(samples)
+
+    def write(weights: Weights, barrier: threading.Barrier, draws: np.ndarray) -> np.ndarray:
+        barrier.wait()
+        return writer_for(weights, start, Sampler(), loss=False).write(draws)[0]
+
+    alone = [write(Weights(network, use), threading.Barrier(1), draws) for draws in uniforms]
+    with ThreadPoolExecutor(len(uniforms)) as pool:
+        for _ in range(6):
+            barrier, weights = threading.Barrier(len(uniforms)), Weights(network, use)
+            together = list(pool.map(write, [weights] * 3, [barrier] * 3, uniforms))
+            assert all(map(np.array_equal, together, alone))
