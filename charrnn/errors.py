@@ -33,6 +33,10 @@ class GenerationError(CharrnnError):
     """Text that cannot be generated or scored as asked."""
 
 
+class OutputError(CharrnnError):
+    """A file that cannot be written as asked."""
+
+
 class InspectionError(CharrnnError):
     """A look inside a model that cannot be taken as asked."""
 

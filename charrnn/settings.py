@@ -12,6 +12,7 @@ each default, limit and explanation is written down once.
 
 import math
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
@@ -97,6 +98,24 @@ def problems(*groups: Any) -> list[str]:
             if complaint:
                 found.append(f"{flag_of(declared)} {complaint}; found {value}")
     return found
+
+
+def unread_settings(kind: str, groups: Mapping[str, Sequence[Any]], advice: str = "leave it out") -> list[str]:
+    """A message for each setting that differs from its default although this kind of model does not read it.
+
+    Args:
+        kind: of the model.
+        groups: the settings that only one kind of model reads, by that kind.
+        advice: the end of each message.
+    """
+    return [
+        f"{flag_of(declared)} is for {owner}; {advice}"
+        for owner, own_groups in groups.items()
+        if owner != kind
+        for group in own_groups
+        for declared in fields(group)
+        if getattr(group, declared.name) != declared.default
+    ]
 
 
 def parse_duration(text: str) -> float:
