@@ -7,10 +7,11 @@ from charrnn.errors import GenerationError, ModelFileError
 from charrnn.inference.model import make_request
 from charrnn.inference.settings import SamplingSettings
 from charrnn.model.file import save_model
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.bytes import ByteVocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.models import make_model
 
-LETTERS = Vocabulary.of_text("ROMEO: abcdefghij\né")
+LETTERS = CharVocabulary.of_text("ROMEO: abcdefghij\né")
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def test_a_stop_ends_the_text(model: charrnn.Model) -> None:
 
 
 def test_bytes_that_make_no_character_are_replaced() -> None:
-    model = make_model(Vocabulary.of_bytes(b"a\xc3\xa9\xff"))
+    model = make_model(ByteVocabulary.of_bytes(b"a\xc3\xa9\xff"))
     text = model.generate(length=200, temperature=2, seed=3)
     start = model.network.initial_state()
     request = make_request(SamplingSettings(temperature=2), length=200)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from charrnn.model.file import save_model
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.models import make_model
 from tests.shell import Shell, commands
 
@@ -59,7 +59,7 @@ def shell(tmp_path: Path, rhyme: str, in_process: Any, monkeypatch: pytest.Monke
     if box.is_file():
         shutil.copy(box, "models")
     else:
-        made = make_model(Vocabulary.of_text(text))
+        made = make_model(CharVocabulary.of_text(text))
         save_model(Path("models/shakespeare.safetensors"), made.header, made.network.tensors)
     return Shell(in_process, monkeypatch, text)
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from charrnn.files import atomic_write, partial_of, remove_partial
+from charrnn.files import atomic_write, partial_path, remove_partial
 
 
 def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -> None:
@@ -64,12 +64,12 @@ def test_a_disk_that_fails_to_sync_leaves_the_old_file(tmp_path: Path, monkeypat
     with pytest.raises(OSError, match="Input/output error"), atomic_write(path) as stream:
         stream.write(b"new")
     assert path.read_bytes() == b"old"
-    assert not partial_of(path).exists()
+    assert not partial_path(path).exists()
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    partial_of(path).write_bytes(b"half")
+    partial_path(path).write_bytes(b"half")
     remove_partial(path)
     remove_partial(path)
     assert list(tmp_path.iterdir()) == []

@@ -34,7 +34,9 @@ def build(cell: str, embedding_size: int, tokens: str, precision: str = "single"
     from charrnn.model.config import LabelledConfig, ModelConfig
     from charrnn.model.file import save_model
     from charrnn.model.header import ModelHeader
-    from charrnn.text.vocabulary.characters import Vocabulary
+    from charrnn.text.vocabulary.base import Vocabulary
+    from charrnn.text.vocabulary.bytes import ByteVocabulary
+    from charrnn.text.vocabulary.characters import CharVocabulary
     from charrnn.text.vocabulary.words import WordVocabulary
 
     labels: dict[str, Any] = {}
@@ -43,7 +45,9 @@ def build(cell: str, embedding_size: int, tokens: str, precision: str = "single"
         config: ModelConfig = LabelledConfig(cell, 2, 6, embedding_size, len(vocabulary), 2)
         labels = {"labels": ("a", "b"), "label_counts": (3, 4)}
     else:
-        vocabulary = Vocabulary.of_bytes(bytes(range(9))) if tokens == "byte" else Vocabulary.of_text("\n abcdé☃🐈")
+        vocabulary = (
+            ByteVocabulary.of_bytes(bytes(range(9))) if tokens == "byte" else CharVocabulary.of_text("\n abcdé☃🐈")
+        )
         config = ModelConfig(cell, 2, 6, embedding_size, len(vocabulary))
     generator = np.random.default_rng(1)
     tensors = {name: generator.normal(size=shape).astype(np.float32) for name, shape in config.shapes().items()}

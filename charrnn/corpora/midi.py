@@ -29,7 +29,7 @@ def midi_text(files: Sequence[str], grid: int = GRID, keys: int = 1) -> Iterator
         CorpusError: if a file is no MIDI file or holds no notes, or mido is missing.
     """
     for source in midi_sources(files):
-        with source.opened() as opened:
+        with source.open() as opened:
             data = opened.stream.read()
         notes = read_midi(data, source.name, grid)
         for step in range(keys):

@@ -180,7 +180,7 @@ class Session:
     @property
     def epochs(self) -> float:
         """How many times as many characters as the text has were learned from."""
-        return self.trainer.chars / self.corpus.symbols
+        return self.trainer.chars / self.corpus.train_size
 
     @property
     def progress(self) -> float:
@@ -271,7 +271,7 @@ class Session:
         """By time where time is the budget; else by steps, so that the same run evaluates at the same steps."""
         budget = self.plan.budget
         if budget.seconds is None:
-            epoch = self.corpus.symbols / self.trainer.readers.chars_per_step(self.plan.seq_len)  # in steps
+            epoch = self.corpus.train_size / self.trainer.readers.chars_per_step(self.plan.seq_len)  # in steps
             return self.trainer.steps % steps_between_evaluations(budget, epoch) == 0
         epoch = self.record.step_seconds / max(self.epochs, 1e-9)  # in seconds
         pause = seconds_between_evaluations(budget.seconds, epoch, self.record.evaluation_cost)

@@ -5,7 +5,7 @@ No torch in here: the command line reads these declarations before anything slow
 
 from dataclasses import dataclass
 
-from charrnn.settings import automatic, setting
+from charrnn.settings import auto_setting, setting
 from charrnn.text.settings import TextSettings
 
 __all__ = ["LearningSettings", "ModelSettings", "RunSettings", "TextSettings", "TrainSettings"]
@@ -23,34 +23,34 @@ class ModelSettings:
         choices=("lstm", "gru", "rnn"),
         group=MODEL,
     )
-    hidden_size: int | None = automatic(
+    hidden_size: int | None = auto_setting(
         "Units per layer: more learn more, and more slowly; twice as many take about four times as long.",
         at_least=1,
         at_most=16384,
         group=MODEL,
     )
-    layers: int | None = automatic(
+    layers: int | None = auto_setting(
         "Recurrent layers: one learns fastest; more pay in hours, not in minutes.", at_least=1, at_most=16, group=MODEL
     )
-    embedding_size: int | None = automatic(
+    embedding_size: int | None = auto_setting(
         "Width of a character's vector; 0 feeds one-hot vectors.", at_least=0, at_most=16384, group=MODEL
     )
-    dropout: float | None = automatic(
+    dropout: float | None = auto_setting(
         "Share of units left out at random: more keeps a large network from learning a small text by heart.",
         at_least=0,
         below=1,
         group=MODEL,
     )
-    weight_dropout: float | None = automatic(
+    weight_dropout: float | None = auto_setting(
         "Share of recurrent weights left out at random while learning; helps long runs on small texts.",
         at_least=0,
         below=1,
         group=MODEL,
     )
-    bidirectional: bool | None = automatic(
+    bidirectional: bool | None = auto_setting(
         "With --task classify: read texts backward too.", off_flag="--no-bidirectional", group=MODEL
     )
-    pool: str | None = automatic(
+    pool: str | None = auto_setting(
         "With --task classify: what is made of the outputs along a text; all is the three side by side.",
         choices=("last", "mean", "max", "all"),
         group=MODEL,
@@ -78,25 +78,25 @@ class LearningSettings:
     steps: int | None = setting(
         None, "Optimizer steps to make, each of --batch-size times --seq-len characters.", at_least=1, group=LEARNING
     )
-    batch_size: int | None = automatic(
+    batch_size: int | None = auto_setting(
         "Parallel readers of the text: more make steps smoother, and fewer of them.",
         at_least=1,
         at_most=65536,
         group=LEARNING,
     )
-    seq_len: int | None = automatic(
+    seq_len: int | None = auto_setting(
         "Characters per step that gradients flow back through (TBPTT): more teach a longer memory, in fewer steps.",
         at_least=1,
         at_most=65536,
         group=LEARNING,
     )
-    lr: float | None = automatic(
+    lr: float | None = auto_setting(
         "Peak learning rate: more learns faster until training diverges; a larger network wants less.",
         above=0,
         at_most=10,
         group=LEARNING,
     )
-    weight_decay: float | None = automatic(
+    weight_decay: float | None = auto_setting(
         "AdamW's weight decay: more keeps the weights smaller.",
         at_least=0,
         at_most=10,
@@ -106,10 +106,12 @@ class LearningSettings:
     class_weights: bool = setting(
         False, "With --task classify: all classes count the same, however many texts they have.", group=LEARNING
     )
-    grad_clip: float | None = automatic(
+    grad_clip: float | None = auto_setting(
         "Largest norm of a gradient: less tames a run whose loss jumps.", above=0, group=LEARNING
     )
-    patience: int | None = automatic("Stop after this many evaluations without a new best.", at_least=1, group=LEARNING)
+    patience: int | None = auto_setting(
+        "Stop after this many evaluations without a new best.", at_least=1, group=LEARNING
+    )
     seed: int = setting(
         1,
         "Of weights, dropout and readers: the same seed repeats a run of --steps or --epochs.",

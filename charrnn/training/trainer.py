@@ -59,7 +59,7 @@ class Trainer:
         self.world = world or World()
         self.columns = self.world.share(plan.batch_size)
         self.network = CharRNN(plan.config, plan.dropout, plan.weight_dropout)
-        glimpse = torch.from_numpy(corpus.glimpse(COUNTED).astype("int64"))
+        glimpse = torch.from_numpy(corpus.sample(COUNTED).astype("int64"))
         initialize(self.network, torch.bincount(glimpse, minlength=plan.config.vocab_size))
         if start is not None:
             self.network.adopt(start(self.network.export()))

@@ -24,7 +24,7 @@ from charrnn.inference.generation.sampling import Sampler
 from charrnn.inference.network.language import Network
 from charrnn.model.config import ModelConfig
 from charrnn.text.corpus import Corpus
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 from charrnn.training.devices import choose_device, wait_for
 from charrnn.training.network.language import CELLS
 from charrnn.training.network.precision import choose_precision
@@ -96,7 +96,7 @@ def learning(
 def charrnn_step(config: ModelConfig, columns: int, rows: int, dtype: torch.dtype, device: torch.device) -> Step:
     """A step of charrnn's own trainer."""
     ids = np.random.default_rng(0).integers(config.vocab_size, size=TEXT).astype(np.int32)
-    corpus = Corpus("made up", Vocabulary("char", range(config.vocab_size)), ids, ids[:1000])
+    corpus = Corpus("made up", CharVocabulary(range(config.vocab_size)), ids, ids[:1000])
     budget = Budget(steps=10**9)
     plan = Plan(config, 0.0, 0.0, columns, rows, 1e-3, 0.01, 1.0, 0.01, budget, patience=12, seed=1)
     trainer = Trainer(plan, corpus, device, precision=dtype)

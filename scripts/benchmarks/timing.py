@@ -18,7 +18,7 @@ from charrnn.inference.model import Model
 from charrnn.inference.network.language import Network
 from charrnn.model.config import ModelConfig
 from charrnn.model.header import ModelHeader
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 
 FIRST_CODE = 0x4E00  # made-up vocabularies begin at the first Chinese character: there are enough behind it
 CHARRNN = [sys.executable, "-m", "charrnn"]
@@ -31,7 +31,7 @@ def made_up_model(config: ModelConfig) -> Model:
         name: (draw.standard_normal(shape) / config.hidden_size**0.5).astype(np.float32)
         for name, shape in config.shapes().items()
     }
-    vocabulary = Vocabulary("char", range(FIRST_CODE, FIRST_CODE + config.vocab_size))
+    vocabulary = CharVocabulary(range(FIRST_CODE, FIRST_CODE + config.vocab_size))
     return Model(ModelHeader(config, vocabulary.to_json()), vocabulary, Network(config, tensors))
 
 

@@ -13,14 +13,15 @@ from charrnn.inference.model import Model, make_request, model_of
 from charrnn.inference.settings import SamplingSettings
 from charrnn.model.config import LabelledConfig
 from charrnn.model.header import ModelHeader
-from charrnn.text.vocabulary.characters import END, REPLACEMENT, Vocabulary
+from charrnn.text.vocabulary.base import END, REPLACEMENT
+from charrnn.text.vocabulary.characters import CharVocabulary
 
 LABELS, COUNTS = ("cats", "dogs", "owls"), (50, 10, 40)
 
 
 @pytest.fixture
 def model() -> LabelledModel:
-    vocabulary = Vocabulary("char", [END, *map(ord, "abcd"), REPLACEMENT], unknown=5, end=0)
+    vocabulary = CharVocabulary([END, *map(ord, "abcd"), REPLACEMENT], unknown=5, end=0)
     config = LabelledConfig("gru", 2, 8, 3, len(vocabulary), len(LABELS))
     draw = np.random.default_rng(0)
     tensors = {name: draw.standard_normal(shape).astype(np.float32) for name, shape in config.shapes().items()}

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from charrnn.text.corpus import Corpus
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 from charrnn.training.checkpoint.state import CheckpointFolder
 from charrnn.training.ranks import World, joined, total
 from charrnn.training.recipe.language import Plan, plan
@@ -37,7 +37,7 @@ class StopAt(StopRequest):
 
 
 def corpus_of(text: str) -> Corpus:
-    vocabulary = Vocabulary.of_text(text)
+    vocabulary = CharVocabulary.of_text(text)
     ids = vocabulary.encode(text)
     return Corpus("text", vocabulary, ids[: len(ids) * 9 // 10], ids[len(ids) * 9 // 10 :])
 

@@ -19,10 +19,10 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 @pytest.fixture(scope="module")
 def events(tmp_path_factory: pytest.TempPathFactory, rhyme: str) -> EventAccumulator:
-    from charrnn.text.vocabulary.characters import Vocabulary
+    from charrnn.text.vocabulary.characters import CharVocabulary
 
     folder = tmp_path_factory.mktemp("run")
-    vocabulary = Vocabulary.of_text(rhyme)
+    vocabulary = CharVocabulary.of_text(rhyme)
     ids = vocabulary.encode(rhyme)
     settings = TrainSettings(
         TextSettings(),

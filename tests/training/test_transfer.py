@@ -11,7 +11,8 @@ from charrnn.model.config import ModelConfig
 from charrnn.model.file import save_model
 from charrnn.model.header import ModelHeader
 from charrnn.text.corpus import Corpus, read_corpus
-from charrnn.text.vocabulary.characters import UNKNOWN, Vocabulary
+from charrnn.text.vocabulary.base import UNKNOWN
+from charrnn.text.vocabulary.characters import CharVocabulary
 from charrnn.training.recipe.language import plan
 from charrnn.training.reporting import Reporter
 from charrnn.training.session import Session
@@ -20,7 +21,7 @@ from charrnn.training.transfer import Source, transferred, united
 
 
 def source(folder: Path, cell: str = "lstm", embedding_size: int = 3, symbols: str = "abd") -> Source:
-    vocabulary = Vocabulary.of_text(symbols)
+    vocabulary = CharVocabulary.of_text(symbols)
     config = ModelConfig(cell, 2, 5, embedding_size, len(vocabulary))
     generator = np.random.default_rng(2)
     tensors = {name: generator.normal(size=shape).astype(np.float32) for name, shape in config.shapes().items()}
@@ -30,7 +31,7 @@ def source(folder: Path, cell: str = "lstm", embedding_size: int = 3, symbols: s
 
 
 def small(text: str) -> Corpus:
-    vocabulary = Vocabulary.of_text(text)
+    vocabulary = CharVocabulary.of_text(text)
     ids = vocabulary.encode(text)
     return Corpus("small", vocabulary, ids[:-4], ids[-4:])
 
@@ -49,7 +50,7 @@ def test_the_vocabulary_becomes_the_union_and_the_text_stays(tmp_path: Path) -> 
 @pytest.mark.parametrize("embedding_size", [0, 3])
 def test_symbols_keep_their_rows_and_new_ones_get_fresh_rows(tmp_path: Path, cell: str, embedding_size: int) -> None:
     old = source(tmp_path, cell, embedding_size)
-    vocabulary = Vocabulary.of_text("abcd")
+    vocabulary = CharVocabulary.of_text("abcd")
     config = replace(old.header.config, vocab_size=4)
     fresh = {name: np.full(shape, 9.0, dtype=np.float32) for name, shape in config.shapes().items()}
     found = transferred(fresh, vocabulary, old)

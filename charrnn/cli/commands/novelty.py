@@ -45,7 +45,7 @@ def novelty(
     if corpus == text == "-":
         raise UsageError("only one of CORPUS and TEXT can be - (stdin)")
     comparison = _compared(corpus, text, copying, reading, quiet=output.quiet)
-    found = comparison.found()
+    found = comparison.result()
     if copying.new:
         for line in comparison.new_lines():
             typer.echo(line)
@@ -74,10 +74,10 @@ def _compared(
 
 
 def _described(found: "Novelty", span: int) -> str:
-    from charrnn.text.novelty import MOST
+    from charrnn.text.novelty import MAX_SPAN
 
     share = found.copied / found.chars
-    more = " or more" if found.longest == MOST else ""
+    more = " or more" if found.longest == MAX_SPAN else ""
     cut = found.span[:SHOWN] + ("..." if found.longest > SHOWN else "")
     rows = [
         f"longest copied span  {found.longest:,} characters{more}: {visible(json.dumps(cut, ensure_ascii=False))}",

@@ -13,7 +13,7 @@ import typer
 
 from charrnn.cli.display.progress import Progress
 from charrnn.errors import TrainingError, UsageError
-from charrnn.settings import flag_of
+from charrnn.settings import get_flag
 from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TextSettings, TrainSettings
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def check_task(settings: TrainSettings, typed: Collection[str]) -> None:
     wrong = set(LANGUAGE_ONLY if classify else CLASSIFY_ONLY) - ({"columns"} if settings.text.labels else set())
     groups = (TextSettings, ModelSettings, LearningSettings, RunSettings)
     declared = [each for group in groups for each in dataclasses.fields(group)]
-    flags = [flag_of(each) for each in declared if each.name in wrong and each.name in typed]
+    flags = [get_flag(each) for each in declared if each.name in wrong and each.name in typed]
     if flags:
         way = "is for language models; leave it out" if classify else "works with --task classify only"
         raise UsageError("\n".join(f"{flag} {way}" for flag in flags))

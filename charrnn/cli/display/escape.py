@@ -28,17 +28,6 @@ def _shown(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
-def escaped(code: int | str, *, raw: bool) -> str:
-    """A character or word on one line of a table: itself if it can be seen, else as in a Python string."""
-    if isinstance(code, str):
-        return "".join(escaped(ord(character), raw=False) for character in code)
-    if raw and code >= 0x80:
-        return f"\\x{code:02x}"
-    character = chr(code)
-    seen = character.isprintable() and character != "\\"
-    return character if seen else character.encode("unicode_escape").decode("ascii")
-
-
 class VisibleStream:
     """A binary stream in front of another: UTF-8 that arrives in pieces leaves with its controls visible.
 

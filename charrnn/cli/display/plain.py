@@ -80,9 +80,11 @@ def described(start: Start) -> list[Row]:
     corpus, plan = start.corpus, start.plan
     config = plan.config
     units, different = corpus.vocabulary.units, len(corpus.vocabulary)
-    held, read = corpus.held, validated(corpus.held, config.vocab_size)
+    held, read = corpus.valid_size, validated(corpus.valid_size, config.vocab_size)
     sampled = f"; each validation reads {read:,} of them, spread evenly" if read < held else ""
-    text = f"{corpus.name}: {corpus.symbols + held:,} {units}, {different:,} different; {held:,} are held out{sampled}"
+    text = (
+        f"{corpus.name}: {corpus.train_size + held:,} {units}, {different:,} different; {held:,} are held out{sampled}"
+    )
     network = (
         f"{config.cell} {config.layers}x{config.hidden_size}, {config.parameters:,} parameters, "
         f"batch {plan.batch_size} x {plan.seq_len}, dropout {dropout(plan)}, learning rate {plan.lr:.2g}, "
@@ -105,7 +107,7 @@ def dropout(plan: Plan) -> str:
 
 def glimpse(corpus: Corpus | LabelledCorpus) -> str:
     """How a text begins, on one line."""
-    return one_line(corpus.vocabulary.decode(corpus.glimpse(GLIMPSE).tolist()).decode("utf-8", "backslashreplace"))
+    return one_line(corpus.vocabulary.decode(corpus.sample(GLIMPSE).tolist()).decode("utf-8", "backslashreplace"))
 
 
 def one_line(text: str) -> str:

@@ -21,10 +21,10 @@ from collections.abc import Collection
 from typing import Any
 
 from charrnn.errors import TrainingError, UsageError
-from charrnn.settings import flag_of, format_duration, parse_duration
+from charrnn.settings import format_duration, get_flag, parse_duration
 from charrnn.text.corpus import Corpus
 from charrnn.text.documents.corpus import LabelledCorpus
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.loading import vocabulary_from_json
 from charrnn.training.checkpoint.state import Checkpoint
 from charrnn.training.recipe.language import Plan
 from charrnn.training.recipe.schedule import Budget
@@ -70,7 +70,7 @@ def taken_over(given_settings: TrainSettings, given: Collection[str], saved: Che
             values[key] = old
             effective = chosen.get(key) if old is None else old
             if key in given and value not in (old, chosen.get(key)):
-                flag = flag_of(declared)
+                flag = get_flag(declared)
                 contradictions.append(
                     f"{flag} {value} contradicts the saved run, which has {flag} {effective}; leave it out"
                 )
@@ -103,7 +103,7 @@ def saved_plan(learning: LearningSettings, given: Collection[str], saved: Checkp
 
 def corpus_described(corpus: Corpus | LabelledCorpus) -> dict[str, Any]:
     """What the saved state says of the text."""
-    chars = corpus.symbols + corpus.held
+    chars = corpus.train_size + corpus.valid_size
     return {"name": corpus.name, "chars": chars, "fingerprint": corpus.fingerprint}
 
 
@@ -122,7 +122,7 @@ def with_saved_symbols(corpus: Corpus | LabelledCorpus, saved: Checkpoint) -> Co
     if isinstance(corpus, LabelledCorpus):
         return corpus  # which starts from no other model
     size = saved.state["plan"]["config"]["vocab_size"]
-    return united(corpus, Vocabulary.from_json(saved.state["vocabulary"], size))
+    return united(corpus, vocabulary_from_json(saved.state["vocabulary"], size))
 
 
 def rebuilt(kind: type, found: dict[str, Any]) -> Any:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import TrainingError
-from charrnn.files import atomic_write, partial_of
+from charrnn.files import atomic_write, partial_path
 
 FORMAT = 1
 EVALUATED, LATEST = "evaluated", "latest"
@@ -130,7 +130,7 @@ class CheckpointFolder:
 
     def partials(self) -> list[Path]:
         """What killed saves may have left half written."""
-        return [partial_of(self._file(slot)) for slot in (EVALUATED, LATEST)]
+        return [partial_path(self._file(slot)) for slot in (EVALUATED, LATEST)]
 
     def _file(self, slot: str) -> Path:
         return self.path / f"{slot}.safetensors"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from charrnn.errors import TrainingError
-from charrnn.files import partial_of
+from charrnn.files import partial_path
 from charrnn.model.config import Tensors
 from charrnn.model.file import save_model
 from charrnn.model.header import ModelHeader
@@ -73,7 +73,7 @@ class Store:
 
     def partials(self) -> list[Path]:
         """What writes that are cut off leave behind."""
-        return [partial_of(self.output), *self.folder.partials()]
+        return [partial_path(self.output), *self.folder.partials()]
 
     def remove_partials(self) -> None:
         """Take away what a killed run has left half written."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charrnn.text.documents.corpus import Documents
-from charrnn.text.vocabulary.characters import Ids
+from charrnn.text.vocabulary.base import Ids
 
 POOL = 50  # batches that are sorted together: less padding the more, and less chance in who is with whom
 

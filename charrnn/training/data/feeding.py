@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from charrnn.text.tokens import Tokens
-from charrnn.text.vocabulary.characters import Ids
+from charrnn.text.tokens import TokenIds
+from charrnn.text.vocabulary.base import Ids
 from charrnn.training.data.documents import DocumentReaders
 from charrnn.training.data.readers import Readers
 
@@ -106,7 +106,7 @@ def sent(array: NDArray[Any], device: torch.device) -> Tensor:
     return tensor.to(device)
 
 
-def resident_text(ids: Ids | Tokens, vocab: int, device: torch.device) -> Tensor | None:
+def resident_text(ids: Ids | TokenIds, vocab: int, device: torch.device) -> Tensor | None:
     """The text (n,) on the device if that is a GPU with room for it, else None."""
     if device.type != "cuda":
         return None
@@ -114,7 +114,7 @@ def resident_text(ids: Ids | Tokens, vocab: int, device: torch.device) -> Tensor
     return uploaded(ids, vocab, device) if len(ids) * narrowest(vocab).itemsize <= RESIDENT * free else None
 
 
-def uploaded(ids: Ids | Tokens, vocab: int, device: torch.device) -> Tensor:
+def uploaded(ids: Ids | TokenIds, vocab: int, device: torch.device) -> Tensor:
     """The text (n,) on the device, in the narrowest type that tells `vocab` ids apart."""
     text = torch.empty(len(ids), dtype=narrowest(vocab), device=device)
     for begin in range(0, len(ids), UPLOADED):

@@ -100,7 +100,7 @@ def plan(settings: TrainSettings, corpus: Corpus | LabelledCorpus, peak: float, 
         shape: of a step on its devices.
     """
     model, learning = settings.model, settings.learning
-    budget, chars = _budget(learning), corpus.symbols
+    budget, chars = _budget(learning), corpus.train_size
     config = _sized(model, corpus, budget, peak, shape)
     expected = _expected_chars(config, budget, chars, peak, shape)
     pressure = expected / chars * _weights(config) / chars
@@ -136,7 +136,7 @@ def _sized(
     model: ModelSettings, corpus: Corpus | LabelledCorpus, budget: Budget, peak: float, shape: Shape
 ) -> ModelConfig:
     """The largest network that the run can teach and the text can feed."""
-    vocab, chars = len(corpus.vocabulary), corpus.symbols
+    vocab, chars = len(corpus.vocabulary), corpus.train_size
     embedding = min(EMBEDDING, vocab) if model.embedding_size is None else model.embedding_size
     sizes = (model.cell, model.layers or 1, model.hidden_size or SIZES[0], embedding, vocab)
     smallest = ModelConfig(*sizes)

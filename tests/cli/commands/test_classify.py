@@ -15,17 +15,20 @@ SYMBOLS = "\0\nabcd\ufffd"
 LABELS = ("first", "second")
 
 
+def write_classifier(name: str, vocabulary: dict[str, Any]) -> None:
+    config = ClassifierConfig("gru", 1, 6, 3, len(vocabulary["symbols"]), len(LABELS), True, "all")
+    draw = np.random.default_rng(5)
+    tensors = {name: draw.normal(0, 0.8, shape).astype(np.float32) for name, shape in config.shapes().items()}
+    header = ModelHeader(config, vocabulary, {}, "classify", LABELS, (7, 5))
+    save_model(Path("models", f"{name}.safetensors"), header, tensors)
+
+
 @pytest.fixture
 def charrnn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_process: Any) -> Any:
     """Runs a command in a folder with a small classifier `m`; gives its status, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CHARRNN_TRACEBACK", raising=False)
-    config = ClassifierConfig("gru", 1, 6, 3, len(SYMBOLS), len(LABELS), True, "all")
-    draw = np.random.default_rng(5)
-    tensors = {name: draw.normal(0, 0.8, shape).astype(np.float32) for name, shape in config.shapes().items()}
-    vocabulary = {"tokens": "char", "symbols": SYMBOLS, "unknown": len(SYMBOLS) - 1, "end": 0}
-    header = ModelHeader(config, vocabulary, {}, "classify", LABELS, (7, 5))
-    save_model(Path("models", "m.safetensors"), header, tensors)
+    write_classifier("m", {"tokens": "char", "symbols": SYMBOLS, "unknown": len(SYMBOLS) - 1, "end": 0})
     return in_process
 
 
@@ -105,6 +108,15 @@ def test_inspect_follows_each_line_from_the_initial_state(charrnn: Any) -> None:
     page = Path("p.html").read_text()
     assert page.count("</script>") == 2
     assert "2 texts" in err
+
+
+def test_inspect_follows_words_one_by_one(charrnn: Any) -> None:
+    write_classifier("w", {"tokens": "word", "symbols": ["a", " rose", "\0"], "end": 2})
+    Path("t.txt").write_text("a rose, is a\n")
+    _, out, _ = charrnn("inspect", "-m", "w", "t.txt")
+    assert [line.split("\t")[0] for line in out.splitlines()] == ["character", "(start)", "a", " rose"]
+    assert charrnn("inspect", "-m", "w", "t.txt", "--html", "p.html")[0] == 0
+    assert '"parts":["a"," rose"]' in Path("p.html").read_text()
 
 
 @pytest.mark.parametrize("option", [("--precision", "bf16"), ("--weight-dropout", "0.2")])

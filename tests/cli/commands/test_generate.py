@@ -9,11 +9,12 @@ import pytest
 
 import charrnn as library
 from charrnn.model.file import save_model
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.bytes import ByteVocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.conftest import Charrnn
 from tests.models import make_model
 
-LETTERS = Vocabulary.of_text("ROMEO: abcdefghij\né漢")
+LETTERS = CharVocabulary.of_text("ROMEO: abcdefghij\né漢")
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_json_describes_each_sample(charrnn: Charrnn, model: library.Model) -> N
 
 
 def test_bytes_go_out_as_they_are(tmp_path: Path) -> None:
-    made = make_model(Vocabulary.of_bytes(bytes(range(0, 256, 5))))
+    made = make_model(ByteVocabulary.of_bytes(bytes(range(0, 256, 5))))
     save_model(tmp_path / "models" / "b.safetensors", made.header, made.network.tensors)
     done = raw(tmp_path, "--prime-file", "-", "-l", 300, "--seed", 1, "-t", 3, stdin=b"\xff\x00")
     assert done.returncode == 0

@@ -11,7 +11,8 @@ import pytest
 from charrnn.cli.display.heatmap import ground
 from charrnn.inference.settings import InspectSettings
 from charrnn.model.file import save_model
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.bytes import ByteVocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.models import make_model
 
 SENTENCE = 'A "word" (or 2)\n'
@@ -24,7 +25,7 @@ def charrnn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_process: Any) ->
     for name in ("CHARRNN_TRACEBACK", "NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
     for name, cell in (("m", "lstm"), ("g", "gru")):
-        made = make_model(Vocabulary.of_text(SENTENCE), cell, layers=2, hidden_size=6)
+        made = make_model(CharVocabulary.of_text(SENTENCE), cell, layers=2, hidden_size=6)
         save_model(tmp_path / "models" / f"{name}.safetensors", made.header, made.network.tensors)
     os.utime(tmp_path / "models" / "g.safetensors", (1, 1))  # m is the newest
     (tmp_path / "text.txt").write_text(SENTENCE * 40)
@@ -38,7 +39,7 @@ def states(name: str, text: str, kind: str = "hidden") -> Any:
     from charrnn.inference.model import load
 
     model = load(f"models/{name}.safetensors")
-    read = read_text(model.vocabulary, model.vocabulary.codes_of(text), skip_unknown=True)
+    read = read_text(model.vocabulary, model.vocabulary.tokenize(text), skip_unknown=True)
     return trace(model.network, read).states(kind)
 
 
@@ -81,7 +82,7 @@ def test_the_terminal_shows_controls_and_takes_nothing_for_markup(
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     text = "[red]\t\x1b[2J:smile:\u202e"
-    made = make_model(Vocabulary.of_text(text), hidden_size=6)
+    made = make_model(CharVocabulary.of_text(text), hidden_size=6)
     save_model(Path("models/odd.safetensors"), made.header, made.network.tensors)
     _, out, _ = charrnn("inspect", "-m", "odd", "-", "--unit", "0", stdin=text.encode())
     import re
@@ -177,7 +178,7 @@ def test_places_that_the_model_does_not_have(charrnn: Any) -> None:
 
 
 def test_bytes_that_are_no_text(charrnn: Any) -> None:
-    made = make_model(Vocabulary("byte", range(256)), "gru", hidden_size=6)
+    made = make_model(ByteVocabulary(range(256)), "gru", hidden_size=6)
     save_model(Path("models/bytes.safetensors"), made.header, made.network.tensors)
     _, out, _ = charrnn("inspect", "-m", "bytes", "-", "--unit", "0", stdin=b"a\xff\x00")
     assert [row.split("\t")[0] for row in out.splitlines()[1:]] == ["a", "\\xff", "\\x00"]

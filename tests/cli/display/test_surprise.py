@@ -11,7 +11,7 @@ import pytest
 
 from charrnn.cli.display.surprise import GROUNDS, grade
 from charrnn.model.file import save_model
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.models import make_model
 
 TEXT = "[red]abc[/red]\n\tcab \x1b[31m\nZ日\n"
@@ -19,7 +19,7 @@ TEXT = "[red]abc[/red]\n\tcab \x1b[31m\nZ日\n"
 
 @pytest.fixture(autouse=True)
 def _model(tmp_path: Path) -> None:
-    made = make_model(Vocabulary.of_text("\n\t abcder[]/\x1b3m1"))
+    made = make_model(CharVocabulary.of_text("\n\t abcder[]/\x1b3m1"))
     save_model(tmp_path / "models" / "m.safetensors", made.header, made.network.tensors)
     (tmp_path / "text.txt").write_text(TEXT)
 

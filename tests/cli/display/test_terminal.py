@@ -13,7 +13,7 @@ from charrnn.cli.display.live_area import CLEAR, ERASE_BELOW, LiveArea
 from charrnn.cli.display.plain import PlainReporter, Surroundings
 from charrnn.cli.display.terminal import TerminalReporter, spread
 from charrnn.text.corpus import Corpus
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 from charrnn.training.network.language import CharRNN
 from charrnn.training.recipe.language import plan
 from charrnn.training.reporting import Evaluation, Progress, Reporter, Start, Summary
@@ -49,7 +49,7 @@ def said(of: Console) -> str:
 
 def a_run(reporter: Reporter, text: str = HOSTILE * 20) -> None:
     """What a short run on `text` tells."""
-    vocabulary = Vocabulary.of_text(text)
+    vocabulary = CharVocabulary.of_text(text)
     ids = vocabulary.encode(text)
     read = Corpus("[red]\x1b[2J", vocabulary, ids[:-100], ids[-100:], notes=("[bold]noted",))
     settings = TrainSettings(TextSettings(), ModelSettings(hidden_size=8), LearningSettings(steps=100), RunSettings())

@@ -16,7 +16,7 @@ from charrnn.inference.model import Model, load, make_request
 from charrnn.inference.settings import SamplingSettings
 from charrnn.model.config import GATES
 from charrnn.model.file import save_model
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.models import make_model
 
 CPU = torch.device("cpu")
@@ -48,7 +48,7 @@ def test_the_same_numbers_choose_the_same_symbols(seed: int, sampler: Sampler, v
 
 @pytest.mark.parametrize(("cell", "embedding"), [(cell, embedding) for cell in GATES for embedding in (0, 6)])
 def test_it_writes_the_texts_that_numpy_writes(cell: str, embedding: int) -> None:
-    model = make_model(Vocabulary.of_text("abcdefghij"), cell, layers=2, embedding_size=embedding)
+    model = make_model(CharVocabulary.of_text("abcdefghij"), cell, layers=2, embedding_size=embedding)
     request = make_request(SamplingSettings(temperature=0.9, top_p=0.95), 100, ["ab", "jj"], loss=True)
     start = model.read(model.prime("abc").ids)
     expected = list(model.samples(start, seeds=range(30), request=request))
@@ -61,7 +61,7 @@ def test_it_writes_the_texts_that_numpy_writes(cell: str, embedding: int) -> Non
 
 
 def test_symbols_come_as_often_as_the_model_says() -> None:
-    model = make_model(Vocabulary.of_text("abcdefgh"))
+    model = make_model(CharVocabulary.of_text("abcdefgh"))
     start = model.read(model.prime("hag").ids)
     count = 6000
     request = make_request(SamplingSettings(temperature=1.0), 1)
@@ -74,7 +74,7 @@ def test_symbols_come_as_often_as_the_model_says() -> None:
 
 def test_many_samples_go_in_groups_and_none_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(on_device, "GROUP", 4)
-    model = torch_model(make_model(Vocabulary.of_text("abc")))
+    model = torch_model(make_model(CharVocabulary.of_text("abc")))
     request = make_request(SamplingSettings(), on_device.BURST + 3)
     samples = list(model.samples(model.read(model.prime("a").ids), seeds=range(10), request=request))
     assert [(sample.seed, len(sample.text)) for sample in samples] == [
@@ -83,11 +83,11 @@ def test_many_samples_go_in_groups_and_none_is_lost(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_length_of_nothing_gives_nothing() -> None:
-    assert torch_model(make_model(Vocabulary.of_text("abc"))).generate("ab", length=0) == ""
+    assert torch_model(make_model(CharVocabulary.of_text("abc"))).generate("ab", length=0) == ""
 
 
 def test_a_device_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = make_model(Vocabulary.of_text("abc"))
+    made = make_model(CharVocabulary.of_text("abc"))
     path = tmp_path / "m.safetensors"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     save_model(path, made.header, made.network.tensors)

@@ -10,12 +10,12 @@ from charrnn.inference.generation.writer import KernelWriter, PlainWriter, Weigh
 from charrnn.inference.network.language import Network
 from charrnn.model.config import GATES
 from charrnn.native.processor import Tiling
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.inference.generation.kernel.kernels import TILINGS, build_kernel
 from tests.models import make_model
 
 B, T = 5, 30
-LETTERS = Vocabulary.of_text("abcdefghijklm")
+LETTERS = CharVocabulary.of_text("abcdefghijklm")
 
 
 def walked(
@@ -136,7 +136,7 @@ def test_rows_begin_with_a_line_of_the_cache() -> None:
 
 def test_threads_that_share_a_table_write_the_same_text_in_every_run() -> None:
     # Sizes at which NumPy releases the global interpreter lock while it fills a row.
-    letters = Vocabulary("char", range(0x4E00, 0x4E00 + 2000))
+    letters = CharVocabulary(range(0x4E00, 0x4E00 + 2000))
     network = make_model(letters, hidden_size=256).network
     use = load_kernel("lstm")
     samples = 32

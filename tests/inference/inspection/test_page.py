@@ -14,7 +14,7 @@ from charrnn.inference.inspection.finding import Finding
 from charrnn.inference.inspection.page import View, page, shown_characters
 from charrnn.inference.inspection.tracing import ReadText, Trace, read_text, trace
 from charrnn.inference.model import Model
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.models import make_model
 
 HOSTILE = (
@@ -23,8 +23,8 @@ HOSTILE = (
 
 
 def traced(text: str, **sizes: Any) -> tuple[Model, ReadText, Trace]:
-    model = make_model(Vocabulary.of_text(text), **sizes)
-    read = read_text(model.vocabulary, model.vocabulary.codes_of(text), skip_unknown=False)
+    model = make_model(CharVocabulary.of_text(text), **sizes)
+    read = read_text(model.vocabulary, model.vocabulary.tokenize(text), skip_unknown=False)
     return model, read, trace(model.network, read)
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from charrnn.errors import InspectionError
 from charrnn.inference.inspection.tracing import CHUNK, LIKELIEST, PARTS, ReadText, read_text, trace
 from charrnn.model.config import GATES
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 from charrnn.training.network.language import CharRNN
 from tests.inference.network.test_language import V, pair
 from tests.models import make_model
@@ -16,7 +16,7 @@ T = CHUNK + 44  # more than one chunk
 
 
 def read_of(ids: NDArray[np.int32]) -> ReadText:
-    return ReadText(ids.astype(np.uint8), ids, np.ones(len(ids), dtype=np.bool_), [])
+    return ReadText(ids.astype(np.uint8), ids, np.ones(len(ids), dtype=np.bool_), [], ids[:0])
 
 
 def step_by_step(learning: CharRNN, ids: NDArray[np.int32]) -> dict[str, NDArray[np.float32]]:
@@ -96,21 +96,21 @@ def test_surprise_and_next_characters_are_those_of_pytorch(cell: str) -> None:
 
 
 def test_unknown_characters_are_refused_or_left_out() -> None:
-    vocabulary = Vocabulary.of_text("abc")
-    codes = vocabulary.codes_of("axbyx")
+    vocabulary = CharVocabulary.of_text("abc")
+    codes = vocabulary.tokenize("axbyx")
     with pytest.raises(InspectionError, match=r"never seen 'x' \(U\+0078\), 'y' \(U\+0079\); .*--unknown skip"):
         read_text(vocabulary, codes, skip_unknown=False)
     read = read_text(vocabulary, codes, skip_unknown=True)
     assert read.text == "ab"
     assert read.ids.tolist() == [0, 1]
-    assert read.skipped == ["x", "y", "x"]
+    assert read.skipped.tolist() == list(map(ord, "xyx"))
     with pytest.raises(InspectionError, match="nothing to look at"):
-        read_text(vocabulary, vocabulary.codes_of("xyz"), skip_unknown=True)
+        read_text(vocabulary, vocabulary.tokenize("xyz"), skip_unknown=True)
 
 
 def test_merged_rare_characters_are_read_but_have_no_surprise() -> None:
-    vocabulary = Vocabulary("char", [97, 98, 0xFFFD], unknown=2)
-    read = read_text(vocabulary, vocabulary.codes_of("axb"), skip_unknown=False)
+    vocabulary = CharVocabulary([97, 98, 0xFFFD], unknown=2)
+    read = read_text(vocabulary, vocabulary.tokenize("axb"), skip_unknown=False)
     assert read.ids.tolist() == [0, 2, 1]
     assert read.text == "axb"
     found = trace(make_model(vocabulary).network, read)
@@ -118,7 +118,7 @@ def test_merged_rare_characters_are_read_but_have_no_surprise() -> None:
 
 
 def test_only_an_lstm_has_cell_states() -> None:
-    model = make_model(Vocabulary.of_text("abc"), cell="gru")
-    found = trace(model.network, read_text(model.vocabulary, model.vocabulary.codes_of("abc"), skip_unknown=False))
+    model = make_model(CharVocabulary.of_text("abc"), cell="gru")
+    found = trace(model.network, read_text(model.vocabulary, model.vocabulary.tokenize("abc"), skip_unknown=False))
     with pytest.raises(InspectionError, match="only an LSTM has cell states"):
         found.states("cell")

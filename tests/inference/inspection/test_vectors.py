@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from charrnn.inference.inspection.vectors import character_vectors, vector_map
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.models import make_model
 
 
@@ -20,7 +20,7 @@ def test_the_map_is_that_of_a_singular_value_decomposition(shape: tuple[int, int
 
 
 def test_vectors_are_embeddings_or_input_weights() -> None:
-    vocabulary = Vocabulary.of_text("abcd")
+    vocabulary = CharVocabulary.of_text("abcd")
     embedded = make_model(vocabulary, embedding_size=3).network
     assert np.array_equal(character_vectors(embedded), embedded.tensors["embedding.weight"])
     one_hot = make_model(vocabulary, hidden_size=6).network

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from charrnn.text.documents.corpus import Documents
-from charrnn.text.tokens import Tokens
+from charrnn.text.tokens import TokenIds
 from charrnn.training.data.batches import Batches
 from charrnn.training.tasks.classifier_evaluation import best_temperature, log_loss
 from charrnn.training.tasks.classifier_trainer import balanced
@@ -13,7 +13,7 @@ def documents(count: int = 500) -> Documents:
     lengths = np.arange(count) % 40 + 1
     ends = np.cumsum(lengths)
     numbers = np.repeat(np.arange(count) % 7, lengths).astype(np.uint8)
-    tokens = Tokens(numbers, np.arange(7, dtype=np.int32))
+    tokens = TokenIds(numbers, np.arange(7, dtype=np.int32))
     return Documents(tokens, ends - lengths, ends, (np.arange(count) % 3).astype(np.int32))
 
 
@@ -47,7 +47,7 @@ def test_a_place_in_the_order_is_found_again() -> None:
 
 def test_of_long_documents_another_part_is_read_each_time() -> None:
     texts = Documents(
-        Tokens(np.arange(100, dtype=np.uint8), np.arange(100, dtype=np.int32)),
+        TokenIds(np.arange(100, dtype=np.uint8), np.arange(100, dtype=np.int32)),
         np.array([0]),
         np.array([100]),
         np.zeros(1, dtype=np.int32),

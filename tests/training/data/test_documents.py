@@ -93,14 +93,14 @@ def test_a_step_costs_what_its_documents_cost(tmp_path: Path, cell: str, length:
     feed, gradients = DocumentFeed(readers, slice(0, 5), CPU), Gradients(network, 5, Workers(5, None))
     state = detached(network.initial_state(5, torch.zeros(5, dtype=torch.long)))
     total, chars = 0.0, 0
-    while chars < corpus.symbols:
+    while chars < corpus.train_size:
         window = feed.next(length)
         nats, state = gradients.compute(window, state)
         total, chars = total + float(nats), chars + window.chars
     expected = sum(
         naive_nats(network, ids, int(label)).sum() for ids, label in zip(corpus.train, corpus.train.labels, strict=True)
     )
-    assert chars == corpus.symbols
+    assert chars == corpus.train_size
     assert total == pytest.approx(expected, rel=1e-5)
     validation = DocumentValidation(
         corpus.train, torch.device("cpu"), len(corpus.vocabulary), corpus.vocabulary.unknown
@@ -112,7 +112,7 @@ def test_a_step_costs_what_its_documents_cost(tmp_path: Path, cell: str, length:
 def test_only_its_own_label_learns_from_a_document(tmp_path: Path) -> None:
     corpus = corpus_of(tmp_path)
     network = network_of(corpus, "lstm")
-    animals = corpus.train.chosen(np.flatnonzero(corpus.train.labels == 0))
+    animals = corpus.train.select(np.flatnonzero(corpus.train.labels == 0))
     state = detached(network.initial_state(2, torch.zeros(2, dtype=torch.long)))
     window = DocumentFeed(DocumentReaders(animals, 2, 1), slice(0, 2), CPU).next(50)
     Gradients(network, 2, Workers(2, None)).compute(window, state)
@@ -141,7 +141,7 @@ def test_numpy_gives_documents_the_probability_that_pytorch_gives(tmp_path: Path
     assert np.exp(model.posterior(found)) == pytest.approx(joint / joint.sum(axis=1, keepdims=True), abs=1e-9)
     # What is read symbol by symbol to write is the same, too.
     own = model.of("plant")
-    ids = readable(model.vocabulary, model.vocabulary.codes_of("a rose"))[0]
+    ids = readable(model.vocabulary, model.vocabulary.tokenize("a rose"))[0]
     labels, state = torch.tensor([1]), network.initial_state(1, torch.tensor([1]))
     with torch.no_grad():
         _, state = network(torch.from_numpy(ids[:, None].astype(np.int64)), state, labels=labels)

@@ -6,7 +6,7 @@ import torch
 
 from charrnn.model.config import ModelConfig
 from charrnn.text.corpus import Corpus
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 from charrnn.training.recipe.language import DEFAULT_SECONDS, Plan, measuring_helps, plan
 from charrnn.training.recipe.speed import chars_per_second, measure_peak, operations
 from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TextSettings, TrainSettings
@@ -20,7 +20,7 @@ def settings(model: ModelSettings, learning: LearningSettings) -> TrainSettings:
 
 def text(chars: int, vocab: int = 65) -> Corpus:
     ids = np.zeros(chars, dtype=np.int32)
-    return Corpus("text", Vocabulary("char", range(vocab)), ids, ids[: chars // 10])
+    return Corpus("text", CharVocabulary(range(vocab)), ids, ids[: chars // 10])
 
 
 def planned(corpus: Corpus, peak: float = TWO_CORES, **learning: object) -> Plan:
