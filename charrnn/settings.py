@@ -124,7 +124,7 @@ def unread_settings(kind: str, groups: Mapping[str, Sequence[Any]], advice: str 
         advice: the end of each message.
     """
     return [
-        f"{flag_of(declared)} is for {owner}; {advice}"
+        f"{get_flag(declared)} is for {owner}; {advice}"
         for owner, own_groups in groups.items()
         if owner != kind
         for group in own_groups

@@ -14,7 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from charrnn.inference.model import Model, load
+from charrnn.inference.loading import load_language_model
+from charrnn.inference.model import Model
 from charrnn.model.file import load_model, save_model
 
 TEXT, TRAINED, BOX = (
@@ -62,14 +63,14 @@ def held_out(text: str) -> str:
 def rounded(source: Path, target: Path, test: str) -> tuple[Model, float]:
     """Write a model in half precision, and in it how it does on `test` then; also how it did before."""
     header, tensors = load_model(source)
-    before = load(source).score(test).loss
+    before = load_language_model(source).score(test).loss
     header = dataclasses.replace(header, precision="half")
     save_model(target, header, tensors)
-    loss = load(target).score(test).loss
+    loss = load_language_model(target).score(test).loss
     figures = {"valid_loss": loss, "valid_bpc": loss / math.log(2), "valid_perplexity": math.exp(loss)}
     training: dict[str, Any] = {**header.training, **figures, "model": target.as_posix(), "command": COMMAND}
     save_model(target, dataclasses.replace(header, training=training), tensors)
-    return load(target), before
+    return load_language_model(target), before
 
 
 def described(model: Model, size: int, chars: int, test: str, unrounded: float) -> str:

@@ -71,9 +71,7 @@ class LabelledModel(Model):
         draw = np.random.default_rng([seed, LABEL_STREAM])
         return self.labels[int(draw.choice(len(self.labels), p=self.frequencies))]
 
-    def generate(
-        self, prime: str | bytes = "", *, label: str | None = None, **options: Unpack[GenerateOptions]
-    ) -> str:
+    def generate(self, prime: str | bytes = "", *, label: str | None = None, **options: Unpack[GenerateOptions]) -> str:
         """As `Model.generate`, with this label or, if None, one drawn by frequency."""
         return "".join(self.stream(prime, label=label, **options))
 
@@ -101,7 +99,7 @@ class LabelledModel(Model):
 
     def log_probabilities(self, texts: Sequence[Text]) -> NDArray[np.float64]:
         """Give ln p(label | text) (N, K) of texts, by Bayes' rule."""
-        return self._apply_bayes(self.log_likelihoods([encode_document(self.vocabulary, text) for text in texts]))
+        return self.apply_bayes(self.log_likelihoods([encode_document(self.vocabulary, text) for text in texts]))
 
     def evaluate(self, texts: Sequence[Text], classes: Sequence[int]) -> tuple[NDArray[np.float64], Score]:
         """Give ln p(label | text) (N, K) of texts, and the score of the texts given their classes (N,)."""
@@ -111,9 +109,9 @@ class LabelledModel(Model):
         known = symbols[symbols != self.vocabulary.unknown]
         nats = -float(likelihoods[np.arange(len(classes)), classes].sum())
         score = Score(nats, len(known), int(self.vocabulary.lengths[known].sum()), len(symbols) - len(known))
-        return self._apply_bayes(likelihoods), score
+        return self.apply_bayes(likelihoods), score
 
-    def _apply_bayes(self, likelihoods: NDArray[np.float64]) -> NDArray[np.float64]:
+    def apply_bayes(self, likelihoods: NDArray[np.float64]) -> NDArray[np.float64]:
         """From ln p(text | label) to ln p(label | text), both (N, K)."""
         return log_softmax(likelihoods + np.log(self.frequencies))
 

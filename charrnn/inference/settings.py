@@ -25,9 +25,7 @@ class PrimeSettings:
         at_least=0,
         group=TEXT,
     )
-    samples: int = setting(
-        1, "Texts to generate, side by side.", short="-n", at_least=1, at_most=100_000, group=TEXT
-    )
+    samples: int = setting(1, "Texts to generate, side by side.", short="-n", at_least=1, at_most=100_000, group=TEXT)
     stop: list[str] | None = setting(
         None, "End a text before this string, which is not printed; may be repeated.", group=TEXT
     )

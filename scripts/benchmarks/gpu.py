@@ -165,7 +165,7 @@ def writing(config: ModelConfig, device: torch.device, options: argparse.Namespa
         steps = on_device.BURST
         writer = made_up_writer(config, samples, device)
         uniforms = np.random.default_rng(0).random((steps, samples))
-        found[f"{samples} samples"] = rate(partial(writer.burst, uniforms), steps * samples, device, options.seconds)
+        found[f"{samples} samples"] = rate(partial(writer.write, uniforms), steps * samples, device, options.seconds)
     print("writing: characters/s")
     for name, value in found.items():
         print(f"  {name:28}{value:14,.0f}   {value / found['naive loop, one stream']:.1f} times the naive loop")
@@ -186,7 +186,7 @@ def naive_writer(config: ModelConfig, device: torch.device) -> Step:
     return step
 
 
-def made_up_writer(config: ModelConfig, samples: int, device: torch.device) -> on_device.Writer:
+def made_up_writer(config: ModelConfig, samples: int, device: torch.device) -> on_device.DeviceWriter:
     """A writer of charrnn's with random weights."""
     draw = np.random.default_rng(0)
     tensors = {
@@ -194,8 +194,8 @@ def made_up_writer(config: ModelConfig, samples: int, device: torch.device) -> o
         for name, shape in config.shapes().items()
     }
     network = Network(config, tensors)
-    state = network.initial_state().repeated(samples)
-    return on_device.Writer(network, state, Request(Sampler(TEMPERATURE), 1), device)
+    state = network.initial_state().repeat(samples)
+    return on_device.DeviceWriter(network, state, Request(Sampler(TEMPERATURE), 1), device)
 
 
 def costs(sizes: list[int], columns: int, rows: int, device: torch.device, options: argparse.Namespace) -> None:

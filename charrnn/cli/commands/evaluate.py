@@ -62,7 +62,7 @@ def evaluate(
     from charrnn.model.file import read_header
 
     kind = LABELLED if read_header(path).labels else PLAIN
-    groups = {PLAIN: [detail], LABELLED: [columns, plot]}
+    groups: dict[str, list[object]] = {PLAIN: [detail], LABELLED: [columns, plot]}
     refuse(unread_settings(kind, groups, "see charrnn classify for each line" if kind == LABELLED else "leave it out"))
     if kind == LABELLED:
         notes = _evaluate_labelled(path, text, reading, columns, plot, output)

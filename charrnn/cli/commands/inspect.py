@@ -21,7 +21,6 @@ from charrnn.text.settings import ReadingSettings
 if TYPE_CHECKING:
     from charrnn.inference.inspection.finding import Finding, Unit
     from charrnn.inference.inspection.tracing import ReadText, Trace
-    from charrnn.inference.model import Model
     from charrnn.model.config import ModelConfig
     from charrnn.text.vocabulary.base import Codes
 
@@ -102,7 +101,12 @@ def _check_units(units: UnitSettings, config: "ModelConfig") -> list[str]:
 
 
 def _inspect_classifier(
-    path: Path, text: list[str], span: SpanSettings, page: PageSettings, reading: ReadingSettings, output: OutputSettings
+    path: Path,
+    text: list[str],
+    span: SpanSettings,
+    page: PageSettings,
+    reading: ReadingSettings,
+    output: OutputSettings,
 ) -> list[str]:
     """Show the classes' probabilities along each line; returns notes."""
     from charrnn.inference.inspection.course import LONGEST, follow_lines, render_courses
@@ -207,9 +211,7 @@ class _Inspection:
         from charrnn.inference.inspection.properties import properties
 
         settings = self._settings
-        candidates = (
-            replace(each, values=each.values[read.ends]) for each in properties(read.text, settings.match)
-        )
+        candidates = (replace(each, values=each.values[read.ends]) for each in properties(read.text, settings.match))
         with Progress("finding", quiet=self._output.quiet) as progress:
             findings, rare = find_units(
                 trace.states(settings.state),

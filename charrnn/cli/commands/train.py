@@ -16,9 +16,9 @@ import typer
 
 from charrnn.cli.commands.train_classifier import check_task, classifier_session, finish, read_texts
 from charrnn.cli.display.progress import Progress
-from charrnn.cli.models import find_model
 from charrnn.cli.options import command, examples
 from charrnn.errors import TrainingError, UsageError
+from charrnn.inference.locating import find_model
 from charrnn.settings import parse_duration
 from charrnn.text.settings import TextSettings
 from charrnn.training.ranks import World, joined
@@ -339,9 +339,9 @@ def _fresh_folder(folder: Path) -> Path:
 def write_sample(header: "ModelHeader", tensors: "Tensors") -> str:
     """A short text from a network in training, by the same code that `charrnn generate` runs."""
     from charrnn.inference.labelled import LabelledModel
-    from charrnn.inference.model import model_of
+    from charrnn.inference.loading import build_language_model
 
-    model = model_of(header, tensors)
+    model = build_language_model(header, tensors)
     if isinstance(model, LabelledModel):
         return "\n".join(
             f"{label}\t{model.generate(label=label, length=SAMPLE_LENGTH, temperature=0.7, seed=1)}"

@@ -3,13 +3,14 @@
 import json
 import math
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from charrnn.inference.network.language import Floats
     from charrnn.inference.scoring.texts import Score
     from charrnn.text.vocabulary.base import Codes, Vocabulary

@@ -70,7 +70,8 @@ class Classifier:
         assert end is not None  # noqa: S101 - a classifier's vocabulary has one
         prefixes = [np.append(ids[:count], end) for count in range(1, len(ids) + 1)]
         initial = log_softmax(self.network.initial_scores()[None])
-        return np.exp(np.concatenate([initial, self._score(prefixes)]))
+        probabilities: NDArray[np.float64] = np.exp(np.concatenate([initial, self._score(prefixes)]))
+        return probabilities
 
     def _score(self, documents: Sequence[Ids]) -> NDArray[np.float64]:
         """Log-probabilities (N, K) of documents."""

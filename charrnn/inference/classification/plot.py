@@ -74,7 +74,7 @@ def plot_evaluation(file: Path, labels: Sequence[str], evaluation: Evaluation) -
 
 
 def _plot_roc(labels: Sequence[str], evaluation: Evaluation) -> list[Shape]:
-    """The curve of two classes; of more, the micro-averaged one: each text's probability of each class, right or not."""
+    """The curve of two classes; of more, the micro-averaged one, over each pair of a text and a class."""
     left, bottom = float(MARGIN), float(TOP + SIDE)
     scores, right, auc = evaluation.log_probabilities, evaluation.classes, evaluation.metrics.auc
     if len(labels) == 2:

@@ -99,7 +99,7 @@ class DeviceWriter:
             self._step()
         return self._symbols[:steps].cpu().numpy().copy(), self._nats[:steps].cpu().numpy().copy()
 
-    def select(self, samples: Symbols) -> None:  # noqa: ARG002
+    def select(self, samples: Symbols) -> None:
         """See `Writer`: buffers stay as they are, so no sample can be left out."""
 
     @torch.inference_mode()

@@ -107,14 +107,15 @@ class TextGenerator:
         return TextGenerator(network, self.vocabulary, self)
 
     @cached_property
-    def _weights(self) -> Weights:
+    def weights(self) -> Weights:
+        """The network's weights, laid out for the kernel."""
         if self._base is not None:
-            return self._base._weights.for_network(self.network)
+            return self._base.weights.for_network(self.network)
         return Weights(self.network, load_kernel(self.network.config.cell))
 
     def make_writer(self, state: State, request: Request) -> Writer:
         """A writer of one sample for each stream of `state`."""
-        return writer_for(self._weights, state, request.sampler, loss=request.loss)
+        return writer_for(self.weights, state, request.sampler, loss=request.loss)
 
     def plan_groups(self, samples: int) -> tuple[int, int]:
         """Samples in a group, and groups that run at the same time."""

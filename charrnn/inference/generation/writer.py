@@ -85,9 +85,9 @@ class Weights:
         decoder_bias[: config.vocab_size] = self.network.decoder_bias
         self.decoder = self._panels(tensors["decoder.weight"]), decoder_bias
         self._embedded = self._panels(self._gates(tensors["rnn.weight_ih_l0"])) if config.embedding_size else None
-        self._start_table()
+        self.start_table()
 
-    def _start_table(self) -> None:
+    def start_table(self) -> None:
         """A table of projected inputs (V, width), no row of which is filled."""
         symbols = self.network.config.vocab_size
         self.table = aligned_array(symbols, self.width, zeros=False)
@@ -100,7 +100,7 @@ class Weights:
         weights = copy.copy(self)
         weights.network = network
         if self.kernel is not None:
-            weights._start_table()
+            weights.start_table()
         return weights
 
     def _gates(self, rows: Floats) -> Floats:

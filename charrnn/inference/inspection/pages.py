@@ -1,8 +1,8 @@
 r"""HTML pages, each one file that needs no network and opens from disk.
 
-A page is `templates/base.html` with the style, body and script of a template of its own. Data of the user's is never markup:
-it is one JSON object of code points and packed numbers, in which characters with a meaning in HTML are written as
-\u003c. The content security policy lets no script run but the page's own.
+A page is `templates/base.html` with the style, body and script of a template of its own. Data of the user's is never
+markup: it is one JSON object of code points and packed numbers, in which characters with a meaning in HTML are written
+as \u003c. The content security policy lets no script run but the page's own.
 """
 
 import base64
@@ -12,7 +12,6 @@ import json
 from importlib import resources
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from charrnn.inference.inspection.finding import Finding
 from charrnn.inference.inspection.pages import pack, render_page
