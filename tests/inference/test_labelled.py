@@ -60,6 +60,26 @@ def test_labels_are_drawn_by_their_frequency(model: LabelledModel) -> None:
     assert model.generate(seed=4) == model.generate(seed=4, label=model.draw_label(4))
 
 
+def test_a_stream_has_the_text_of_its_label(model: LabelledModel) -> None:
+    for label in (None, *LABELS):
+        pieces = model.stream("ab", label=label, seed=4, length=60)
+        assert "".join(pieces) == model.generate("ab", label=label, seed=4, length=60)
+    assert model.generate(label="dogs", seed=4) == model.for_label("dogs").generate(seed=4)
+    with pytest.raises(GenerationError, match="no label 'dgos'"):
+        next(model.stream(label="dgos"))
+
+
+def test_labels_share_the_layout_of_their_weights(model: LabelledModel) -> None:
+    layouts = [one.generator.weights for one in (model, *map(model.for_label, LABELS))]
+    assert len({id(layout.network) for layout in layouts}) == 4
+    if layouts[0].kernel is None:
+        pytest.skip("the kernel does not run on this machine")
+    for layout in layouts[1:]:
+        assert layout.decoder[0] is layouts[0].decoder[0]
+        assert layout.state is layouts[0].state
+        assert layout.table is not layouts[0].table
+
+
 def test_a_mistyped_label_gets_a_suggestion(model: LabelledModel) -> None:
     with pytest.raises(GenerationError, match="no label 'dgos'; did you mean 'dogs'"):
         model.for_label("dgos")
