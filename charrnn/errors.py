@@ -33,6 +33,10 @@ class GenerationError(CharrnnError):
     """Text that cannot be generated or scored."""
 
 
+class OutputError(CharrnnError):
+    """A file that cannot be written as asked."""
+
+
 class InspectionError(CharrnnError):
     """A model that cannot be inspected in this way."""
 

@@ -1,10 +1,12 @@
 """Atomic writing of files: readers never see half of one, and a crash leaves the previous one intact."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+from charrnn.errors import OutputError
 
 
 @contextmanager
@@ -29,6 +31,20 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         remove_partial(path)
         raise
     _sync_folder(path.parent)
+
+
+def check_output(path: Path, inputs: Iterable[str | Path], *, overwrite: bool) -> None:
+    """Refuse an output file in whose place something would be lost; to be called before slow work.
+
+    Raises:
+        OutputError: if it is a folder, one of the files to read, or exists already and is not to be replaced.
+    """
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; name a file")
+    if path.exists() and any(Path(name).exists() and path.samefile(name) for name in inputs):
+        raise OutputError(f"{path} is one of the files to read; name another one to write")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists already; replace it with --overwrite, or name another file")
 
 
 def partial_path(path: Path) -> Path:

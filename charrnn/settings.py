@@ -13,6 +13,7 @@ that each default, limit and explanation is written once.
 import math
 import operator
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
@@ -112,6 +113,24 @@ def check_settings(*groups: Any) -> list[str]:
             if error := get_rule(declared).check(value):
                 errors.append(f"{get_flag(declared)} {error}; found {value}")
     return errors
+
+
+def unread_settings(kind: str, groups: Mapping[str, Sequence[Any]], advice: str = "leave it out") -> list[str]:
+    """A message for each setting that differs from its default although this kind of model does not read it.
+
+    Args:
+        kind: of the model.
+        groups: the settings that only one kind of model reads, by that kind.
+        advice: the end of each message.
+    """
+    return [
+        f"{get_flag(declared)} is for {owner}; {advice}"
+        for owner, own_groups in groups.items()
+        if owner != kind
+        for group in own_groups
+        for declared in fields(group)
+        if getattr(group, declared.name) != declared.default
+    ]
 
 
 def parse_duration(text: str) -> float:

@@ -15,7 +15,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the checkout: no installation or path is needed
 
-from charrnn.inference.model import Model, load
+from charrnn.inference.loading import load_language_model as load
+from charrnn.inference.model import Model
 from charrnn.model.file import load_model, save_model
 from scripts.common import CHARRNN, ROOT, ScriptError, environment, run_script
 

@@ -2,7 +2,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from charrnn.settings import check_settings, format_duration, parse_duration, setting
+from charrnn.settings import check_settings, format_duration, parse_duration, setting, unread_settings
 
 
 @dataclass(frozen=True)
@@ -52,3 +52,10 @@ def test_what_is_no_duration(text: str) -> None:
 )
 def test_durations_as_people_write_them(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
+
+
+def test_settings_that_a_kind_of_model_does_not_read_are_named() -> None:
+    groups = {"models": [Example(layers=3)], "others": [Example()]}
+    assert unread_settings("others", groups) == ["--layers is for models; leave it out"]
+    assert unread_settings("models", groups) == []
+    assert unread_settings("others", groups, "try again") == ["--layers is for models; try again"]

@@ -1,1 +1,8 @@
-"""Machine code written in Python through LLVM, for learning and for using models."""
+"""Machine code written in Python through LLVM, for training and for using models.
+
+code.py        writing LLVM code: numbers with operators, memory, loops
+functions.py   exp, tanh, sigmoid
+products.py    matrix times the vectors of many samples
+processor.py   this machine's processor: from LLVM code to functions
+cache.py       compiled code on disk
+"""

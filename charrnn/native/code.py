@@ -18,12 +18,12 @@ from llvmlite import ir
 
 FLOAT, DOUBLE, INT, WORD, BYTE = ir.FloatType(), ir.DoubleType(), ir.IntType(64), ir.IntType(32), ir.IntType(8)
 POINTER = ir.PointerType()
-BYTES = {FLOAT: 4, DOUBLE: 8, INT: 8, POINTER: 8, BYTE: 1}  # what vectors, too, are aligned to
+BYTES = {FLOAT: 4, DOUBLE: 8, INT: 8, POINTER: 8, BYTE: 1}  # the alignment of numbers and of vectors of them
 FIELD_KINDS = {ctypes.c_int64: INT, ctypes.c_double: DOUBLE, ctypes.c_void_p: POINTER}
 
 
 class Number:
-    """A number of the code in the making, or a vector of them; a plain Python number beside it is made alike."""
+    """A number in the generated code, or a vector of them; Python numbers in operations become constants."""
 
     def __init__(self, code: "Code", value: Any) -> None:
         self.code = code
@@ -36,7 +36,7 @@ class Number:
         return Number(self.code, getattr(self.code.builder, operation)(self.value, self.like(other).value))
 
     def like(self, other: "Number | float") -> "Number":
-        """The other as a number of this kind; in every lane, if this is a vector."""
+        """`other` as a number of this kind; a Python number is repeated in every lane of a vector."""
         return other if isinstance(other, Number) else self.code.constant(self.kind, other)
 
     def __add__(self, other: "Number | float") -> "Number":
@@ -57,25 +57,25 @@ class Number:
     def __lshift__(self, other: "Number | float") -> "Number":
         return self._with("shl", other)
 
-    def _compared(self, sign: str, other: "Number | float") -> "Number":
+    def _compare(self, sign: str, other: "Number | float") -> "Number":
         compare = self.code.builder.fcmp_ordered if self._prefix else self.code.builder.icmp_signed
         return Number(self.code, compare(sign, self.value, self.like(other).value))
 
     def __lt__(self, other: "Number | float") -> "Number":
-        return self._compared("<", other)
+        return self._compare("<", other)
 
     def __le__(self, other: "Number | float") -> "Number":
-        return self._compared("<=", other)
+        return self._compare("<=", other)
 
     def __gt__(self, other: "Number | float") -> "Number":
-        return self._compared(">", other)
+        return self._compare(">", other)
 
     def __ge__(self, other: "Number | float") -> "Number":
-        return self._compared(">=", other)
+        return self._compare(">=", other)
 
     def equals(self, other: "Number | float") -> "Number":
-        """Whether they are the same."""
-        return self._compared("==", other)
+        """Whether the two are equal."""
+        return self._compare("==", other)
 
     def choose(self, yes: "Number", no: "Number | float") -> "Number":
         """`yes` where this condition holds, `no` elsewhere."""
@@ -95,16 +95,16 @@ class Number:
         """The same bits as another kind."""
         return Number(self.code, self.code.builder.bitcast(self.value, kind))
 
-    def converted(self, operation: str, kind: Any) -> "Number":
-        """The number in another kind, by an operation of LLVM's (`fpext`, `sitofp` ...)."""
+    def convert(self, operation: str, kind: Any) -> "Number":
+        """The number as another kind, by one of LLVM's conversions (`fpext`, `sitofp` ...)."""
         return Number(self.code, getattr(self.code.builder, operation)(self.value, kind))
 
     def lane(self, lane: int) -> "Number":
-        """One of a vector's numbers."""
+        """The number in one lane of a vector."""
         return Number(self.code, self.code.builder.extract_element(self.value, ir.Constant(WORD, lane)))
 
     def spread(self, lanes: int) -> "Number":
-        """A vector of this number in every lane."""
+        """A vector with this number in every lane."""
         builder, kind = self.code.builder, ir.VectorType(self.kind, lanes)
         first = builder.insert_element(ir.Constant(kind, ir.Undefined), self.value, ir.Constant(WORD, 0))
         everywhere = ir.Constant(ir.VectorType(WORD, lanes), [0] * lanes)
@@ -123,7 +123,7 @@ class Variable:
 
     @property
     def value(self) -> Number:
-        """What it is now."""
+        """Its present value."""
         return Number(self._code, self._code.builder.load(self._place, typ=self._kind))
 
     @value.setter
@@ -133,57 +133,57 @@ class Variable:
 
 @dataclass(frozen=True)
 class Memory:
-    """Numbers of one kind, side by side."""
+    """An array of numbers of one kind."""
 
     code: "Code"
     pointer: Any
     kind: Any
 
     def at(self, index: "Number | int") -> "Memory":
-        """What begins `index` numbers further on."""
+        """The array that starts at `index`."""
         place = index.value if isinstance(index, Number) else ir.Constant(INT, index)
         return Memory(self.code, self.code.builder.gep(self.pointer, [place], source_etype=self.kind), self.kind)
 
     def read(self, index: "Number | int" = 0, lanes: int = 0) -> Number:
-        """The number there, or a vector of as many as there are lanes."""
+        """The number at `index`, or a vector of `lanes` numbers from there on."""
         kind = ir.VectorType(self.kind, lanes) if lanes else self.kind
         return Number(self.code, self.code.builder.load(self.at(index).pointer, align=BYTES[self.kind], typ=kind))
 
     def write(self, number: Number, index: "Number | int" = 0) -> None:
-        """Put a number or a vector there."""
+        """Store a number or a vector at `index`."""
         self.code.builder.store(number.value, self.at(index).pointer, align=BYTES[self.kind])
 
 
 class Record:
     """A ctypes structure, whose fields all take eight bytes, as the code sees it."""
 
-    def __init__(self, memory: Memory, described: type[ctypes.Structure]) -> None:
+    def __init__(self, memory: Memory, structure: type[ctypes.Structure]) -> None:
         self._memory = Memory(memory.code, memory.pointer, INT)
-        self._places = {name: (place, kind) for place, (name, kind) in enumerate(described._fields_)}  # type: ignore[misc]
+        self._places = {name: (place, kind) for place, (name, kind) in enumerate(structure._fields_)}  # type: ignore[misc]
 
     def number(self, name: str) -> Number:
-        """A field's value."""
+        """The value of a field."""
         place, kind = self._places[name]
         return Memory(self._memory.code, self._memory.at(place).pointer, FIELD_KINDS[kind]).read()
 
     def set(self, name: str, number: Number) -> None:
-        """Change a field."""
+        """Set the value of a field."""
         self._memory.write(number, self._places[name][0])
 
     def memory(self, name: str, kind: Any) -> Memory:
-        """What a field points at."""
+        """The array that a field points to."""
         return Memory(self._memory.code, self.number(name).value, kind)
 
 
 class Code:
-    """The body of one function in the making.
+    """A function that is being written.
 
     Args:
-        module: that the function is added to.
-        name: of the function.
-        arguments: kinds.
-        result: kind, or None.
-        public: whether it is called from outside.
+        module: the module that the function is added to.
+        name: its name.
+        arguments: the kinds of its arguments.
+        result: the kind of its result, or None.
+        public: whether it is called from outside the module.
     """
 
     def __init__(self, module: Any, name: str, arguments: list[Any], result: Any = None, *, public: bool = False):
@@ -194,22 +194,22 @@ class Code:
         self.arguments = list(self.function.args)
 
     def constant(self, kind: Any, number: float) -> Number:
-        """A number known beforehand; the same in every lane of a vector."""
+        """A constant; the same in every lane of a vector."""
         if isinstance(kind, ir.VectorType):
             return Number(self, ir.Constant(kind, [number] * kind.count))
         return Number(self, ir.Constant(kind, number))
 
     def integer(self, number: int) -> Number:
-        """An integer known beforehand."""
+        """An integer constant."""
         return self.constant(INT, number)
 
     def variable(self, first: Number) -> Variable:
-        """A variable that begins as `first`."""
+        """A variable whose first value is `first`."""
         return Variable(self, first)
 
     @contextmanager
     def count(self, stop: Number, start: "Number | int" = 0, step: int = 1) -> Iterator[Number]:
-        """Run the block for start, start + step ... below stop."""
+        """Run the block for start, start + step ... while below stop."""
         builder, begin = self.builder, stop.like(start).value
         before, head, body, after = builder.block, *(builder.append_basic_block() for _ in range(3))
         builder.branch(head)
@@ -226,7 +226,7 @@ class Code:
 
     @contextmanager
     def repeat_while(self) -> Iterator["Break"]:
-        """Run the block again and again, until its `unless` is met by a condition that does not hold."""
+        """Repeat the block until a condition given to `unless` does not hold."""
         builder = self.builder
         body, after = builder.append_basic_block(), builder.append_basic_block()
         builder.branch(body)
@@ -237,17 +237,17 @@ class Code:
 
     @contextmanager
     def only_if(self, condition: Number) -> Iterator[None]:
-        """Run the block where the condition holds."""
+        """Run the block if the condition holds."""
         with self.builder.if_then(condition.value):
             yield
 
     def call(self, function: Any, *arguments: Any) -> Number:
-        """Call another function."""
+        """Call another function; returns its result."""
         values = [a.pointer if isinstance(a, Memory) else a.value if isinstance(a, Number) else a for a in arguments]
         return Number(self, self.builder.call(function, values))
 
     def finish(self, result: Number | None = None) -> Any:
-        """End the function; gives it."""
+        """Return from the function with `result`; returns the function itself."""
         if result is None:
             self.builder.ret_void()
         else:
@@ -263,7 +263,7 @@ class Break:
     after: Any
 
     def unless(self, condition: Number) -> None:
-        """Go on only where the condition holds."""
+        """Leave the loop unless the condition holds."""
         further = self.code.builder.append_basic_block()
         self.code.builder.cbranch(condition.value, further, self.after)
         self.code.builder.position_at_end(further)

@@ -1,9 +1,9 @@
-"""exp, tanh and sigmoid over vectors of floats, to within a few units of the last place.
+"""exp, tanh and sigmoid of vectors of float32, to within a few units in the last place.
 
     e^x = 2^n * e^r,  n = round(x / ln 2),  |r| <= ln 2 / 2
 
-The remainder comes from ln 2 in two parts, the first short enough that n times it is exact (Cody and Waite 1980);
-e^r - 1 from Taylor's series, whose first term left out, r^8 / 8!, is below 5e-9.
+r is computed with ln 2 in two parts, the first short enough that its product with n is exact (Cody and Waite 1980);
+e^r - 1 by Taylor's series, whose first omitted term, r^8 / 8!, is below 5e-9.
 """
 
 import math
@@ -14,8 +14,8 @@ from charrnn.native.code import WORD, Number
 
 LN2_FIRST = 355 / 512
 LN2_REST = math.log(2.0) - LN2_FIRST
-ROUNDING = 1.5 * 2.0**23  # added to a number of moderate size, it leaves the nearest integer in the lowest bits
-LEAST = -87.0  # e^x below is no ordinary float32
+ROUNDING = 1.5 * 2.0**23  # added to a number below 2^22, it leaves the nearest integer in the lowest bits
+LEAST = -87.0  # below, e^x is no normal float32
 TERMS = 7
 
 
@@ -38,7 +38,7 @@ def _between(x: Number, least: float, most: float) -> Number:
 
 
 def exp(x: Number) -> Number:
-    """e^x for x up to 0; nothing where it is below what an ordinary float32 can tell."""
+    """e^x for x up to 0; 0 where that is below the smallest normal float32."""
     power, rest = _parts((x > LEAST).choose(x, LEAST))
     return (x > LEAST).choose(power.times_plus(rest, power), 0.0)
 
@@ -50,7 +50,7 @@ def sigmoid(x: Number) -> Number:
 
 
 def tanh(x: Number) -> Number:
-    """By t = e^2x - 1 as t / (t + 2), which loses nothing near 0; beyond 10, it is 1."""
+    """As t / (t + 2) with t = e^2x - 1, which is exact near 0; beyond 10, it is 1."""
     power, rest = _parts(_between(x * 2.0, -20.0, 20.0))
     grown = power.times_plus(rest, power - 1.0)
     return grown / (grown + 2.0)

@@ -1,44 +1,22 @@
-"""A matrix (R, K) times the vector (K) of each of many samples, so that company never changes a sample's bits.
+"""A matrix (R, K) times the vector (K) of each of many samples; the result for one never depends on the others.
 
-    out[n, r] = bias[r] + x[n, 0] w[r, 0] + x[n, 1] w[r, 1] + ...      in this order, always
+    out[n, r] = bias[r] + x[n, 0] w[r, 0] + x[n, 1] w[r, 1] + ...      always in this order
 
-Rows are the lanes of vectors, so no sum is ever taken apart. The matrix lies in panels of a few vectors of rows, and
-in each panel k by k:
+Rows are the lanes of vectors, so no sum is split. The matrix is stored in panels of a few vectors of rows, and within
+a panel k by k:
 
     panel 0: w[0..P, 0] w[0..P, 1] ... w[0..P, K-1]     panel 1: w[P..2P, 0] ...
 
 A tile holds the sums of one panel for several samples in registers while k runs: each weight is read once for all of
-them, each x once for all rows of the panel. A lone sample takes several panels at once, to have as many sums under
-way. A lone sample's speed is that of reading the weights: panels are taken from first to last and then from last to
-first, in turns, so that a step finds in the cache what the last one ended with.
+them, each x once for all rows of the panel. A lone sample takes several panels at once, to have as many sums in
+flight. Its speed is that of reading the weights: steps alternate between going through the panels from first to last
+and from last to first, so that each finds in the cache what the one before ended with.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 from charrnn.native.code import FLOAT, INT, POINTER, Code, Memory, Number
-
-
-@dataclass(frozen=True)
-class Tiling:
-    """How products use the processor's registers.
-
-    Attributes:
-        lanes: floats in a vector.
-        vectors: in a panel.
-        samples: in a tile.
-        panels: that a lone sample takes at once.
-    """
-
-    lanes: int
-    vectors: int
-    samples: int
-    panels: int
-
-    @property
-    def rows(self) -> int:
-        """P, the rows of a panel."""
-        return self.lanes * self.vectors
+from charrnn.native.processor import Tiling
 
 
 def emit_product(module: Any, tiling: Tiling) -> Any:
@@ -53,19 +31,19 @@ def emit_product(module: Any, tiling: Tiling) -> Any:
         Number(code, code.arguments[place]) for place in (2, 3, 5, 7, 8, 9)
     )
 
-    def turned(panel: Number, last: Number) -> Number:
+    def in_direction(panel: Number, last: Number) -> Number:
         return backwards.equals(1).choose(last - panel, panel)
 
     with code.only_if(samples.equals(1)):
         groups = panels // tiling.panels
         leftover = groups * tiling.panels
         with code.count(groups) as group:
-            panel = turned(group, groups - 1) * tiling.panels
+            panel = in_direction(group, groups - 1) * tiling.panels
             _tile(code, tiling, inner, weights, bias, panel, [(x, out)], tiling.panels)
         with code.count(panels, leftover) as panel:
             _tile(code, tiling, inner, weights, bias, panel, [(x, out)], 1)
     with code.only_if(samples > 1), code.count(panels) as number:
-        panel = turned(number, panels - 1)
+        panel = in_direction(number, panels - 1)
         with code.count(samples, step=tiling.samples) as first:
             numbers = [first + n for n in range(tiling.samples)]
             samples_of_tile = [(x.at(n * x_stride), out.at(n * out_stride)) for n in numbers]

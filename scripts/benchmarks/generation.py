@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from charrnn.inference.generation.kernel.compiled import kernel
+from charrnn.inference.generation.kernel.compiled import load_kernel
 from charrnn.inference.generation.samples import Request
 from charrnn.inference.generation.sampling import Sampler
 from charrnn.inference.generation.writer import KernelWriter, Weights
@@ -134,7 +134,7 @@ def print_generation(config: ModelConfig, options: argparse.Namespace) -> None:
 
 def print_large_vocabulary(config: ModelConfig) -> None:
     """Print the times of the network's step and of the choice of a symbol, for a large vocabulary."""
-    network, use = make_random_model(config).network, kernel(config.cell)
+    network, use = make_random_model(config).network, load_kernel(config.cell)
     if use is None:
         print("the kernel does not run on this machine")
         return

@@ -127,10 +127,10 @@ def print_generation(config: ModelConfig, device: torch.device, options: argpars
     for samples in options.samples:
         steps = on_device.BURST
         network = make_random_model(config).network
-        state = network.initial_state().repeated(samples)
-        writer = on_device.Writer(network, state, Request(Sampler(TEMPERATURE), 1), device)
+        state = network.initial_state().repeat(samples)
+        writer = on_device.DeviceWriter(network, state, Request(Sampler(TEMPERATURE), 1), device)
         uniforms = np.random.default_rng(0).random((steps, samples))
-        rates[f"{samples} samples"] = rate(partial(writer.burst, uniforms), steps * samples, device, options.seconds)
+        rates[f"{samples} samples"] = rate(partial(writer.write, uniforms), steps * samples, device, options.seconds)
     print("generation: characters/s")
     for name, value in rates.items():
         print(f"  {name:28}{value:14,.0f}   {value / rates['naive loop, one stream']:.1f} times the naive loop")

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from charrnn.inference.model import load
+from charrnn.inference.loading import load_language_model as load
 from charrnn.model.file import save_model
 from charrnn.text.vocabulary.characters import CharVocabulary
 from scripts.bundled_model import COMMAND, describe, round_model, split_held_out

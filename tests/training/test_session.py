@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-import charrnn
+from charrnn.inference.loading import load_language_model
 from charrnn.model.config import Tensors
 from charrnn.model.file import load_model
 from charrnn.model.header import ModelHeader
@@ -70,7 +70,7 @@ def test_the_model_file_scores_what_validation_found(corpus: Corpus, tmp_path: P
     output = tmp_path / "rhyme.safetensors"
     summary = session(corpus, output, Listener(), steps=80).run()
     text = corpus.vocabulary.decode(corpus.valid)
-    assert charrnn.load(output).score(text).loss == pytest.approx(summary.valid_loss, rel=1e-5)
+    assert load_language_model(output).score(text).loss == pytest.approx(summary.valid_loss, rel=1e-5)
 
 
 def test_epochs_end_a_run(corpus: Corpus, tmp_path: Path) -> None:

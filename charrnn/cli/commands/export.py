@@ -5,9 +5,11 @@ from pathlib import Path
 
 import typer
 
-from charrnn.cli.models import find_model
+from charrnn.cli.display.notes import write_notes
+from charrnn.cli.models import choose_model
 from charrnn.cli.options import command, examples
 from charrnn.errors import UsageError
+from charrnn.files import atomic_write, check_output
 from charrnn.inference.export.settings import ExportSettings
 
 
@@ -23,8 +25,8 @@ def add_to(app: typer.Typer) -> None:
 def export(*, settings: ExportSettings) -> None:
     """Write a model as one page that writes in any browser, offline, or as an ONNX graph for other programs."""
     file = _output_file(settings)
-    path = find_model(settings.model, quiet=settings.quiet)
-    from charrnn.files import atomic_write
+    path = choose_model(settings.model, quiet=settings.quiet)
+    check_output(file, [path], overwrite=settings.overwrite)
     from charrnn.model.file import load_model
 
     header, tensors = load_model(path)
@@ -41,23 +43,18 @@ def export(*, settings: ExportSettings) -> None:
         use = "run it with onnxruntime"
     with atomic_write(file) as stream:
         stream.write(written)
-    if not settings.quiet:
-        typer.echo(f"{file}: {len(written) / 1e6:.1f} MB; {use}", err=True)
+    write_notes([f"{file}: {len(written) / 1e6:.1f} MB; {use}"], quiet=settings.quiet)
 
 
 def _output_file(settings: ExportSettings) -> Path:
-    """Where to write, checked before anything slow.
+    """Where to write.
 
     Raises:
-        UsageError: if that is no file name with a suffix that is known, or a file that is not to be replaced.
+        UsageError: if there is no name, or its suffix is none that is known.
     """
     if settings.output is None:
         raise UsageError("name the file to write: -o page.html for a page, or -o model.onnx for an ONNX graph")
     file = Path(settings.output)
     if file.suffix.lower() not in (".html", ".onnx"):
         raise UsageError(f"--output must end in .html or .onnx; found {settings.output}")
-    if file.is_dir():
-        raise UsageError(f"--output {file} is a folder; name a file in it")
-    if file.exists() and not settings.overwrite:
-        raise UsageError(f"--output {file} exists already; replace it with --overwrite, or name another file")
     return file

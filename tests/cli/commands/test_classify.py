@@ -10,6 +10,7 @@ import pytest
 from charrnn.model.config import ClassifierConfig
 from charrnn.model.file import save_model
 from charrnn.model.header import ModelHeader
+from tests.cli.notes import without_note
 
 SYMBOLS = "\0\nabcd\ufffd"
 LABELS = ("first", "second")
@@ -29,7 +30,7 @@ def charrnn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_process: Any) ->
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CHARRNN_TRACEBACK", raising=False)
     write_classifier("m", {"tokens": "char", "symbols": SYMBOLS, "unknown": len(SYMBOLS) - 1, "end": 0})
-    return in_process
+    return without_note(in_process, "m")
 
 
 def test_a_row_for_each_line(charrnn: Any) -> None:
@@ -54,7 +55,7 @@ def test_every_labels_probability_and_json(charrnn: Any) -> None:
     assert found[0]["probability"] == max(found[0]["probabilities"].values())
 
 
-def test_evaluate_judges_labelled_texts(charrnn: Any) -> None:
+def test_evaluate_labelled_texts(charrnn: Any) -> None:
     rows = [("first", "abc"), ("second", "d"), ("first", "dda"), ("second", "cab"), ("second", "bb")]
     Path("t.tsv").write_text("label\ttext\n" + "".join(f"{label}\t{text}\n" for label, text in rows))
     status, out, err = charrnn("evaluate", "t.tsv", "--json", "--plot", "p.svg")
@@ -68,7 +69,7 @@ def test_evaluate_judges_labelled_texts(charrnn: Any) -> None:
     assert "taken for a header" in err
     assert Path("p.svg").read_text().startswith("<svg ")
     status, _, err = charrnn("evaluate", "t.tsv", "--plot", "p.svg")
-    assert (status, "exists already" in err) == (2, True)
+    assert (status, err) == (1, "charrnn: p.svg exists already; replace it with --overwrite, or name another file\n")
     assert charrnn("evaluate", "t.tsv", "--plot", "p.png")[0] == 0
     assert Path("p.png").read_bytes().startswith(b"\x89PNG")
     Path("t.csv").write_text("".join(f"{text},{label}\n" for label, text in rows))

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from charrnn.cli.display.heatmap import ground
-from charrnn.inference.settings import InspectSettings
+from charrnn.cli.display.heatmap import background
+from charrnn.inference.settings import SpanSettings
 from charrnn.model.file import save_model
 from charrnn.text.vocabulary.bytes import ByteVocabulary
 from charrnn.text.vocabulary.characters import CharVocabulary
+from tests.cli.notes import without_note
 from tests.models import make_model
 
 SENTENCE = 'A "word" (or 2)\n'
@@ -30,17 +31,17 @@ def charrnn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_process: Any) ->
     os.utime(tmp_path / "models" / "g.safetensors", (1, 1))  # m is the newest
     (tmp_path / "text.txt").write_text(SENTENCE * 40)
 
-    return in_process
+    return without_note(in_process, "m")
 
 
 def states(name: str, text: str, kind: str = "hidden") -> Any:
     """The states that the model computes, (L, T, H)."""
-    from charrnn.inference.inspection.tracing import read_text, trace
-    from charrnn.inference.model import load
+    from charrnn.inference.inspection.tracing import read_text, trace_network
+    from charrnn.inference.loading import load_language_model
 
-    model = load(f"models/{name}.safetensors")
+    model = load_language_model(Path("models", f"{name}.safetensors"))
     read = read_text(model.vocabulary, model.vocabulary.tokenize(text), skip_unknown=True)
-    return trace(model.network, read).states(kind)
+    return trace_network(model.network, read).states(kind)
 
 
 def test_one_unit_as_a_table_where_there_are_no_colours(charrnn: Any) -> None:
@@ -71,7 +72,7 @@ def test_colours_on_a_terminal(charrnn: Any, monkeypatch: pytest.MonkeyPatch) ->
     assert status == 0
     assert "layer 1 unit 4, hidden state" in out
     for value in states("m", SENTENCE)[1, :3, 4]:
-        red, green, blue = bytes.fromhex(ground(float(value))[1:])
+        red, green, blue = bytes.fromhex(background(float(value))[1:])
         assert f"48;2;{red};{green};{blue}m" in out
     monkeypatch.setenv("NO_COLOR", "1")
     assert charrnn("inspect", "text.txt", "--unit", "4", "--shown", "3")[1].startswith("character\t")
@@ -185,5 +186,5 @@ def test_bytes_that_are_no_text(charrnn: Any) -> None:
 
 
 def test_colours_go_from_blue_over_white_to_red() -> None:
-    assert [ground(value) for value in (0, 1, -1, 5)] == ["#ffffff", "#ff4000", "#0066ff", "#ff4000"]
-    assert InspectSettings().length == 10_000
+    assert [background(value) for value in (0, 1, -1, 5)] == ["#ffffff", "#ff4000", "#0066ff", "#ff4000"]
+    assert SpanSettings().length == 10_000

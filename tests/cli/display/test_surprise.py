@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from charrnn.cli.display.surprise import GROUNDS, grade
+from charrnn.cli.display.surprise import GROUNDS, level_of
 from charrnn.model.file import save_model
 from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.models import make_model
@@ -67,5 +67,5 @@ def test_figures_are_a_small_table(tmp_path: Path) -> None:
 
 
 def test_grades_are_in_bits() -> None:
-    assert [grade(bits * math.log(2)) for bits in (0.0, 0.9, 1.01, 3.01, 5.01, 20.0)] == [0, 0, 1, 2, 3, 4]
-    assert grade(math.nan) == len(GROUNDS) + 1
+    assert [level_of(bits * math.log(2)) for bits in (0.0, 0.9, 1.01, 3.01, 5.01, 20.0)] == [0, 0, 1, 2, 3, 4]
+    assert level_of(math.nan) == len(GROUNDS) + 1

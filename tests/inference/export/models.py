@@ -7,7 +7,8 @@ import numpy as np
 
 from charrnn.inference.export.page import page
 from charrnn.inference.labelled import LabelledModel
-from charrnn.inference.model import Model, model_of
+from charrnn.inference.loading import build_language_model
+from charrnn.inference.model import Model
 from charrnn.model.config import LabelledConfig, ModelConfig, Tensors
 from charrnn.model.header import ModelHeader
 from charrnn.text.vocabulary.base import END, Vocabulary
@@ -53,7 +54,7 @@ def make_labelled(labels: tuple[str, ...], cell: str = "lstm") -> tuple[ModelHea
 
 
 def opened(header: ModelHeader, tensors: Tensors) -> Model | LabelledModel:
-    return model_of(header, tensors)
+    return build_language_model(header, tensors)
 
 
 def write_page(folder: Path, header: ModelHeader, tensors: Tensors, title: str = "rhyme") -> Path:

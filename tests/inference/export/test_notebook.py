@@ -7,7 +7,7 @@ import pytest
 from charrnn.inference.labelled import LabelledModel
 from tests.browser import CHROMIUM, Browser
 from tests.inference.export.models import make_kind, make_labelled, opened
-from tests.inference.inspection.test_page import HOSTILE
+from tests.inference.inspection.test_trace_page import HOSTILE
 
 
 def test_a_model_shows_its_facts() -> None:
@@ -36,7 +36,7 @@ def test_the_page_of_a_labelled_model_has_all_labels_and_that_of_one_label_none(
     model = opened(*make_labelled(("cats", "dogs")))
     assert isinstance(model, LabelledModel)
     assert '"labels":["cats","dogs"]' in model.page().html
-    assert '"labels":[]' in model.of("cats").page().html
+    assert '"labels":[]' in model.for_label("cats").page().html
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")

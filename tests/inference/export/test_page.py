@@ -14,7 +14,7 @@ from charrnn.errors import ModelFileError
 from charrnn.inference.export.page import APPLICATION, ENGINE, join, page
 from charrnn.model.header import CLASSIFY
 from tests.inference.export.models import KINDS, make_kind, make_labelled
-from tests.inference.inspection.test_page import HOSTILE
+from tests.inference.inspection.test_trace_page import HOSTILE
 
 WEB = resources.files("charrnn.inference.export").joinpath("web")
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from charrnn.inference.classification.classifier import document_of
+from charrnn.inference.classification.classifier import encode_document
 from charrnn.inference.export.page import join
 from charrnn.inference.generation.sampling import Sampler
 from charrnn.inference.labelled import LabelledModel
@@ -78,7 +78,7 @@ def test_labels_have_their_own_texts_and_losses(chromium: Browser, tmp_path: Pat
     lines = ["the cat sat", "ran off"]
     for label in model.labels:
         # A line of the page is a document, its end counted.
-        likelihoods = model.log_likelihoods([document_of(model.vocabulary, line) for line in lines])
+        likelihoods = model.log_likelihoods([encode_document(model.vocabulary, line) for line in lines])
         nats = -likelihoods[:, model.labels.index(label)].sum()
         scored = call(chromium, "score", "the cat sat\nran off\n", {"label": label})
         assert scored["loss"] == pytest.approx(nats / 20, abs=2e-5)

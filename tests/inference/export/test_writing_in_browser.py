@@ -13,7 +13,7 @@ from charrnn.model.header import ModelHeader
 from charrnn.text.vocabulary.words import WordVocabulary
 from tests.browser import CHROMIUM, Browser
 from tests.inference.export.models import RHYME, make_kind, make_labelled, opened, weights, write_page
-from tests.inference.inspection.test_page import HOSTILE
+from tests.inference.inspection.test_trace_page import HOSTILE
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 TEXT = "document.getElementById('text')"

@@ -1,6 +1,5 @@
 """Generation with PyTorch against generation with NumPy: the same texts, and the same distribution."""
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,8 @@ from hypothesis import strategies as st
 from charrnn.errors import GenerationError
 from charrnn.inference.generation import on_device
 from charrnn.inference.generation.sampling import Sampler, softmax
-from charrnn.inference.model import Model, load, make_request
+from charrnn.inference.loading import load
+from charrnn.inference.model import Model, make_request
 from charrnn.inference.settings import SamplingSettings
 from charrnn.model.config import GATES
 from charrnn.model.file import save_model
@@ -32,9 +32,8 @@ FILTERS = [
 
 def torch_model(model: Model) -> Model:
     """The same model, writing with PyTorch."""
-    other = Model(model.header, model.vocabulary, model.network)
-    other.write_with(partial(on_device.generate, device=CPU))
-    return other
+    generator = on_device.DeviceGenerator(model.network, model.vocabulary, CPU)
+    return Model(model.header, model.vocabulary, model.network, generator)
 
 
 @given(st.integers(0, 2**31), st.sampled_from(FILTERS), st.integers(2, 40))

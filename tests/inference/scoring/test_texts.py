@@ -12,8 +12,8 @@ from charrnn.inference.generation.sampling import log_softmax
 from charrnn.inference.network.language import Network
 from charrnn.inference.scoring import lines
 from charrnn.inference.scoring import texts as scoring
-from charrnn.inference.scoring.lines import lines_of, score_lines
-from charrnn.inference.scoring.texts import score, score_text, surprise
+from charrnn.inference.scoring.lines import score_lines, split_lines
+from charrnn.inference.scoring.texts import score_ids, score_text, sum_scores
 from charrnn.model.config import ModelConfig
 from charrnn.text.vocabulary.characters import CharVocabulary
 
@@ -45,8 +45,8 @@ def some_text(length: int, seed: int = 1) -> str:
 def test_one_stream_is_the_definition(cell: str) -> None:
     network = network_of(9, cell, layers=2)
     ids = np.random.default_rng(2).integers(9, size=150, dtype=np.int32)
-    assert surprise(network, ids, streams=1) == pytest.approx(naive(network, ids), abs=1e-4)
-    assert surprise(network, ids, streams=1, context=40) == pytest.approx(naive(network, ids)[40:], abs=1e-4)
+    assert score_ids(network, ids, streams=1) == pytest.approx(naive(network, ids), abs=1e-4)
+    assert score_ids(network, ids, streams=1, context=40) == pytest.approx(naive(network, ids)[40:], abs=1e-4)
 
 
 @pytest.mark.parametrize("streams", [2, 5, 64])
@@ -54,12 +54,12 @@ def test_one_stream_is_the_definition(cell: str) -> None:
 def test_every_layout_gives_the_figure_of_one_stream(monkeypatch: pytest.MonkeyPatch, streams: int, block: int) -> None:
     vocabulary = CharVocabulary.of_text(SYMBOLS)
     network, text = network_of(9), some_text(20_000)
-    one = surprise(network, vocabulary.encode(text), streams=1).mean(dtype=np.float64)
+    one = score_ids(network, vocabulary.encode(text), streams=1).mean(dtype=np.float64)
     monkeypatch.setattr(scoring, "BLOCK", block)
     pieces = [vocabulary.tokenize(text[begin : begin + 333]) for begin in range(0, len(text), 333)]
     scored = list(score_text(network, vocabulary, pieces, streams=streams))
     assert sum(len(codes) for codes, _ in scored) == len(text)
-    found = score(vocabulary, scored)
+    found = sum_scores(vocabulary, scored)
     assert found.chars == len(text)
     assert found.loss == pytest.approx(one, rel=1e-3)
     assert found.bpc == pytest.approx(found.loss / math.log(2))
@@ -72,7 +72,7 @@ def test_unknown_characters_are_counted_apart() -> None:
     [(codes, nats)] = score_text(network, vocabulary, [vocabulary.tokenize("ab~cd語")])
     assert np.isnan(nats).tolist() == [False, False, True, False, False, True]
     assert nats[~np.isnan(nats)] == pytest.approx(naive(network, vocabulary.encode("abcd")), abs=1e-4)
-    found = score(vocabulary, [(codes, nats)])
+    found = sum_scores(vocabulary, [(codes, nats)])
     assert (found.chars, found.unknown) == (4, 2)
 
 
@@ -88,7 +88,7 @@ def test_merged_characters_are_read_but_have_no_probability() -> None:
 def test_nothing_to_score() -> None:
     vocabulary = CharVocabulary.of_text(SYMBOLS)
     for text in ("", "~~"):
-        found = score(vocabulary, score_text(network_of(9), vocabulary, [vocabulary.tokenize(text)]))
+        found = sum_scores(vocabulary, score_text(network_of(9), vocabulary, [vocabulary.tokenize(text)]))
         assert math.isnan(found.loss)
         assert (found.chars, found.unknown) == (0, len(text))
 
@@ -109,7 +109,7 @@ def test_lines_are_cut_after_their_ends(pieces: list[list[int]]) -> None:
     arrays = [np.array(piece, dtype=np.uint8) for piece in pieces]
     whole = b"".join(array.tobytes() for array in arrays)
     expected = whole.split(b"\n")
-    found = [line.tobytes() for line in lines_of(CharVocabulary([]), arrays)]
+    found = [line.tobytes() for line in split_lines(CharVocabulary([]), arrays)]
     assert b"".join(found) == whole
     assert [line.removesuffix(b"\n") for line in found] == (expected if expected[-1] else expected[:-1])
 
@@ -117,13 +117,13 @@ def test_lines_are_cut_after_their_ends(pieces: list[list[int]]) -> None:
 @pytest.mark.parametrize(("window", "beside", "long"), [(2**19, 256, 2**15), (50, 3, 20)])
 def test_every_line_begins_afresh(monkeypatch: pytest.MonkeyPatch, window: int, beside: int, long: int) -> None:
     monkeypatch.setattr(lines, "WINDOW", window)
-    monkeypatch.setattr(lines, "BESIDE", beside)
+    monkeypatch.setattr(lines, "BATCH", beside)
     monkeypatch.setattr(lines, "LONG", long)
     vocabulary = CharVocabulary.of_text(SYMBOLS)
     network = network_of(9)
     text = some_text(400) + "\n\n~~\nab~c" + "abcdefgh" * 9
     pieces = [vocabulary.tokenize(text[begin : begin + 37]) for begin in range(0, len(text), 37)]
-    found = list(score_lines(network, vocabulary, lines_of(vocabulary, pieces)))
+    found = list(score_lines(network, vocabulary, split_lines(vocabulary, pieces)))
     wanted = text.splitlines(keepends=True)
     assert [line.tolist() for line, _ in found] == [list(map(ord, line)) for line in wanted]
     for line, (_, got) in zip(wanted, found, strict=True):

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from charrnn.inference.labelled import LabelledModel
-from charrnn.inference.scoring.texts import readable
+from charrnn.inference.scoring.texts import readable_ids
 from charrnn.model.config import LabelledConfig
 from charrnn.model.header import ModelHeader
 from charrnn.text.documents.corpus import LabelledCorpus, read_labelled
@@ -135,17 +135,17 @@ def test_numpy_gives_documents_the_probability_that_pytorch_gives(tmp_path: Path
     network = network_of(corpus, cell, embedding)
     header = ModelHeader(network.config, corpus.vocabulary.to_json(), labels=corpus.labels, label_counts=corpus.counts)
     assert isinstance(network.config, LabelledConfig)
-    model = LabelledModel(header, corpus.vocabulary, network.config, network.export())
+    model = LabelledModel(header, corpus.vocabulary, network.export())
     found = model.log_likelihoods(list(corpus.train))
     for ids, likelihoods in zip(corpus.train, found, strict=True):
         for label in range(2):
             assert likelihoods[label] == pytest.approx(-naive_nats(network, ids, label).sum(), rel=1e-5)
     # By Bayes' rule, written out.
     joint = np.exp(found) * np.array(corpus.counts) / sum(corpus.counts)
-    assert np.exp(model.posterior(found)) == pytest.approx(joint / joint.sum(axis=1, keepdims=True), abs=1e-9)
+    assert np.exp(model.apply_bayes(found)) == pytest.approx(joint / joint.sum(axis=1, keepdims=True), abs=1e-9)
     # What is read symbol by symbol to write is the same, too.
-    own = model.of("plant")
-    ids = readable(model.vocabulary, model.vocabulary.tokenize("a rose"))[0]
+    own = model.for_label("plant")
+    ids = readable_ids(model.vocabulary, model.vocabulary.tokenize("a rose"))[0]
     labels, state = torch.tensor([1]), network.initial_state(1, torch.tensor([1]))
     with torch.no_grad():
         _, state = network(torch.from_numpy(ids[:, None].astype(np.int64)), state, labels=labels)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from charrnn.inference.classification.classifier import load_classifier
+from charrnn.inference.loading import load_classifier
 from charrnn.model.file import load_model
 from charrnn.text.documents.corpus import LabelledCorpus, read_labelled
 from charrnn.training.checkpoint.files import Checkpoint, RunFiles

@@ -5,7 +5,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from charrnn.errors import CorpusError
 from charrnn.inference.network.language import Network
-from charrnn.inference.scoring.texts import surprise
+from charrnn.inference.scoring.texts import score_ids
 from charrnn.model.config import ModelConfig
 from charrnn.training.devices.workers import Workers
 from charrnn.training.network.language import CharRNN
@@ -60,14 +60,14 @@ def test_a_long_text_is_sampled_evenly(network: CharRNN, monkeypatch: pytest.Mon
     assert validation.chars == count_validated(len(ids), 6) == 64 * 300
     assert validation._ids.numel() <= 64 * (300 + 64)
     places = np.arange(64) * (100_000 - 300) // 63
-    nats = surprise(Network(network.config, network.export()), ids, streams=1)
+    nats = score_ids(Network(network.config, network.export()), ids, streams=1)
     expected = np.mean([nats[place : place + 300].mean() for place in places])
     assert validation.measure(network, Workers(16, 2)) == pytest.approx(expected, rel=1e-3)
 
 
 def test_merged_characters_do_not_count(network: CharRNN) -> None:
     ids = np.random.default_rng(1).integers(0, 6, 400).astype(np.int32)
-    nats = surprise(Network(network.config, network.export()), ids, streams=1)
+    nats = score_ids(Network(network.config, network.export()), ids, streams=1)
     validation = Validation(ids, CPU, 6, unknown=3)
     assert validation.chars == (ids != 3).sum()
     assert validation.measure(network, Workers(1, None)) == pytest.approx(nats[ids != 3].mean(), rel=1e-4)

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import charrnn
 from charrnn.errors import UsageError
+from charrnn.inference.loading import load_language_model
 from charrnn.model.config import ModelConfig
 from charrnn.model.file import save_model
 from charrnn.model.header import ModelHeader
@@ -76,7 +76,9 @@ def test_the_new_network_reads_the_old_text_as_the_old_one_did(tmp_path: Path) -
     path = tmp_path / "muted.safetensors"
     save_model(path, ModelHeader(plan.config, corpus.vocabulary.to_json()), weights)
     text = "abdabbda"
-    assert charrnn.load(path).score(text).loss == pytest.approx(charrnn.load(old.path).score(text).loss, rel=1e-6)
+    assert load_language_model(path).score(text).loss == pytest.approx(
+        load_language_model(old.path).score(text).loss, rel=1e-6
+    )
 
 
 def test_sizes_and_tokens_come_from_the_model(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The cells: from a sample's projected input and projected state to its next state (equations: `charrnn.model.config`).
 
-Gates lie one behind the other, each as wide as the units are in memory; the last vector may be filled up with units
-whose weights are zero, which stay at zero for ever.
+Gates are stored one after the other, each padded to whole vectors. Units that only pad a vector have weights of zero,
+so their states stay zero.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from charrnn.native.functions import sigmoid, tanh
 
 @dataclass(frozen=True)
 class Units:
-    """As many units as a vector has lanes, from `place` on; of gates laid out as told above."""
+    """As many units as a vector has lanes, starting at `place`."""
 
     lanes: int
     width: Number
@@ -25,15 +25,15 @@ class Units:
     cells: Memory
 
     def input(self, gate: int) -> Number:
-        """What the input adds to a gate."""
+        """The input's part of a gate's sum."""
         return self.from_input.read(self.width * gate + self.place, self.lanes)
 
     def state(self, gate: int) -> Number:
-        """What the state adds to a gate."""
+        """The state's part of a gate's sum."""
         return self.from_state.read(self.width * gate + self.place, self.lanes)
 
     def sum(self, gate: int) -> Number:
-        """Both together."""
+        """A gate's sum."""
         return self.input(gate) + self.state(gate)
 
 

@@ -1,9 +1,9 @@
 """From a sample's scores to its next symbol, as `charrnn.inference.generation.sampling` defines it.
 
-Every filter is a least weight. That of top-k is the largest t with k weights of at least t; that of top-p, the largest
-t with enough of the total in weights of at least t. Weights are between 0 and 1, and among positive floats the order
-of numbers is the order of their bits: so t is found to the last bit by halving, in thirty passes over the weights,
-each as fast as they can be read. Nothing is sorted.
+Every filter is a least weight t. That of top-k is the largest t such that k weights are at least t; that of top-p, the
+largest t such that the weights of at least t make up enough of the total. Weights are between 0 and 1, and positive
+floats are ordered as their bits are: so bisection finds t to the last bit in thirty passes over the weights, each as
+fast as they can be read. Nothing is sorted.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from charrnn.native.code import DOUBLE, FLOAT, INT, POINTER, WORD, Code, Memory,
 from charrnn.native.functions import exp
 
 ONE = 0x3F800000  # the bits of 1.0, the likeliest symbol's weight
-HAIR = 1.0 - 1e-9  # what reaches top-p's share exactly is enough
+TOLERANCE = 1.0 - 1e-9  # a share that reaches top-p exactly is enough
 
 
 def _sum(vector: Number, lanes: int) -> Number:
@@ -26,7 +26,7 @@ def _sum(vector: Number, lanes: int) -> Number:
 
 
 def _emit_measure(module: Any, lanes: int) -> Any:
-    """measure(weights, symbols, least, counted): how many weights are at least `least`, or their sum."""
+    """measure(weights, symbols, least, counted): returns how many weights are at least `least`, or their sum."""
     code = Code(module, "measure", [POINTER, INT, FLOAT, INT], DOUBLE)
     weights = Memory(code, code.arguments[0], FLOAT)
     symbols, least, counted = (Number(code, argument) for argument in code.arguments[1:])
@@ -35,13 +35,16 @@ def _emit_measure(module: Any, lanes: int) -> Any:
     with code.count(symbols, step=lanes) as place:
         read = weights.read(place, lanes)
         worth = counted.equals(1).choose(read.like(1.0), read)
-        kept = (read >= least.spread(lanes)).choose(worth, 0.0)
-        total.value = total.value + kept.converted("fpext", doubles)
+        masked = (read >= least.spread(lanes)).choose(worth, 0.0)
+        total.value = total.value + masked.convert("fpext", doubles)
     return code.finish(_sum(total.value, lanes))
 
 
 def _emit_threshold(module: Any, measure: Any) -> Any:
-    """threshold(weights, symbols, least, counted, wanted): the largest t from `least` on that measures enough."""
+    """threshold(weights, symbols, least, counted, wanted): returns the largest t that measures enough.
+
+    It is at least `least`.
+    """
     code = Code(module, "threshold", [POINTER, INT, FLOAT, INT, DOUBLE], FLOAT)
     weights = Memory(code, code.arguments[0], FLOAT)
     symbols, least, counted, wanted = (Number(code, argument) for argument in code.arguments[1:])
@@ -55,36 +58,36 @@ def _emit_threshold(module: Any, measure: Any) -> Any:
 
 
 def _emit_draw(module: Any) -> Any:
-    """draw(weights, symbols, least, uniform): the first symbol whose cumulative weight is above the target.
+    """draw(weights, symbols, least, uniform): returns the first symbol whose cumulative weight is above the target.
 
-    If there is none, as among scores that are not numbers, the first of all.
+    If there is none, as among scores that are NaN, it is symbol 0.
     """
     code = Code(module, "draw", [POINTER, INT, FLOAT, DOUBLE], INT)
     weights = Memory(code, code.arguments[0], FLOAT)
     symbols, least, uniform = (Number(code, argument) for argument in code.arguments[1:])
 
-    def kept(place: Number) -> Number:
+    def filtered_weight(place: Number) -> Number:
         weight = weights.read(place)
-        return (weight >= least).choose(weight, 0.0).converted("fpext", DOUBLE)
+        return (weight >= least).choose(weight, 0.0).convert("fpext", DOUBLE)
 
     total = code.variable(code.constant(DOUBLE, 0.0))
     with code.count(symbols) as place:
-        total.value = total.value + kept(place)
+        total.value = total.value + filtered_weight(place)
     target = total.value * uniform
-    found, running = code.variable(code.integer(0)), code.variable(code.constant(DOUBLE, 0.0))
+    symbol, running = code.variable(code.integer(0)), code.variable(code.constant(DOUBLE, 0.0))
     with code.repeat_while() as loop:
-        loop.unless(found.value < symbols)
-        running.value = running.value + kept(found.value)
+        loop.unless(symbol.value < symbols)
+        running.value = running.value + filtered_weight(symbol.value)
         loop.unless(running.value <= target)
-        found.value = found.value + 1
-    return code.finish((found.value < symbols).choose(found.value, 0))
+        symbol.value = symbol.value + 1
+    return code.finish((symbol.value < symbols).choose(symbol.value, 0))
 
 
 def emit_choose(module: Any, lanes: int) -> Any:
-    """choose(batch, scores, uniform, chance): the symbol.
+    """choose(batch, scores, uniform, chance): returns the symbol.
 
-    `chance` takes two doubles if the batch wants the loss: the chosen score less the highest, and the sum of e to all
-    such differences.
+    If the batch wants the loss, two doubles are written to `chance`: the chosen score less the highest, and the sum of
+    e to the power of all such differences.
     """
     measure = _emit_measure(module, lanes)
     threshold, draw = _emit_threshold(module, measure), _emit_draw(module)
@@ -101,19 +104,19 @@ def emit_choose(module: Any, lanes: int) -> Any:
     for lane in range(1, lanes):
         highest = (most.value.lane(lane) > highest).choose(most.value.lane(lane), highest)
 
-    scale = batch.number("scale").converted("fptrunc", FLOAT).spread(lanes)
+    scale = batch.number("scale").convert("fptrunc", FLOAT).spread(lanes)
     with code.count(symbols, step=lanes) as place:
         weights.write(exp((scores.read(place, lanes) - highest.spread(lanes)) * scale), place)
 
     least = code.variable(code.constant(FLOAT, 0.0))
     top_k, top_p, min_p = (batch.number(name) for name in ("top_k", "top_p", "min_p"))
     with code.only_if(top_k > 0):
-        wanted = top_k.converted("sitofp", DOUBLE)
+        wanted = top_k.convert("sitofp", DOUBLE)
         least.value = code.call(threshold, weights, symbols, least.value, code.integer(1), wanted)
     with code.only_if(top_p < 1.0):
-        wanted = code.call(measure, weights, symbols, least.value, code.integer(0)) * top_p * HAIR
+        wanted = code.call(measure, weights, symbols, least.value, code.integer(0)) * top_p * TOLERANCE
         least.value = code.call(threshold, weights, symbols, least.value, code.integer(0), wanted)
-    at_least = min_p.converted("fptrunc", FLOAT)
+    at_least = min_p.convert("fptrunc", FLOAT)
     least.value = (at_least > least.value).choose(at_least, least.value)
     chosen = code.call(draw, weights, symbols, least.value, Number(code, code.arguments[2]))
 
@@ -122,7 +125,7 @@ def emit_choose(module: Any, lanes: int) -> Any:
         total = code.variable(code.constant(doubles, 0.0))
         with code.count(symbols, step=lanes) as place:
             odds = exp(scores.read(place, lanes) - highest.spread(lanes))
-            total.value = total.value + odds.converted("fpext", doubles)
-        chance.write((scores.read(chosen) - highest).converted("fpext", DOUBLE), 0)
+            total.value = total.value + odds.convert("fpext", doubles)
+        chance.write((scores.read(chosen) - highest).convert("fpext", DOUBLE), 0)
         chance.write(_sum(total.value, lanes), 1)
     return code.finish(chosen)

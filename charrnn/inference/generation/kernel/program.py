@@ -1,8 +1,8 @@
 """The whole kernel: a loop over symbols that reads the last one, computes the scores of the next, and chooses it.
 
-A step goes by stages (`charrnn.inference.generation.writer` lays them out): products, then the cells that need them.
-In every other step a stage's products come in reverse, and each from its last panel to its first; `products.py` says
-why.
+A step is a sequence of stages, laid out by `charrnn.inference.generation.writer`: products, then the cells that need
+them. In every other step a stage's products come in reverse order, and each from its last panel to its first:
+`charrnn.native.products` says why.
 """
 
 from ctypes import sizeof
@@ -14,11 +14,12 @@ from charrnn.inference.generation.kernel.cells import emit_cells
 from charrnn.inference.generation.kernel.choices import emit_choose
 from charrnn.inference.generation.kernel.records import Batch, Job, Stage
 from charrnn.native.code import BYTE, DOUBLE, FLOAT, INT, POINTER, Code, Memory, Number, Record
-from charrnn.native.products import Tiling, emit_product
+from charrnn.native.processor import Tiling
+from charrnn.native.products import emit_product
 
 
 def emit_kernel(tiling: Tiling, cell: str) -> Any:
-    """A module for networks of one kind of cell, with the functions that `compiled.Kernel` names."""
+    """A module with the functions of `compiled.Kernel`, for networks of one kind of cell."""
     module = ir.Module("charrnn")
     product = emit_product(module, tiling)
     advance = emit_cells(module, tiling.lanes, cell)
@@ -46,8 +47,8 @@ def _emit_run_jobs(module: Any, run_job: Any) -> Any:
     batch = Record(Memory(code, code.arguments[1], INT), Batch)
     backwards, count = batch.number("backwards"), stage.number("job_count")
     with code.count(count) as number:
-        turned = backwards.equals(1).choose(count - 1 - number, number)
-        code.call(run_job, _entry(stage.memory("jobs", INT), turned, Job), batch.number("rows"), backwards)
+        place = backwards.equals(1).choose(count - 1 - number, number)
+        code.call(run_job, _entry(stage.memory("jobs", INT), place, Job), batch.number("rows"), backwards)
     return code.finish()
 
 
@@ -90,9 +91,10 @@ def _emit_network(module: Any, advance: Any, run_job: Any, run_jobs: Any) -> Any
 
 
 def _emit_write(module: Any, network: Any, choose: Any) -> Any:
-    """write(batch, steps, uniforms, symbols, chances): how many symbols (T, B) were chosen for each sample.
+    """write(batch, steps, uniforms, symbols, chances): returns how many symbols were chosen for each sample.
 
-    Fewer than `steps` if one was chosen that has no row in the table: it is still pending then.
+    That is fewer than `steps` if one was chosen that has no row in the table yet; it is then still pending. `symbols`
+    (T, B) and `chances` (T, B, 2) are written.
     """
     code = Code(module, "write", [POINTER, INT, POINTER, POINTER, POINTER], INT, public=True)
     batch = Record(Memory(code, code.arguments[0], INT), Batch)

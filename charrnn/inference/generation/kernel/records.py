@@ -1,10 +1,10 @@
-"""What Python hands to the kernel: ctypes structures whose fields all take eight bytes."""
+"""The kernel's arguments: ctypes structures whose fields all take eight bytes."""
 
 from ctypes import Structure, c_double, c_int64, c_void_p
 
 
 class Job(Structure):
-    """A product: `panels` of weights, K (`inner`), and where each sample's vector and its result lie."""
+    """A product: its weights, K (`inner`), and where the samples' vectors and results are."""
 
     _fields_ = (
         ("weights", c_void_p),
@@ -19,9 +19,9 @@ class Job(Structure):
 
 
 class Stage(Structure):
-    """Products that need nothing of each other, and then, in all stages but the last, one layer's cells.
+    """Products that do not depend on each other, followed in all stages but the last by one layer's cells.
 
-    `from_input` of the first layer is the table of all symbols; of the others, a row for each sample.
+    `from_input` is the table of all symbols for the first layer, and a row for each sample for the others.
     """
 
     _fields_ = (
@@ -37,10 +37,11 @@ class Stage(Structure):
 class Batch(Structure):
     """Samples that advance together, and how their symbols are chosen.
 
-    `rows` is how many samples the memory has room for, 1 or a multiple of a tile's; `units` are a layer's, filled up
-    to whole vectors; `width` and `score_width` are the floats from row to row of gates and of scores; `symbols` are
-    the vocabulary's, filled up to whole vectors with some that have no probability. `pending` symbols are chosen, but
-    not read yet, if `started`; `known` tells which have a row in the table. `backwards` changes with each step.
+    `rows` is the number of samples that there is memory for, 1 or a multiple of a tile's; `units` is the hidden size,
+    padded to whole vectors; `width` and `score_width` are the strides of gates and of scores, in floats; `symbols` is
+    the size of the vocabulary, padded to whole vectors with symbols of probability zero. `pending` symbols have been
+    chosen but not read, if `started`; `known` marks those that have a row in the table. `backwards` alternates from
+    step to step.
     """
 
     _fields_ = (

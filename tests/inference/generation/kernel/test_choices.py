@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from charrnn.inference.generation.sampling import MIN_TEMPERATURE, Sampler, log_softmax
 from charrnn.inference.generation.writer import KernelWriter, Weights
 from charrnn.inference.network.language import Floats
-from charrnn.native.products import Tiling
+from charrnn.native.processor import Tiling
 from charrnn.text.vocabulary.characters import CharVocabulary
-from tests.inference.generation.kernel.kernels import TILINGS, made
+from tests.inference.generation.kernel.kernels import TILINGS, build_kernel
 from tests.models import make_model
 
 
@@ -16,7 +16,7 @@ def chosen(logits: Floats, sampler: Sampler, uniforms: np.ndarray, tiling: Tilin
     """What the kernel chooses for each of uniforms (n,), from scores (V,); its nats are held against NumPy's, too."""
     letters = CharVocabulary(range(0x4E00, 0x4E00 + len(logits)))
     network = make_model(letters, "rnn", hidden_size=4).network
-    writer = KernelWriter(Weights(network, made("rnn", tiling)), network.initial_state(), sampler, loss=True)
+    writer = KernelWriter(Weights(network, build_kernel("rnn", tiling)), network.initial_state(), sampler, loss=True)
     scores = np.full(writer.scores.shape[1], -np.inf, dtype=np.float32)
     scores[: len(logits)] = logits
     chances, found = np.empty(2), []
@@ -90,7 +90,7 @@ def test_scores_that_are_no_numbers_choose_a_symbol_all_the_same() -> None:
     network = make_model(letters, "rnn", hidden_size=4).network
     for tiling in TILINGS:
         for sampler in (Sampler(), Sampler(0.0), Sampler(1.0, 2, 0.5, 0.1)):
-            writer = KernelWriter(Weights(network, made("rnn", tiling)), network.initial_state(), sampler)
+            writer = KernelWriter(Weights(network, build_kernel("rnn", tiling)), network.initial_state(), sampler)
             for bad in (np.nan, -np.inf, np.inf):
                 scores = np.full(writer.scores.shape[1], bad, dtype=np.float32)
                 assert 0 <= writer.kernel.choose(writer.batch, scores.ctypes.data, 0.7, None) < 3

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from charrnn.inference.inspection.finding import Finding
-from charrnn.inference.inspection.page import View, page
+from charrnn.inference.inspection.trace_page import View, render_trace
 from charrnn.inference.inspection.tracing import Trace
 from tests.browser import CHROMIUM, Browser
-from tests.inference.inspection.test_page import HOSTILE, traced
+from tests.inference.inspection.test_trace_page import HOSTILE, traced
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 TEXT = f"A line (with) brackets\n\tand 12 more: {HOSTILE}\n" * 3
@@ -22,7 +22,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Browser, 
     model, read, found = traced(TEXT, layers=2, hidden_size=12)
     title = f"Inside {HOSTILE}"
     view = View(0, 3, "hidden")
-    written = page(title, model.network, model.vocabulary, read, found, FINDINGS, view, len(TEXT))
+    written = render_trace(title, model.network, model.vocabulary, read, found, FINDINGS, view, len(TEXT))
     file = folder / "page.html"
     file.write_bytes(written)
     with Browser(folder / "profile") as browser:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from charrnn.inference.inspection.arrays import arrays, write_arrays
+from charrnn.inference.inspection.arrays import collect_arrays, write_arrays
 from charrnn.inference.inspection.finding import Finding
-from charrnn.inference.inspection.page import View, page, shown_characters
-from charrnn.inference.inspection.tracing import ReadText, Trace, read_text, trace
+from charrnn.inference.inspection.trace_page import View, default_length, render_trace
+from charrnn.inference.inspection.tracing import ReadText, Trace, read_text, trace_network
 from charrnn.inference.model import Model
 from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.models import make_model
@@ -25,14 +25,14 @@ HOSTILE = (
 def traced(text: str, **sizes: Any) -> tuple[Model, ReadText, Trace]:
     model = make_model(CharVocabulary.of_text(text), **sizes)
     read = read_text(model.vocabulary, model.vocabulary.tokenize(text), skip_unknown=False)
-    return model, read, trace(model.network, read)
+    return model, read, trace_network(model.network, read)
 
 
 def made(title: str, text: str, **sizes: Any) -> tuple[str, Trace]:
     model, read, found = traced(text, **sizes)
     findings = [Finding(text, 0, 1, 0.5, 0.1, True, True)]
     view = View(0, 1, "hidden")
-    written = page(title, model.network, model.vocabulary, read, found, findings, view, len(text))
+    written = render_trace(title, model.network, model.vocabulary, read, found, findings, view, len(text))
     return written.decode("ascii"), found
 
 
@@ -111,15 +111,15 @@ def test_a_page_of_2000_characters_and_256_units_is_below_8_mb() -> None:
     for layers in (1, 2):
         written, found = made("m", text, layers=layers, hidden_size=256)
         assert len(written) < 8e6
-        assert shown_characters(found) == 2000
+        assert default_length(found) == 2000
     _, _, deep = traced(text, layers=4, hidden_size=256)
-    assert shown_characters(deep) < 2000
+    assert default_length(deep) < 2000
 
 
 def test_arrays_have_names_and_shapes_and_need_no_pickle(tmp_path: Path) -> None:
     model, read, found = traced("a text", layers=2, hidden_size=6)
     with (tmp_path / "t.npz").open("wb") as stream:
-        write_arrays(stream, arrays(model.vocabulary, read, found))
+        write_arrays(stream, collect_arrays(model.vocabulary, read, found))
     with np.load(tmp_path / "t.npz", allow_pickle=False) as loaded:
         assert {name: loaded[name].shape for name in loaded.files} == {
             **dict.fromkeys(("hidden", "cell", "input_gate", "forget_gate", "candidate", "output_gate"), (2, 6, 6)),

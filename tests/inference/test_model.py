@@ -18,7 +18,9 @@ LETTERS = CharVocabulary.of_text("ROMEO: abcdefghij\né")
 def model(tmp_path: Path) -> charrnn.Model:
     made = make_model(LETTERS)
     save_model(tmp_path / "m.safetensors", made.header, made.network.tensors)
-    return charrnn.load(tmp_path / "m.safetensors")
+    loaded = charrnn.load(tmp_path / "m.safetensors")
+    assert isinstance(loaded, charrnn.Model)
+    return loaded
 
 
 def test_load_generate_stream_and_score(model: charrnn.Model) -> None:
