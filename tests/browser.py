@@ -12,6 +12,8 @@ from typing import Any
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 PATIENCE = 60.0  # seconds
+# Without a window there is no mouse, either; pages are shown as to somebody who has one.
+MOUSE = "--blink-settings=primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4"
 KEY_CODES = {"Tab": 9, "Enter": 13, "Escape": 27, "ArrowUp": 38, "ArrowDown": 40, "ArrowLeft": 37, "Backspace": 8}
 
 
@@ -30,6 +32,8 @@ class Browser:
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
+            "--disable-quic",
+            MOUSE,
             "--remote-debugging-pipe",
             f"--user-data-dir={folder}",
         ]

@@ -50,6 +50,14 @@ export function showModel({ title, facts, labels, label, vocabulary }) {
   el("next-name").textContent = { byte: "Next byte", word: "Next word" }[vocabulary.tokens] ?? "Next character";
 }
 
+// On Apple's keyboards other keys do what Ctrl and Alt do here.
+export function nameKeys() {
+  if (!/Mac|iP(hone|ad)/.test(navigator.platform)) return;
+  for (const key of document.querySelectorAll("kbd")) {
+    key.textContent = key.textContent.replace("Ctrl", "\u2318").replace("Alt", "\u2325");
+  }
+}
+
 export function showBars(next, take) {
   const whole = Math.max(0.5, ...next.map(({ share }) => share)); // what the longest bar stands for
   el("bars").replaceChildren(...next.map((symbol) => {

@@ -1,7 +1,7 @@
 // What happens when: keys, buttons, the engine's answers. `window.charrnn` is for programs.
 
 import { connect } from "./client.js";
-import { listenToSettings, readSettings, showBars, showModel, showWays } from "./controls.js";
+import { listenToSettings, nameKeys, readSettings, showBars, showModel, showWays } from "./controls.js";
 import { el, element } from "./dom.js";
 import { makeHistory } from "./history.js";
 import { firstWord } from "./marks.js";
@@ -312,6 +312,7 @@ listenToSettings(() => {
   now.draw = 0;
   look();
 });
+nameKeys();
 showModel({ title, facts, labels, label, vocabulary });
 
 // --- for programs ---
