@@ -18,7 +18,7 @@ def add_to(app: typer.Typer) -> None:
     command(
         app,
         "export",
-        epilog=examples("charrnn export -o page.html", "charrnn export -m shakespeare -o shakespeare.onnx"),
+        epilog=examples("charrnn export -o book.html", "charrnn export -m shakespeare -o shakespeare.onnx"),
     )(export)
 
 
