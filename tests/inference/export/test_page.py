@@ -86,7 +86,10 @@ def test_modules_need_what_stands_before_them() -> None:
         for k, name in enumerate(names):
             imported = re.findall(r'from "\./(\w+)\.js"', WEB.joinpath(f"{name}.js").read_text())
             assert set(imported) <= set(names[:k])
-        assert not re.search(r"^(?:import|export)\b", join(names), re.MULTILINE)
+        script = join(names)
+        assert not re.search(r"^(?:import|export)\b", script, re.MULTILINE)
+        declared = re.findall(r"^(?:const|let|class|(?:async )?function\*?) (\w+)", script, re.MULTILINE)
+        assert len(declared) == len(set(declared)) > 5
 
 
 def test_a_classifier_has_no_page() -> None:

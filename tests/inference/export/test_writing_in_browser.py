@@ -86,6 +86,23 @@ def test_tab_takes_a_word_of_the_grey_text_and_leaves_the_rest(chromium: Browser
     assert page.ask("document.activeElement.id") == "text"
 
 
+def test_tab_waits_for_the_grey_text(page: Browser) -> None:
+    for _ in range(3):
+        page.type("a")
+        page.key("Tab")
+    page.wait_for(f"{TEXT}.value.length > 5")
+    assert page.ask("document.activeElement.id") == "text"
+
+
+def test_unknown_characters_are_named(page: Browser) -> None:
+    status = "document.getElementById('status').textContent"
+    page.type("the Q\u202e")
+    assert page.wait_for(status) == "Never seen, passed over: Q U+202E"
+    page.key("Backspace")
+    page.key("Backspace")
+    page.wait_for(f"{status} === ''")
+
+
 def test_typing_what_is_grey_keeps_the_rest(page: Browser) -> None:
     page.type("the cat")
     ghost = ghost_of(page)

@@ -5,7 +5,7 @@ import { draw, generator, sumOf, surprise, weightsOf } from "./sampling.js";
 import { makeVocabulary } from "./vocabulary.js";
 
 const MARK = 64; // symbols between states that are kept
-const AHEAD = 4000; // unread symbols that a look ahead reads at most
+const AHEAD = 1000; // unread symbols that a look ahead reads at most
 const SHOWN = 8; // likeliest symbols
 const LINE = 24; // characters: a way to go on that has so many ends with its line
 
@@ -74,12 +74,13 @@ export class Engine {
     this.marks.length = Math.min(this.marks.length, Math.floor(at / MARK) + 1);
   }
 
-  // Read what stands before; what is begun there is left to `first`, which completes it.
+  // Read what stands before a text, but for the beginning of a word at its end, which is to be completed.
   async open(text, options) {
-    const begun = this.vocabulary.begun(text);
-    const { ids } = this.vocabulary.encode(text.slice(0, text.length - begun.length));
+    const begun = this.vocabulary.begun(text), before = text.slice(0, text.length - begun.length);
+    const { ids, ends } = this.vocabulary.encode(before);
     await this.read(this.readable(ids), options);
-    return begun;
+    const unseen = new Set(ids.flatMap((id, k) => (id < 0 ? [before.slice(ends[k - 1] ?? 0, ends[k])] : [])));
+    return { begun, unseen: [...unseen] };
   }
 
   // A weight for each symbol that may follow; all of them begin with what is `begun`.
@@ -100,8 +101,8 @@ export class Engine {
   }
 
   // Write on from a text; `emit` receives it piece by piece. Ends with "length" or "stop".
-  async write({ text = "", length = 1000, seed = 0, stops = [], settings = {} }, { emit, pause }) {
-    const begun = await this.open(text, { pause });
+  async write({ text = "", length = 1000, seed = 0, stops = [], settings = {}, most }, { emit, pause }) {
+    const { begun } = await this.open(text, { pause, most });
     const stop = stopFinder(stops);
     let left = length;
     if (left <= 0) return "length";
@@ -118,13 +119,13 @@ export class Engine {
 
   // The likeliest symbols that follow, and several ways to go on, each told as soon as it is known.
   async look({ text, keep = "", ways = 3, length = 64, seed = 0, settings = {} }, { emit, pause }) {
-    const begun = await this.open(text, { pause, most: AHEAD });
+    const { begun, unseen } = await this.open(text, { pause, most: AHEAD });
     const here = this.network.save();
-    emit({ next: this.likeliest(this.weights(settings, begun), begun) });
+    emit({ next: this.likeliest(this.weights(settings, begun), begun), unseen });
     for (let way = 0; way < ways; way++) {
       this.network.load(here);
       const kept = way === 0 ? keep : "";
-      const written = await this.way(kept ? "" : begun, kept, { length, seed: seed + way, settings }, pause);
+      const written = await this.way(begun, kept, { length, seed: seed + way, settings }, pause);
       emit({ way, text: written });
     }
   }
@@ -132,8 +133,8 @@ export class Engine {
   // One way to go on: to the end of a line, or of the last word that fits.
   async way(begun, kept, { length, seed, settings }, pause) {
     let text = kept;
-    for (const id of this.readable(this.vocabulary.encode(kept).ids)) this.step(id);
-    for (const [piece] of this.symbols(settings, seed, begun)) {
+    if (kept) for (const id of this.readable(this.vocabulary.encode(begun + kept).ids)) this.step(id);
+    for (const [piece] of this.symbols(settings, seed, kept ? "" : begun)) {
       if (text.length >= length || (text.length >= LINE && text.endsWith("\n"))) break;
       text += piece;
       await pause();

@@ -1,7 +1,7 @@
 // Undo and redo over the whole text, for typing, words taken and texts written alike.
 
 const PAUSE = 1500; // milliseconds after which typing is a step of its own
-const MOST = 500; // steps
+const STEPS = 500; // that are kept
 
 // `read()` gives {text, caret}; `write(state)` puts one back; `changed()` hears when there is more or less to undo.
 export function makeHistory({ read, write, changed }) {
@@ -13,7 +13,7 @@ export function makeHistory({ read, write, changed }) {
     if (state.text === last.text) return;
     const joined = now === "typing" && kind === "typing" && at - time < PAUSE && !/\n$/.test(state.text);
     if (!joined) before.push(last);
-    if (before.length > MOST) before.shift();
+    if (before.length > STEPS) before.shift();
     after = [];
     [last, kind, time] = [state, now, at];
     changed();

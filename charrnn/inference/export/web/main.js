@@ -4,10 +4,13 @@ import { connect } from "./client.js";
 import { listenToSettings, nameKeys, readSettings, showBars, showModel, showWays } from "./controls.js";
 import { el, element } from "./dom.js";
 import { makeHistory } from "./history.js";
-import { firstWord } from "./marks.js";
+import { firstWord, visible } from "./marks.js";
 import { makeSheet } from "./sheet.js";
 
-const WAYS = 3, AHEAD = 56, REVEAL = 4; // suggestions; characters of one; seconds that a written text takes to appear
+const WAYS = 3, AHEAD = 56; // suggestions, and characters of one
+const REVEAL = 4; // seconds that a written text takes to appear
+const MOST = 20_000; // symbols before the caret that are read anew to write on
+const UNSEEN = "Never seen, passed over:";
 const model = JSON.parse(el("model").textContent);
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -18,7 +21,7 @@ const ready = request("open", { model: { config, layout, vocabulary }, weights, 
 document.querySelectorAll(".weights").forEach((piece) => piece.remove());
 
 const random = () => Math.floor(Math.random() * 2 ** 31);
-const now = { ways: [], chosen: 0, seed: random(), draw: 0, hushed: false, resting: false, coloured: false, writing: null };
+const now = { ways: [], chosen: 0, seed: random(), draw: 0, hushed: false, resting: false, pending: false, wanted: false, coloured: false, writing: null };
 const say = (text) => (el("status").textContent = text);
 
 // --- what the model would write ---
@@ -47,15 +50,28 @@ async function look(keep = "") {
   now.ways = fresh;
   now.chosen = 0;
   show();
+  now.pending = true;
   const looking = (now.looking = request("look", asked, (piece) => {
     if (now.looking !== looking) return;
-    if (piece.next) return showBars(piece.next, take);
+    if (piece.next) {
+      tellUnseen(piece.unseen);
+      return showBars(piece.next, take);
+    }
     if (piece.way === 0 && keep) now.ways[0] = piece.text;
     else if (piece.text && !now.ways.includes(piece.text)) now.ways.push(piece.text);
     show();
+    if (now.wanted) takeWord();
   }));
   colour();
-  if ((await looking) !== undefined && now.looking === looking) announce();
+  await looking;
+  if (now.looking !== looking) return;
+  now.pending = false;
+  announce();
+}
+
+function tellUnseen(symbols) {
+  if (symbols.length) say(`${UNSEEN} ${visible(symbols.slice(0, 5).join(" "))}`);
+  else if (el("status").textContent.startsWith(UNSEEN)) say("");
 }
 
 let announcing = 0;
@@ -80,6 +96,7 @@ async function colour() {
 // What is typed as the grey text has it leaves the rest of it in place.
 function typed(inserted) {
   history.record("typing");
+  now.wanted = false;
   wake();
   now.draw = 0;
   const ghost = now.ways[now.chosen] ?? "";
@@ -105,7 +122,7 @@ function take(text, rest = "") {
   sheet.insert(text);
   history.record("taken");
   look(rest);
-  sheet.focus();
+  refocus();
   inView();
 }
 
@@ -114,6 +131,8 @@ function takeWord() {
     wake();
     return show();
   }
+  // Who is faster than the grey text gets its word as soon as it is there.
+  now.wanted = !sheet.ghost && now.pending;
   const ghost = sheet.ghost, word = firstWord(ghost);
   take(word, ghost.slice(word.length));
 }
@@ -122,7 +141,7 @@ function another() {
   wake();
   now.draw++;
   look();
-  sheet.focus();
+  refocus();
 }
 
 function choose(way, { taken = false, take: whole = taken } = {}) {
@@ -146,12 +165,12 @@ async function write() {
   say("Writing …");
   el("write").classList.add("busy");
   el("write").firstElementChild.textContent = "Stop";
-  const asked = { text: before + keep, length: length - keep.length, seed: seed ?? random(), stops, settings: sampling, label };
+  const asked = { text: before + keep, length: length - keep.length, seed: seed ?? random(), stops, settings: sampling, label, most: MOST };
   show();
   const writing = (now.writing = { request: request("write", asked, reveal.feed), reveal });
   sheet.lock(true);
   reveal.feed(keep);
-  const finish = await writing.request;
+  const finish = await writing.request.catch(() => null);
   const chars = await reveal.end(finish === null);
   const stopped = finish === null || reveal.halted;
   now.writing = null;
@@ -163,7 +182,12 @@ async function write() {
   el("write").firstElementChild.textContent = "Write on";
   say(`${chars.toLocaleString("en")} characters${stopped ? ", then stopped" : finish === "stop" ? ", to the stop" : ""}`);
   look();
-  sheet.focus();
+  refocus();
+}
+
+// Back to the text; on a phone that would bring up its keyboard.
+function refocus() {
+  if (matchMedia("(hover: hover)").matches) sheet.focus();
 }
 
 function stop() {
@@ -249,7 +273,7 @@ function hush() {
 
 function press(event) {
   const command = event.ctrlKey || event.metaKey, key = event.key;
-  const grey = sheet.ghost || now.resting;
+  const grey = sheet.ghost || now.resting || (now.pending && !now.hushed);
   if (event.isComposing) return;
   const actions = [
     [key === "Enter" && command, write],
@@ -315,6 +339,8 @@ listenToSettings(() => {
 nameKeys();
 showModel({ title, facts, labels, label, vocabulary });
 
+say("Opening the network …");
+
 // --- for programs ---
 
 async function generate({ prime = "", length = 1000, temperature = 0.8, topK, topP, minP, seed = random(), stop = [], label: name } = {}) {
@@ -339,6 +365,7 @@ window.charrnn = { ready: ready.then(() => undefined), generate, score, labels }
 ready.then(
   () => {
     document.body.dataset.ready = "yes";
+    say("");
     look();
   },
   (error) => say(`The network cannot be opened here: ${error.message}`),

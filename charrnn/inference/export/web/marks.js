@@ -11,7 +11,7 @@ export function shown({ text, byte }) {
 
 // A text on one line.
 export function visible(text) {
-  return text.replace(/\n/g, " ↵ ").replace(/\t/g, "⇥").replace(/[\p{Cc}\p{Cs}\p{Co}\p{Cn}]/gu, (mark) =>
+  return text.replace(/\n/g, " ↵ ").replace(/\t/g, "⇥").replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}]/gu, (mark) =>
     `U+${mark.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`);
 }
 
