@@ -23,7 +23,7 @@ from charrnn.model.header import CLASSIFY, ModelHeader
 from charrnn.text.vocabulary.splitting import LONGEST, RUNS, letter_ranges
 
 ENGINE = ("kernel", "network", "sampling", "vocabulary", "engine", "serve")
-APPLICATION = ("dom", "client", "history", "marks", "sheet", "controls", "main")
+APPLICATION = ("dom", "client", "history", "interface", "marks", "reveal", "sheet", "controls", "main")
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const|let) )", re.MULTILINE)
 

@@ -2,14 +2,14 @@
 
 // In a worker made from the engine's own text; where that cannot be, in the page itself.
 export function connect(source) {
-  let port, number = 0, used = false;
+  let port, number = 0, alive = false;
   const waiting = new Map();
 
   function attach(to) {
     port = to;
     port.onmessage = ({ data }) => {
       const request = waiting.get(data.id);
-      used = true;
+      alive = true;
       if (!request) return;
       if ("piece" in data) return request.onPiece(data.piece);
       waiting.delete(data.id);
@@ -38,7 +38,7 @@ export function connect(source) {
     const url = URL.createObjectURL(new Blob([source, "\nengine.serve(self);"], { type: "text/javascript" }));
     const worker = new Worker(url);
     worker.onerror = (event) => {
-      if (used) return;
+      if (alive) return;
       event.preventDefault();
       worker.terminate();
       here();

@@ -1,7 +1,7 @@
 // The settings, the bars of what comes next, the ways to go on, and the facts about the model.
 
 import { el, element } from "./dom.js";
-import { shown, visible } from "./marks.js";
+import { describeSymbol, visible } from "./marks.js";
 
 // What the settings say; a field that holds no number within its limits is off.
 export function readSettings() {
@@ -20,13 +20,13 @@ export function readSettings() {
   };
 }
 
-// `changed()` hears of every setting that changes what comes next.
-export function listenToSettings(changed) {
-  const told = { temperature: (value) => value.toFixed(2), length: String };
+// `onChange()` is called for every setting that changes what comes next.
+export function listenToSettings(onChange) {
+  const formats = { temperature: (value) => value.toFixed(2), length: String };
   for (const id of ["temperature", "length", "label", "top-k", "top-p", "min-p", "seed", "stop"]) {
     el(id).addEventListener("input", () => {
-      if (told[id]) el(`${id}-value`).textContent = told[id](Number(el(id).value));
-      if (id !== "length" && id !== "stop") changed();
+      if (formats[id]) el(`${id}-value`).textContent = formats[id](Number(el(id).value));
+      if (id !== "length" && id !== "stop") onChange();
     });
   }
   el("face").addEventListener("input", () => (document.documentElement.dataset.face = el("face").value));
@@ -61,8 +61,8 @@ export function nameKeys() {
 export function showBars(next, take) {
   const whole = Math.max(0.5, ...next.map(({ share }) => share)); // what the longest bar stands for
   el("bars").replaceChildren(...next.map((symbol) => {
-    const [mark, name] = shown(symbol), share = symbol.share * 100;
-    const said = share >= 1 ? share.toFixed(0) : share >= 0.1 ? share.toFixed(1) : "<0.1";
+    const [mark, name] = describeSymbol(symbol), share = symbol.share * 100;
+    const percent = share >= 1 ? share.toFixed(0) : share >= 0.1 ? share.toFixed(1) : "<0.1";
     const bar = element("span", { className: "bar" });
     bar.style.setProperty("--share", symbol.share / whole);
     const button = element(
@@ -70,24 +70,24 @@ export function showBars(next, take) {
       { title: name, disabled: symbol.byte !== null },
       element("bdi", { className: "symbol", textContent: mark }),
       bar,
-      element("span", { className: "share", textContent: `${said} %` }),
+      element("span", { className: "share", textContent: `${percent} %` }),
     );
-    button.setAttribute("aria-label", `${name}, ${said} percent`);
+    button.setAttribute("aria-label", `${name}, ${percent} percent`);
     button.addEventListener("click", () => take(symbol.text));
     return element("li", {}, button);
   }));
 }
 
 // The list of ways; the chosen one stands in grey in the text.
-export function showWays(ways, chosen, choose) {
+export function showWays(ways, choice, choose) {
   const list = el("way-list");
   list.replaceChildren(...ways.map((text, way) => {
     const row = element("li", { id: `way-${way}`, role: "option", dir: "auto" });
     row.append(element("span", { textContent: visible(text.replace(/\n$/, "")) || "…" }));
-    row.setAttribute("aria-selected", String(way === chosen));
+    row.setAttribute("aria-selected", String(way === choice));
     row.addEventListener("click", () => choose(way, { take: true }));
     return row;
   }));
-  if (ways.length) list.setAttribute("aria-activedescendant", `way-${chosen}`);
+  if (ways.length) list.setAttribute("aria-activedescendant", `way-${choice}`);
   else list.removeAttribute("aria-activedescendant");
 }

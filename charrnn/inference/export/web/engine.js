@@ -76,24 +76,24 @@ export class Engine {
 
   // Read what stands before a text, but for the beginning of a word at its end, which is to be completed.
   async open(text, options) {
-    const begun = this.vocabulary.begun(text), before = text.slice(0, text.length - begun.length);
+    const unfinished = this.vocabulary.findUnfinished(text), before = text.slice(0, text.length - unfinished.length);
     const { ids, ends } = this.vocabulary.encode(before);
     await this.read(this.readable(ids), options);
     const unseen = new Set(ids.flatMap((id, k) => (id < 0 ? [before.slice(ends[k - 1] ?? 0, ends[k])] : [])));
-    return { begun, unseen: [...unseen] };
+    return { unfinished, unseen: [...unseen] };
   }
 
-  // A weight for each symbol that may follow; all of them begin with what is `begun`.
-  weights(settings, begun) {
+  // A weight for each symbol that may follow; all of them begin with what is unfinished.
+  weights(settings, unfinished) {
     const { unknown, pieces } = this.vocabulary;
-    const allowed = begun ? (id) => id !== unknown && pieces[id].startsWith(begun) : (id) => id !== unknown;
+    const allowed = unfinished ? (id) => id !== unknown && pieces[id].startsWith(unfinished) : (id) => id !== unknown;
     return weightsOf(this.network.logits(), settings, allowed);
   }
 
   // Symbols, one after the other, as [text, characters]; the network is where they lead.
-  *symbols(settings, seed, begun) {
+  *symbols(settings, seed, unfinished) {
     const uniform = generator(seed), decoder = this.vocabulary.decoder();
-    for (let first = begun; ; first = "") {
+    for (let first = unfinished; ; first = "") {
       const id = draw(this.weights(settings, first), uniform());
       this.step(id);
       yield [decoder.push(id).slice(first.length), this.vocabulary.lengths[id] - [...first].length];
@@ -102,11 +102,11 @@ export class Engine {
 
   // Write on from a text; `emit` receives it piece by piece. Ends with "length" or "stop".
   async write({ text = "", length = 1000, seed = 0, stops = [], settings = {}, most }, { emit, pause }) {
-    const { begun } = await this.open(text, { pause, most });
+    const { unfinished } = await this.open(text, { pause, most });
     const stop = stopFinder(stops);
     let left = length;
     if (left <= 0) return "length";
-    for (const [piece, chars] of this.symbols(settings, seed, begun)) {
+    for (const [piece, chars] of this.symbols(settings, seed, unfinished)) {
       left -= chars;
       emit(stop.feed(piece));
       if (stop.stopped) return "stop";
@@ -119,32 +119,32 @@ export class Engine {
 
   // The likeliest symbols that follow, and several ways to go on, each told as soon as it is known.
   async look({ text, keep = "", ways = 3, length = 64, seed = 0, settings = {} }, { emit, pause }) {
-    const { begun, unseen } = await this.open(text, { pause, most: AHEAD });
+    const { unfinished, unseen } = await this.open(text, { pause, most: AHEAD });
     const here = this.network.save();
-    emit({ next: this.likeliest(this.weights(settings, begun), begun), unseen });
+    emit({ next: this.likeliest(this.weights(settings, unfinished), unfinished), unseen });
     for (let way = 0; way < ways; way++) {
       this.network.load(here);
-      const kept = way === 0 ? keep : "";
-      const written = await this.way(begun, kept, { length, seed: seed + way, settings }, pause);
+      const prefix = way === 0 ? keep : "";
+      const written = await this.way(unfinished, prefix, { length, seed: seed + way, settings }, pause);
       emit({ way, text: written });
     }
   }
 
   // One way to go on: to the end of a line, or of the last word that fits.
-  async way(begun, kept, { length, seed, settings }, pause) {
-    let text = kept;
-    if (kept) for (const id of this.readable(this.vocabulary.encode(begun + kept).ids)) this.step(id);
-    for (const [piece] of this.symbols(settings, seed, kept ? "" : begun)) {
+  async way(unfinished, prefix, { length, seed, settings }, pause) {
+    let text = prefix;
+    if (prefix) for (const id of this.readable(this.vocabulary.encode(unfinished + prefix).ids)) this.step(id);
+    for (const [piece] of this.symbols(settings, seed, prefix ? "" : unfinished)) {
       if (text.length >= length || (text.length >= LINE && text.endsWith("\n"))) break;
       text += piece;
       await pause();
     }
     if (text.endsWith("\n")) return text;
-    const word = text.slice(kept.length).search(/\s\S*$/);
-    return word > 0 ? text.slice(0, kept.length + word) : text;
+    const word = text.slice(prefix.length).search(/\s\S*$/);
+    return word > 0 ? text.slice(0, prefix.length + word) : text;
   }
 
-  likeliest(weights, begun) {
+  likeliest(weights, unfinished) {
     const { pieces, end, tokens } = this.vocabulary, sum = sumOf(weights), best = [];
     for (let id = 0; id < weights.length; id++) {
       if (best.length === SHOWN && weights[id] <= best[SHOWN - 1].weight) continue;
@@ -153,7 +153,7 @@ export class Engine {
       best.length = Math.min(best.length, SHOWN);
     }
     return best.map(({ id, weight }) => ({
-      text: id === end ? "\n" : pieces[id].slice(begun.length),
+      text: id === end ? "\n" : pieces[id].slice(unfinished.length),
       byte: tokens === "byte" && pieces[id] > "\x7f" ? pieces[id].codePointAt(0) : null,
       share: weight / sum,
     }));
@@ -180,25 +180,25 @@ export class Engine {
 
 // Passes text on until one of `stops` is complete; keeps back what may begin one.
 export function stopFinder(stops) {
-  const wanted = stops.filter(Boolean);
-  let held = "";
+  const texts = stops.filter(Boolean);
+  let rest = "";
   const finder = {
     stopped: false,
     feed(piece) {
-      const text = held + piece;
-      const found = wanted.map((stop) => ({ at: text.indexOf(stop), size: stop.length })).filter(({ at }) => at >= 0);
-      if (found.length) {
+      const text = rest + piece;
+      const matches = texts.map((stop) => ({ at: text.indexOf(stop), size: stop.length })).filter(({ at }) => at >= 0);
+      if (matches.length) {
         // The stop that was complete first ends the text; of two complete at once, the one that began first.
-        found.sort((one, other) => one.at + one.size - other.at - other.size || one.at - other.at);
+        matches.sort((one, other) => one.at + one.size - other.at - other.size || one.at - other.at);
         finder.stopped = true;
-        return text.slice(0, found[0].at);
+        return text.slice(0, matches[0].at);
       }
-      let size = Math.min(text.length, Math.max(0, ...wanted.map((stop) => stop.length - 1)));
-      while (size && !wanted.some((stop) => stop.startsWith(text.slice(-size)))) size--;
-      held = size ? text.slice(-size) : "";
+      let size = Math.min(text.length, Math.max(0, ...texts.map((stop) => stop.length - 1)));
+      while (size && !texts.some((stop) => stop.startsWith(text.slice(-size)))) size--;
+      rest = size ? text.slice(-size) : "";
       return size ? text.slice(0, -size) : text;
     },
-    flush: () => held,
+    flush: () => rest,
   };
   return finder;
 }

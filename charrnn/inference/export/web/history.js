@@ -3,20 +3,20 @@
 const PAUSE = 1500; // milliseconds after which typing is a step of its own
 const STEPS = 500; // that are kept
 
-// `read()` gives {text, caret}; `write(state)` puts one back; `changed()` hears when there is more or less to undo.
-export function makeHistory({ read, write, changed }) {
+// `read()` gives {text, caret}; `write(state)` puts one back; `onChange()` is called when there is more or less to undo.
+export function makeHistory({ read, write, onChange }) {
   let before = [], after = [], last = read(), kind = "", time = 0;
 
   // Call this when the text has become another: typing that goes on is one step.
   function record(now) {
     const state = read(), at = performance.now();
     if (state.text === last.text) return;
-    const joined = now === "typing" && kind === "typing" && at - time < PAUSE && !/\n$/.test(state.text);
-    if (!joined) before.push(last);
+    const same = now === "typing" && kind === "typing" && at - time < PAUSE && !/\n$/.test(state.text);
+    if (!same) before.push(last);
     if (before.length > STEPS) before.shift();
     after = [];
     [last, kind, time] = [state, now, at];
-    changed();
+    onChange();
   }
 
   function move(from, to) {
@@ -26,7 +26,7 @@ export function makeHistory({ read, write, changed }) {
     kind = "";
     last = state;
     write(state);
-    changed();
+    onChange();
   }
 
   return {

@@ -92,7 +92,7 @@ const LN2_FIRST = 355 / 512, LN2_REST = fround(Math.LN2 - 355 / 512);
 const SERIES = [5040, 720, 120, 24, 6, 2, 1].map((factorial) => fround(1 / factorial));
 const POWERS = Float32Array.from({ length: 256 }, (_, n) => 2 ** (n - 127));
 
-function grown(x, n) {
+function growth(x, n) {
   const rest = fround(fround(x - fround(n * LN2_FIRST)) - fround(n * LN2_REST));
   let series = SERIES[0];
   for (let term = 1; term < SERIES.length; term++) series = fround(fround(series * rest) + SERIES[term]);
@@ -102,11 +102,11 @@ const nearest = (x) => fround(fround(fround(x * PER_LN2) + ROUNDING) - ROUNDING)
 
 function sigmoid(value) {
   const x = min(max(-value, -87), 87), n = nearest(x), power = POWERS[n + 127];
-  return fround(1 / fround(fround(fround(power * grown(x, n)) + power) + 1));
+  return fround(1 / fround(fround(fround(power * growth(x, n)) + power) + 1));
 }
 
 function tanh(value) {
   const x = min(max(fround(value * 2), -20), 20), n = nearest(x), power = POWERS[n + 127];
-  const t = fround(fround(power * grown(x, n)) + fround(power - 1));
+  const t = fround(fround(power * growth(x, n)) + fround(power - 1));
   return fround(t / fround(t + 2));
 }

@@ -4,7 +4,9 @@ import { connect } from "./client.js";
 import { listenToSettings, nameKeys, readSettings, showBars, showModel, showWays } from "./controls.js";
 import { el, element } from "./dom.js";
 import { makeHistory } from "./history.js";
+import { makeInterface } from "./interface.js";
 import { firstWord, visible } from "./marks.js";
+import { makeRevealer } from "./reveal.js";
 import { makeSheet } from "./sheet.js";
 
 const WAYS = 3, AHEAD = 56; // suggestions, and characters of one
@@ -12,7 +14,6 @@ const REVEAL = 4; // seconds that a written text takes to appear
 const MOST = 20_000; // symbols before the caret that are read anew to write on
 const UNSEEN = "Never seen, passed over:";
 const model = JSON.parse(el("model").textContent);
-const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 const { request } = connect(el("engine").textContent);
 const { title, facts, labels, vocabulary, config, layout, label, wasm } = model;
@@ -21,24 +22,24 @@ const ready = request("open", { model: { config, layout, vocabulary }, weights, 
 document.querySelectorAll(".weights").forEach((piece) => piece.remove());
 
 const random = () => Math.floor(Math.random() * 2 ** 31);
-const now = { ways: [], chosen: 0, seed: random(), draw: 0, hushed: false, resting: false, pending: false, wanted: false, coloured: false, writing: null };
+const now = { ways: [], choice: 0, seed: random(), draw: 0, ghostOff: false, inside: false, pending: false, wordDue: false, colours: false, writing: null };
 const say = (text) => (el("status").textContent = text);
 
 // --- what the model would write ---
 
-const sheet = makeSheet({ area: el("text"), mirror: el("mirror") }, { typed, moved, placed });
+const sheet = makeSheet({ area: el("text"), mirror: el("mirror") }, { onType, onMove, onPlace: placeBars });
 const history = makeHistory({
   read: () => ({ text: sheet.text, caret: sheet.caret }),
   write: sheet.restore,
-  changed: () => {
+  onChange: () => {
     el("undo").disabled = !history.canUndo;
     el("redo").disabled = !history.canRedo;
   },
 });
 
 function show() {
-  sheet.show(now.hushed || now.resting || sheet.busy ? "" : now.ways[now.chosen] ?? "");
-  showWays(now.ways, now.chosen, choose);
+  sheet.show(now.ghostOff || now.inside || sheet.busy ? "" : now.ways[now.choice] ?? "");
+  showWays(now.ways, now.choice, choose);
 }
 
 // Ask what comes next here; `keep` is what the first way begins with.
@@ -46,21 +47,21 @@ async function look(keep = "") {
   if (now.writing || sheet.busy) return;
   const { label, sampling, seed = now.seed } = readSettings();
   const fresh = keep ? [keep] : [];
-  const asked = { text: sheet.before, keep, ways: WAYS, length: AHEAD, seed: seed + WAYS * now.draw, settings: sampling, label };
+  const options = { text: sheet.before, keep, ways: WAYS, length: AHEAD, seed: seed + WAYS * now.draw, settings: sampling, label };
   now.ways = fresh;
-  now.chosen = 0;
+  now.choice = 0;
   show();
   now.pending = true;
-  const looking = (now.looking = request("look", asked, (piece) => {
+  const looking = (now.looking = request("look", options, (piece) => {
     if (now.looking !== looking) return;
     if (piece.next) {
-      tellUnseen(piece.unseen);
+      nameUnseen(piece.unseen);
       return showBars(piece.next, take);
     }
     if (piece.way === 0 && keep) now.ways[0] = piece.text;
     else if (piece.text && !now.ways.includes(piece.text)) now.ways.push(piece.text);
     show();
-    if (now.wanted) takeWord();
+    if (now.wordDue) takeWord();
   }));
   colour();
   await looking;
@@ -69,7 +70,7 @@ async function look(keep = "") {
   announce();
 }
 
-function tellUnseen(symbols) {
+function nameUnseen(symbols) {
   if (symbols.length) say(`${UNSEEN} ${visible(symbols.slice(0, 5).join(" "))}`);
   else if (el("status").textContent.startsWith(UNSEEN)) say("");
 }
@@ -81,39 +82,38 @@ function announce() {
 }
 
 async function colour() {
-  el("scale").hidden = !now.coloured;
-  if (!now.coloured) return sheet.colour(null);
+  el("scale").hidden = !now.colours;
+  if (!now.colours) return sheet.colour(null);
   const text = sheet.text, { label } = readSettings();
-  const found = await request("colour", { text, label });
-  if (found && now.coloured && text === sheet.text) {
-    sheet.colour(found);
-    if (found.chars) say(`${found.loss.toFixed(2)} nats a character: ${(found.loss / Math.LN2).toFixed(2)} bits`);
-  }
+  const figures = await request("colour", { text, label });
+  if (!figures || !now.colours || text !== sheet.text) return;
+  sheet.colour(figures);
+  if (figures.chars) say(`${figures.loss.toFixed(2)} nats a character: ${(figures.loss / Math.LN2).toFixed(2)} bits`);
 }
 
 // --- what the person does ---
 
 // What is typed as the grey text has it leaves the rest of it in place.
-function typed(inserted) {
+function onType(inserted) {
   history.record("typing");
-  now.wanted = false;
+  now.wordDue = false;
   wake();
   now.draw = 0;
-  const ghost = now.ways[now.chosen] ?? "";
+  const ghost = now.ways[now.choice] ?? "";
   look(inserted && ghost.startsWith(inserted) ? ghost.slice(inserted.length) : "");
   inView();
 }
 
-// A caret that is set into the text covers none of it: the grey text comes when it is asked for.
-function moved() {
+// A caret that is set into the text covers none of it: the grey text comes when it is options for.
+function onMove() {
   wake();
-  now.resting = sheet.caret < sheet.text.length;
+  now.inside = sheet.caret < sheet.text.length;
   now.draw = 0;
   look();
 }
 
 function wake() {
-  now.hushed = now.resting = false;
+  now.ghostOff = now.inside = false;
 }
 
 // Put a text at the caret; the grey text that follows it stays.
@@ -127,12 +127,12 @@ function take(text, rest = "") {
 }
 
 function takeWord() {
-  if (now.resting || now.hushed) {
+  if (now.inside || now.ghostOff) {
     wake();
     return show();
   }
   // Who is faster than the grey text gets its word as soon as it is there.
-  now.wanted = !sheet.ghost && now.pending;
+  now.wordDue = !sheet.ghost && now.pending;
   const ghost = sheet.ghost, word = firstWord(ghost);
   take(word, ghost.slice(word.length));
 }
@@ -146,11 +146,11 @@ function another() {
 
 function choose(way, { taken = false, take: whole = taken } = {}) {
   if (!now.ways.length) return;
-  now.chosen = (way + now.ways.length) % now.ways.length;
+  now.choice = (way + now.ways.length) % now.ways.length;
   wake();
   show();
   announce();
-  if (whole) take(now.ways[now.chosen]);
+  if (whole) take(now.ways[now.choice]);
 }
 
 // --- writing on ---
@@ -160,14 +160,14 @@ async function write() {
   const { label, length, seed, stops, sampling } = readSettings();
   const keep = seed === undefined ? sheet.ghost : "";
   const before = sheet.before;
-  const reveal = revealer(Math.max(60, length / REVEAL));
+  const reveal = makeRevealer(Math.max(60, length / REVEAL), insert);
   now.ways = [];
   say("Writing …");
   el("write").classList.add("busy");
   el("write").firstElementChild.textContent = "Stop";
-  const asked = { text: before + keep, length: length - keep.length, seed: seed ?? random(), stops, settings: sampling, label, most: MOST };
+  const options = { text: before + keep, length: length - keep.length, seed: seed ?? random(), stops, settings: sampling, label, most: MOST };
   show();
-  const writing = (now.writing = { request: request("write", asked, reveal.feed), reveal });
+  const writing = (now.writing = { request: request("write", options, reveal.feed), reveal });
   sheet.lock(true);
   reveal.feed(keep);
   const finish = await writing.request.catch(() => null);
@@ -190,50 +190,21 @@ function refocus() {
   if (matchMedia("(hover: hover)").matches) sheet.focus();
 }
 
+function insert(text) {
+  sheet.insert(text);
+  sheet.draw();
+  inView();
+}
+
 function stop() {
   now.writing?.request.cancel();
   now.writing?.reveal.halt();
 }
 
-// Text appears at a pace that can be read along; at once for those who want no motion.
-function revealer(pace) {
-  let waiting = [], shown = 0, ended = false, halted = false, last = performance.now(), due = 0;
-  let finish;
-  const done = new Promise((resolve) => (finish = resolve));
-  function frame(time) {
-    if (halted || (ended && !waiting.length)) return finish(shown);
-    due = calm.matches || document.hidden ? waiting.length : due + (Math.max(0, time - last) / 1000) * pace;
-    last = time;
-    const count = Math.min(waiting.length, Math.floor(due));
-    due -= count;
-    if (count) {
-      sheet.insert(waiting.splice(0, count).join(""));
-      shown += count;
-      sheet.draw();
-      inView();
-    }
-    due = Math.min(due, pace / 10);
-    requestAnimationFrame(frame);
-  }
-  requestAnimationFrame(frame);
-  return {
-    feed: (text) => typeof text === "string" && waiting.push(...text),
-    halt: () => (halted = true),
-    get halted() {
-      return halted;
-    },
-    end(cancelled) {
-      ended = true;
-      halted ||= cancelled;
-      return done;
-    },
-  };
-}
-
 // --- the look of things ---
 
 // The bars stand at the height of the caret, where there is room beside the text.
-function placed(caret) {
+function placeBars(caret) {
   const next = el("next"), main = next.parentElement.getBoundingClientRect();
   const most = Math.min(main.height, el("tools").getBoundingClientRect().top - main.top) - next.offsetHeight;
   next.style.setProperty("--top", `${Math.max(0, Math.min(caret.top - main.top - 44, most))}px`);
@@ -267,13 +238,13 @@ function save() {
 
 function hush() {
   wake();
-  now.hushed = true;
+  now.ghostOff = true;
   show();
 }
 
 function press(event) {
   const command = event.ctrlKey || event.metaKey, key = event.key;
-  const grey = sheet.ghost || now.resting || (now.pending && !now.hushed);
+  const grey = sheet.ghost || now.inside || (now.pending && !now.ghostOff);
   if (event.isComposing) return;
   const actions = [
     [key === "Enter" && command, write],
@@ -281,9 +252,9 @@ function press(event) {
     [key === "Escape" && grey, hush],
     [key === "Tab" && event.shiftKey && grey, another],
     [key === "Tab" && !event.shiftKey && !command && !event.altKey && grey, takeWord],
-    [key === "ArrowDown" && event.altKey, () => choose(now.chosen + 1)],
-    [key === "ArrowUp" && event.altKey, () => choose(now.chosen - 1)],
-    [key === "Enter" && event.altKey, () => choose(now.chosen, { take: true })],
+    [key === "ArrowDown" && event.altKey, () => choose(now.choice + 1)],
+    [key === "ArrowUp" && event.altKey, () => choose(now.choice - 1)],
+    [key === "Enter" && event.altKey, () => choose(now.choice, { take: true })],
     [command && !event.altKey && key.toLowerCase() === "z", event.shiftKey ? redo : undo],
     [command && !event.altKey && key.toLowerCase() === "y", redo],
   ];
@@ -313,10 +284,10 @@ el("text").addEventListener("beforeinput", (event) => {
 });
 el("way-list").addEventListener("keydown", (event) => {
   const actions = {
-    ArrowDown: () => choose(now.chosen + 1),
-    ArrowUp: () => choose(now.chosen - 1),
-    Enter: () => choose(now.chosen, { take: true }),
-    " ": () => choose(now.chosen, { take: true }),
+    ArrowDown: () => choose(now.choice + 1),
+    ArrowUp: () => choose(now.choice - 1),
+    Enter: () => choose(now.choice, { take: true }),
+    " ": () => choose(now.choice, { take: true }),
     Escape: sheet.focus,
   };
   if (!(event.key in actions)) return;
@@ -327,9 +298,9 @@ for (const [id, action] of Object.entries({ write, word: takeWord, another, undo
   el(id).addEventListener("click", action);
 }
 el("surprise").addEventListener("click", () => {
-  now.coloured = !now.coloured;
-  el("surprise").setAttribute("aria-pressed", String(now.coloured));
-  if (!now.coloured) say("");
+  now.colours = !now.colours;
+  el("surprise").setAttribute("aria-pressed", String(now.colours));
+  if (!now.colours) say("");
   colour();
 });
 listenToSettings(() => {
@@ -341,27 +312,7 @@ showModel({ title, facts, labels, label, vocabulary });
 
 say("Opening the network …");
 
-// --- for programs ---
-
-async function generate({ prime = "", length = 1000, temperature = 0.8, topK, topP, minP, seed = random(), stop = [], label: name } = {}) {
-  await ready;
-  const pieces = [], settings = { temperature, topK, topP, minP };
-  const chosen = name === undefined ? label : labels.indexOf(name);
-  if (chosen < 0) throw new Error(`no label ${JSON.stringify(name)}`);
-  const asked = { text: prime, length, seed, stops: [stop].flat(), settings, label: chosen };
-  await request("write", asked, (piece) => pieces.push(piece));
-  return pieces.join("");
-}
-
-async function score(text, { label: name } = {}) {
-  await ready;
-  const chosen = name === undefined ? label : labels.indexOf(name);
-  if (chosen < 0) throw new Error(`no label ${JSON.stringify(name)}`);
-  const { loss, chars, unknown } = await request("score", { text, label: chosen });
-  return { loss, chars, unknown };
-}
-
-window.charrnn = { ready: ready.then(() => undefined), generate, score, labels };
+window.charrnn = makeInterface({ request, ready, labels, label, randomSeed: random });
 ready.then(
   () => {
     document.body.dataset.ready = "yes";

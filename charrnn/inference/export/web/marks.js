@@ -3,7 +3,7 @@
 const NAMES = { "\n": "new line", "\t": "tab", " ": "space", "\r": "return" };
 
 // A symbol with what cannot be seen made visible: [text to show, name to say].
-export function shown({ text, byte }) {
+export function describeSymbol({ text, byte }) {
   if (byte !== null) return [`0x${byte.toString(16).toUpperCase()}`, `byte ${byte}`];
   if (text in NAMES) return [{ "\n": "↵", "\t": "⇥", " ": "␣", "\r": "␍" }[text], NAMES[text]];
   return [visible(text.replace(/^ /, "")).trim() || "␣", text];

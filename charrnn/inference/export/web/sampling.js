@@ -4,23 +4,23 @@ const LEAST_TEMPERATURE = 1e-4;
 
 // Uniform numbers of [0, 1): xoshiro128** (Blackman and Vigna 2018), its state filled by splitmix32.
 export function generator(seed) {
-  let mixed = (seed >>> 0) ^ Math.imul(Math.floor(seed / 2 ** 32), 0x9e3779b1);
+  let state = (seed >>> 0) ^ Math.imul(Math.floor(seed / 2 ** 32), 0x9e3779b1);
   const fill = () => {
-    mixed = (mixed + 0x9e3779b9) | 0;
-    let word = Math.imul(mixed ^ (mixed >>> 16), 0x21f0aaad);
+    state = (state + 0x9e3779b9) | 0;
+    let word = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
     word = Math.imul(word ^ (word >>> 15), 0x735a2d97);
     return word ^ (word >>> 15);
   };
   let a = fill(), b = fill(), c = fill(), d = fill();
-  const turned = (word, places) => (word << places) | (word >>> (32 - places));
+  const rotate = (word, places) => (word << places) | (word >>> (32 - places));
   const next = () => {
-    const result = Math.imul(turned(Math.imul(b, 5), 7), 9) >>> 0, shifted = b << 9;
+    const result = Math.imul(rotate(Math.imul(b, 5), 7), 9) >>> 0, shifted = b << 9;
     c ^= a;
     d ^= b;
     b ^= c;
     a ^= d;
     c ^= shifted;
-    d = turned(d, 11);
+    d = rotate(d, 11);
     return result;
   };
   return () => (next() * 2 ** 21 + (next() >>> 11)) * 2 ** -53;
@@ -38,14 +38,14 @@ export function weightsOf(logits, { temperature = 1, topK = 0, topP = 1, minP = 
     else if (!taken && logits[id] === top) weights[id] = taken = 1;
   }
   if (greedy) return weights;
-  if (topK > 0 && topK < weights.length) dropBelow(weights, ranked(weights)[topK - 1]);
-  if (topP > 0 && topP < 1) dropBelow(weights, leastOfShare(ranked(weights), topP));
+  if (topK > 0 && topK < weights.length) dropBelow(weights, sortDown(weights)[topK - 1]);
+  if (topP > 0 && topP < 1) dropBelow(weights, leastOfShare(sortDown(weights), topP));
   if (minP > 0) dropBelow(weights, minP);
   return weights;
 }
 
 // From the largest to the smallest.
-const ranked = (weights) => weights.slice().sort().reverse();
+const sortDown = (weights) => weights.slice().sort().reverse();
 
 function dropBelow(weights, least) {
   for (let id = 0; id < weights.length; id++) if (weights[id] < least) weights[id] = 0;

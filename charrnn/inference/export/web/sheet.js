@@ -2,8 +2,8 @@
 
 import { stepOf } from "./marks.js";
 
-// `heard` has `typed(inserted)`, `moved()`: what the person did. `place(top)` hears at which height the caret is.
-export function makeSheet({ area, mirror }, heard) {
+// Calls `onType(inserted)` and `onMove()` for what the person did, `onPlace(box)` with where the caret is.
+export function makeSheet({ area, mirror }, { onType, onMove, onPlace }) {
   let ghost = "", colours = null, caret = 0, composing = false;
   const sheet = {
     get text() {
@@ -59,7 +59,7 @@ export function makeSheet({ area, mirror }, heard) {
       const room = mirror.getBoundingClientRect(), own = shade.getBoundingClientRect();
       shade.style.maxWidth = `${Math.max(0, getComputedStyle(mirror).direction === "rtl" ? own.right - room.left : room.right - own.left)}px`;
     }
-    heard.placed(anchor.getBoundingClientRect());
+    onPlace(anchor.getBoundingClientRect());
   }
 
   Object.assign(sheet, {
@@ -69,11 +69,11 @@ export function makeSheet({ area, mirror }, heard) {
       draw();
     },
     // Surprises and where each symbol ends, or null; symbols with one step of the scale in a row are one span.
-    colour(found) {
-      colours = found && [];
+    colour(score) {
+      colours = score && [];
       let from = 0;
-      found?.ends.forEach((to, k) => {
-        const step = stepOf(found.nats[k]), before = colours.at(-1);
+      score?.ends.forEach((to, k) => {
+        const step = stepOf(score.nats[k]), before = colours.at(-1);
         if (before?.step === step) before.to = to;
         else if (before?.to === to) before.step = Math.max(before.step, step);
         else colours.push({ from, to, step });
@@ -101,18 +101,18 @@ export function makeSheet({ area, mirror }, heard) {
   area.addEventListener("compositionstart", () => (composing = true));
   area.addEventListener("compositionend", () => {
     composing = false;
-    typed();
+    type();
   });
-  area.addEventListener("input", () => composing || typed());
-  function typed() {
+  area.addEventListener("input", () => composing || type());
+  function type() {
     const before = caret;
     caret = area.selectionStart;
-    heard.typed(caret > before ? area.value.slice(before, caret) : "");
+    onType(caret > before ? area.value.slice(before, caret) : "");
   }
   document.addEventListener("selectionchange", () => {
     if (document.activeElement !== area || composing || area.selectionStart === caret) return;
     caret = area.selectionStart;
-    heard.moved();
+    onMove();
   });
   new ResizeObserver(draw).observe(mirror.parentElement);
   return sheet;

@@ -12,20 +12,20 @@ export function makeVocabulary({ tokens, symbols, unknown = -1, end = -1, letter
   const bytes = tokens === "byte";
 
   function encode(text) {
-    const found = [], ends = [];
+    const codes = [], ends = [];
     let at = 0;
     for (const piece of bytes ? [...text] : split(plain(text))) {
       at += piece.length;
       for (const symbol of bytes ? byteSymbols(piece) : [piece]) {
-        found.push(idOf(symbol));
+        codes.push(idOf(symbol));
         ends.push(at);
       }
     }
-    return { ids: found, ends };
+    return { ids: codes, ends };
   }
 
   // The beginning of a longer word that a text ends with, "" if none: only words are written in pieces.
-  function begun(text) {
+  function findUnfinished(text) {
     if (tokens !== "word") return "";
     const parts = split(text);
     for (const count of [2, 1]) {
@@ -48,7 +48,7 @@ export function makeVocabulary({ tokens, symbols, unknown = -1, end = -1, letter
     };
   }
 
-  return { tokens, size: pieces.length, pieces, lengths, unknown, end, encode, begun, decoder };
+  return { tokens, size: pieces.length, pieces, lengths, unknown, end, encode, findUnfinished, decoder };
 }
 
 // Line ends as the text area has them.
