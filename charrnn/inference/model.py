@@ -166,9 +166,9 @@ class Model:
 
     def _repr_html_(self) -> str:
         """What a notebook shows of the model."""
-        from charrnn.inference.export.notebook import facts_table
+        from charrnn.inference.export.notebook import render_facts
 
-        return facts_table(self._contents()[0])
+        return render_facts(self._contents()[0])
 
     def _contents(self) -> tuple[ModelHeader, Tensors]:
         """The header and weights of a file of this model."""

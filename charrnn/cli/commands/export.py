@@ -31,15 +31,15 @@ def export(*, settings: ExportSettings) -> None:
 
     header, tensors = load_model(path)
     if file.suffix.lower() == ".html":
-        from charrnn.inference.export.page import page
+        from charrnn.inference.export.page import build_page
 
         modified = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
-        written = page(path.stem, header, tensors, modified.date().isoformat())
+        written = build_page(path.stem, header, tensors, modified.date().isoformat())
         use = "open it in a browser"
     else:
-        from charrnn.inference.export.onnx import graph
+        from charrnn.inference.export.onnx import build_graph
 
-        written = graph(header, tensors).SerializeToString()
+        written = build_graph(header, tensors).SerializeToString()
         use = "run it with onnxruntime"
     with atomic_write(file) as stream:
         stream.write(written)

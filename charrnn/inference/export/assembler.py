@@ -1,9 +1,9 @@
 """An assembler for WebAssembly: functions over 32-bit addresses and vectors of four floats, as a binary module.
 
-    double = Function("double", (I32,))
-    at, = double.parameters
+    double = Function("double", 1)
+    (at,) = double.parameters
     double.store(at, double.load(at) * 2.0)
-    module([double])                    # bytes, for `WebAssembly.instantiate`
+    encode_module([double])                    # bytes, for `WebAssembly.instantiate`
 
 Expressions are code that leaves one value on the stack. One that is used twice is kept in a local variable, by
 `Function.keep`. Instructions and layout: WebAssembly Core Specification 2.0, section 5 (binary format).
@@ -19,8 +19,8 @@ PAGE = 2**16  # bytes of memory that are allocated together
 VECTOR = 16  # bytes
 
 
-def unsigned(number: int) -> bytes:
-    r"""LEB128: seven bits a byte, the lowest first: `unsigned(300) == b"\xac\x02"`."""
+def encode_unsigned(number: int) -> bytes:
+    r"""LEB128: seven bits a byte, the lowest first: `encode_unsigned(300) == b"\xac\x02"`."""
     written = bytearray()
     while number > 0x7F:
         written.append(number & 0x7F | 0x80)
@@ -28,8 +28,8 @@ def unsigned(number: int) -> bytes:
     return bytes([*written, number])
 
 
-def signed(number: int) -> bytes:
-    r"""LEB128 of a number that may be negative: `signed(-2) == b"\x7e"`."""
+def encode_signed(number: int) -> bytes:
+    r"""LEB128 of a number that may be negative: `encode_signed(-2) == b"\x7e"`."""
     written = bytearray()
     while not -0x40 <= number < 0x40:
         written.append(number & 0x7F | 0x80)
@@ -38,7 +38,7 @@ def signed(number: int) -> bytes:
 
 
 def _simd(code: int) -> bytes:
-    return b"\xfd" + unsigned(code)
+    return b"\xfd" + encode_unsigned(code)
 
 
 class Address:
@@ -98,7 +98,7 @@ class Vector:
 
 
 def _address(value: Address | int) -> Address:
-    return value if isinstance(value, Address) else Address(b"\x41" + signed(value))
+    return value if isinstance(value, Address) else Address(b"\x41" + encode_signed(value))
 
 
 def _vector(value: Vector | float) -> Vector:
@@ -109,7 +109,7 @@ class Variable(Address):
     """A local address that can be set."""
 
     def __init__(self, index: int) -> None:
-        super().__init__(b"\x20" + unsigned(index))
+        super().__init__(b"\x20" + encode_unsigned(index))
         self.index = index
 
 
@@ -139,7 +139,7 @@ class Function:
 
     def set(self, variable: Variable, value: Address) -> None:
         """Give a variable another value."""
-        self._code += value.code + b"\x21" + unsigned(variable.index)
+        self._code += value.code + b"\x21" + encode_unsigned(variable.index)
 
     def accumulators(self, count: int) -> "list[Accumulator]":
         """New vectors that can be set."""
@@ -153,7 +153,7 @@ class Function:
 
     def load(self, at: Address, offset: int = 0) -> Vector:
         """Four floats of memory."""
-        return Vector(at.code + _simd(0) + b"\x02" + unsigned(offset))
+        return Vector(at.code + _simd(0) + b"\x02" + encode_unsigned(offset))
 
     def load_one(self, at: Address) -> Vector:
         """One float of memory, four times."""
@@ -161,7 +161,7 @@ class Function:
 
     def store(self, at: Address, value: Vector, offset: int = 0) -> None:
         """Write four floats to memory."""
-        self._code += at.code + value.code + _simd(11) + b"\x02" + unsigned(offset)
+        self._code += at.code + value.code + _simd(11) + b"\x02" + encode_unsigned(offset)
 
     @contextmanager
     def loop(self, variable: Variable, end: Address, step: int) -> Iterator[None]:
@@ -182,38 +182,38 @@ class Function:
     def body(self) -> bytes:
         """Its local variables and its code."""
         written = _listed([b"\x01" + bytes([kind]) for kind in self._locals]) + bytes(self._code) + b"\x0b"
-        return unsigned(len(written)) + written
+        return encode_unsigned(len(written)) + written
 
 
 class Accumulator(Vector):
     """A local vector that can be set."""
 
     def __init__(self, function: Function, index: int) -> None:
-        super().__init__(b"\x20" + unsigned(index))
+        super().__init__(b"\x20" + encode_unsigned(index))
         self._function, self._index = function, index
 
     def set(self, value: Vector) -> None:
         """Give it another value."""
-        self._function.emit(value.code + b"\x21" + unsigned(self._index))
+        self._function.emit(value.code + b"\x21" + encode_unsigned(self._index))
 
 
 def _listed(items: Sequence[bytes]) -> bytes:
-    return unsigned(len(items)) + b"".join(items)
+    return encode_unsigned(len(items)) + b"".join(items)
 
 
 def _named(name: str) -> bytes:
-    return unsigned(len(name)) + name.encode()
+    return encode_unsigned(len(name)) + name.encode()
 
 
-def module(functions: Sequence[Function]) -> bytes:
+def encode_module(functions: Sequence[Function]) -> bytes:
     """A binary module that exports the functions and takes its memory as the import `env.memory`."""
     numbers = range(len(functions))
     sections = {
         1: _listed([function.kind() for function in functions]),
         2: _listed([_named("env") + _named("memory") + b"\x02\x00\x01"]),
-        3: _listed([unsigned(number) for number in numbers]),
-        7: _listed([_named(functions[number].name) + b"\x00" + unsigned(number) for number in numbers]),
+        3: _listed([encode_unsigned(number) for number in numbers]),
+        7: _listed([_named(functions[number].name) + b"\x00" + encode_unsigned(number) for number in numbers]),
         10: _listed([function.body() for function in functions]),
     }
-    written = (bytes([number]) + unsigned(len(section)) + section for number, section in sections.items())
+    written = (bytes([number]) + encode_unsigned(len(section)) + section for number, section in sections.items())
     return b"\0asm\1\0\0\0" + b"".join(written)

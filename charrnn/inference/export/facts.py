@@ -10,7 +10,7 @@ UNITS = {"char": "characters", "byte": "bytes", "word": "words and marks"}
 LARGEST = 2**53  # of a number that is believed
 
 
-def facts(header: ModelHeader, file_date: str | None = None) -> list[tuple[str, str]]:
+def describe_model(header: ModelHeader, file_date: str | None = None) -> list[tuple[str, str]]:
     """Names and values to show. All of them are text that may come from a stranger: escape it.
 
     Args:

@@ -11,7 +11,7 @@ e^x is 2^n * e^r as in `charrnn.native.functions`, with Taylor's series for e^r 
 
 import math
 
-from charrnn.inference.export.assembler import VECTOR, Accumulator, Function, Vector, module
+from charrnn.inference.export.assembler import VECTOR, Accumulator, Function, Vector, encode_module
 
 ROWS = 32  # of a panel
 PANEL = 4 * ROWS  # bytes of a column of a panel
@@ -23,9 +23,9 @@ MOST = 87.0  # of sigmoid: beyond it e^x is no ordinary float32
 MOST_TANH = 10.0  # tanh is 1 beyond
 
 
-def kernel() -> bytes:
+def assemble_kernel() -> bytes:
     """The module: `matvec`, `lstm`, `gru`, `rnn`."""
-    return module([_matvec(), _lstm(), _gru(), _rnn()])
+    return encode_module([_matvec(), _lstm(), _gru(), _rnn()])
 
 
 def _matvec() -> Function:

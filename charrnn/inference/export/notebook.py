@@ -2,16 +2,18 @@
 
 from dataclasses import dataclass
 
-from charrnn.inference.export.facts import facts
-from charrnn.inference.export.page import page
+from charrnn.inference.export.facts import describe_model
+from charrnn.inference.export.page import build_page
 from charrnn.inference.markup import escape_text
 from charrnn.model.config import Tensors
 from charrnn.model.header import ModelHeader
 
 
-def facts_table(header: ModelHeader) -> str:
+def render_facts(header: ModelHeader) -> str:
     """What a model is, as an HTML table."""
-    rows = (f"<tr><th>{escape_text(name)}</th><td>{escape_text(value)}</td></tr>" for name, value in facts(header))
+    rows = (
+        f"<tr><th>{escape_text(name)}</th><td>{escape_text(value)}</td></tr>" for name, value in describe_model(header)
+    )
     return f"<table>{''.join(rows)}</table>"
 
 
@@ -32,7 +34,7 @@ class Frame:
         """The page of a model; without a title, under the name of its corpus."""
         corpus = header.training.get("corpus")
         name = title or (corpus if isinstance(corpus, str) and corpus else "a model")
-        return cls(page(name, header, tensors).decode(), height)
+        return cls(build_page(name, header, tensors).decode(), height)
 
     def _repr_html_(self) -> str:
         """The frame; what runs in it cannot reach the notebook."""

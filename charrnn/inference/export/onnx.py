@@ -36,7 +36,7 @@ LARGEST = 2**31 - 2**20  # bytes that a file of protocol buffers can hold, less 
 START = "counted from the learned initial state: zeros begin a text"
 
 
-def graph(header: ModelHeader, tensors: Tensors) -> "ModelProto":
+def build_graph(header: ModelHeader, tensors: Tensors) -> "ModelProto":
     """The ONNX model of a language model.
 
     Raises:

@@ -14,9 +14,9 @@ from importlib import resources
 from typing import Any
 
 from charrnn.errors import ModelFileError
-from charrnn.inference.export.facts import facts
-from charrnn.inference.export.kernel import kernel
-from charrnn.inference.export.weights import pack
+from charrnn.inference.export.facts import describe_model
+from charrnn.inference.export.kernel import assemble_kernel
+from charrnn.inference.export.weights import pack_weights
 from charrnn.inference.markup import content_hash, embed_json, escape_text, printable
 from charrnn.model.config import LabelledConfig, Tensors
 from charrnn.model.header import CLASSIFY, ModelHeader
@@ -28,7 +28,7 @@ IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const|let) )", re.MULTILINE)
 
 
-def page(title: str, header: ModelHeader, tensors: Tensors, file_date: str | None = None) -> bytes:
+def build_page(title: str, header: ModelHeader, tensors: Tensors, file_date: str | None = None) -> bytes:
     """The page of a language model, as UTF-8.
 
     Args:
@@ -42,7 +42,7 @@ def page(title: str, header: ModelHeader, tensors: Tensors, file_date: str | Non
     """
     if header.task == CLASSIFY:
         raise ModelFileError(f"{title} is a classifier, which writes no text; export a language model")
-    layout, weights = pack(tensors, header.config.shapes())
+    layout, weights = pack_weights(tensors, header.config.shapes())
     model = {
         "title": printable(title),
         "config": _config(header),
@@ -50,11 +50,11 @@ def page(title: str, header: ModelHeader, tensors: Tensors, file_date: str | Non
         "vocabulary": _vocabulary(header),
         "labels": list(header.labels),
         "label": _likeliest_label(header),
-        "facts": facts(header, file_date),
-        "wasm": base64.b64encode(kernel()).decode(),
+        "facts": describe_model(header, file_date),
+        "wasm": base64.b64encode(assemble_kernel()).decode(),
     }
-    engine = f'"use strict";\nconst engine = (() => {{\n{join(ENGINE)}return {{ serve }};\n}})();\n'
-    parts = {"ENGINE": engine, "APPLICATION": join(APPLICATION), "STYLE": _read("page.css")}
+    engine = f'"use strict";\nconst engine = (() => {{\n{join_modules(ENGINE)}return {{ serve }};\n}})();\n'
+    parts = {"ENGINE": engine, "APPLICATION": join_modules(APPLICATION), "STYLE": _read("page.css")}
     filled = _read("page.html").replace("@TITLE@", escape_text(title).replace("@", "&#64;"))
     for name, part in parts.items():
         filled = filled.replace(f"@{name}_HASH@", content_hash(part))
@@ -66,7 +66,7 @@ def page(title: str, header: ModelHeader, tensors: Tensors, file_date: str | Non
     return f"{before}{embed_json(model)}{between}{pieces}{behind}".encode()
 
 
-def join(modules: tuple[str, ...]) -> str:
+def join_modules(modules: tuple[str, ...]) -> str:
     """ES modules as one script: without their imports and exports of each other."""
     return "".join(EXPORT.sub("", IMPORT.sub("", _read(f"{name}.js"))) for name in modules)
 

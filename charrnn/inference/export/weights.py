@@ -16,7 +16,7 @@ LARGEST = 15  # 2**15 is a half, 2**16 is none
 PIECE = 3 * 2**20  # bytes of a piece of text; browsers limit how long one may be
 
 
-def pack(tensors: Tensors, names: Iterable[str]) -> tuple[list[tuple[str, int, int]], list[str]]:
+def pack_weights(tensors: Tensors, names: Iterable[str]) -> tuple[list[tuple[str, int, int]], list[str]]:
     """The tensors of these names: (name, size, exponent of the scale) of each, and all weights as pieces of base64."""
     layout, halves = [], []
     for name in names:

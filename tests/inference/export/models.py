@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.inference.export.page import page
+from charrnn.inference.export.page import build_page
 from charrnn.inference.labelled import LabelledModel
 from charrnn.inference.loading import build_language_model
 from charrnn.inference.model import Model
@@ -53,11 +53,11 @@ def make_labelled(labels: tuple[str, ...], cell: str = "lstm") -> tuple[ModelHea
     return ModelHeader(config, vocabulary.to_json(), labels=labels, label_counts=counts), weights(config)
 
 
-def opened(header: ModelHeader, tensors: Tensors) -> Model | LabelledModel:
+def build_model(header: ModelHeader, tensors: Tensors) -> Model | LabelledModel:
     return build_language_model(header, tensors)
 
 
 def write_page(folder: Path, header: ModelHeader, tensors: Tensors, title: str = "rhyme") -> Path:
     file = folder / "page.html"
-    file.write_bytes(page(title, header, tensors))
+    file.write_bytes(build_page(title, header, tensors))
     return file

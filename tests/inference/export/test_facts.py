@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from charrnn.inference.export.facts import facts
+from charrnn.inference.export.facts import describe_model
 from tests.inference.export.models import make_kind, make_labelled
 
 TRAINING = {"corpus": "rhyme", "epochs": 2.25, "valid_loss": 1.386294, "date": "2026-03-01", "chars": 12_345}
@@ -11,7 +11,7 @@ TRAINING = {"corpus": "rhyme", "epochs": 2.25, "valid_loss": 1.386294, "date": "
 
 def described(training: dict[str, Any], file_date: str | None = None) -> dict[str, str]:
     header, _ = make_kind("GRU of two layers")
-    return dict(facts(dataclasses.replace(header, training=training), file_date))
+    return dict(describe_model(dataclasses.replace(header, training=training), file_date))
 
 
 def test_what_a_model_is_in_words() -> None:
@@ -23,7 +23,7 @@ def test_what_a_model_is_in_words() -> None:
         "Held-out loss": "1.386 nats per character (2.00 bits, a choice among 4.0)",
         "Learned on": "1 March 2026",
     }
-    assert dict(facts(make_labelled(("a", "b"))[0]))["Labels"] == "2"
+    assert dict(describe_model(make_labelled(("a", "b"))[0]))["Labels"] == "2"
 
 
 def test_a_model_that_does_not_say_when_it_learned_has_the_date_of_its_file() -> None:

@@ -6,12 +6,12 @@ import pytest
 
 from charrnn.inference.labelled import LabelledModel
 from tests.browser import CHROMIUM, Browser
-from tests.inference.export.models import make_kind, make_labelled, opened
+from tests.inference.export.models import build_model, make_kind, make_labelled
 from tests.inference.inspection.test_trace_page import HOSTILE
 
 
 def test_a_model_shows_its_facts() -> None:
-    model = opened(*make_kind("GRU of two layers"))
+    model = build_model(*make_kind("GRU of two layers"))
     shown = model._repr_html_()
     assert "<th>Network</th><td>GRU, 2 layers of 21 units</td>" in shown
     model.header.training["corpus"] = HOSTILE + "\udcff"
@@ -21,7 +21,7 @@ def test_a_model_shows_its_facts() -> None:
 
 
 def test_a_frame_holds_the_page() -> None:
-    model = opened(*make_kind("GRU of two layers"))
+    model = build_model(*make_kind("GRU of two layers"))
     frame = model.page("rhyme & reason", height=500)
     shown = frame._repr_html_()
     assert 'height="500"' in shown
@@ -33,7 +33,7 @@ def test_a_frame_holds_the_page() -> None:
 
 
 def test_the_page_of_a_labelled_model_has_all_labels_and_that_of_one_label_none() -> None:
-    model = opened(*make_labelled(("cats", "dogs")))
+    model = build_model(*make_labelled(("cats", "dogs")))
     assert isinstance(model, LabelledModel)
     assert '"labels":["cats","dogs"]' in model.page().html
     assert '"labels":[]' in model.for_label("cats").page().html
@@ -41,7 +41,7 @@ def test_the_page_of_a_labelled_model_has_all_labels_and_that_of_one_label_none(
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 def test_the_frame_works(tmp_path: Path) -> None:
-    model = opened(*make_kind("GRU of two layers"))
+    model = build_model(*make_kind("GRU of two layers"))
     (tmp_path / "notebook.html").write_text(f"<!doctype html><body>{model.page()._repr_html_()}")
     with Browser(tmp_path / "profile") as browser:
         browser.open(tmp_path / "notebook.html")

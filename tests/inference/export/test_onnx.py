@@ -11,7 +11,7 @@ import pytest
 
 from charrnn.errors import ModelFileError
 from charrnn.inference.export import onnx as onnx_export
-from charrnn.inference.export.onnx import graph
+from charrnn.inference.export.onnx import build_graph
 from charrnn.inference.network.language import Network
 from charrnn.model.config import LabelledConfig, Tensors
 from charrnn.model.header import CLASSIFY, ModelHeader
@@ -21,7 +21,7 @@ T, B = 7, 3
 
 
 def session_of(header: ModelHeader, tensors: Tensors) -> Any:
-    model = graph(header, tensors)
+    model = build_graph(header, tensors)
     onnx.checker.check_model(model, full_check=True)
     assert {opset.domain for opset in model.opset_import} == {""}
     return onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
@@ -83,10 +83,10 @@ def test_the_metadata_is_the_description_of_the_model(tmp_path: Path) -> None:
 def test_what_cannot_be_a_graph_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     header, tensors = make_kind("words")
     with pytest.raises(ModelFileError, match="is a classifier"):
-        graph(dataclasses.replace(header, task=CLASSIFY), tensors)
+        build_graph(dataclasses.replace(header, task=CLASSIFY), tensors)
     monkeypatch.setattr(onnx_export, "LARGEST", 1000)
     with pytest.raises(ModelFileError, match="at most 2 GB"):
-        graph(header, tensors)
+        build_graph(header, tensors)
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
     with pytest.raises(ModelFileError, match=r"pip install 'charrnn\[onnx\]'"):
-        graph(header, tensors)
+        build_graph(header, tensors)

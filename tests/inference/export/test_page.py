@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from charrnn.errors import ModelFileError
-from charrnn.inference.export.page import APPLICATION, ENGINE, join, page
+from charrnn.inference.export.page import APPLICATION, ENGINE, build_page, join_modules
 from charrnn.model.header import CLASSIFY
 from tests.inference.export.models import KINDS, make_kind, make_labelled
 from tests.inference.inspection.test_trace_page import HOSTILE
@@ -21,7 +21,7 @@ WEB = resources.files("charrnn.inference.export").joinpath("web")
 
 def written(**changes: Any) -> str:
     header, tensors = make_kind("words")
-    return page("rhyme", dataclasses.replace(header, **changes), tensors).decode()
+    return build_page("rhyme", dataclasses.replace(header, **changes), tensors).decode()
 
 
 def directives(text: str) -> dict[str, list[str]]:
@@ -58,7 +58,7 @@ def test_the_same_model_is_the_same_page() -> None:
 def test_what_a_model_says_is_data() -> None:
     header, tensors = make_labelled(("cats", HOSTILE))
     header = dataclasses.replace(header, training={"corpus": HOSTILE + "\ud800"})
-    text = page(HOSTILE + "@MODEL@\udcff", header, tensors).decode()
+    text = build_page(HOSTILE + "@MODEL@\udcff", header, tensors).decode()
     data = re.search(r'id="model">(.*?)</script>', text, re.DOTALL)
     assert data
     model = json.loads(data.group(1))
@@ -73,7 +73,7 @@ def test_what_a_model_says_is_data() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_data_has_the_vocabulary_of_the_file(kind: str) -> None:
     header, tensors = make_kind(kind)
-    data = re.search(r'id="model">(.*?)</script>', page("a", header, tensors).decode(), re.DOTALL)
+    data = re.search(r'id="model">(.*?)</script>', build_page("a", header, tensors).decode(), re.DOTALL)
     assert data
     vocabulary = json.loads(data.group(1))["vocabulary"]
     letters = vocabulary.pop("letters", None)
@@ -86,7 +86,7 @@ def test_modules_need_what_stands_before_them() -> None:
         for k, name in enumerate(names):
             imported = re.findall(r'from "\./(\w+)\.js"', WEB.joinpath(f"{name}.js").read_text())
             assert set(imported) <= set(names[:k])
-        script = join(names)
+        script = join_modules(names)
         assert not re.search(r"^(?:import|export)\b", script, re.MULTILINE)
         declared = re.findall(r"^(?:const|let|class|(?:async )?function\*?) (\w+)", script, re.MULTILINE)
         assert len(declared) == len(set(declared)) > 5

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from charrnn.inference.classification.classifier import encode_document
-from charrnn.inference.export.page import join
+from charrnn.inference.export.page import join_modules
 from charrnn.inference.generation.sampling import Sampler
 from charrnn.inference.labelled import LabelledModel
 from charrnn.model.config import ModelConfig
@@ -17,7 +17,7 @@ from charrnn.model.header import ModelHeader
 from charrnn.text.vocabulary.characters import CharVocabulary
 from charrnn.text.vocabulary.splitting import LONGEST, RUNS, letter_ranges, split_words
 from tests.browser import CHROMIUM, Browser
-from tests.inference.export.models import KINDS, RHYME, make_kind, make_labelled, opened, weights, write_page
+from tests.inference.export.models import KINDS, RHYME, build_model, make_kind, make_labelled, weights, write_page
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 NO_WORKER = "delete window.Worker"
@@ -43,7 +43,7 @@ def call(browser: Browser, name: str, *arguments: Any) -> Any:
 @pytest.mark.parametrize("kind", KINDS)
 def test_texts_and_losses_are_those_of_the_numpy_network(chromium: Browser, tmp_path: Path, kind: str) -> None:
     header, tensors = make_kind(kind)
-    model = opened(header, tensors)
+    model = build_model(header, tensors)
     open_page(chromium, write_page(tmp_path, header, tensors))
     scored = call(chromium, "score", RHYME * 4)
     expected = model.score(RHYME * 4)
@@ -61,7 +61,7 @@ def test_texts_and_losses_are_those_of_the_numpy_network(chromium: Browser, tmp_
 def test_unknown_characters_are_passed_over_and_counted(chromium: Browser, tmp_path: Path) -> None:
     header, tensors = make_kind("one-hot LSTM")
     open_page(chromium, write_page(tmp_path, header, tensors))
-    expected = opened(header, tensors).score("the Qcat ü sat")
+    expected = build_model(header, tensors).score("the Qcat ü sat")
     scored = call(chromium, "score", "the Qcat ü sat")
     assert scored == {"loss": pytest.approx(expected.loss, abs=2e-5), "chars": 12, "unknown": 2}
     plain = call(chromium, "generate", {"prime": "the cat", "seed": 1})
@@ -71,7 +71,7 @@ def test_unknown_characters_are_passed_over_and_counted(chromium: Browser, tmp_p
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_labels_have_their_own_texts_and_losses(chromium: Browser, tmp_path: Path, cell: str) -> None:
     header, tensors = make_labelled(("cats", "dogs", "owls"), cell)
-    model = opened(header, tensors)
+    model = build_model(header, tensors)
     assert isinstance(model, LabelledModel)
     open_page(chromium, write_page(tmp_path, header, tensors))
     assert chromium.ask("window.charrnn.labels") == ["cats", "dogs", "owls"]
@@ -122,7 +122,7 @@ def test_stops_end_texts_and_are_no_part_of_them(chromium: Browser, tmp_path: Pa
 
 def test_words_that_have_begun_are_completed(chromium: Browser, tmp_path: Path) -> None:
     header, tensors = make_kind("words")
-    model = opened(header, tensors)
+    model = build_model(header, tensors)
     open_page(chromium, write_page(tmp_path, header, tensors))
     for prime in ("the c", "the cat sat on the ma", "the dog, it'", "th"):
         asked = {"prime": prime, "length": 40, "temperature": 0}
@@ -147,7 +147,7 @@ def test_the_filters_keep_what_those_of_generate_keep(chromium: Browser, setting
     sampler = Sampler(**settings)
     names = {"top_k": "topK", "top_p": "topP", "min_p": "minP"}
     asked = json.dumps({names.get(name, name): value for name, value in settings.items()})
-    script = f"(() => {{ {join(('sampling',))} return {json.dumps(logits.tolist())}.map((row) => [...weightsOf("
+    script = f"(() => {{ {join_modules(('sampling',))} return {json.dumps(logits.tolist())}.map((row) => [...weightsOf("
     found = np.array(chromium.ask(f"{script}Float32Array.from(row), {asked}, () => true)]); }})()"))
     if sampler.greedy:
         assert (found.argmax(axis=1) == logits.argmax(axis=1)).all()
@@ -161,6 +161,6 @@ def test_words_are_cut_as_training_cuts_them(chromium: Browser) -> None:
     alphabet = " \t\n-.=*#~'\u2019_aZ9éßж中かกあ\u0301\u0e33\u05d0\u0628😀\U0001d4b3\u00a0\u200b\u2028"
     texts = ["".join(draw.choice(list(alphabet), 60)) for _ in range(40)] + ["x" * 200 + "-" * 99, "don't 'tis o'er's"]
     letters = {"ranges": [code for each in letter_ranges() for code in each], "runs": RUNS, "longest": LONGEST}
-    script = f"(() => {{ {join(('vocabulary',))} const split = splitter({json.dumps(letters)});"
+    script = f"(() => {{ {join_modules(('vocabulary',))} const split = splitter({json.dumps(letters)});"
     found = chromium.ask(f"{script} return {json.dumps(texts)}.map((text) => split(text)); }})()")
     assert found == [split_words(text) for text in texts]

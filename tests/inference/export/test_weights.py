@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from charrnn.inference.export import weights
-from charrnn.inference.export.weights import pack
+from charrnn.inference.export.weights import pack_weights
 from charrnn.model.config import Tensors
 
 
 def unpack(tensors: Tensors) -> Tensors:
-    layout, pieces = pack(tensors, tensors)
+    layout, pieces = pack_weights(tensors, tensors)
     low, high = np.frombuffer(gzip.decompress(b"".join(map(base64.b64decode, pieces))), np.uint8).reshape(2, -1)
     halves = np.stack([low, high], axis=1).reshape(-1).view("<f2").astype(np.float64)
     ends = np.cumsum([size for _, size, _ in layout])
@@ -39,7 +39,7 @@ def test_weights_of_any_size_have_eleven_bits() -> None:
 def test_long_texts_come_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "PIECE", 30)
     tensors = {"w": np.random.default_rng(0).standard_normal(100).astype(np.float16).astype(np.float32)}
-    _, pieces = pack(tensors, tensors)
+    _, pieces = pack_weights(tensors, tensors)
     assert len(pieces) > 3
     assert max(map(len, pieces)) == 40
     assert (unpack(tensors)["w"] == tensors["w"]).all()

@@ -12,7 +12,7 @@ from charrnn.model.config import ModelConfig
 from charrnn.model.header import ModelHeader
 from charrnn.text.vocabulary.words import WordVocabulary
 from tests.browser import CHROMIUM, Browser
-from tests.inference.export.models import RHYME, make_kind, make_labelled, opened, weights, write_page
+from tests.inference.export.models import RHYME, build_model, make_kind, make_labelled, weights, write_page
 from tests.inference.inspection.test_trace_page import HOSTILE
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
@@ -236,7 +236,7 @@ def test_bars_show_what_comes_next_and_follow_the_temperature(page: Browser) -> 
     assert likeliest == next(iter(shares))
     page.ask("document.querySelector('#bars button').click()")
     header, tensors = make_kind("GRU of two layers")
-    assert text_of(page) == "the ca" + opened(header, tensors).generate("the ca", length=1, temperature=0)
+    assert text_of(page) == "the ca" + build_model(header, tensors).generate("the ca", length=1, temperature=0)
 
 
 def test_surprise_colours_the_text_by_the_models_nats(page: Browser) -> None:
@@ -248,7 +248,7 @@ def test_surprise_colours_the_text_by_the_models_nats(page: Browser) -> None:
     steps = [name for name, piece in spans for _ in piece if name not in ("caret", "ghost")]
     assert "".join(piece for name, piece in spans if name not in ("caret", "ghost")) == text
     header, tensors = make_kind("GRU of two layers")
-    model = opened(header, tensors)
+    model = build_model(header, tensors)
     from charrnn.inference.scoring.texts import score_text
 
     ((_, nats),) = score_text(model.network, model.vocabulary, [model.vocabulary.tokenize(text)])
