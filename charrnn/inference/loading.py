@@ -1,14 +1,12 @@
-"""Opening model files, whatever kind of model they hold."""
+"""Opening model files, whatever kind of model they hold; only the modules of that kind are imported."""
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from charrnn.errors import GenerationError, ModelFileError
-from charrnn.inference.classification.classifier import Classifier, LabelScorer
-from charrnn.inference.labelled import LabelledModel
 from charrnn.inference.locating import default_model, find_model
 from charrnn.inference.model import Model
-from charrnn.inference.network.classifier import ClassifierNetwork
 from charrnn.inference.network.language import Network
 from charrnn.model.config import ClassifierConfig, LabelledConfig, Tensors
 from charrnn.model.file import load_model
@@ -16,8 +14,11 @@ from charrnn.model.header import ModelHeader
 from charrnn.text.vocabulary.base import Vocabulary
 from charrnn.text.vocabulary.loading import vocabulary_from_json
 
+if TYPE_CHECKING:
+    from charrnn.inference.classification.classifier import Classifier, LabelScorer
 
-def load(model: str | os.PathLike[str] | None = None, device: str = "auto") -> Model | Classifier:
+
+def load(model: str | os.PathLike[str] | None = None, device: str = "auto") -> "Model | Classifier":
     """Open a model.
 
     Args:
@@ -53,7 +54,7 @@ def load_language_model(path: Path, device: str = "auto") -> Model:
     return build_language_model(header, tensors, None if device in ("auto", "cpu") else device)
 
 
-def load_scorer(path: Path) -> LabelScorer:
+def load_scorer(path: Path) -> "LabelScorer":
     """The model in a file that must know classes: a `Classifier` or a `LabelledModel`.
 
     Raises:
@@ -61,11 +62,13 @@ def load_scorer(path: Path) -> LabelScorer:
     """
     header, tensors = load_model(path)
     if isinstance(header.config, LabelledConfig):
+        from charrnn.inference.labelled import LabelledModel
+
         return LabelledModel(header, _read_vocabulary(header), tensors)
     return build_classifier(header, tensors, path)
 
 
-def load_classifier(path: Path) -> Classifier:
+def load_classifier(path: Path) -> "Classifier":
     """The classifier in a file.
 
     Raises:
@@ -83,6 +86,8 @@ def build_language_model(header: ModelHeader, tensors: Tensors, gpu: str | None 
     """
     vocabulary = _read_vocabulary(header)
     if isinstance(header.config, LabelledConfig):
+        from charrnn.inference.labelled import LabelledModel
+
         model: Model = LabelledModel(header, vocabulary, tensors)
     else:
         model = Model(header, vocabulary, Network(header.config, tensors))
@@ -93,7 +98,7 @@ def build_language_model(header: ModelHeader, tensors: Tensors, gpu: str | None 
     return model
 
 
-def build_classifier(header: ModelHeader, tensors: Tensors, path: Path | str = "the model") -> Classifier:
+def build_classifier(header: ModelHeader, tensors: Tensors, path: Path | str = "the model") -> "Classifier":
     """The classifier with this header and these weights; `path` is for messages.
 
     Raises:
@@ -104,6 +109,9 @@ def build_classifier(header: ModelHeader, tensors: Tensors, path: Path | str = "
             f"{path} is a language model, not a classifier; train a classifier with: "
             "charrnn train FILE.tsv --task classify"
         )
+    from charrnn.inference.classification.classifier import Classifier
+    from charrnn.inference.network.classifier import ClassifierNetwork
+
     return Classifier(header, _read_vocabulary(header), ClassifierNetwork(header.config, tensors))
 
 
