@@ -2,25 +2,28 @@
 
 import charrnn
 
-model = charrnn.load("models/shakespeare.safetensors")
+model = charrnn.load("shakespeare")
 print(model.generate("ROMEO:", temperature=0.5, length=200))
+model = charrnn.train("book.txt", time="5m")
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from charrnn.api import train as train
     from charrnn.inference.classification.classifier import Classifier as Classifier
     from charrnn.inference.loading import load as load
     from charrnn.inference.model import Model as Model
 
 __version__ = "0.1.0"
-__all__ = ["Classifier", "Model", "__version__", "load"]
+__all__ = ["Classifier", "Model", "__version__", "load", "train"]
 
 _HOMES = {
     "Classifier": "charrnn.inference.classification.classifier",
     "Model": "charrnn.inference.model",
     "load": "charrnn.inference.loading",
+    "train": "charrnn.api",
 }
 
 

@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from charrnn import __version__
-from charrnn.cli.commands import classify, evaluate, generate, info, inspect, novelty, train
+from charrnn.cli.commands import classify, corpus, evaluate, generate, info, inspect, novelty, train
 from charrnn.cli.display.escape import visible
 from charrnn.cli.options import ReaderGoneError, examples
 from charrnn.errors import CharrnnError
-from charrnn.training.ranks import FollowerError, rank
+from charrnn.training.devices.world import FollowerError, get_rank
 
 app = typer.Typer(
     name="charrnn",
@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (train, generate, evaluate, classify, novelty, inspect, info):
+for module in (train, generate, evaluate, classify, novelty, inspect, info, corpus):
     module.add_to(app)
 
 # The base class of usage errors is not public in typer, but that of a public one.
@@ -81,7 +81,7 @@ def _describe(error: MemoryError | OSError) -> str:
 
 def _fail(message: str, status: int, *, by_all: bool = True) -> int:
     """Print an error; of several processes that meet it `by_all`, only the first one does."""
-    if by_all and rank():
+    if by_all and get_rank():
         return status
     if os.environ.get("CHARRNN_TRACEBACK"):
         traceback.print_exc()

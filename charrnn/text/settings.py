@@ -33,18 +33,13 @@ class ColumnSettings:
 
 
 @dataclass(frozen=True)
-class TextSettings(ColumnSettings, ReadingSettings):
+class TextSettings(ReadingSettings):
     """How the corpus is tokenized, and what is held out."""
 
     task: str = setting(
         "language",
         "Learn to write a text, or to classify labelled texts (TSV or CSV files).",
         choices=("language", "classify"),
-        group=TEXT,
-    )
-    labels: bool = setting(
-        False,
-        "Learn one model that writes in the style of each label (TSV or CSV files), and classifies texts.",
         group=TEXT,
     )
     tokens: str = setting(

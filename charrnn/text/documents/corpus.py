@@ -104,7 +104,10 @@ class LabelledCorpus:
 
 
 def read_labelled(
-    names: Sequence[str], settings: TextSettings | None = None, progress: OnProgress | None = None
+    names: Sequence[str],
+    settings: TextSettings | None = None,
+    progress: OnProgress | None = None,
+    columns: str | None = None,
 ) -> LabelledCorpus:
     """Read TSV and CSV files as one corpus.
 
@@ -115,8 +118,8 @@ def read_labelled(
     settings = settings or TextSettings()
     counter = create_counter(settings.tokens)
     check_settings(settings, counter)
-    texts = _DocumentScan(names, settings, counter, progress)
-    held_out = _DocumentScan([settings.valid], settings, counter, progress) if settings.valid else None
+    texts = _DocumentScan(names, settings, columns, counter, progress)
+    held_out = _DocumentScan([settings.valid], settings, columns, counter, progress) if settings.valid else None
     scans = [texts, held_out] if held_out else [texts]
     labels = tuple(sorted(set().union(*(scan.labels for scan in scans)), key=_sort_key))
     _check_labels(texts, held_out, labels, ", ".join(map(str, names)))
@@ -150,10 +153,15 @@ class _DocumentScan:
     """
 
     def __init__(
-        self, names: Sequence[str], settings: TextSettings, counter: TokenCounter, progress: OnProgress | None
+        self,
+        names: Sequence[str],
+        settings: TextSettings,
+        columns: str | None,
+        counter: TokenCounter,
+        progress: OnProgress | None,
     ) -> None:
         binary = counter.kind.binary
-        self._reader = LabelledReader(names, settings, settings.columns, binary=binary, progress=progress)
+        self._reader = LabelledReader(names, settings, columns, binary=binary, progress=progress)
         self._labels: list[str] = []
         self._end: str | bytes = b"\0" if binary else "\0"
         digests: list[int] = []

@@ -54,7 +54,7 @@ class TableReader:
         binary: bool = False,
         progress: OnProgress | None = None,
     ) -> None:
-        self._sources = list(sources)
+        self._sources = sources
         self._settings = settings
         self._binary = binary
         self._progress = progress

@@ -11,10 +11,12 @@ from charrnn.text.settings import ReadingSettings, TextSettings
 from charrnn.text.vocabulary.loading import vocabulary_from_json
 
 
-def read(tmp_path: Path, content: str, name: str = "t.tsv", **settings: object) -> LabelledCorpus:
+def read(
+    tmp_path: Path, content: str, name: str = "t.tsv", columns: str | None = None, **settings: object
+) -> LabelledCorpus:
     path = tmp_path / name
     path.write_text(content)
-    return read_labelled([str(path)], TextSettings(**settings))  # type: ignore[arg-type]
+    return read_labelled([str(path)], TextSettings(**settings), columns=columns)  # type: ignore[arg-type]
 
 
 def texts_of(read: LabelledCorpus) -> set[tuple[str, str]]:

@@ -15,10 +15,13 @@ from charrnn.text.documents.corpus import LabelledCorpus, read_labelled
 from charrnn.text.settings import TextSettings
 from charrnn.training.data.documents import DocumentReaders
 from charrnn.training.data.feeding import DocumentFeed
-from charrnn.training.network.language import CharRNN, detached
+from charrnn.training.devices.workers import Workers
+from charrnn.training.network.base import detach
+from charrnn.training.network.dropout import NO_MASKS
+from charrnn.training.network.language import CharRNN
+from charrnn.training.network.language_objective import LanguageBatch, LanguageObjective
 from charrnn.training.step import Gradients
-from charrnn.training.tasks.evaluation import DocumentValidation
-from charrnn.training.workers import Workers
+from charrnn.training.tasks.language_validation import DocumentValidation
 
 ROWS = [("animal", "cat"), ("animal", "dog"), ("plant", "oak"), ("animal", "elephant"), ("plant", "a rose is a rose")]
 
@@ -58,7 +61,7 @@ def test_every_document_comes_whole_once_an_epoch(tmp_path: Path, tokens: str) -
     found: list[tuple[str, str]] = []
     text: list[int] = []
     while len(found) < 2 * len(ROWS):
-        batch = readers.next_batch(4)
+        batch = readers.next_window(4)
         assert batch.labels is not None
         text += ([batch.inputs[0, 0]] if batch.fresh[0] else []) + batch.targets[batch.targets >= 0].tolist()
         if text[-1] == corpus.vocabulary.end:
@@ -71,11 +74,11 @@ def test_a_place_in_the_documents_comes_back(tmp_path: Path) -> None:
     corpus = corpus_of(tmp_path)
     readers = DocumentReaders(corpus.train, 2, seed=3)
     for _ in range(5):
-        readers.next_batch(4)
+        readers.next_window(4)
     again = DocumentReaders(corpus.train, 2, seed=3)
-    again.restore(readers.state())
+    again.set_state(readers.get_state())
     for _ in range(9):
-        one, two = readers.next_batch(4), again.next_batch(4)
+        one, two = readers.next_window(4), again.next_window(4)
         assert (one.inputs.tolist(), one.targets.tolist(), one.fresh.tolist()) == (
             two.inputs.tolist(),
             two.targets.tolist(),
@@ -90,12 +93,12 @@ def test_a_step_costs_what_its_documents_cost(tmp_path: Path, cell: str, length:
     corpus = corpus_of(tmp_path)
     network = network_of(corpus, cell)
     readers = DocumentReaders(corpus.train, 5, seed=1)
-    feed, gradients = DocumentFeed(readers, slice(0, 5), CPU), Gradients(network, 5, Workers(5, None))
-    state = detached(network.initial_state(5, torch.zeros(5, dtype=torch.long)))
+    feed, gradients = DocumentFeed(readers, slice(0, 5), CPU), Gradients(LanguageObjective(network), Workers(5, None))
+    state = detach(network.initial_state(5, torch.zeros(5, dtype=torch.long)))
     total, chars = 0.0, 0
     while chars < corpus.train_size:
         window = feed.next(length)
-        nats, state = gradients.compute(window, state)
+        nats, state = gradients.compute(LanguageBatch.from_window(window, state, NO_MASKS))
         total, chars = total + float(nats), chars + window.chars
     expected = sum(
         naive_nats(network, ids, int(label)).sum() for ids, label in zip(corpus.train, corpus.train.labels, strict=True)
@@ -105,7 +108,7 @@ def test_a_step_costs_what_its_documents_cost(tmp_path: Path, cell: str, length:
     validation = DocumentValidation(
         corpus.train, torch.device("cpu"), len(corpus.vocabulary), corpus.vocabulary.unknown
     )
-    assert validation.loss(network, Workers(5, None)) == pytest.approx(expected / chars, rel=1e-5)
+    assert validation.measure(network, Workers(5, None)) == pytest.approx(expected / chars, rel=1e-5)
     assert validation.chars == chars
 
 
@@ -113,9 +116,10 @@ def test_only_its_own_label_learns_from_a_document(tmp_path: Path) -> None:
     corpus = corpus_of(tmp_path)
     network = network_of(corpus, "lstm")
     animals = corpus.train.select(np.flatnonzero(corpus.train.labels == 0))
-    state = detached(network.initial_state(2, torch.zeros(2, dtype=torch.long)))
+    state = detach(network.initial_state(2, torch.zeros(2, dtype=torch.long)))
     window = DocumentFeed(DocumentReaders(animals, 2, 1), slice(0, 2), CPU).next(50)
-    Gradients(network, 2, Workers(2, None)).compute(window, state)
+    batch = LanguageBatch.from_window(window, state, NO_MASKS)
+    Gradients(LanguageObjective(network), Workers(2, None)).compute(batch)
     assert network.label is not None
     for parameter in (network.label.weight, network.initial_hidden, network.initial_cell):
         assert parameter is not None
