@@ -20,6 +20,7 @@ from charrnn.inference.export.weights import pack_weights
 from charrnn.inference.markup import content_hash, embed_json, escape_text, printable
 from charrnn.model.config import LabelledConfig, Tensors
 from charrnn.model.header import CLASSIFY, ModelHeader
+from charrnn.text.vocabulary.loading import vocabulary_from_json
 from charrnn.text.vocabulary.splitting import LONGEST, RUNS, letter_ranges
 
 ENGINE = ("kernel", "network", "sampling", "vocabulary", "engine", "serve")
@@ -38,7 +39,7 @@ def build_page(title: str, header: ModelHeader, tensors: Tensors, file_date: str
         file_date: when the file was written (ISO 8601).
 
     Raises:
-        ModelFileError: if the model is a classifier, which writes nothing.
+        ModelFileError: if the model is a classifier, which writes nothing, or its vocabulary is damaged.
     """
     if header.task == CLASSIFY:
         raise ModelFileError(f"{title} is a classifier, which writes no text; export a language model")
@@ -88,12 +89,12 @@ def _config(header: ModelHeader) -> dict[str, Any]:
 
 
 def _vocabulary(header: ModelHeader) -> dict[str, Any]:
-    """The vocabulary as the model file has it; for words, what they are made of."""
-    found = {name: header.vocabulary.get(name) for name in ("tokens", "symbols", "unknown", "end")}
-    if found["tokens"] == "word":
-        ranges = [code for each in letter_ranges() for code in each]
-        found["letters"] = {"ranges": ranges, "runs": RUNS, "longest": LONGEST}
-    return {name: value for name, value in found.items() if value is not None}
+    """The vocabulary as the model file has it, once checked; for words, what they are made of."""
+    vocabulary = vocabulary_from_json(header.vocabulary, header.config.vocab_size)
+    if not vocabulary.multi_character:
+        return vocabulary.to_json()
+    ranges = [code for each in letter_ranges() for code in each]
+    return {**vocabulary.to_json(), "letters": {"ranges": ranges, "runs": RUNS, "longest": LONGEST}}
 
 
 def _likeliest_label(header: ModelHeader) -> int:

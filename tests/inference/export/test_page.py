@@ -97,6 +97,11 @@ def test_a_classifier_has_no_page() -> None:
         written(task=CLASSIFY)
 
 
+def test_a_damaged_vocabulary_is_refused() -> None:
+    with pytest.raises(ModelFileError, match="vocabulary is damaged"):
+        written(vocabulary={"tokens": "word", "symbols": ["a", "a"]})
+
+
 def luminance(colour: str) -> float:
     """The relative luminance of a colour (WCAG 2.2)."""
     parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
