@@ -33,8 +33,9 @@ def _parts(x: Number) -> tuple[Number, Number]:
 
 
 def _between(x: Number, least: float, most: float) -> Number:
-    raised = (x > least).choose(x, least)
-    return (raised < most).choose(raised, most)
+    """x held between two limits; NaN stays NaN."""
+    raised = (x < least).choose(x.like(least), x)
+    return (raised > most).choose(raised.like(most), raised)
 
 
 def exp(x: Number) -> Number:
