@@ -13,6 +13,8 @@ from charrnn.training.kernel.records import Sequence
 PASS = CFUNCTYPE(None, POINTER(Sequence))
 FUNCTIONS = {
     "pack": CFUNCTYPE(None, c_void_p, c_int64, c_int64, c_int64, c_int64, c_void_p),
+    "multiply": CFUNCTYPE(None, *[c_void_p, c_int64, c_int64], *[c_void_p, c_int64] * 3, c_int64),
+    "outer": CFUNCTYPE(None, *[c_void_p, c_int64, c_int64] * 2, c_void_p, c_int64, c_int64),
     "forward": PASS,
     "backward": PASS,
     "add_rows": CFUNCTYPE(None, c_void_p, c_void_p, c_int64, c_int64, c_void_p),
@@ -26,6 +28,8 @@ class Kernel:
     """The functions for one kind of cell; they release the global interpreter lock. `alive` owns their memory."""
 
     pack: Any
+    multiply: Any
+    outer: Any
     forward: Any
     backward: Any
     add_rows: Any

@@ -18,7 +18,7 @@ from charrnn.training.kernel.cells import Cell, Units
 from charrnn.training.kernel.gru import GRU
 from charrnn.training.kernel.layout import cover, emit_pack
 from charrnn.training.kernel.lstm import LSTM
-from charrnn.training.kernel.products import emit_product
+from charrnn.training.kernel.products import emit_multiply, emit_outer
 from charrnn.training.kernel.records import GROUP, Sequence
 from charrnn.training.kernel.rnn import RNN
 
@@ -26,10 +26,11 @@ CELLS = {"lstm": LSTM, "gru": GRU, "rnn": RNN}
 
 
 def emit_kernel(tiling: Tiling, name: str) -> Any:
-    """A module with `pack`, `forward`, `backward` and `add_rows`, for one kind of cell."""
+    """A module with the functions of `compiled.Kernel`, for one kind of cell."""
     module = ir.Module("charrnn")
     emit_pack(module, tiling.lanes, tiling.vectors)
-    product = emit_product(module, tiling.lanes, tiling.vectors, tiling.samples)
+    product = emit_multiply(module, tiling)
+    emit_outer(module, tiling)
     _emit_add_rows(module, tiling.lanes)
     for name_of_pass in ("forward", "backward"):
         _Pass(module, tiling, CELLS[name], product, name_of_pass).emit()
@@ -45,7 +46,7 @@ class _Pass:
         record = Record(Memory(self.code, self.code.arguments[0], INT), Sequence)
         self.steps, self.samples, self.units = (record.number(name) for name in ("steps", "samples", "units"))
         self.width = self.units * cell.gates
-        names = "inputs weights bias hidden cells gates inner sums by_outputs by_hidden by_cells"
+        names = "inputs weights bias zeros hidden cells gates inner sums by_outputs by_hidden by_cells"
         self.arrays = {name: record.memory(name, FLOAT) for name in names.split()}
         self.symbols, self.has_symbols = record.memory("symbols", INT), record.number("has_symbols")
 
@@ -70,18 +71,17 @@ class _Pass:
     def _multiply_forward(self, t: Number, first: Number, count: Number) -> None:
         """sums = W h[t]."""
         hidden = self.arrays["hidden"].at(self._row(t, first) * self.units)
-        weights, sums, zero = self.arrays["weights"], self.arrays["sums"], self.code.integer(0)
-        sizes = self.width, self.units
-        self.code.call(self.product, weights, *sizes, hidden, self.units, sums, self.width, count, zero)
+        weights, sums, zeros = (self.arrays[name] for name in ("weights", "sums", "zeros"))
+        x, out = (hidden, self.units), (sums, self.width)
+        self.code.call(self.product, weights, self.width, self.units, *x, zeros, self.code.integer(0), *out, count)
 
     def _multiply_backward(self, t: Number, first: Number, count: Number) -> None:
         """by_hidden = W^T D(a[t]), added to what went past the weights."""
         gradients = self.arrays["inner" if self.cell.inner else "gates"].at(self._row(t, first) * self.width)
         by_hidden = self.arrays["by_hidden"].at(first * self.units)
-        weights, accumulate = self.arrays["weights"], self.code.integer(int(self.cell.state_path))
-        sizes = self.units, self.width
-        arguments = gradients, self.width, by_hidden, self.units, count, accumulate
-        self.code.call(self.product, weights, *sizes, *arguments)
+        initial = (by_hidden, self.units) if self.cell.state_path else (self.arrays["zeros"], self.code.integer(0))
+        x, out = (gradients, self.width), (by_hidden, self.units)
+        self.code.call(self.product, self.arrays["weights"], self.units, self.width, *x, *initial, *out, count)
 
     def _cells(self, t: Number, first: Number, count: Number) -> None:
         """The cell's equations for all units of the group."""

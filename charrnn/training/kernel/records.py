@@ -15,6 +15,7 @@ class Sequence(Structure):
         inputs: projected inputs (T, B, G*H), or with `symbols` a table (V, G*H).
         symbols: (T, B), the rows of the table; 0: there is no table.
         weights: recurrent weights, packed: (G*H, H) for the forward pass, their transpose (H, G*H) for the backward.
+        zeros: (G*H).
         bias: (H), inside the GRU's reset product.
         hidden: (T+1, B, H), the states before and after each step.
         cells: (T+1, B, H), those of the LSTM.
@@ -34,6 +35,7 @@ class Sequence(Structure):
         ("symbols", c_void_p),
         ("has_symbols", c_int64),
         ("weights", c_void_p),
+        ("zeros", c_void_p),
         ("bias", c_void_p),
         ("hidden", c_void_p),
         ("cells", c_void_p),

@@ -38,9 +38,10 @@ class Layer:
 
 def make_layer(kernel: Kernel, weight: Tensor, bias: Tensor | None = None) -> Layer:
     """Pack a layer's recurrent weights (G*H, H)."""
+    learning = torch.is_grad_enabled()
     with torch.no_grad():
         packed = pack(kernel, weight)
-        transpose = pack(kernel, weight.t()) if torch.is_grad_enabled() or weight.requires_grad else None
+        transpose = pack(kernel, weight.t()) if learning else None
     return Layer(kernel, weight, bias, packed, transpose)
 
 
@@ -88,10 +89,10 @@ class Recurrence(torch.autograd.Function):
             all_steps[0] = before
         gates = inputs.new_empty(steps, samples, width)
         inner = None if bias is None else torch.empty_like(gates)
-        sums = inputs.new_empty(GROUP, width)
+        sums, zeros = inputs.new_empty(GROUP, width), inputs.new_zeros(width)
         arrays = {"hidden": states[0], "cells": states[1] if cells is not None else None, "gates": gates, "inner": inner}
         sequence = _sequence(
-            (steps, samples, units), {**arrays, "weights": layer.packed, "inputs": inputs, "bias": bias, "sums": sums}, symbols
+            (steps, samples, units), {**arrays, "weights": layer.packed, "inputs": inputs, "bias": bias, "sums": sums, "zeros": zeros}, symbols
         )
         layer.kernel.forward(byref(sequence))
         ctx.layer, ctx.symbols, ctx.arrays, ctx.rows = layer, symbols, arrays, inputs.shape[0]
@@ -113,11 +114,11 @@ class Recurrence(torch.autograd.Function):
             hidden.new_zeros(samples, units) if by_state is None else by_state.clone(memory_format=torch.contiguous_format)
             for by_state in by_last
         ]
-        more = {"weights": layer.packed_transpose, "by_outputs": by_outputs, "by_hidden": by_first[0]}
+        more = {"zeros": hidden.new_zeros(width), "weights": layer.packed_transpose, "by_outputs": by_outputs, "by_hidden": by_first[0]}
         more["by_cells"] = by_first[1] if len(by_first) > 1 else None
         layer.kernel.backward(byref(_sequence((steps, samples, units), {**arrays, **more}, None)))
         by_projected = (gates if inner is None else inner).view(-1, width)
-        by_weight = by_projected.t() @ hidden[:-1].view(-1, units)
+        by_weight = outer(layer.kernel, by_projected, hidden[:-1].view(-1, units))
         by_bias = None if inner is None else by_projected[:, -units:].sum(dim=0)
         by_inputs = gates if symbols is None else _add_rows(layer.kernel, gates.view(-1, width), symbols, ctx.rows)
         return None, by_inputs, None, by_weight, by_bias, by_first[0], by_first[1] if len(by_first) > 1 else None
@@ -135,3 +136,20 @@ def _sequence(sizes: tuple[int, int, int], arrays: dict[str, Tensor | None], sym
     return Sequence(
         *sizes, **pointers, symbols=0 if symbols is None else symbols.data_ptr(), has_symbols=symbols is not None
     )
+
+
+def multiply(kernel: Kernel, packed: Tensor, x: Tensor, initial: Tensor, out: Tensor) -> Tensor:
+    """out (N, R) = initial + x (N, K) w.T of a packed matrix w (R, K); `initial` may be one row (R) for all."""
+    rows, inner = out.shape[1], x.shape[1]
+    start = initial.data_ptr(), initial.stride(0) if initial.ndim > 1 else 0
+    target = out.data_ptr(), out.stride(0)
+    kernel.multiply(packed.data_ptr(), rows, inner, x.data_ptr(), x.stride(0), *start, *target, len(x))
+    return out
+
+
+def outer(kernel: Kernel, a: Tensor, b: Tensor) -> Tensor:
+    """a.T @ b of a (N, R) and b (N, C), whose rows are contiguous."""
+    out = a.new_zeros(a.shape[1], b.shape[1])
+    left, right = ((part.data_ptr(), part.stride(0), part.shape[1]) for part in (a, b))
+    kernel.outer(*left, *right, out.data_ptr(), out.stride(0), len(a))
+    return out
