@@ -12,7 +12,7 @@ from charrnn.cli.commands import classify, evaluate, generate, info, inspect, no
 from charrnn.cli.display.escape import visible
 from charrnn.cli.options import ReaderGoneError, examples
 from charrnn.errors import CharrnnError
-from charrnn.training.ranks import FollowerError, rank
+from charrnn.training.devices.world import FollowerError, get_rank
 
 app = typer.Typer(
     name="charrnn",
@@ -81,7 +81,7 @@ def _trouble(error: MemoryError | OSError) -> str:
 
 def _fail(message: str, status: int, *, by_all: bool = True) -> int:
     """Tell what is wrong; of several processes that all find it, the first one does."""
-    if by_all and rank():
+    if by_all and get_rank():
         return status
     if os.environ.get("CHARRNN_TRACEBACK"):
         traceback.print_exc()

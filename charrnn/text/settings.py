@@ -33,18 +33,13 @@ class ColumnSettings:
 
 
 @dataclass(frozen=True)
-class TextSettings(ColumnSettings, ReadingSettings):
+class TextSettings(ReadingSettings):
     """How the corpus becomes tokens, and what is held out."""
 
     task: str = setting(
         "language",
         "Learn to write a text, or to tell labelled texts apart (TSV or CSV files).",
         choices=("language", "classify"),
-        group=TEXT,
-    )
-    labels: bool = setting(
-        False,
-        "Learn one model that writes in the style of each label (TSV or CSV files), and tells them apart.",
         group=TEXT,
     )
     tokens: str = setting(

@@ -1,8 +1,8 @@
-"""A moving average of the weights (Polyak and Juditsky 1992), which is what validation and the model file see.
+"""A moving average of the weights (Polyak and Juditsky 1992), which validation and the model file use.
 
 Halfway through a run it is 0.03 to 0.07 nats better than the weights themselves (tiny Shakespeare, 60 s and 5
-min): as good as if the learning rate had been taken down there. So a run that is interrupted, or begins to
-overfit, loses little. At the end of a run, where the rate has gone to zero, it is 0 to 0.003 better.
+min), as if the learning rate had been reduced there. So a run that is interrupted or starts to overfit loses
+little. At the end of a run, where the learning rate is zero, it is 0 to 0.003 better.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from charrnn.model.config import Tensors
-from charrnn.training.network.classifier import TextClassifier
-from charrnn.training.network.language import CharRNN
+from charrnn.training.network.base import RecurrentNetwork
 
 HORIZON = 0.05  # of the run's steps
 YOUNG = 0.2  # of the steps made so far, at most: early weights are soon forgotten
@@ -23,42 +22,42 @@ YOUNG = 0.2  # of the steps made so far, at most: early weights are soon forgott
 class WeightAverage:
     """An exponential moving average over about the last `HORIZON` of a run."""
 
-    def __init__(self, network: CharRNN | TextClassifier) -> None:
+    def __init__(self, network: RecurrentNetwork) -> None:
         self._parameters = dict(network.named_weights())
         self._average = {name: p.detach().clone() for name, p in self._parameters.items()}
 
     @torch.no_grad()
     def update(self, steps: int, progress: float) -> None:
-        """Take the weights in after `steps` steps, when that share of the run is behind."""
+        """Add the weights after `steps` steps, at this progress of the run."""
         horizon = min(YOUNG * steps, HORIZON * steps / max(progress, 1e-9))
         values: list[Tensor] = list(self._parameters.values())
         torch._foreach_lerp_(list(self._average.values()), values, 1.0 / max(1.0, horizon))
 
     @contextmanager
-    def applied(self) -> Iterator[None]:
-        """Within the block, the network has the averaged weights."""
-        kept = {name: p.detach().clone() for name, p in self._parameters.items()}
-        self._put(self._average)
+    def apply(self) -> Iterator[None]:
+        """Within the block, the network holds the averaged weights."""
+        current = {name: p.detach().clone() for name, p in self._parameters.items()}
+        self._set(self._average)
         try:
             yield
         finally:
-            self._put(kept)
+            self._set(current)
 
     def export(self) -> Tensors:
-        """The averaged weights as the model file holds them, copied."""
+        """A copy of the averaged weights as the model file holds them."""
         return {name: np.array(tensor.cpu().numpy(), dtype=np.float32) for name, tensor in self._average.items()}
 
     def tensors(self) -> dict[str, Tensor]:
-        """The average by weight names; live."""
+        """The averaged weights by name, not copied."""
         return dict(self._average)
 
     @torch.no_grad()
-    def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from copies of what `tensors` gave."""
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Set the average from what `tensors` returned."""
         for name, tensor in self._average.items():
             tensor.copy_(tensors[name])
 
     @torch.no_grad()
-    def _put(self, values: Mapping[str, Tensor]) -> None:
+    def _set(self, values: Mapping[str, Tensor]) -> None:
         for name, parameter in self._parameters.items():
             parameter.copy_(values[name])

@@ -1,25 +1,19 @@
-"""What a run tells, and to whom: the terminal and TensorBoard are reporters behind one small interface."""
+"""What a run reports, and to whom: the terminal and TensorBoard are reporters behind one small interface."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
-from charrnn.text.corpus import Corpus
-from charrnn.text.documents.corpus import LabelledCorpus
-from charrnn.training.network.language import CharRNN
-from charrnn.training.recipe.language import Plan
+from charrnn.training.network.base import RecurrentNetwork
+from charrnn.training.tasks.task import Task
 
 
 @dataclass(frozen=True)
 class Start:
-    """What is about to be trained.
+    """What is about to be trained; a resumed run continues at `step` and has a `history`."""
 
-    A resumed run goes on at `step` and has a `history`.
-    """
-
-    corpus: Corpus | LabelledCorpus
-    plan: Plan
-    network: CharRNN
+    task: Task
     device: str
     output: Path
     step: int = 0
@@ -28,7 +22,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run has come. `loss` (nats per character) and `grad_norm` are means since the last report."""
+    """How far a run has come. `loss` (nats per unit of the task) and `grad_norm` are means since the last report."""
 
     step: int
     epochs: float
@@ -39,10 +33,15 @@ class Progress:
     grad_norm: float
     chars_per_second: float
 
+    @property
+    def seconds_left(self) -> float:
+        """Estimate of the seconds until the budget is used."""
+        return max(0.0, self.seconds * (1 - self.progress) / max(self.progress, 1e-9))
+
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A validation, in nats per character or, with an `accuracy`, per text; `best` if it is the lowest so far."""
+    """A validation, in nats per unit of the task; `best` if its loss is the lowest so far."""
 
     step: int
     epochs: float
@@ -54,7 +53,10 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Summary:
-    """The figures of a run: what `charrnn train --json` prints and the model file keeps; the verdict is in words."""
+    """The figures of a run; those of validation are of the best weights, which the model file holds.
+
+    `details` are the figures that only its task has; the verdict is in words.
+    """
 
     model: str
     parameters: int
@@ -66,43 +68,49 @@ class Summary:
     chars_per_second: float
     train_loss: float
     valid_loss: float
-    valid_bpc: float
-    valid_perplexity: float
     best_step: int
     device: str
     seed: int
     verdict: str
+    accuracy: float | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures as `charrnn train --json` prints them and the model file keeps them."""
+        figures = asdict(self)
+        del figures["details"], figures["accuracy"]
+        return {**figures, **self.details}
 
 
 class Reporter:
-    """A listener that ignores everything; subclasses hear what they care for."""
+    """Receives what happens in a run. Every method of this class ignores it."""
 
-    def started(self, start: Start) -> None:
+    def on_start(self, start: Start) -> None:
         """The run begins."""
 
-    def progressed(self, progress: Progress) -> None:
+    def on_progress(self, progress: Progress) -> None:
         """About once a second."""
 
-    def evaluated(self, evaluation: Evaluation) -> None:
-        """After each validation."""
+    def on_weights(self, step: int, network: RecurrentNetwork) -> None:
+        """A validation begins; the network still has the gradients of its last step."""
 
-    def weights(self, step: int, network: CharRNN) -> None:
-        """Before a validation, while the network still has its last gradients."""
+    def on_evaluation(self, evaluation: Evaluation) -> None:
+        """A validation has ended."""
 
-    def sampled(self, step: int, text: str) -> None:
-        """A text that the network has just written."""
+    def on_sample(self, step: int, text: str) -> None:
+        """The network has written a text."""
 
-    def noted(self, message: str) -> None:
+    def on_note(self, message: str) -> None:
         """Something happened that the user should know."""
 
-    def saving(self, step: int) -> None:
-        """A state to resume from is about to be written: what was told up to `step` should be on disk first."""
+    def on_save(self, step: int) -> None:
+        """A state to resume from is about to be written: reports up to `step` should be on disk first."""
 
-    def finished(self, summary: Summary) -> None:
-        """The run has ended, and the model file is written."""
+    def on_finish(self, summary: Summary) -> None:
+        """The run has used its budget, and the model file is written."""
 
     def close(self) -> None:
-        """Whatever way the run has ended; nothing more comes."""
+        """The run is over, however it ended; nothing more is reported."""
 
 
 class Reporters(Reporter):
@@ -111,37 +119,37 @@ class Reporters(Reporter):
     def __init__(self, reporters: Sequence[Reporter]) -> None:
         self._reporters = list(reporters)
 
-    def started(self, start: Start) -> None:  # noqa: D102
+    def on_start(self, start: Start) -> None:  # noqa: D102
         for reporter in self._reporters:
-            reporter.started(start)
+            reporter.on_start(start)
 
-    def progressed(self, progress: Progress) -> None:  # noqa: D102
+    def on_progress(self, progress: Progress) -> None:  # noqa: D102
         for reporter in self._reporters:
-            reporter.progressed(progress)
+            reporter.on_progress(progress)
 
-    def evaluated(self, evaluation: Evaluation) -> None:  # noqa: D102
+    def on_weights(self, step: int, network: RecurrentNetwork) -> None:  # noqa: D102
         for reporter in self._reporters:
-            reporter.evaluated(evaluation)
+            reporter.on_weights(step, network)
 
-    def weights(self, step: int, network: CharRNN) -> None:  # noqa: D102
+    def on_evaluation(self, evaluation: Evaluation) -> None:  # noqa: D102
         for reporter in self._reporters:
-            reporter.weights(step, network)
+            reporter.on_evaluation(evaluation)
 
-    def sampled(self, step: int, text: str) -> None:  # noqa: D102
+    def on_sample(self, step: int, text: str) -> None:  # noqa: D102
         for reporter in self._reporters:
-            reporter.sampled(step, text)
+            reporter.on_sample(step, text)
 
-    def noted(self, message: str) -> None:  # noqa: D102
+    def on_note(self, message: str) -> None:  # noqa: D102
         for reporter in self._reporters:
-            reporter.noted(message)
+            reporter.on_note(message)
 
-    def saving(self, step: int) -> None:  # noqa: D102
+    def on_save(self, step: int) -> None:  # noqa: D102
         for reporter in self._reporters:
-            reporter.saving(step)
+            reporter.on_save(step)
 
-    def finished(self, summary: Summary) -> None:  # noqa: D102
+    def on_finish(self, summary: Summary) -> None:  # noqa: D102
         for reporter in self._reporters:
-            reporter.finished(summary)
+            reporter.on_finish(summary)
 
     def close(self) -> None:  # noqa: D102
         for reporter in self._reporters:

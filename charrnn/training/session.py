@@ -8,112 +8,96 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from charrnn.errors import TrainingError
 from charrnn.model.config import Tensors
 from charrnn.model.header import ModelHeader
-from charrnn.text.corpus import Corpus
-from charrnn.text.documents.corpus import LabelledCorpus
-from charrnn.training.checkpoint.keeper import Keeper
+from charrnn.training.checkpoint.checkpointer import Checkpointer
+from charrnn.training.checkpoint.files import EVALUATED, LATEST, Checkpoint
 from charrnn.training.checkpoint.record import Record
-from charrnn.training.checkpoint.state import EVALUATED, LATEST, Checkpoint
-from charrnn.training.devices import is_out_of_memory, random_states, restore_random_states
-from charrnn.training.metrics import Tally
-from charrnn.training.ranks import World, described
-from charrnn.training.recipe.language import Plan
+from charrnn.training.devices.device import get_random_states, is_out_of_memory, set_random_states
+from charrnn.training.interruption import StopRequest
+from charrnn.training.metrics import StepMetrics
 from charrnn.training.recipe.schedule import Schedule
 from charrnn.training.recipe.spacing import seconds_between_evaluations, steps_between_evaluations
-from charrnn.training.recipe.verdict import verdict
+from charrnn.training.recipe.verdict import judge_history
 from charrnn.training.reporting import Evaluation, Progress, Reporter, Start, Summary
-from charrnn.training.tasks.evaluation import DocumentValidation, Validation
+from charrnn.training.tasks.task import Measurement, Resources, Task
 from charrnn.training.trainer import MAX_BAD_STEPS, Trainer
-from charrnn.training.trainer import Start as StartWeights
 
-REPORT_EVERY = 1.0  # seconds
-READ_EVERY = 0.25  # seconds, what a GPU has learned; to ask for it is to wait for all steps that it has been given
-SAVE_EVERY = 20.0  # seconds, beside the saves after every evaluation
+REPORT_INTERVAL = 1.0  # seconds
+READ_INTERVAL = 0.25  # seconds between readings of a GPU's metrics; each waits for all of its steps
+SAVE_INTERVAL = 20.0  # seconds, beside the saves after every evaluation
 MAX_RETRIES = 3  # of a run that diverges, each with half the learning rate
-LAST_EVALUATION_SECONDS = 5.0  # what an evaluation may take when a run is interrupted
+MAX_LAST_EVALUATION = 5.0  # seconds that an evaluation may take when a run is interrupted
 
 SampleWriter = Callable[[ModelHeader, Tensors], str]
-
-
-@dataclass
-class StopRequest:
-    """Set by a signal handler: the step in hand is finished, what was learned is saved, and the run ends."""
-
-    signal: int | None = None
 
 
 @dataclass
 class Session:
     """One run: a trainer, driven to the end of its budget, and saved on the way.
 
-    What is driven by the clock (reports, samples, saves) changes nothing that is learned, so a run that was
+    Everything that the clock decides (reports, samples, saves) changes nothing that is learned, so a run that was
     interrupted and resumed ends with the weights of one that was not.
 
-    Of several processes each has a session, and all take the same decisions: they go by the first one's clock, and by
-    figures of all, both exchanged after every step.
+    Each of several processes has a session, and all must decide alike. So decisions use nothing but figures that
+    `_synchronize` has exchanged: the clock and the request to stop of rank 0, and losses summed over all.
 
     Attributes:
-        seconds: time since the run began, when the processes were last brought in step.
-        sample_every: seconds between samples; 0 is never.
-        write_sample: makes a text from weights, for those who watch.
-        resumed: the saved state to go on from; None begins anew.
-        start: makes the weights to begin with, out of random ones.
-        described: what the saved state says of the run beside its progress: settings, corpus, folders.
+        task: what learns, and from what.
+        resources: what the run computes on.
+        output: the model file.
+        reporter: receives what happens.
+        sample_interval: seconds between samples; 0 is never.
+        write_sample: writes a text with some weights, for people who watch.
+        stop: a request to stop.
+        resumed: the saved state to continue from; None begins anew.
+        description: what a saved state says of the run beside its progress.
+        seconds: duration of the run, as last exchanged.
+        stopped_by: the signal that has requested a stop in any process, as last exchanged.
     """
 
-    plan: Plan
-    corpus: Corpus | LabelledCorpus
+    task: Task
+    resources: Resources
     output: Path
-    device: torch.device
     reporter: Reporter
-    sample_every: float = 0.0
+    sample_interval: float = 0.0
     write_sample: SampleWriter | None = None
     stop: StopRequest = field(default_factory=StopRequest)
     resumed: Checkpoint | None = None
-    start: StartWeights | None = None
-    described: dict[str, Any] = field(default_factory=dict)
-    world: World = field(default_factory=World)
-    precision: torch.dtype = torch.float32
+    description: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.trainer = Trainer(self.plan, self.corpus, self.device, self.start, self.world, self.precision)
-        corpus, symbols = self.corpus, self.corpus.vocabulary
-        told = (self.device, self.plan.config.vocab_size, symbols.unknown, symbols.lengths)
-        labels: dict[str, int] = {}
-        if isinstance(corpus, LabelledCorpus):
-            self.validation: Validation | DocumentValidation = DocumentValidation(corpus.valid, *told)
-            labels = dict(zip(corpus.labels, corpus.counts, strict=True))
-        else:
-            self.validation = Validation(corpus.valid, *told)
-        self._characters_each = self.validation.characters_each
+        self.plan = self.task.plan
+        self.trainer = Trainer(self.task, self.resources)
         self.schedule = Schedule(self.plan.lr)
-        self.keeper = Keeper(self.output, self.plan, self.trainer, symbols.to_json(), self.described, labels)
-        self.record = Record() if self.resumed is None else self.keeper.bring_back(self.resumed)
-        self._recent, self._own = Tally(), Tally()
+        self.checkpointer = Checkpointer(self.output, self.trainer, self.resources.world, self.description)
+        self.record = Record() if self.resumed is None else self.checkpointer.restore(self.resumed)
+        best = self.record.best_training
+        self._best = Measurement.from_summary(best) if best else Measurement(math.inf)
+        self.stopped_by: int | None = None
+        self._recent, self._own = StepMetrics(), StepMetrics()
+        self._step_seconds = self.record.step_seconds  # of this process
         self.seconds = self._last_report = self._last_save = self._last_read = self.record.seconds
-        self._last_sample = -math.inf  # what it writes before it has learned anything is worth seeing, too
+        self._last_sample = -math.inf  # what the network writes before it has learned anything is worth seeing, too
 
     def run(self) -> Summary:
-        """Train until the budget is used, validation stops improving, or a stop is asked for.
+        """Train until the budget is used, validation stops improving, or a stop is requested.
 
         Raises:
             TrainingError: if training diverges, memory runs out, or a file cannot be written.
         """
         self._begin = time.monotonic() - self.record.seconds
-        self._keep_in_step()
-        self._tell_start()
+        self._synchronize()
+        self._report_start()
         try:
-            self.keeper.save_first(self.record, resumed=self.resumed is not None)
-            while not self._ended and self.stop.signal is None:
+            self.checkpointer.save_first(self.record, resumed=self.resumed is not None)
+            while not self._ended and self.stopped_by is None:
                 self._step()
-                self._keep_in_step()
+                self._synchronize()
                 self._after_step()
-            self._read()
-            return self._finish() if self._ended else self._interrupted()
+            self._read_metrics()
+            return self._finish() if self._ended else self._interrupt()
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -121,112 +105,67 @@ class Session:
                 f"out of memory at step {self.trainer.steps}; try a smaller --batch-size, --seq-len or --hidden-size"
             ) from None
         finally:
-            self.keeper.store.wait()
+            self.checkpointer.wait()
+            self.trainer.workers.close()
+
+    @property
+    def epochs(self) -> float:
+        """How often the corpus has been read."""
+        return self.task.count_epochs(self.trainer.symbols)
+
+    @property
+    def progress(self) -> float:
+        """The share of the budget that is used."""
+        return self.plan.budget.progress(self.seconds, self.epochs, self.trainer.steps)
 
     @property
     def _ended(self) -> bool:
         return self.progress >= 1.0 or self.record.stale >= self.plan.patience
 
-    def _tell_start(self) -> None:
-        """Whatever the reporters do with the network, such as tracing it, draws no random number of ours."""
-        network, record = self.trainer.network, self.record
-        states = random_states(self.device)
-        self.reporter.started(
-            Start(
-                self.corpus,
-                self.plan,
-                network,
-                described(self.world, self.device),
-                self.output,
-                self.trainer.steps,
-                record.history,
-            )
-        )
-        restore_random_states(states, self.device)
-
-    def _finish(self) -> Summary:
-        """The last evaluation and the last save of a run that has used its budget."""
-        if self._recent.steps:
-            self._report()
-        if self.record.evaluated_at != self.trainer.steps:
-            self._evaluate()
-        self._sample()
-        if not math.isfinite(self.record.best):
-            raise TrainingError(
-                f"training diverged: no validation loss was finite; try a smaller --lr than {self.plan.lr:g}"
-            )
-        self.record.finished = True
-        self._save_now()
-        summary = self.summary()
-        self.reporter.finished(summary)
-        return summary
-
-    def _interrupted(self) -> Summary:
-        """Save; then see whether the newest weights are the best, without the saved run's hearing of it.
-
-        The evaluation is one that an undisturbed run would not make, so it counts for the model file only.
-        """
-        self._save_now()
-        steps, record = self.trainer.steps, self.record
-        if record.evaluated_at == steps or record.evaluation_cost > LAST_EVALUATION_SECONDS:
-            return self.summary()
-        loss = self._validate()
-        if not loss < record.best:
-            return self.summary()
-        aside = dataclasses.replace(record, best=loss, best_step=steps)
-        self.keeper.store.write_model(self.keeper.header(self._training(aside)), self.trainer.average.export())
-        return self.summary(aside)
-
-    @property
-    def epochs(self) -> float:
-        """How many times as many characters as the text has were learned from."""
-        return self.trainer.chars / self.corpus.symbols
-
-    @property
-    def progress(self) -> float:
-        """Share of the budget that is used."""
-        return self.plan.budget.progress(self.seconds, self.epochs, self.trainer.steps)
-
     @property
     def _rate(self) -> float:
-        """The learning rate here: half of the schedule's for each time that training has diverged."""
+        """The learning rate: half of the schedule's for each time that training has diverged."""
         return self.schedule.rate(self.progress) * 0.5**self.record.retries
+
+    def _report_start(self) -> None:
+        """Whatever the reporters do with the network, such as tracing it, leaves the random states unchanged."""
+        states = get_random_states(self.resources.device)
+        self.reporter.on_start(Start(self.task, self._device, self.output, self.trainer.steps, self.record.history))
+        set_random_states(states, self.resources.device)
 
     def _step(self) -> None:
         begin = time.perf_counter()
         self.trainer.step(self._rate, self.progress)
-        self.record.step_seconds += time.perf_counter() - begin
-        if not self.trainer.runs_ahead or self.seconds - self._last_read >= READ_EVERY:
-            self._take_in()
+        self._step_seconds += time.perf_counter() - begin
+        if not self.trainer.runs_ahead or self.seconds - self._last_read >= READ_INTERVAL:
+            self._take_metrics()
 
-    def _take_in(self) -> None:
-        """Hear what this process's steps have learned; where a GPU runs ahead, wait for it."""
+    def _take_metrics(self) -> None:
+        """Take the trainer's metrics; where a GPU runs ahead, wait for it."""
         begin = time.perf_counter()
-        learned = self.trainer.taken()
-        self.record.step_seconds += time.perf_counter() - begin
-        self._own.add(learned.nats, learned.chars, learned.norm, learned.steps)
+        metrics = self.trainer.take_metrics()
+        self._step_seconds += time.perf_counter() - begin
+        self._own.add(metrics.nats, metrics.chars, metrics.norm, metrics.steps)
         self._last_read = self.seconds
         if self.trainer.diverged:
             self._go_back()
 
-    def _keep_in_step(self) -> None:
+    def _synchronize(self) -> None:
         """Exchange clocks, requests to stop and losses with the other processes, if there are any."""
         clock = time.monotonic() - self._begin
-        rows = self.world.gathered([clock, float(self.stop.signal or 0), self._own.nats])
-        self.seconds = rows[0][0]
-        signals = [int(signal) for _, signal, _ in rows if signal]
-        if signals and self.stop.signal is None:
-            self.stop.signal = signals[0]
-        own, self._own = self._own, Tally()
-        nats = sum(row[2] for row in rows)
-        for tally in (self._recent, self.record.since):
-            tally.add(nats, own.chars, own.norm, own.steps)
+        row = [clock, self._step_seconds, float(self.stop.signal or 0), self._own.nats]
+        rows = self.resources.world.all_gather(row)
+        self.seconds, self.record.step_seconds = rows[0][:2]
+        self.stopped_by = next((int(row[2]) for row in rows if row[2]), None)
+        own, self._own = self._own, StepMetrics()
+        for metrics in (self._recent, self.record.since):
+            metrics.add(sum(row[3] for row in rows), own.chars, own.norm, own.steps)
 
-    def _read(self) -> None:
-        """Have everything that was learned in the record."""
+    def _read_metrics(self) -> None:
+        """Bring everything that was learned into the record."""
         if self.trainer.runs_ahead:
-            self._take_in()
-            self._keep_in_step()
+            self._take_metrics()
+            self._synchronize()
 
     def _go_back(self) -> None:
         """Return to the weights of the last evaluation, with half the learning rate.
@@ -242,81 +181,133 @@ class Session:
                 f"{kept}. Start anew with a smaller --lr (it was {self.plan.lr:g}) and --overwrite"
             )
         record.retries += 1
-        self.keeper.go_back()
-        self.reporter.noted(
+        self.checkpointer.go_back()
+        self.reporter.on_note(
             f"the loss was not finite from step {self.trainer.steps - MAX_BAD_STEPS + 1} on: back to the last good "
             f"weights, with half the learning rate ({record.retries} of {MAX_RETRIES} tries)"
         )
 
     def _after_step(self) -> None:
-        now = self.seconds
-        if now - self._last_report >= REPORT_EVERY:
+        if self.seconds - self._last_report >= REPORT_INTERVAL:
             self._report()
-            self._last_report = now
-        if self._evaluation_due(now) and not self.trainer.bad_steps:
+        if self._evaluation_due() and not self.trainer.bad_steps:
             self._evaluate()
-        elif now - self._last_save >= SAVE_EVERY:
-            self._save_behind(LATEST)
-        self._tell_failures()
-        if now - self._last_sample >= self.sample_every:
-            self._last_sample = now
+        elif self.seconds - self._last_save >= SAVE_INTERVAL:
+            self._save_in_background(LATEST)
+        self._report_failures()
+        if self.seconds - self._last_sample >= self.sample_interval:
+            self._last_sample = self.seconds
             self._sample()
 
-    def _sample(self) -> None:
-        if self.write_sample and self.sample_every:
-            header = self.keeper.header(self._training(self.record))
-            self.reporter.sampled(self.trainer.steps, self.write_sample(header, self.trainer.average.export()))
-
-    def _evaluation_due(self, now: float) -> bool:
+    def _evaluation_due(self) -> bool:
         """By time where time is the budget; else by steps, so that the same run evaluates at the same steps."""
-        budget = self.plan.budget
+        budget, record = self.plan.budget, self.record
         if budget.seconds is None:
-            epoch = self.corpus.symbols / self.trainer.readers.chars_per_step(self.plan.seq_len)  # in steps
-            return self.trainer.steps % steps_between_evaluations(budget, epoch) == 0
-        epoch = self.record.step_seconds / max(self.epochs, 1e-9)  # in seconds
-        pause = seconds_between_evaluations(budget.seconds, epoch, self.record.evaluation_cost)
-        return now - self.record.last_evaluation >= pause and now + pause / 2 < budget.seconds
+            return self.trainer.steps % steps_between_evaluations(budget, self.task.steps_per_epoch) == 0
+        epoch = record.step_seconds / max(self.epochs, 1e-9)  # in seconds
+        pause = seconds_between_evaluations(budget.seconds, epoch, record.evaluation_cost)
+        return self.seconds - record.last_evaluation >= pause and self.seconds + pause / 2 < budget.seconds
 
     def _evaluate(self) -> None:
-        self._read()
+        self._read_metrics()
         begin = self.seconds
         trainer, record = self.trainer, self.record
-        self.reporter.weights(trainer.steps, trainer.network)
-        loss = self._validate()
+        self.reporter.on_weights(trainer.steps, self.task.network)
+        measured = self._validate()
         if not math.isnan(record.since.loss):
-            record.train_loss = record.since.loss / self._characters_each
-        best = loss < record.best
+            record.train_loss = record.since.loss / self.task.characters_per_symbol
+        best = measured.loss < record.best
         record.stale = 0 if best else record.stale + 1
         if best:
-            record.best, record.best_step = loss, trainer.steps
-            self._keep_best()
-        evaluation = Evaluation(trainer.steps, self.epochs, record.train_loss, loss, best)
+            record.best, record.best_step, self._best = measured.loss, trainer.steps, measured
+            record.best_training = self._describe_training(self.summarize())
+            self.checkpointer.save_best(self._export(measured), record)
+        evaluation = Evaluation(trainer.steps, self.epochs, record.train_loss, measured.loss, best, measured.accuracy)
         record.history.append(evaluation)
-        self.reporter.evaluated(evaluation)
-        self._keep_in_step()
-        record.since = Tally()
+        self.reporter.on_evaluation(evaluation)
+        self._synchronize()
+        record.since = StepMetrics()
         record.evaluated_at, record.last_evaluation = trainer.steps, self.seconds
         record.evaluation_cost = self.seconds - begin
-        self._save_behind(EVALUATED if math.isfinite(loss) else LATEST)
+        self._save_in_background(EVALUATED if math.isfinite(measured.loss) else LATEST)
 
-    def _validate(self) -> float:
-        with self.trainer.average.applied():
-            return self.validation.loss(self.trainer.network, self.trainer.workers, self.world)
+    def _validate(self) -> Measurement:
+        with self.trainer.average.apply():
+            return self.task.validate(self.trainer.workers)
 
-    def _keep_best(self) -> None:
-        """The weights of this moment go into the model file, in the background."""
-        self.record.best_training = self._training(self.record)
-        self.keeper.keep_best(self.trainer.average.export(), self.record)
+    def _export(self, measured: Measurement) -> Tensors:
+        return self.task.calibrate(self.trainer.average.export(), measured)
+
+    def _finish(self) -> Summary:
+        """The last evaluation and the last save of a run that has used its budget."""
+        if self._recent.steps:
+            self._report()
+        if self.record.evaluated_at != self.trainer.steps:
+            self._evaluate()
+        self._sample()
+        if not math.isfinite(self.record.best):
+            raise TrainingError(
+                f"training diverged: no validation loss was finite; try a smaller --lr than {self.plan.lr:g}"
+            )
+        self.record.finished = True
+        self._save_now()
+        summary = self.summarize()
+        self.reporter.on_finish(summary)
+        return summary
+
+    def _interrupt(self) -> Summary:
+        """Save; then keep the newest weights if they are the best, without recording that in the saved run.
+
+        An undisturbed run would not make this evaluation, so it counts for the model file only.
+        """
+        self._save_now()
+        steps, record = self.trainer.steps, self.record
+        if record.evaluated_at == steps or record.evaluation_cost > MAX_LAST_EVALUATION:
+            return self.summarize()
+        measured = self._validate()
+        if not measured.loss < record.best:
+            return self.summarize()
+        self.record = dataclasses.replace(record, best=measured.loss, best_step=steps)
+        self._best = measured
+        summary = self.summarize()
+        self.checkpointer.write_model(self._describe_training(summary), self._export(measured))
+        return summary
+
+    def _sample(self) -> None:
+        if self.write_sample and self.sample_interval:
+            header = self.task.make_header(self._describe_training(self.summarize()))
+            self.reporter.on_sample(self.trainer.steps, self.write_sample(header, self.trainer.average.export()))
+
+    def _save_in_background(self, slot: str) -> None:
+        self._before_save()
+        self.checkpointer.save_in_background(slot, self.record)
+
+    def _save_now(self) -> None:
+        self._before_save()
+        self.checkpointer.save_now(self.record)
+
+    def _before_save(self) -> None:
+        self.reporter.on_save(self.trainer.steps)
+        self._last_save = self.record.seconds = self.seconds
+
+    def _report_failures(self) -> None:
+        """A save that failed on the way costs nothing yet: report it, and try again next time."""
+        for reason in self.checkpointer.take_failures():
+            self.reporter.on_note(
+                f"step {self.trainer.steps} could not be saved: {reason}; the save before is whole, "
+                "and the next one is tried as usual"
+            )
 
     def _report(self) -> None:
-        recent, self._recent = self._recent, Tally()
-        self.reporter.progressed(
+        self._last_report = self.seconds
+        recent, self._recent = self._recent, StepMetrics()
+        self.reporter.on_progress(
             Progress(
                 step=self.trainer.steps,
                 epochs=self.epochs,
                 progress=self.progress,
                 seconds=self.seconds,
-                loss=recent.loss / self._characters_each,
+                loss=recent.loss / self.task.characters_per_symbol,
                 lr=self._rate,
                 grad_norm=recent.grad_norm,
                 chars_per_second=self._speed,
@@ -324,44 +315,28 @@ class Session:
         )
 
     @property
+    def _chars(self) -> int:
+        """Characters learned from; for words, estimated by their mean number of characters."""
+        return round(self.trainer.symbols * self.task.characters_per_symbol)
+
+    @property
     def _speed(self) -> float:
-        """Characters learned per second of training steps."""
+        """Characters learned from per second of training steps."""
         return self._chars / self.record.step_seconds if self.record.step_seconds else 0.0
 
     @property
-    def _chars(self) -> int:
-        """Characters learned from; those of words are counted by what words have in the mean."""
-        return round(self.trainer.chars * self._characters_each)
+    def _device(self) -> str:
+        return self.resources.world.describe(self.resources.device)
 
-    def _training(self, record: Record) -> dict[str, Any]:
+    def _describe_training(self, summary: Summary) -> dict[str, Any]:
         """How the model was made, as its file says it."""
         plan = dataclasses.asdict(self.plan)
         settings = {name: value for name, value in plan.items() if name not in ("config", "reasons")}
-        return {"corpus": self.corpus.name, **dataclasses.asdict(self.summary(record)), "settings": settings}
+        return {"corpus": self.task.corpus.name, **summary.to_json(), "settings": settings}
 
-    def _save_behind(self, slot: str) -> None:
-        """Copy the state now, and write it while training goes on."""
-        self.reporter.saving(self.trainer.steps)
-        self._last_save = self.record.seconds = self.seconds
-        self.keeper.save_behind(slot, self.record)
-
-    def _save_now(self) -> None:
-        """Save and wait until it is on disk."""
-        self.reporter.saving(self.trainer.steps)
-        self._last_save = self.record.seconds = self.seconds
-        self.keeper.save_now(self.record)
-
-    def _tell_failures(self) -> None:
-        """A save that failed on the way costs nothing yet: say so, and try again next time."""
-        for reason in dict.fromkeys(self.keeper.store.failures()):
-            self.reporter.noted(
-                f"step {self.trainer.steps} could not be saved: {reason}; the save before is whole, "
-                "and the next one is tried as usual"
-            )
-
-    def summary(self, record: Record | None = None) -> Summary:
-        """The figures so far; validation figures are those of the best weights, which the model file holds."""
-        record = record or self.record
+    def summarize(self) -> Summary:
+        """The figures so far; those of validation are of the best weights, which the model file holds."""
+        record = self.record
         return Summary(
             model=str(self.output),
             parameters=self.plan.config.parameters,
@@ -373,10 +348,10 @@ class Session:
             chars_per_second=round(self._speed, 1),
             train_loss=record.train_loss,
             valid_loss=record.best,
-            valid_bpc=record.best / math.log(2),
-            valid_perplexity=math.exp(min(record.best, 700.0)),
             best_step=record.best_step,
-            device=described(self.world, self.device),
+            device=self._device,
             seed=self.plan.seed,
-            verdict=verdict(record.history, self.seconds),
+            verdict=judge_history(record.history, self.seconds),
+            accuracy=self._best.accuracy,
+            details=self.task.summarize(self._best),
         )

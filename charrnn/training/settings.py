@@ -1,14 +1,17 @@
 """The settings of `charrnn train`: defaults, limits and help in one place. None means chosen automatically.
 
-No torch in here: the command line reads these declarations before anything slow is imported.
+An option belongs to a group, and a task reads some of the groups. This module loads no PyTorch, because the command
+line reads these declarations before anything slow is imported.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
 
-from charrnn.settings import automatic, setting
-from charrnn.text.settings import TextSettings
-
-__all__ = ["LearningSettings", "ModelSettings", "RunSettings", "TextSettings", "TrainSettings"]
+from charrnn.errors import UsageError
+from charrnn.settings import automatic, flag_of, setting
+from charrnn.settings import problems as find_problems
+from charrnn.text.settings import TEXT, ColumnSettings, TextSettings
 
 MODEL, LEARNING, FILES, RUN = "The model", "Learning", "Files", "The run"
 
@@ -39,20 +42,6 @@ class ModelSettings:
         "Share of units left out at random: more keeps a large network from learning a small text by heart.",
         at_least=0,
         below=1,
-        group=MODEL,
-    )
-    weight_dropout: float | None = automatic(
-        "Share of recurrent weights left out at random while learning; helps long runs on small texts.",
-        at_least=0,
-        below=1,
-        group=MODEL,
-    )
-    bidirectional: bool | None = automatic(
-        "With --task classify: read texts backward too.", off_flag="--no-bidirectional", group=MODEL
-    )
-    pool: str | None = automatic(
-        "With --task classify: what is made of the outputs along a text; all is the three side by side.",
-        choices=("last", "mean", "max", "all"),
         group=MODEL,
     )
 
@@ -102,10 +91,6 @@ class LearningSettings:
         at_most=10,
         group=LEARNING,
     )
-    optimizer: str = setting("adamw", "How weights follow gradients.", choices=("adamw", "sgd"), group=LEARNING)
-    class_weights: bool = setting(
-        False, "With --task classify: all classes count the same, however many texts they have.", group=LEARNING
-    )
     grad_clip: float | None = automatic(
         "Largest norm of a gradient: less tames a run whose loss jumps.", above=0, group=LEARNING
     )
@@ -116,6 +101,57 @@ class LearningSettings:
         at_least=0,
         at_most=2**63 - 1,
         group=LEARNING,
+    )
+
+
+@dataclass(frozen=True)
+class LanguageSettings:
+    """What only language models have."""
+
+    labels: bool = setting(
+        False,
+        "Learn one model that writes in the style of each label (TSV or CSV files), and classifies texts.",
+        group=TEXT,
+    )
+    weight_dropout: float | None = automatic(
+        "Share of recurrent weights left out at random while learning; helps long runs on small texts.",
+        at_least=0,
+        below=1,
+        group=MODEL,
+    )
+    init_from: str | None = setting(
+        None, "Start from the weights of this model; its characters stay, new ones are added.", group=FILES, model=True
+    )
+    precision: str = setting(
+        "auto",
+        "What large products are computed in; auto is bf16 on GPUs that have fast kernels for it.",
+        choices=("auto", "fp32", "bf16"),
+        group=RUN,
+    )
+    sample_every: str = setting(
+        "5s",
+        "How often to write a sample of text on the way; 0 is never.",
+        duration=True,
+        at_least=0,
+        group=RUN,
+    )
+
+
+@dataclass(frozen=True)
+class ClassifierSettings:
+    """What only classifiers have."""
+
+    bidirectional: bool | None = automatic(
+        "With --task classify: read texts backward too.", off_flag="--no-bidirectional", group=MODEL
+    )
+    pool: str | None = automatic(
+        "With --task classify: what is made of the outputs along a text; all is the three side by side.",
+        choices=("last", "mean", "max", "all"),
+        group=MODEL,
+    )
+    optimizer: str = setting("adamw", "How weights follow gradients.", choices=("adamw", "sgd"), group=LEARNING)
+    class_weights: bool = setting(
+        False, "With --task classify: all classes count the same, however many texts they have.", group=LEARNING
     )
 
 
@@ -132,27 +168,11 @@ class RunSettings:
         "Go on exactly where the run stopped; with --time, --epochs or --steps, train a finished one further.",
         group=FILES,
     )
-    init_from: str | None = setting(
-        None, "Start from the weights of this model; its characters stay, new ones are added.", group=FILES, model=True
-    )
     logdir: str | None = setting(None, "TensorBoard's folder.", group=FILES, shown_default="runs/MODEL")
     tensorboard: bool = setting(True, "Write TensorBoard events.", off_flag="--no-tensorboard", group=FILES)
     device: str = setting("auto", "Where to compute.", choices=("auto", "cpu", "cuda", "mps"), group=RUN)
-    precision: str = setting(
-        "auto",
-        "What large products are computed in; auto is bf16 on GPUs that have fast kernels for it.",
-        choices=("auto", "fp32", "bf16"),
-        group=RUN,
-    )
     threads: int | None = setting(
         None, "CPU threads of each process.", at_least=1, at_most=1024, group=RUN, shown_default="all cores"
-    )
-    sample_every: str = setting(
-        "5s",
-        "How often to write a sample of text on the way; 0 is never.",
-        duration=True,
-        at_least=0,
-        group=RUN,
     )
     quiet: bool = setting(False, "Say nothing on stderr but errors.", group=RUN)
     json: bool = setting(False, "End with one JSON object on stdout.", group=RUN)
@@ -160,9 +180,52 @@ class RunSettings:
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """All settings of a training run."""
+    """All settings of a training run, by group."""
 
-    text: TextSettings
-    model: ModelSettings
-    learning: LearningSettings
-    run: RunSettings
+    text: TextSettings = field(default_factory=TextSettings)
+    columns: ColumnSettings = field(default_factory=ColumnSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    language: LanguageSettings = field(default_factory=LanguageSettings)
+    classifier: ClassifierSettings = field(default_factory=ClassifierSettings)
+    learning: LearningSettings = field(default_factory=LearningSettings)
+    run: RunSettings = field(default_factory=RunSettings)
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> "TrainSettings":
+        """The settings with these values, by the names of the command line's options.
+
+        Raises:
+            TypeError: if a name is not that of an option.
+        """
+        groups = {}
+        unknown = set(options)
+        for name, group in GROUPS.items():
+            names = {declared.name for declared in fields(group)}
+            groups[name] = group(**{key: value for key, value in options.items() if key in names})
+            unknown -= names
+        if unknown:
+            raise TypeError(f"unknown training options: {', '.join(sorted(unknown))}")
+        return cls(**groups)
+
+    def check(self, given: Collection[str]) -> None:
+        """Refuse values outside their limits, and options that the task does not read.
+
+        Args:
+            given: names of the settings that the user gave.
+
+        Raises:
+            UsageError: naming all of them.
+        """
+        reasons: dict[Any, str] = {ClassifierSettings: "works with --task classify only"}
+        if self.text.task == "classify":
+            reasons = {LanguageSettings: "is for language models; leave it out"}
+        elif not self.language.labels:
+            reasons[ColumnSettings] = "works with --task classify or --labels only"
+        problems = find_problems(*(getattr(self, name) for name in GROUPS))
+        for group, reason in reasons.items():
+            problems += [f"{flag_of(each)} {reason}" for each in fields(group) if each.name in given]
+        if problems:
+            raise UsageError("\n".join(problems))
+
+
+GROUPS: dict[str, Any] = {declared.name: declared.type for declared in fields(TrainSettings)}

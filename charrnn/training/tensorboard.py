@@ -1,7 +1,7 @@
 """TensorBoard: curves, histograms of weights and gradients, the graph, samples, hyperparameters.
 
-Its pages group tags by what stands before the slash, in the order of the alphabet: curves by what is measured,
-histograms by layer with each weight's gradient beside it, hyperparameters with the network's sizes first.
+Its pages group tags by the word before the slash, in alphabetical order: curves by what is measured, histograms by
+layer with the gradient of each weight beside it, hyperparameters with the sizes of the network first.
 """
 
 import dataclasses
@@ -16,34 +16,29 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 from torch.utils.tensorboard.summary import hparams
 from torch.utils.tensorboard.writer import SummaryWriter
 
 from charrnn.model.config import ClassifierConfig
-from charrnn.training.network.classifier import TextClassifier
-from charrnn.training.network.language import CharRNN
-from charrnn.training.recipe.language import Plan
+from charrnn.training.network.base import RecurrentNetwork
 from charrnn.training.reporting import Evaluation, Progress, Reporter, Start, Summary
+from charrnn.training.tasks.task import Task
 
 HISTOGRAM_SHARE = 0.02  # of the run's time, at most; all of this file took 0.8 to 1.3 % of runs of 20 s on two cores
 OF_NETWORK = (*(field.name for field in dataclasses.fields(ClassifierConfig)), "dropout", "weight_dropout")
 LINE = 100  # characters of a sample's line: longer ones would have to be scrolled sideways
-CURVES = {  # the page of custom scalars: learned and held-out text in one chart
-    "learning": {
-        name: ["Multiline", [f"{name}/train", f"{name}/valid"]] for name in ("loss", "bits_per_character", "perplexity")
-    }
-}
 
 
 class TensorBoard(Reporter):
     """Writes events to `folder`.
 
-    Curves that cannot be written, on a full disk say, are no reason to stop learning: `note` is told once, and
-    the rest of them is left out.
+    If they cannot be written, for example on a full disk, training continues: `note` is called once, and no more
+    events are written.
 
     Args:
-        resumed_at: the step that a resumed run goes on from; what its last life wrote of later steps is hidden.
+        folder: for the events.
+        note: is called with a message if they cannot be written.
+        resumed_at: the step that a resumed run continues from; events of later steps are hidden.
 
     Raises:
         OSError: if the folder cannot be written.
@@ -51,17 +46,17 @@ class TensorBoard(Reporter):
 
     def __init__(self, folder: Path, note: Callable[[str], None] | None = None, resumed_at: int | None = None) -> None:
         self._writer = SummaryWriter(str(folder), purge_step=None if resumed_at is None else resumed_at + 1)
-        self._note = note or Reporter().noted
+        self._note = note or Reporter().on_note
         self._resumed = resumed_at is not None
         self._failed = False
         self._begin = time.monotonic()
         self._histogram_seconds = 0.0
-        self._plan: Plan | None = None
+        self._task: Task | None = None
         threading.excepthook = _without_disk_errors(threading.excepthook)
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """The writer's thread raises its error at the next call from here; that is told, and no more."""
+    def _write(self) -> Iterator[None]:
+        """The writer's thread raises its error at the next call from here; the first one is reported."""
         try:
             yield
         except OSError as error:
@@ -69,103 +64,92 @@ class TensorBoard(Reporter):
                 self._failed = True
                 self._note(f"TensorBoard's events cannot be written: {error.strerror or error}; training goes on")
 
-    def started(self, start: Start) -> None:
-        """The graph, drawn from a trace of a few characters."""
-        self._plan = start.plan
+    def on_start(self, start: Start) -> None:
+        """The graph, traced with a few characters, and the layout of the curves."""
+        self._task = start.task
         if self._resumed:
-            return  # it is there already
-        device = start.network.decoder.weight.device
-        ids = torch.zeros(4, 1, dtype=torch.long, device=device)
-        state = tuple(part.detach() for part in start.network.initial_state(1, _label(start.network)))
-        self.graph(Reading(start.network), (ids, *state))
-
-    def graph(self, module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-        """The graph of a module, traced with these inputs."""
-        with self._writing(), warnings.catch_warnings():
+            return  # they are there already
+        curves = {
+            metric.tag: ["Multiline", [f"{metric.tag}/train", f"{metric.tag}/valid"]] for metric in start.task.metrics
+        }
+        with self._write(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the tracer's remarks are about code that is not ours
-            self._writer.add_custom_scalars(CURVES)
-            self._writer.add_graph(module, inputs)
+            self._writer.add_custom_scalars({"learning": curves})  # learned and held-out text in one chart
+            self._writer.add_graph(*start.task.trace_inputs())
 
-    def scalars(self, figures: Mapping[str, float], step: int) -> None:
-        """A point of each curve; those that are not finite are left out."""
-        with self._writing():
-            for name, value in figures.items():
-                self._scalar(name, value, step)
-
-    def progressed(self, progress: Progress) -> None:
+    def on_progress(self, progress: Progress) -> None:
         """Training curves."""
-        with self._writing():
-            self._losses("train", progress.loss, progress.step)
-            self._scalar("optimizer/learning_rate", progress.lr, progress.step)
-            self._scalar("optimizer/gradient_norm", progress.grad_norm, progress.step)
-            self._scalar("speed/chars_per_second", progress.chars_per_second, progress.step)
-            self._scalar("progress/epochs", progress.epochs, progress.step)
+        with self._write():
+            self._add_metrics("train", progress.step, progress.loss)
+            self._add_scalar("optimizer/learning_rate", progress.lr, progress.step)
+            self._add_scalar("optimizer/gradient_norm", progress.grad_norm, progress.step)
+            self._add_scalar("speed/chars_per_second", progress.chars_per_second, progress.step)
+            self._add_scalar("progress/epochs", progress.epochs, progress.step)
 
-    def evaluated(self, evaluation: Evaluation) -> None:
+    def on_evaluation(self, evaluation: Evaluation) -> None:
         """Validation curves."""
-        with self._writing():
-            self._losses("valid", evaluation.valid_loss, evaluation.step)
+        with self._write():
+            self._add_metrics("valid", evaluation.step, evaluation.valid_loss, evaluation.accuracy)
 
-    def weights(self, step: int, network: CharRNN | TextClassifier) -> None:
-        """Histograms of every weight and of its gradient, as often as they stay cheap."""
+    def on_weights(self, step: int, network: RecurrentNetwork) -> None:
+        """Histograms of every weight and of its gradient, as long as they stay cheap."""
         begin = time.monotonic()
         if step and self._histogram_seconds > HISTOGRAM_SHARE * (begin - self._begin):
             return
-        with self._writing():
+        with self._write():
             for name, parameter in network.named_weights():
-                self._histogram(histogram_tag(name), parameter.detach(), step)
+                self._add_histogram(histogram_tag(name), parameter.detach(), step)
                 if parameter.grad is not None:
-                    self._histogram(f"{histogram_tag(name)}_gradient", parameter.grad, step)
+                    self._add_histogram(f"{histogram_tag(name)}_gradient", parameter.grad, step)
         self._histogram_seconds += time.monotonic() - begin
 
-    def sampled(self, step: int, text: str) -> None:
-        """A sample, indented so that its own characters are never taken for Markdown."""
+    def on_sample(self, step: int, text: str) -> None:
+        """A sample, indented so that its characters are not read as Markdown."""
         shown = (part for line in text.splitlines() for part in textwrap.wrap(line, LINE) or [""])
         block = "\n".join("    " + line for line in shown)
-        with self._writing():
+        with self._write():
             self._writer.add_text("sample", block, step)
 
-    def saving(self, step: int) -> None:  # noqa: ARG002
-        """What a resumed run will not write again goes to disk before its state does."""
-        with self._writing():
+    def on_save(self, step: int) -> None:  # noqa: ARG002
+        """Events that a resumed run will not write again go to disk before its state does."""
+        with self._write():
             self._writer.flush()
 
-    def finished(self, summary: Summary) -> None:
+    def on_finish(self, summary: Summary) -> None:
         """The settings as hyperparameters, with the final figures, in the run's own folder."""
-        assert self._plan is not None  # noqa: S101 - started comes first
+        assert self._task is not None  # noqa: S101 - on_start comes first
         figures = {
-            "final/valid_loss": summary.valid_loss,
-            "final/valid_bits_per_character": summary.valid_bpc,
-            "final/valid_perplexity": summary.valid_perplexity,
+            **{f"final/valid_{tag}": value for tag, value in self._compute(summary.valid_loss, summary.accuracy)},
             "final/train_loss": summary.train_loss,
             "final/chars_per_second": summary.chars_per_second,
         }
-        self.hyperparameters(dataclasses.asdict(self._plan), figures, summary.steps)
-
-    def hyperparameters(self, plan: dict[str, Any], figures: dict[str, float], step: int) -> None:
-        """A run's plan, its parts beside its own values, with the figures that came of it."""
-        with self._writing():
-            for event in hparams(hyperparameters(plan), figures):  # type: ignore[no-untyped-call]
-                # add_hparams would make a run of its own
+        with self._write():
+            for event in hparams(hyperparameters(dataclasses.asdict(self._task.plan)), figures):  # type: ignore[no-untyped-call]
+                # add_hparams would create a run of its own
                 self._writer._get_file_writer().add_summary(event)  # type: ignore[no-untyped-call] # noqa: SLF001
             for name, value in figures.items():
-                self._scalar(name, value, step)
+                self._add_scalar(name, value, summary.steps)
 
     def close(self) -> None:
         """Flush the events to disk."""
-        with self._writing():
+        with self._write():
             self._writer.close()
 
-    def _losses(self, part: str, loss: float, step: int) -> None:
-        self._scalar(f"loss/{part}", loss, step)
-        self._scalar(f"bits_per_character/{part}", loss / math.log(2), step)
-        self._scalar(f"perplexity/{part}", math.exp(min(loss, 700.0)), step)
+    def _compute(self, loss: float, accuracy: float | None) -> list[tuple[str, float]]:
+        """The task's metrics by tag, those without a value left out."""
+        metrics = self._task.metrics if self._task is not None else ()
+        values = [(metric.tag, metric.compute(loss, accuracy)) for metric in metrics]
+        return [(tag, value) for tag, value in values if value is not None]
 
-    def _scalar(self, name: str, value: float, step: int) -> None:
+    def _add_metrics(self, part: str, step: int, loss: float, accuracy: float | None = None) -> None:
+        for tag, value in self._compute(loss, accuracy):
+            self._add_scalar(f"{tag}/{part}", value, step)
+
+    def _add_scalar(self, name: str, value: float, step: int) -> None:
         if math.isfinite(value):
             self._writer.add_scalar(name, value, step)
 
-    def _histogram(self, name: str, values: torch.Tensor, step: int) -> None:
+    def _add_histogram(self, name: str, values: torch.Tensor, step: int) -> None:
         if bool(torch.isfinite(values).all()):
             self._writer.add_histogram(name, values, step)
 
@@ -190,9 +174,9 @@ def histogram_tag(name: str) -> str:
 
 
 def hyperparameters(plan: Mapping[str, Any]) -> dict[str, int | float | str]:
-    """What tells one run from another, by the names of the command line's options.
+    """The hyperparameters of a plan, by the names of the command line's options.
 
-    The page first shows the five names that come first in the alphabet, so the network comes before its training.
+    TensorBoard first shows the five names that come first in the alphabet, so the network comes before training.
     """
     chosen = {**plan["config"], **plan["budget"], **plan}
     grouped = {f"{'network' if name in OF_NETWORK else 'training'}/{name}": value for name, value in chosen.items()}
@@ -200,30 +184,10 @@ def hyperparameters(plan: Mapping[str, Any]) -> dict[str, int | float | str]:
 
 
 def _without_disk_errors(hook: Callable[[Any], object]) -> Callable[[Any], object]:
-    """A hook for threads that is silent about `OSError`: the writer's thread raises it where it is awaited, too."""
+    """A hook for threads that ignores `OSError`, which the writer's thread also raises where it is awaited."""
 
-    def told(problem: Any) -> None:
+    def report(problem: Any) -> None:
         if not isinstance(problem.exc_value, OSError):
             hook(problem)
 
-    return told
-
-
-class Reading(nn.Module):
-    """The network as a function of plain tensors, which is what the tracer wants."""
-
-    def __init__(self, network: CharRNN) -> None:
-        super().__init__()
-        self.charrnn = network
-
-    def forward(self, ids: torch.Tensor, *state: torch.Tensor) -> torch.Tensor:
-        """Scores (T, B, V) for ids (T, B)."""
-        logits: torch.Tensor = self.charrnn(ids, state, labels=_label(self.charrnn))[0]
-        return logits
-
-
-def _label(network: CharRNN) -> torch.Tensor | None:
-    """The first of the labels (1,) of a network that has any."""
-    if network.label is None:
-        return None
-    return torch.zeros(1, dtype=torch.long, device=network.decoder.weight.device)
+    return report

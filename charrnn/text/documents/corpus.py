@@ -105,7 +105,10 @@ class LabelledCorpus:
 
 
 def read_labelled(
-    names: Sequence[str], settings: TextSettings | None = None, progress: OnProgress | None = None
+    names: Sequence[str],
+    settings: TextSettings | None = None,
+    progress: OnProgress | None = None,
+    columns: str | None = None,
 ) -> LabelledCorpus:
     """Read TSV and CSV files as one corpus.
 
@@ -117,8 +120,8 @@ def read_labelled(
     if settings.valid is not None and settings.valid_fraction is not None:
         raise UsageError("--valid and --valid-fraction exclude each other; give one of them")
     counter = WordCounter() if settings.tokens == "word" else Counter(settings.tokens)
-    texts = _Scan(names, settings, counter, progress)
-    held = _Scan([settings.valid], settings, counter, progress) if settings.valid else None
+    texts = _Scan(names, settings, columns, counter, progress)
+    held = _Scan([settings.valid], settings, columns, counter, progress) if settings.valid else None
     labels = tuple(sorted({*texts.names, *(held.names if held else ())}, key=_natural))
     _check(texts, held, labels, ", ".join(map(str, names)))
     vocabulary, table, merged = counter.vocabulary(settings.min_count, settings.max_vocab)
@@ -153,10 +156,11 @@ class _Scan:
         self,
         names: Sequence[str],
         settings: TextSettings,
+        columns: str | None,
         counter: Counter | WordCounter,
         progress: OnProgress | None,
     ) -> None:
-        reader = LabelledReader(names, settings, settings.columns, settings.tokens, progress)
+        reader = LabelledReader(names, settings, columns, settings.tokens, progress)
         self._counter = counter
         self._store = Store(IN_MEMORY)
         self._hash = hashlib.sha256(usedforsecurity=False)

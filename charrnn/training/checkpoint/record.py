@@ -1,11 +1,11 @@
-"""What a run has been through: all that decides how it goes on, beside the trainer's own state."""
+"""The history of a run: everything that decides how it continues, beside the trainer's own state."""
 
 import dataclasses
 import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from charrnn.training.metrics import Tally
+from charrnn.training.metrics import StepMetrics
 from charrnn.training.reporting import Evaluation
 
 
@@ -14,14 +14,16 @@ class Record:
     """Counters, clocks and figures of a run, JSON-able.
 
     Attributes:
-        seconds: time spent, up to when this was saved.
-        step_seconds: of it, on training steps.
-        best: lowest validation loss, at `best_step`; `best_training` is its model file's summary.
-        stale: evaluations since.
-        since: what was learned since the last evaluation.
+        seconds: duration of the run, up to when this was saved.
+        step_seconds: the part of it that was spent in training steps.
+        best: lowest validation loss, at `best_step`; `best_training` is the training summary of that model.
+        stale: evaluations since then.
+        train_loss: mean loss of the steps before the last evaluation, which was at step `evaluated_at`.
+        evaluation_cost: seconds that the last evaluation took, which ended at `last_evaluation` seconds.
+        since: metrics of the steps since the last evaluation.
         good: generation of the state that training goes back to when it diverges.
-        retries: how often it has.
-        finished: the budget was used, or validation had stopped improving.
+        retries: how often it has gone back.
+        finished: whether the budget was used, or validation had stopped improving.
     """
 
     seconds: float = 0.0
@@ -34,7 +36,7 @@ class Record:
     evaluated_at: int = 0
     evaluation_cost: float = 0.0
     last_evaluation: float = 0.0
-    since: Tally = field(default_factory=Tally)
+    since: StepMetrics = field(default_factory=StepMetrics)
     history: list[Evaluation] = field(default_factory=list)
     good: int = 0
     retries: int = 0
@@ -45,12 +47,7 @@ class Record:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_json(cls, found: dict[str, Any]) -> "Record":
-        """What `to_json` gave."""
-        return cls(
-            **{
-                **found,
-                "since": Tally(**found["since"]),
-                "history": [Evaluation(**evaluation) for evaluation in found["history"]],
-            }
-        )
+    def from_json(cls, values: dict[str, Any]) -> "Record":
+        """The record that `to_json` wrote."""
+        history = [Evaluation(**evaluation) for evaluation in values["history"]]
+        return cls(**{**values, "since": StepMetrics(**values["since"]), "history": history})

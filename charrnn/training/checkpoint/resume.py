@@ -1,68 +1,60 @@
-"""What a resumed run takes over from the saved one, and what it may change on the way.
+"""What a resumed run takes from the saved one, and what may change on the way.
 
-The saved settings win. An option that is given again must say the same as the saved run; only those in
-`CHANGEABLE` may differ. Limits that are given replace all saved ones:
+The saved settings win. An option that is given again must have the saved value; only those in `CHANGEABLE` may
+differ. Limits that are given replace all saved ones:
 
-    saved --steps 400, resumed with --steps 400    goes on to step 400, as if nothing had happened
-    saved --steps 400, resumed with --steps 800    goes on to step 800
+    saved --steps 400, resumed with --steps 400    continues to step 400, as if nothing had happened
+    saved --steps 400, resumed with --steps 800    continues to step 800
     saved --time 5m, resumed without               the rest of the five minutes
-    saved anyhow, resumed with --time 10m          ten minutes more, from now
+    saved with anything, resumed with --time 10m   ten minutes more, from now
 
-The learning rate stays a function of progress over the whole budget: a run of five minutes that is given ten
-more is a third through a run of fifteen, and its rate is that of such a run at that place.
+The learning rate stays a function of progress over the whole budget: a run of five minutes that is given ten more is
+a third through a run of fifteen, and has the learning rate of such a run at that point.
 
-No PyTorch in here: an option that contradicts is told before anything slow.
+This module loads no PyTorch: a contradicting option is reported before anything slow.
 """
 
 import dataclasses
 import types
 import typing
 from collections.abc import Collection
-from typing import Any
+from typing import Any, TypeVar
 
 from charrnn.errors import TrainingError, UsageError
 from charrnn.settings import flag_of, format_duration, parse_duration
 from charrnn.text.corpus import Corpus
 from charrnn.text.documents.corpus import LabelledCorpus
-from charrnn.text.vocabulary.characters import Vocabulary
-from charrnn.training.checkpoint.state import Checkpoint
-from charrnn.training.recipe.language import Plan
-from charrnn.training.recipe.schedule import Budget
-from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TextSettings, TrainSettings
-from charrnn.training.transfer import united
+from charrnn.training.checkpoint.files import Checkpoint
+from charrnn.training.recipe.plan import Budget, Plan
+from charrnn.training.settings import GROUPS, LearningSettings, RunSettings, TrainSettings
 
 LIMITS = ("time", "epochs", "steps")
-CHANGEABLE = frozenset(
-    (*LIMITS, *(declared.name for declared in dataclasses.fields(RunSettings) if declared.name != "init_from"))
-)
-PER_CALL = frozenset(("output", "overwrite", "resume", "quiet", "json"))  # not taken over from the saved run
-GROUPS: dict[str, type] = {
-    "text": TextSettings,
-    "model": ModelSettings,
-    "learning": LearningSettings,
-    "run": RunSettings,
-}
+RUN_OPTIONS = (declared.name for declared in dataclasses.fields(RunSettings))
+CHANGEABLE = frozenset((*LIMITS, *RUN_OPTIONS, "sample_every", "precision"))
+PER_CALL = frozenset(("output", "overwrite", "resume", "quiet", "json"))  # not taken from the saved run
+
+AnyPlan = TypeVar("AnyPlan", bound=Plan)
 
 
-def taken_over(given_settings: TrainSettings, given: Collection[str], saved: Checkpoint) -> TrainSettings:
-    """The settings of the resumed run: the saved ones, and of those in `given` what may change.
+def merge_settings(settings: TrainSettings, given: Collection[str], saved: Checkpoint) -> TrainSettings:
+    """The settings of the resumed run: the saved ones, and of those in `given` the changeable ones.
 
     Args:
-        given_settings: as they stand on the command line, defaults filled in.
-        given: names of the settings that the user typed.
-        saved: the state to go on from.
+        settings: as given now, with defaults filled in.
+        given: names of the settings that the user gave.
+        saved: the state to continue from.
 
     Raises:
-        UsageError: if something else was typed that differs from the saved run; all such are told together.
+        UsageError: naming every given setting that contradicts the saved run.
     """
     contradictions, groups = [], {}
-    chosen = _flat(saved.state["plan"])
+    before = _flatten(saved.state["settings"])
+    chosen = _flatten(saved.state["plan"])
     for name, group in GROUPS.items():
-        now, before = getattr(given_settings, name), saved.state["settings"].get(name, {})
         values = {}
         for declared in dataclasses.fields(group):
             key = declared.name
-            value = getattr(now, key)
+            value = getattr(getattr(settings, name), key)
             old = before.get(key, value)
             if key in PER_CALL or (key in given and key in CHANGEABLE):
                 values[key] = value
@@ -82,54 +74,45 @@ def taken_over(given_settings: TrainSettings, given: Collection[str], saved: Che
     return TrainSettings(**groups)
 
 
-def new_budget(learning: LearningSettings, given: Collection[str], saved: Checkpoint) -> Budget | None:
-    """The budget of the resumed run; None if it is that of the saved one."""
-    typed = {name: getattr(learning, name) for name in LIMITS if name in given and getattr(learning, name) is not None}
-    if not typed:
-        return None
-    seconds = None
-    if "time" in typed:
-        seconds = float(saved.state["record"]["seconds"]) + parse_duration(typed["time"])
-    found = Budget(seconds, typed.get("epochs"), typed.get("steps"))
-    return None if dataclasses.asdict(found) == saved.state["plan"]["budget"] else found
-
-
-def saved_plan(learning: LearningSettings, given: Collection[str], saved: Checkpoint) -> Plan:
+def restore_plan(kind: type[AnyPlan], learning: LearningSettings, given: Collection[str], saved: Checkpoint) -> AnyPlan:
     """The plan of the resumed run: the saved one, with another budget if limits are given."""
-    plan: Plan = rebuilt(Plan, saved.state["plan"])
-    budget = new_budget(learning, given, saved)
-    return plan if budget is None else dataclasses.replace(plan, budget=budget)
+    plan: AnyPlan = rebuild(kind, saved.state["plan"])
+    limits = {name: getattr(learning, name) for name in LIMITS if name in given and getattr(learning, name) is not None}
+    if not limits:
+        return plan
+    seconds = None
+    if "time" in limits:
+        seconds = float(saved.state["record"]["seconds"]) + parse_duration(limits["time"])
+    return dataclasses.replace(plan, budget=Budget(seconds, limits.get("epochs"), limits.get("steps")))
 
 
-def corpus_described(corpus: Corpus | LabelledCorpus) -> dict[str, Any]:
-    """What the saved state says of the text."""
-    chars = corpus.symbols + corpus.held
-    return {"name": corpus.name, "chars": chars, "fingerprint": corpus.fingerprint}
+def describe_corpus(corpus: Corpus | LabelledCorpus) -> dict[str, Any]:
+    """What the saved state says of the corpus."""
+    size = {"texts": sum(corpus.counts)} if isinstance(corpus, LabelledCorpus) else {}
+    return {"name": corpus.name, "chars": corpus.symbols + corpus.held, **size, "fingerprint": corpus.fingerprint}
 
 
-def with_saved_symbols(corpus: Corpus | LabelledCorpus, saved: Checkpoint) -> Corpus | LabelledCorpus:
-    """The corpus with the ids of the saved run, whose vocabulary may come from a model that it started from.
+def check_corpus(corpus: Corpus | LabelledCorpus, saved: Checkpoint) -> None:
+    """Check that the corpus is that of the saved run.
 
     Raises:
-        TrainingError: if the text's content is not that of the saved run.
+        TrainingError: if its content has changed.
     """
     before = saved.state["corpus"]
-    if corpus.fingerprint != before["fingerprint"]:
-        raise TrainingError(
-            f"{corpus.name} is not the text of the saved run ({before['name']}, {before['chars']:,} characters): "
-            "its content has changed. Give the text as it was, or train from the start with --overwrite"
-        )
-    if isinstance(corpus, LabelledCorpus):
-        return corpus  # which starts from no other model
-    size = saved.state["plan"]["config"]["vocab_size"]
-    return united(corpus, Vocabulary.from_json(saved.state["vocabulary"], size))
+    if corpus.fingerprint == before["fingerprint"]:
+        return
+    size = f"{before['texts']:,} texts" if "texts" in before else f"{before['chars']:,} characters"
+    raise TrainingError(
+        f"{corpus.name} is not the text of the saved run ({before['name']}, {size}): "
+        "its content has changed. Give the text as it was, or train from the start with --overwrite"
+    )
 
 
-def rebuilt(kind: type, found: dict[str, Any]) -> Any:
-    """A dataclass from what `dataclasses.asdict` and JSON made of it.
+def rebuild(kind: type, values: dict[str, Any]) -> Any:
+    """A dataclass from what `dataclasses.asdict` and JSON have made of it.
 
     Raises:
-        TrainingError: if it was saved by a charrnn whose plans hold other things.
+        TrainingError: if it was saved by a charrnn whose plans hold other fields.
     """
     hints = typing.get_type_hints(kind)
     declared = {field.name: field for field in dataclasses.fields(kind)}
@@ -137,44 +120,44 @@ def rebuilt(kind: type, found: dict[str, Any]) -> Any:
         name
         for name, field in declared.items()
         if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-    } - set(found)
-    if missing or not set(found) <= set(declared):
-        odd = ", ".join(sorted(missing | (set(found) - set(declared))))
-        raise TrainingError(f"the saved run is of another version of charrnn ({odd}); start anew with --overwrite")
-    return kind(**{name: _typed(hints[name], value) for name, value in found.items()})
+    } - set(values)
+    if missing or not set(values) <= set(declared):
+        names = ", ".join(sorted(missing | (set(values) - set(declared))))
+        raise TrainingError(f"the saved run is of another version of charrnn ({names}); start anew with --overwrite")
+    return kind(**{name: _convert(hints[name], value) for name, value in values.items()})
 
 
-def _typed(hint: Any, value: Any) -> Any:
-    """`value` as JSON gave it, as the type that it came from."""
+def _convert(hint: Any, value: Any) -> Any:
+    """A value that JSON gave, as the type that it had."""
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         if value is None:
             return None
         kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
-        hint = next((kind for kind in kinds if _fits(kind, value)), kinds[0])
+        hint = next((kind for kind in kinds if _matches(kind, value)), kinds[0])
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        return rebuilt(hint, value)
+        return rebuild(hint, value)
     if typing.get_origin(hint) is tuple and isinstance(value, list):
         options = typing.get_args(hint)
         item = options[0] if options else Any
-        return tuple(_typed(item, element) for element in value)
+        return tuple(_convert(item, element) for element in value)
     return value
 
 
-def _fits(kind: type, value: Any) -> bool:
-    """Whether `value` was a dataclass of this kind."""
-    fitting = dataclasses.is_dataclass(kind) and isinstance(value, dict)
-    return fitting and {declared.name for declared in dataclasses.fields(kind)} == set(value)
+def _matches(kind: type, value: Any) -> bool:
+    """Whether `value` holds the fields of this dataclass."""
+    candidate = dataclasses.is_dataclass(kind) and isinstance(value, dict)
+    return candidate and {declared.name for declared in dataclasses.fields(kind)} == set(value)
 
 
-def _flat(plan: dict[str, Any]) -> dict[str, Any]:
-    """The plan's values by their own names, those of its parts beside its own."""
-    found: dict[str, Any] = {}
-    for name, value in plan.items():
-        found.update(value if isinstance(value, dict) else {name: value})
-    return found
+def _flatten(groups: dict[str, Any]) -> dict[str, Any]:
+    """Values by their own names, those of nested dictionaries beside the others."""
+    flat: dict[str, Any] = {}
+    for name, value in groups.items():
+        flat.update(value if isinstance(value, dict) else {name: value})
+    return flat
 
 
-def told(saved: Checkpoint) -> str:
-    """Where a resumed run goes on, in words."""
+def describe_position(saved: Checkpoint) -> str:
+    """Where a resumed run continues, in words."""
     record, steps = saved.state["record"], saved.state["trainer"]["steps"]
     return f"going on at step {steps:,}, {format_duration(record['seconds'])} into the run"

@@ -1,8 +1,8 @@
-"""The readers' characters as tensors, on the device that learns from them.
+"""The windows of a step as tensors on the device that learns from them.
 
-On a GPU the whole text lies there, if it takes little of the memory: a step then sends no more than B positions.
-A larger text is read in memory, and each step's characters go over from pinned memory. Either way the program runs
-ahead of the GPU; neither waits for the other.
+On a GPU the whole text is uploaded if it takes little of the memory: a step then sends B positions only. A larger
+text is read on the host, and each window is copied from pinned memory. In both cases the host runs ahead of the GPU,
+and neither waits for the other.
 """
 
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ from charrnn.text.vocabulary.characters import Ids
 from charrnn.training.data.documents import DocumentReaders
 from charrnn.training.data.readers import Readers
 
-RESIDENT = 0.25  # of a GPU's free memory, at most, for the text
-UPLOADED = 2**24  # ids at a time
+RESIDENT_SHARE = 0.25  # of a GPU's free memory, at most, for the text
+UPLOAD_SIZE = 2**24  # ids at a time
 
 
 @dataclass(frozen=True)
 class Window:
-    """What one step reads, of this process's share of the readers.
+    """What one step reads, in this process's columns.
 
-    `inputs` (T, b) are read, `targets` (T, b) are what follows each; `fresh` (b,) marks the readers that start anew,
-    and `starts` (n,) are their numbers. `chars` is how many characters all processes learn from in this step. Of
-    documents `labels` (b,) tell whose they are, and targets behind a document's end are negative.
+    `inputs` (T, b) are read, `targets` (T, b) follow them; `fresh` (b,) marks the readers that start anew, and
+    `starts` (n,) are their numbers. `chars` counts the characters that all processes predict in this step. For
+    documents `labels` (b,) are their labels, and targets after a document's end are negative.
     """
 
     inputs: Tensor
@@ -40,20 +40,20 @@ class Window:
 
 
 class Feed(Protocol):
-    """Where a step's characters come from."""
+    """A source of windows."""
 
     def next(self, length: int) -> Window:
-        """The next `length` characters of each reader, of documents maybe fewer."""
+        """The next `length` characters of each reader; of documents there may be fewer."""
 
 
 class TextFeed:
-    """Makes windows of the readers' places.
+    """Windows at the positions of the readers.
 
     Args:
         readers: all of them; every process moves them alike.
         columns: those whose characters this process reads.
         device: where it learns.
-        resident: the text as it lies there, if it does.
+        resident: the text (n,) on the device, if it is there.
     """
 
     def __init__(self, readers: Readers, columns: slice, device: torch.device, resident: Tensor | None = None) -> None:
@@ -64,19 +64,19 @@ class TextFeed:
 
     def next(self, length: int) -> Window:
         """See `Feed`."""
-        places = self._readers.next_places(length)
-        at, fresh = places.at[self._columns], places.fresh[self._columns]
+        positions = self._readers.next_positions(length)
+        at, fresh = positions.at[self._columns], positions.fresh[self._columns]
         if self._resident is None:
-            window = sent(self._readers.window(at, length), self._device)
+            window = to_device(self._readers.window(at, length), self._device)
         else:
             ahead = torch.arange(length + 1, device=self._device)[:, None]
-            window = self._resident[(sent(at, self._device) + ahead) % len(self._resident)].long()
-        marks = sent(fresh, self._device), sent(np.flatnonzero(fresh), self._device)
-        return Window(window[:-1], window[1:], *marks, places.chars)
+            window = self._resident[(to_device(at, self._device) + ahead) % len(self._resident)].long()
+        marks = to_device(fresh, self._device), to_device(np.flatnonzero(fresh), self._device)
+        return Window(window[:-1], window[1:], *marks, positions.chars)
 
 
 class DocumentFeed:
-    """Makes windows of documents' symbols.
+    """Windows over labelled documents.
 
     Args:
         readers: all of them; every process moves them alike.
@@ -91,38 +91,38 @@ class DocumentFeed:
 
     def next(self, length: int) -> Window:
         """See `Feed`."""
-        batch, own = self._readers.next_batch(length), self._columns
-        fresh = batch.fresh[own]
-        arrays = batch.inputs[:, own], batch.targets[:, own], fresh, np.flatnonzero(fresh), batch.labels[own]
-        inputs, targets, marks, starts, labels = (sent(array, self._device) for array in arrays)
-        return Window(inputs, targets, marks, starts, batch.chars, labels)
+        window, own = self._readers.next_window(length), self._columns
+        fresh = window.fresh[own]
+        arrays = window.inputs[:, own], window.targets[:, own], fresh, np.flatnonzero(fresh), window.labels[own]
+        inputs, targets, marks, starts, labels = (to_device(array, self._device) for array in arrays)
+        return Window(inputs, targets, marks, starts, window.chars, labels)
 
 
-def sent(array: NDArray[Any], device: torch.device) -> Tensor:
-    """The array on the device. The allocator of pinned memory keeps it for as long as the copy takes."""
+def to_device(array: NDArray[Any], device: torch.device) -> Tensor:
+    """The array as a tensor on the device. Pinned memory stays allocated for as long as the copy takes."""
     tensor = torch.from_numpy(array)
     if device.type == "cuda" and len(array):
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
 
 
-def resident_text(ids: Ids | Tokens, vocab: int, device: torch.device) -> Tensor | None:
+def upload_if_small(ids: Ids | Tokens, vocab: int, device: torch.device) -> Tensor | None:
     """The text (n,) on the device if that is a GPU with room for it, else None."""
     if device.type != "cuda":
         return None
     free, _ = torch.cuda.mem_get_info(device)
-    return uploaded(ids, vocab, device) if len(ids) * narrowest(vocab).itemsize <= RESIDENT * free else None
+    return upload(ids, vocab, device) if len(ids) * id_dtype(vocab).itemsize <= RESIDENT_SHARE * free else None
 
 
-def uploaded(ids: Ids | Tokens, vocab: int, device: torch.device) -> Tensor:
-    """The text (n,) on the device, in the narrowest type that tells `vocab` ids apart."""
-    text = torch.empty(len(ids), dtype=narrowest(vocab), device=device)
-    for begin in range(0, len(ids), UPLOADED):
-        piece = np.ascontiguousarray(ids[begin : begin + UPLOADED])
-        text[begin : begin + len(piece)] = torch.from_numpy(piece).to(device)
+def upload(ids: Ids | Tokens, vocab: int, device: torch.device) -> Tensor:
+    """The text (n,) on the device, in the narrowest integer type for `vocab` ids."""
+    text = torch.empty(len(ids), dtype=id_dtype(vocab), device=device)
+    for begin in range(0, len(ids), UPLOAD_SIZE):
+        part = np.ascontiguousarray(ids[begin : begin + UPLOAD_SIZE])
+        text[begin : begin + len(part)] = torch.from_numpy(part).to(device)
     return text
 
 
-def narrowest(vocab: int) -> torch.dtype:
-    """The smallest type for ids below `vocab`."""
+def id_dtype(vocab: int) -> torch.dtype:
+    """The narrowest integer type for ids below `vocab`."""
     return torch.uint8 if vocab <= 2**8 else torch.int16 if vocab <= 2**15 else torch.int32

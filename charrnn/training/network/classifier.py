@@ -8,15 +8,14 @@ in place, so that its padding stays behind it, and pooling leaves padding out: i
 sequences do, but a plain `nn.LSTM` is twice as fast as a packed one on a CPU.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name that everyone uses
 
-from charrnn.model.config import ClassifierConfig, Tensors
+from charrnn.model.config import ClassifierConfig
+from charrnn.training.network.base import RecurrentNetwork
 from charrnn.training.network.language import CELLS
 
 EMPTY = -1e30  # what padding counts as where the largest output is sought
@@ -41,7 +40,7 @@ class Masks:
         return Masks(self.inputs[:, part], tuple(mask[:, part] for mask in self.between), self.pooled[part])
 
 
-class TextClassifier(nn.Module):
+class TextClassifier(RecurrentNetwork):
     """A recurrent network that gives a text's classes scores.
 
     Args:
@@ -133,19 +132,11 @@ class TextClassifier(nn.Module):
             found.append(outputs.masked_fill(~inside[..., None], EMPTY).amax(dim=0))
         return torch.cat(found, dim=-1)
 
-    def named_weights(self) -> Iterator[tuple[str, nn.Parameter]]:
-        """Every weight with its name in the model file."""
-        for name, parameter in self.named_parameters():
-            place = name.split(".")
-            if place[0] != "rnn":
-                yield name, parameter
-                continue
-            layer, direction = divmod(int(place[1]), self.config.directions)
-            yield f"rnn.{place[2].removesuffix('_l0')}{self.config.suffixes(layer)[direction]}", parameter
-
-    def export(self) -> Tensors:
-        """The weights as the model file holds them, copied."""
-        return {name: np.array(p.detach().cpu().numpy(), dtype=np.float32) for name, p in self.named_weights()}
+    def layer_suffix(self, index: int) -> str:
+        """See `RecurrentNetwork`; backward layers follow their forward ones."""
+        layer, direction = divmod(index, self.config.directions)
+        suffix: str = self.config.suffixes(layer)[direction]
+        return suffix
 
 
 def _at(values: Tensor, places: Tensor) -> Tensor:

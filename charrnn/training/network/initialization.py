@@ -1,17 +1,16 @@
-"""Weights to start from."""
+"""Initial weights."""
 
 import torch
 from torch import Tensor, nn
 
-from charrnn.training.network.classifier import TextClassifier
-from charrnn.training.network.language import CharRNN
+from charrnn.training.network.base import RecurrentNetwork
 
 FORGET_BIAS = 1.0  # remember by default (Gers et al. 2000; Jozefowicz et al. 2015); 2 was 0.03 nats worse at 13 s
 
 
 @torch.no_grad()
-def initialize(network: CharRNN | TextClassifier, counts: Tensor) -> None:
-    """Set where learning starts from; random parts come from torch's current random state.
+def initialize(network: RecurrentNetwork, counts: Tensor) -> None:
+    """Set the initial weights; random parts come from torch's current random state.
 
     Input and output weights stay as PyTorch draws them. Recurrent matrices are orthogonal, gate by gate (Saxe et
     al. 2014), the LSTM's forget gates start open, and the decoder starts with how often each symbol or class occurs

@@ -5,24 +5,21 @@
 `named_weights` gives the names of the model file, and `charrnn.inference.network.language` computes the same in NumPy.
 """
 
-from collections.abc import Iterator
-
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name that everyone uses
 
-from charrnn.model.config import LabelledConfig, ModelConfig, Tensors
+from charrnn.model.config import LabelledConfig, ModelConfig
+from charrnn.training.network.base import RecurrentNetwork, State
 from charrnn.training.network.dropout import NO_MASKS, Dropout, Masks
 from charrnn.training.network.loss import output_loss
 from charrnn.training.network.precision import lower_precision
 
-State = tuple[Tensor, ...]  # hidden (L, B, H), and for the LSTM cell (L, B, H)
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 CUDNN_MODES = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN_TANH"}
 
 
-class CharRNN(nn.Module):
+class CharRNN(RecurrentNetwork):
     """A character language model.
 
     Args:
@@ -56,7 +53,7 @@ class CharRNN(nn.Module):
             return tuple(part[labels].transpose(0, 1).contiguous() for part in learned)
         return tuple(part[:, None, :].expand(-1, batch, -1).contiguous() for part in learned)
 
-    def restarted(self, state: State, fresh: Tensor, labels: Tensor | None = None) -> State:
+    def restart(self, state: State, fresh: Tensor, labels: Tensor | None = None) -> State:
         """`state` with the streams marked in `fresh` (B,) put back to the learned initial state."""
         mask = fresh[None, :, None]
         initial = self.initial_state(len(fresh), labels)
@@ -143,22 +140,6 @@ class CharRNN(nn.Module):
         scores: Tensor = self.decoder(hidden * masks.outputs[-1][0] if masks.outputs else hidden)
         return scores
 
-    def named_weights(self) -> Iterator[tuple[str, nn.Parameter]]:
-        """Every weight with its name in the model file: `rnn.1.bias_hh_l0` is `rnn.bias_hh_l1` there."""
-        for name, parameter in self.named_parameters():
-            place = name.split(".")
-            yield (f"rnn.{place[2].removesuffix('0')}{place[1]}" if place[0] == "rnn" else name), parameter
-
-    def export(self) -> Tensors:
-        """The weights as the model file holds them, copied."""
-        return {name: np.array(p.detach().cpu().numpy(), dtype=np.float32) for name, p in self.named_weights()}
-
-    def adopt(self, tensors: Tensors) -> None:
-        """Take over weights as `export` gives them."""
-        with torch.no_grad():
-            for name, parameter in self.named_weights():
-                parameter.copy_(torch.from_numpy(tensors[name]))
-
 
 def _cast_together(weights: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
     """Recurrent weights as parts of one piece of memory, in cuDNN's order: all matrices, then all biases."""
@@ -167,11 +148,6 @@ def _cast_together(weights: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
     pieces = torch.split(flat, [weights[k].numel() for k in order])
     by_number = {k: piece.view(weights[k].shape) for k, piece in zip(order, pieces, strict=True)}
     return [by_number[k] for k in range(len(weights))]
-
-
-def detached(state: State) -> State:
-    """The state without its history: gradients stop here, which is what truncates BPTT."""
-    return tuple(part.detach() for part in state)
 
 
 def sequence_loss(

@@ -1,6 +1,6 @@
-"""The recipe for telling texts apart: every setting that the user left open, chosen from the texts and the budget.
+"""The recipe for classifiers: chooses every setting that the user left open from the texts and the budget.
 
-Found on two corpora that differ much, 16,000 surnames of 18 languages and 26,000 headlines of two kinds, each split
+Measured on two very different corpora, 16,000 surnames of 18 languages and 26,000 headlines of two kinds, each split
 by distinct text. Accuracy on a fifth held out, LSTM read both ways, pool all, embedding 48, learning rate 4e-3, one
 run each; on the surnames two runs of one setting may differ by half a percent:
 
@@ -15,11 +15,11 @@ import math
 from dataclasses import dataclass, replace
 
 from charrnn.model.config import ClassifierConfig
-from charrnn.settings import format_duration, parse_duration
+from charrnn.settings import format_duration
 from charrnn.text.documents.corpus import LabelledCorpus
-from charrnn.training.recipe.schedule import Budget
+from charrnn.training.recipe.plan import Budget, Plan
 from charrnn.training.recipe.speed import HALF_SPEED
-from charrnn.training.settings import TrainSettings
+from charrnn.training.settings import LearningSettings, TrainSettings
 
 DEFAULT_SECONDS = 180.0
 SIZES = (32, 48, 64, 96, 128, 192, 256)
@@ -28,65 +28,52 @@ BATCH, BATCH_SYMBOLS = 64, 2**14  # documents of a step, but no more symbols tha
 STEPS_PER_EPOCH = 25  # of few documents
 EMBEDDING = 48
 LONGEST, SHORTEST_PART = 2048, 192  # symbols of a document that a step reads
-EPOCHS, FEW_EPOCHS, LEAST_STEPS = 30.0, 5.0, 1000  # more epochs learn by heart; less than a few, and parts are read
+EPOCHS, FEW_EPOCHS, LEAST_STEPS = 30.0, 5.0, 1000  # more epochs overfit; with fewer than a few, parts of texts are read
 RATE, RATE_AT, SGD_RATE = 4e-3, 128, 0.1
 PATIENCE = 10
 VALIDATION_SHARE = 0.02  # of the symbols that are learned from, in each of the run's evaluations
 LEAST_VALIDATION = 2**16  # symbols
 
 
-@dataclass(frozen=True)
-class ClassifierPlan:
-    """A training run with nothing left open; `reasons` say why, for people.
+@dataclass(frozen=True, kw_only=True)
+class ClassifierPlan(Plan):
+    """A run that trains a classifier; `dropout` is that of the pooled units and between layers.
 
     Attributes:
-        dropout: share of the pooled units left out, and of those between layers.
-        input_dropout: share of the embedding's units left out.
-        noise: share of characters taken for unknown ones.
-        label_smoothing: share of the target that goes to all classes alike.
+        input_dropout: share of the embedding's units that is dropped.
+        noise: share of characters that is replaced by the unknown one.
+        label_smoothing: share of the target that is spread over all classes.
         class_weights: whether all classes count the same, however many texts they have.
-        seq_len: most symbols of a document that a step reads.
-        validated: most symbols that a validation reads.
+        validated: the most symbols that a validation reads.
     """
 
     config: ClassifierConfig
-    dropout: float
     input_dropout: float
     noise: float
     label_smoothing: float
     class_weights: bool
-    optimizer: str
-    batch_size: int
-    seq_len: int
     validated: int
-    lr: float
-    weight_decay: float
-    grad_clip: float
-    budget: Budget
-    patience: int
-    seed: int
-    reasons: tuple[str, ...] = ()
 
 
-def plan_classifier(settings: TrainSettings, corpus: LabelledCorpus, peak: float) -> ClassifierPlan:
-    """Settle every open setting; those that were given win.
+def make_classifier_plan(settings: TrainSettings, corpus: LabelledCorpus, peak: float) -> ClassifierPlan:
+    """Choose every open setting; settings that were given are kept.
 
     Args:
         settings: what the user gave.
-        corpus: what is to be learned.
-        peak: operations per second of the machine, as `charrnn.training.recipe.speed` measures.
+        corpus: the labelled texts.
+        peak: operations per second of the machine (see `charrnn.training.recipe.speed`).
     """
-    model, learning = settings.model, settings.learning
+    model, learning, classifier = settings.model, settings.learning, settings.classifier
     lengths = corpus.train.lengths
     batch_size = learning.batch_size or _batch_size(len(lengths), int(lengths.max()))
-    budget = _budget(settings, len(lengths), batch_size)
+    budget = _make_budget(learning, len(lengths), batch_size)
     config = _config(settings, corpus, budget, peak)
     expected = _expected(config, budget, float(lengths.sum()), peak)
     longest = learning.seq_len or _longest(expected, len(lengths), int(lengths.max()))
     if learning.batch_size is None:
         batch_size = _batch_size(len(lengths), longest)
-    sgd = learning.optimizer == "sgd"
-    small = config.hidden_size < SIZES[0]  # the user's choice: every unit is needed
+    sgd = classifier.optimizer == "sgd"
+    small = config.hidden_size < SIZES[0]  # the user's choice, where every unit is needed
     dropout = (0.0 if small else 0.5) if model.dropout is None else model.dropout
     rate = SGD_RATE if sgd else RATE * math.sqrt(min(1.0, RATE_AT / config.hidden_size))
     return ClassifierPlan(
@@ -95,8 +82,8 @@ def plan_classifier(settings: TrainSettings, corpus: LabelledCorpus, peak: float
         input_dropout=round(0.6 * dropout, 3),
         noise=round(0.2 * dropout, 3),
         label_smoothing=round(0.2 * dropout, 3),
-        class_weights=learning.class_weights,
-        optimizer=learning.optimizer,
+        class_weights=classifier.class_weights,
+        optimizer=classifier.optimizer,
         batch_size=batch_size,
         seq_len=longest,
         validated=max(LEAST_VALIDATION, int(VALIDATION_SHARE * expected)),
@@ -114,19 +101,18 @@ def _batch_size(documents: int, longest: int) -> int:
     return max(1, min(BATCH, max(8, documents // STEPS_PER_EPOCH), max(8, BATCH_SYMBOLS // longest), documents))
 
 
-def _budget(settings: TrainSettings, documents: int, batch_size: int) -> Budget:
-    """What the user gave; where only time is given, or nothing, no more epochs than are good."""
-    learning = settings.learning
-    seconds = parse_duration(learning.time) if learning.time else None
-    if learning.epochs is not None or learning.steps is not None:
-        return Budget(seconds, learning.epochs, learning.steps)
+def _make_budget(learning: LearningSettings, documents: int, batch_size: int) -> Budget:
+    """What the user gave; if that is a time or nothing, the number of epochs is limited too."""
+    budget = Budget.from_settings(learning)
+    if budget.epochs is not None or budget.steps is not None:
+        return budget
     enough = max(EPOCHS, math.ceil(LEAST_STEPS * batch_size / documents))
-    return Budget(DEFAULT_SECONDS if seconds is None else seconds, float(enough), None)
+    return Budget(DEFAULT_SECONDS if budget.seconds is None else budget.seconds, float(enough), None)
 
 
 def _config(settings: TrainSettings, corpus: LabelledCorpus, budget: Budget, peak: float) -> ClassifierConfig:
-    """The sizes: the largest network that the time can teach."""
-    model, vocab = settings.model, len(corpus.vocabulary)
+    """The largest network that can be trained in the time."""
+    model, chosen, vocab = settings.model, settings.classifier, len(corpus.vocabulary)
     smallest = ClassifierConfig(
         cell=model.cell,
         layers=model.layers or 1,
@@ -134,37 +120,37 @@ def _config(settings: TrainSettings, corpus: LabelledCorpus, budget: Budget, pea
         embedding_size=min(EMBEDDING, vocab) if model.embedding_size is None else model.embedding_size,
         vocab_size=vocab,
         classes=len(corpus.labels),
-        bidirectional=True if model.bidirectional is None else model.bidirectional,
-        pool=model.pool or "all",
+        bidirectional=True if chosen.bidirectional is None else chosen.bidirectional,
+        pool=chosen.pool or "all",
     )
     if model.hidden_size is not None:
         return smallest
-    chosen, symbols = smallest, float(corpus.train.lengths.sum())
+    largest, symbols = smallest, float(corpus.train.lengths.sum())
     for size in SIZES:
         config = replace(smallest, hidden_size=size)
-        if _expected(config, budget, symbols, peak) >= SYMBOLS_PER_WEIGHT * recurrent(config):
-            chosen = config
-    return chosen
+        if _expected(config, budget, symbols, peak) >= SYMBOLS_PER_WEIGHT * count_recurrent_weights(config):
+            largest = config
+    return largest
 
 
-def recurrent(config: ClassifierConfig) -> int:
-    """Weights that every symbol is multiplied with."""
+def count_recurrent_weights(config: ClassifierConfig) -> int:
+    """Number of weights in the products of one symbol."""
     width = config.directions * config.hidden_size
     inputs = [config.embedding_size, *[width] * (config.layers - 1)]
     return sum(config.directions * config.gates * config.hidden_size * (i + config.hidden_size) for i in inputs)
 
 
 def _expected(config: ClassifierConfig, budget: Budget, symbols: float, peak: float) -> float:
-    """Symbols that the run will learn from: what the tightest of its limits allows."""
+    """Symbols that the run will read within the tightest of its limits."""
     limits = [(budget.epochs or EPOCHS) * symbols]
     if budget.seconds is not None:
         busy = config.hidden_size / (config.hidden_size + HALF_SPEED)
-        limits.append(budget.seconds * peak * busy / (6 * recurrent(config)))
+        limits.append(budget.seconds * peak * busy / (6 * count_recurrent_weights(config)))
     return min(limits)
 
 
 def _longest(expected: float, documents: int, longest: int) -> int:
-    """How much of a document a step reads: all of it, unless the texts could then be read too few times."""
+    """Symbols of a document that a step reads: all, unless the texts could then be read too few times."""
     wanted = int(expected / (FEW_EPOCHS * documents))
     return min(longest, LONGEST, max(SHORTEST_PART, wanted))
 
@@ -177,5 +163,5 @@ def _why(corpus: LabelledCorpus, budget: Budget, longest: int, expected: float) 
         limit = f"in {format_duration(budget.seconds)}"
         found.append(f"about {min(epochs, budget.epochs or epochs):.2g} epochs {limit}")
     if longest < int(corpus.train.lengths.max()):
-        found.append(f"of longer texts a part of {longest:,} characters is learned from at a time, chosen at random")
+        found.append(f"of longer texts each step reads {longest:,} characters, at a random position")
     return tuple(found)

@@ -1,4 +1,6 @@
-"""The recipe: every setting that the user left open, chosen from the corpus, the budget and the machine.
+"""The recipe for language models: chooses every setting that the user left open.
+
+The choice depends on the corpus, the budget and the machine.
 
 Found on two CPU cores with tiny Shakespeare, its last tenth held out (nats per character). Most are one run each;
 two seeds of one setting differ by up to 0.01 in 60 s and 0.04 in 13 s, by how recently a reader passed the text's
@@ -48,10 +50,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.model.config import LabelledConfig, ModelConfig
-from charrnn.settings import format_duration, parse_duration
+from charrnn.settings import format_duration
 from charrnn.text.corpus import Corpus
 from charrnn.text.documents.corpus import LabelledCorpus
-from charrnn.training.recipe.schedule import Budget
+from charrnn.training.recipe.plan import Budget, Plan
 from charrnn.training.recipe.shape import Shape
 from charrnn.training.recipe.speed import HALF_SPEED, chars_per_second
 from charrnn.training.settings import LearningSettings, ModelSettings, TrainSettings
@@ -71,47 +73,45 @@ MAX_WEIGHT_DROPOUT = 0.3
 ON_CPU = Shape(BATCH, SEQ_LEN, HALF_SPEED)
 
 
-@dataclass(frozen=True)
-class Plan:
-    """A training run with nothing left open; `reasons` say why, for people."""
+@dataclass(frozen=True, kw_only=True)
+class LanguagePlan(Plan):
+    """A run that trains a language model.
+
+    Attributes:
+        weight_dropout: share of recurrent weights that is dropped.
+        restart: probability, in each step, that a reader jumps to a random position.
+    """
 
     config: ModelConfig | LabelledConfig
-    dropout: float
     weight_dropout: float
-    batch_size: int
-    seq_len: int
-    lr: float
-    weight_decay: float
-    grad_clip: float
     restart: float
-    budget: Budget
-    patience: int
-    seed: int
-    reasons: tuple[str, ...] = ()
 
 
-def plan(settings: TrainSettings, corpus: Corpus | LabelledCorpus, peak: float, shape: Shape = ON_CPU) -> Plan:
-    """Settle every open setting; those that were given win.
+def make_language_plan(
+    settings: TrainSettings, corpus: Corpus | LabelledCorpus, peak: float, shape: Shape = ON_CPU
+) -> LanguagePlan:
+    """Choose every open setting; settings that were given are kept.
 
     Args:
         settings: what the user gave.
-        corpus: what is to be learned.
-        peak: operations per second of the machine, as `charrnn.training.recipe.speed` measures.
+        corpus: the text.
+        peak: operations per second of the machine (see `charrnn.training.recipe.speed`).
         shape: of a step on its devices.
     """
     model, learning = settings.model, settings.learning
-    budget, chars = _budget(learning), corpus.symbols
-    config = _sized(model, corpus, budget, peak, shape)
+    weight_dropout = settings.language.weight_dropout
+    budget, chars = _make_budget(learning), corpus.symbols
+    config = _choose_sizes(model, corpus, budget, peak, shape)
     expected = _expected_chars(config, budget, chars, peak, shape)
     pressure = expected / chars * _weights(config) / chars
     if isinstance(corpus, LabelledCorpus):
-        seq_len, batch_size, shrunk = _fitting_documents(learning, corpus.train.lengths, shape)
+        seq_len, batch_size, shrunk = _fit_documents(learning, corpus.train.lengths, shape)
     else:
-        seq_len, batch_size, shrunk = _fitting(learning, chars, shape)
-    return Plan(
+        seq_len, batch_size, shrunk = _fit_text(learning, chars, shape)
+    return LanguagePlan(
         config=config,
         dropout=_dropout(pressure) if model.dropout is None else model.dropout,
-        weight_dropout=_weight_dropout(model, pressure) if model.weight_dropout is None else model.weight_dropout,
+        weight_dropout=_weight_dropout(model, pressure) if weight_dropout is None else weight_dropout,
         batch_size=batch_size,
         seq_len=seq_len,
         lr=learning.lr or _rate(config, pressure, expected / (shape.batch * shape.seq_len)),
@@ -125,17 +125,17 @@ def plan(settings: TrainSettings, corpus: Corpus | LabelledCorpus, peak: float, 
     )
 
 
-def measuring_helps(settings: TrainSettings) -> bool:
-    """Whether the machine's speed decides anything: it does where time is the limit and something is open."""
+def depends_on_speed(settings: TrainSettings) -> bool:
+    """Whether the plan depends on the machine's speed: time is a limit, and a size or a dropout is open."""
     model = settings.model
-    timed = _budget(settings.learning).seconds is not None
-    return timed and None in (model.hidden_size, model.dropout, model.weight_dropout)
+    timed = _make_budget(settings.learning).seconds is not None
+    return timed and None in (model.hidden_size, model.dropout, settings.language.weight_dropout)
 
 
-def _sized(
+def _choose_sizes(
     model: ModelSettings, corpus: Corpus | LabelledCorpus, budget: Budget, peak: float, shape: Shape
 ) -> ModelConfig:
-    """The largest network that the run can teach and the text can feed."""
+    """The largest network that the run can train on this text."""
     vocab, chars = len(corpus.vocabulary), corpus.symbols
     embedding = min(EMBEDDING, vocab) if model.embedding_size is None else model.embedding_size
     sizes = (model.cell, model.layers or 1, model.hidden_size or SIZES[0], embedding, vocab)
@@ -154,13 +154,13 @@ def _sized(
 
 
 def _weights(config: ModelConfig) -> float:
-    """Weights, those that belong to one symbol counted in part."""
+    """Number of weights; those of a single symbol count in part."""
     of_symbols = config.vocab_size * (config.embedding_size + config.hidden_size)
     return config.parameters - of_symbols * (1.0 - SYMBOL_SHARE)
 
 
 def _expected_chars(config: ModelConfig, budget: Budget, chars: int, peak: float, shape: Shape) -> float:
-    """Characters that the run will learn from: what the tightest of its limits allows."""
+    """Characters that the run will read within the tightest of its limits."""
     limits = []
     if budget.seconds is not None:
         limits.append(budget.seconds * chars_per_second(peak, config, shape.half_speed))
@@ -172,7 +172,7 @@ def _expected_chars(config: ModelConfig, budget: Budget, chars: int, peak: float
 
 
 def _rate(config: ModelConfig, pressure: float, steps: float) -> float:
-    """A smaller peak for a larger layer, as the root of its size, and for long runs that need much dropout.
+    """The peak learning rate: smaller for a larger layer, as the root of its size, and for long runs with much dropout.
 
     Args:
         config: sizes.
@@ -185,16 +185,16 @@ def _rate(config: ModelConfig, pressure: float, steps: float) -> float:
 
 
 def _dropout(pressure: float) -> float:
-    """More dropout the more often many weights see few characters; from best settings between 13 s and 5 min.
+    """Dropout grows with the pressure to overfit; fitted to the best settings between 13 s and 5 min.
 
     Args:
-        pressure: times that the text is read, times weights per character of it.
+        pressure: epochs times weights per character of the text.
     """
     return round(min(MAX_DROPOUT, max(0.0, DROPOUT_SLOPE * math.log(max(pressure, 1e-9) / DROPOUT_FROM))), 2)
 
 
 def _weight_dropout(model: ModelSettings, pressure: float) -> float:
-    """Weight dropout joins where dropout of units no longer suffices; never where a user has turned that off."""
+    """Weight dropout is added where dropout of units is not enough, unless the user turned that off."""
     if model.dropout == 0:
         return 0.0
     return round(min(MAX_WEIGHT_DROPOUT, max(0.0, 0.1 * math.log(max(pressure, 1e-9) / 8.0))), 2)
@@ -205,15 +205,15 @@ def _why(model: ModelSettings, config: ModelConfig, budget: Budget, chars: int, 
     epochs = f"about {expected / chars:.2g} epochs"
     ratio = f"{config.parameters / chars:.2g} parameters per character of text"
     if model.hidden_size is not None:
-        return (f"size as asked for: {ratio}, {epochs}",)
+        return (f"size as given: {ratio}, {epochs}",)
     limit = f"in {format_duration(budget.seconds)}" if budget.seconds is not None else "in this run"
-    return (f"size chosen to be taught {limit} on this machine: {epochs}, {ratio}",)
+    return (f"size chosen for what this machine can train {limit}: {epochs}, {ratio}",)
 
 
-def _fitting(learning: LearningSettings, chars: int, shape: Shape) -> tuple[int, int, tuple[str, ...]]:
-    """Sequence length and batch size that fit a text of `chars` characters, and what is to be said of them.
+def _fit_text(learning: LearningSettings, chars: int, shape: Shape) -> tuple[int, int, tuple[str, ...]]:
+    """Sequence length and batch size for a text of `chars` characters, and a note if they had to shrink.
 
-    Given ones shrink too where they must: no sequence is longer than the text, no two readers read the same.
+    Given values shrink too where necessary: no sequence is longer than the text, no two readers start at one position.
     """
     wanted_seq_len, wanted_batch = learning.seq_len or shape.seq_len, learning.batch_size or shape.batch
     seq_len = max(1, min(wanted_seq_len, chars - 1 if learning.seq_len else chars // 4))
@@ -221,21 +221,19 @@ def _fitting(learning: LearningSettings, chars: int, shape: Shape) -> tuple[int,
     if (seq_len, batch_size) == (wanted_seq_len, wanted_batch):
         return seq_len, batch_size, ()
     wanted = f"{wanted_batch} x {wanted_seq_len}"
-    return seq_len, batch_size, (f"batch {batch_size} x {seq_len} instead of {wanted}: the text is that short",)
+    return seq_len, batch_size, (f"batch {batch_size} x {seq_len} instead of {wanted}, because the text is short",)
 
 
-def _fitting_documents(
+def _fit_documents(
     learning: LearningSettings, lengths: NDArray[np.int64], shape: Shape
 ) -> tuple[int, int, tuple[str, ...]]:
-    """Sequence length and batch size for documents of these lengths: as many characters a step as of a plain text."""
+    """Sequence length and batch size for documents of these lengths: as many characters a step as for plain text."""
     seq_len = learning.seq_len or max(1, min(DOCUMENT_SEQ_LEN, int(lengths.max()) - 1))
     fitting = round(shape.batch * shape.seq_len / float(np.minimum(lengths, seq_len).mean()))
     batch_size = min(len(lengths), learning.batch_size or max(shape.batch, min(MAX_DOCUMENTS, fitting)))
-    return seq_len, batch_size, (f"{batch_size} texts side by side, of {lengths.mean():.0f} symbols in the mean",)
+    return seq_len, batch_size, (f"batches of {batch_size} texts, {lengths.mean():.0f} symbols on average",)
 
 
-def _budget(learning: LearningSettings) -> Budget:
-    seconds = parse_duration(learning.time) if learning.time else None
-    if seconds is None and learning.epochs is None and learning.steps is None:
-        seconds = DEFAULT_SECONDS
-    return Budget(seconds, learning.epochs, learning.steps)
+def _make_budget(learning: LearningSettings) -> Budget:
+    budget = Budget.from_settings(learning)
+    return Budget(seconds=DEFAULT_SECONDS) if budget == Budget() else budget

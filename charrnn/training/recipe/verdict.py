@@ -1,4 +1,4 @@
-"""What a finished run's validation curve means, in words."""
+"""What the validation curve of a finished run means, in words."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,10 @@ from charrnn.training.reporting import Evaluation
 
 WORSE = 1.005  # of the best loss: validation has turned
 BETTER = 0.995  # of an earlier loss: validation is still falling
-FEW = 4  # evaluations tell nothing yet
+FEW = 4  # evaluations are too few to say anything
 
 
-def verdict(history: Sequence[Evaluation], seconds: float) -> str:
+def judge_history(history: Sequence[Evaluation], seconds: float) -> str:
     """One sentence on a run of `seconds`: still improving, levelled off, or overfitting."""
     if len(history) < FEW:
         return "too short a run to say whether longer would be better; try more time"

@@ -1,6 +1,6 @@
-"""Starting from another model's weights on another text.
+"""Starting from the weights of another model.
 
-Symbols are matched by themselves, not by their ids. The vocabulary becomes the union of the model's and the
+Symbols are matched by what they are, not by their ids. The vocabulary becomes the union of the model's and the
 text's: the model's symbols keep their rows, new ones get fresh rows.
 
     model knows  a b d        rows  A B D
@@ -20,9 +20,10 @@ from charrnn.model.file import load_model
 from charrnn.model.header import ModelHeader
 from charrnn.settings import flag_of
 from charrnn.text.corpus import Corpus
+from charrnn.text.settings import TextSettings
 from charrnn.text.tokens import Tokens
 from charrnn.text.vocabulary.characters import UNKNOWN, Ids, Vocabulary
-from charrnn.training.settings import ModelSettings, TextSettings
+from charrnn.training.settings import ModelSettings
 
 SIZES = ("cell", "layers", "hidden_size", "embedding_size")
 
@@ -57,28 +58,28 @@ class Source:
         Raises:
             UsageError: if settings in `given`, which the user typed, differ from the model's.
         """
-        has = {"tokens": self.vocabulary.tokens, **{name: getattr(self.header.config, name) for name in SIZES}}
+        present = {"tokens": self.vocabulary.tokens, **{name: getattr(self.header.config, name) for name in SIZES}}
         differing = []
         for group in (text, model):
             for declared in dataclasses.fields(group):
                 name, value = declared.name, getattr(group, declared.name)
-                if name in has and name in given and value != has[name]:
+                if name in present and name in given and value != present[name]:
                     flag = flag_of(declared)
                     differing.append(
-                        f"{flag} {value} does not fit {self.path}, which has {flag} {has[name]}; leave it out"
+                        f"{flag} {value} does not fit {self.path}, which has {flag} {present[name]}; leave it out"
                     )
         if differing:
             raise UsageError("\n".join(differing))
-        sizes = {name: has[name] for name in SIZES}
+        sizes = {name: present[name] for name in SIZES}
         return dataclasses.replace(text, tokens=self.vocabulary.tokens), dataclasses.replace(model, **sizes)
 
 
-def united(corpus: Corpus, vocabulary: Vocabulary) -> Corpus:
+def merge_vocabulary(corpus: Corpus, vocabulary: Vocabulary) -> Corpus:
     """`corpus` with the symbols of `vocabulary` added to its own."""
     union = corpus.vocabulary.union(vocabulary)
     if len(union) == len(corpus.vocabulary) and union.unknown == corpus.vocabulary.unknown:
         return corpus
-    renumber = places(corpus.vocabulary, union)
+    renumber = map_ids(corpus.vocabulary, union)
     train, valid = (
         part.renumbered(renumber) if isinstance(part, Tokens) else renumber[part]
         for part in (corpus.train, corpus.valid)
@@ -86,25 +87,25 @@ def united(corpus: Corpus, vocabulary: Vocabulary) -> Corpus:
     return dataclasses.replace(corpus, vocabulary=union, train=train, valid=valid)
 
 
-def places(symbols: Vocabulary, among: Vocabulary) -> Ids:
+def map_ids(symbols: Vocabulary, among: Vocabulary) -> Ids:
     """For each id of `symbols`, the id of the same symbol in `among`, or `UNKNOWN`."""
     return among.encode_codes(symbols.codes)
 
 
-def transferred(fresh: Tensors, vocabulary: Vocabulary, source: Source) -> Tensors:
-    """The source's weights for a larger vocabulary: `fresh` weights stay where the source has no symbol."""
-    at = places(source.vocabulary, vocabulary)
-    assert (at != UNKNOWN).all(), "the vocabulary is not a union"  # noqa: S101 - a bug, not input
-    found = {}
+def transfer_weights(fresh: Tensors, vocabulary: Vocabulary, source: Source) -> Tensors:
+    """The source's weights for a larger vocabulary; symbols that it does not have keep their `fresh` weights."""
+    rows = map_ids(source.vocabulary, vocabulary)
+    assert (rows != UNKNOWN).all(), "the vocabulary is not a union"  # noqa: S101 - a bug, not input
+    weights = {}
     for name, tensor in fresh.items():
         old, axis = source.tensors[name], _symbol_axis(name, source)
         if axis is None:
-            found[name] = old.copy()
+            weights[name] = old.copy()
             continue
         grown = np.moveaxis(tensor.copy(), axis, 0)
-        grown[at] = np.moveaxis(old, axis, 0)
-        found[name] = np.ascontiguousarray(np.moveaxis(grown, 0, axis))
-    return found
+        grown[rows] = np.moveaxis(old, axis, 0)
+        weights[name] = np.ascontiguousarray(np.moveaxis(grown, 0, axis))
+    return weights
 
 
 def _symbol_axis(name: str, source: Source) -> int | None:

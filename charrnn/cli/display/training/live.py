@@ -1,4 +1,4 @@
-"""Training watched on a terminal."""
+"""A live view of training on a terminal."""
 
 import math
 from collections.abc import Sequence
@@ -9,28 +9,30 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from charrnn.cli.display.curve import drawn
 from charrnn.cli.display.escape import visible
-from charrnn.cli.display.live_area import LiveArea
-from charrnn.cli.display.plain import Row, Surroundings, described, ending, following, one_line
+from charrnn.cli.display.training.area import LiveArea
+from charrnn.cli.display.training.curve import draw_curve
+from charrnn.cli.display.training.plain import describe_end, one_line, suggest_commands
 from charrnn.settings import format_duration
-from charrnn.training.network.language import CharRNN
+from charrnn.training.network.base import RecurrentNetwork
+from charrnn.training.observer import Surroundings
 from charrnn.training.reporting import Evaluation, Progress, Reporter, Start, Summary
+from charrnn.training.tasks.task import Metric, Row
 
 LOW, HIGH = (4, 0), (8, 6)  # rows of the curve, and of earlier samples, on a terminal of usual height and a high one
 HIGH_FROM = 36  # rows
 FIGURES = 58  # columns of the figures
-CURVE_LEAST, CURVE_MOST = 20, 96  # columns of the curve
-ABOVE_MOST = 9  # lines about text and network that the live view leaves room for
-OTHER_LINES = 5  # what else is shown: the bar, the curve's heading, the sample's borders, the cursor's line
-SAMPLE_LEAST, SAMPLE_MOST = 3, 24  # lines
-TRAIL = 5  # samples that tell, at the end, how it learned
+MIN_CURVE, MAX_CURVE = 20, 96  # columns of the curve
+MAX_ABOVE = 9  # lines about text and network that the live view leaves room for
+OTHER_LINES = 5  # the bar, the curve's heading, the sample's borders, the cursor's line
+MIN_SAMPLE, MAX_SAMPLE = 3, 24  # lines
+TRAIL = 5  # samples that show, at the end, how the network learned
 
 
-class TerminalReporter(Reporter):
+class LiveReporter(Reporter):
     """One live view: progress, figures, the curve of validation, and the newest sample.
 
-    User text is never taken for markup, and its control characters are shown, not obeyed.
+    User text is never interpreted as markup, and its control characters are shown, not obeyed.
     """
 
     def __init__(self, surroundings: Surroundings, console: Console | None = None) -> None:
@@ -42,50 +44,51 @@ class TerminalReporter(Reporter):
         self._samples: list[tuple[int, str]] = []
         self._validating = False
 
-    def started(self, start: Start) -> None:
+    def on_start(self, start: Start) -> None:
         """What was read and what will be trained; then the live view opens."""
+        self._task = start.task
         self._evaluations = [each for each in start.history if math.isfinite(each.valid_loss)]
-        self._area.print(Group(_rows(described(start)), ""))
+        self._area.print(Group(_rows(start.task.describe(start.device)), ""))
         self._draw()
 
-    def progressed(self, progress: Progress) -> None:
+    def on_progress(self, progress: Progress) -> None:
         """Redraws."""
         self._progress = progress
         self._draw()
 
-    def weights(self, step: int, network: CharRNN) -> None:  # noqa: ARG002
+    def on_weights(self, step: int, network: RecurrentNetwork) -> None:  # noqa: ARG002
         """A validation begins."""
         self._validating = True
         self._draw()
 
-    def evaluated(self, evaluation: Evaluation) -> None:
+    def on_evaluation(self, evaluation: Evaluation) -> None:
         """Redraws."""
         self._validating = False
         if math.isfinite(evaluation.valid_loss):
             self._evaluations.append(evaluation)
         self._draw()
 
-    def sampled(self, step: int, text: str) -> None:
+    def on_sample(self, step: int, text: str) -> None:
         """Redraws."""
         self._samples.append((step, visible(text)))
         self._draw()
 
-    def noted(self, message: str) -> None:
+    def on_note(self, message: str) -> None:
         """Above the live view."""
         self._area.print(Text(visible(message)))
 
-    def finished(self, summary: Summary) -> None:
+    def on_finish(self, summary: Summary) -> None:
         """The live view gives way to the figures, the verdict, and what to type next."""
         self._area.close()
-        best = (f"{self._star} validation", summary.valid_loss, f"step {summary.best_step:,}")
-        tell = self._console.print
-        tell(_figures([("training", summary.train_loss, ""), best]), "")
+        best = (f"{self._star} validation", summary.valid_loss, summary.accuracy, f"step {summary.best_step:,}")
+        show = self._console.print
+        show(_figures(self._task.metrics, [("training", summary.train_loss, None, ""), best]), "")
         if len(self._samples) > 1:
-            tell(Text("how it learned to write", "bold"), _trail(spread(self._samples, TRAIL)), "")
-        tell(_rows(ending(summary)), "")
-        tell(Text("next, for example", "bold"))
-        for command in following(summary, self._surroundings):
-            tell(Text(f"  {visible(command)}", "cyan"), soft_wrap=True)  # copied, it is one line
+            show(Text("how it learned to write", "bold"), _trail(choose_evenly(self._samples, TRAIL)), "")
+        show(_rows(describe_end(summary)), "")
+        show(Text("next, for example", "bold"))
+        for command in suggest_commands(self._task, summary, self._surroundings):
+            show(Text(f"  {visible(command)}", "cyan"), soft_wrap=True)  # copied, it is one line
 
     def close(self) -> None:
         """Leave the terminal as it was."""
@@ -104,38 +107,37 @@ class TerminalReporter(Reporter):
         curve_rows, trail = HIGH if self._console.height >= HIGH_FROM else LOW
         figures = Table.grid()
         figures.add_column(width=FIGURES)
-        room = min(CURVE_MOST, self._console.width - FIGURES)
+        room = min(MAX_CURVE, self._console.width - FIGURES)
         parts: list[RenderableType] = [self._figures(self._progress)]
-        if room >= CURVE_LEAST and len(self._evaluations) > 1 and not self._console.options.ascii_only:
+        if room >= MIN_CURVE and len(self._evaluations) > 1 and not self._console.options.ascii_only:
             parts.append(self._curve(self._progress, room, curve_rows))
         figures.add_row(*parts)
-        others = min(self._area.height_above, ABOVE_MOST) + curve_rows + trail + OTHER_LINES
-        lines = min(SAMPLE_MOST, max(SAMPLE_LEAST, self._console.height - others))
+        others = min(self._area.height_above, MAX_ABOVE) + curve_rows + trail + OTHER_LINES
+        lines = min(MAX_SAMPLE, max(MIN_SAMPLE, self._console.height - others))
         return Group(self._bar(self._progress), figures, *self._written(lines, trail))
 
     def _bar(self, now: Progress) -> Table:
         bar = Table.grid(expand=True, padding=(0, 1))
         bar.add_column(ratio=1)
         bar.add_column(no_wrap=True)
-        left = now.seconds * (1 - now.progress) / max(now.progress, 1e-9)
-        doing = "validating" if self._validating else f"{format_duration(max(0.0, left))} left"
+        doing = "validating" if self._validating else f"{format_duration(now.seconds_left)} left"
         far = f"{now.progress:4.0%}  step {now.step:,}  epoch {now.epochs:.1f}  {now.chars_per_second:,.0f} chars/s"
         bar.add_row(ProgressBar(total=1.0, completed=min(1.0, now.progress)), Text(f"{far}  {doing}"))
         return bar
 
     def _figures(self, now: Progress) -> Table:
-        rows = [("training", now.loss, "")]
+        rows: list[tuple[str, float, float | None, str]] = [("training", now.loss, None, "")]
         if self._evaluations:
             newest, best = self._evaluations[-1], min(self._evaluations, key=lambda each: each.valid_loss)
-            rows.append(("validation", newest.valid_loss, f"step {newest.step:,}"))
-            rows.append((f"{self._star} best", best.valid_loss, f"step {best.step:,}"))
-        return _figures(rows)
+            rows.append(("validation", newest.valid_loss, newest.accuracy, f"step {newest.step:,}"))
+            rows.append((f"{self._star} best", best.valid_loss, best.accuracy, f"step {best.step:,}"))
+        return _figures(self._task.metrics, rows)
 
     def _curve(self, now: Progress, width: int, rows: int) -> Text:
         """The validation losses so far, with the lowest and the highest of the frame written before them."""
         losses = [each.valid_loss for each in self._evaluations]
         steps = max(1.0, now.step / max(now.progress, 1e-9))  # of the whole run
-        lines = drawn([(each.step / steps, each.valid_loss) for each in self._evaluations], width - 6, rows)
+        lines = draw_curve([(each.step / steps, each.valid_loss) for each in self._evaluations], width - 6, rows)
         curve = Text("validation loss\n", "dim", no_wrap=True, overflow="crop")
         for k, line in enumerate(lines):
             label = {0: f"{max(losses):5.2f}", rows - 1: f"{min(losses):5.2f}"}.get(k, "")
@@ -151,11 +153,11 @@ class TerminalReporter(Reporter):
         blank = [Text()] * (lines - len(wrapped))
         title = Text(f"it writes, at step {step:,}", "bold")
         newest = Panel(Text("\n").join([*wrapped, *blank]), title=title, title_align="left", border_style="dim")
-        earlier = spread(self._samples[:-1], trail) if trail else []
+        earlier = choose_evenly(self._samples[:-1], trail) if trail else []
         return [newest, _trail(earlier)] if earlier else [newest]
 
 
-def spread(samples: Sequence[tuple[int, str]], count: int) -> list[tuple[int, str]]:
+def choose_evenly(samples: Sequence[tuple[int, str]], count: int) -> list[tuple[int, str]]:
     """Some of the samples, from the first to the last, each a like factor of steps behind the one before."""
     if len(samples) <= count or count < 2:
         return list(samples[:count])
@@ -189,13 +191,15 @@ def _trail(samples: Sequence[tuple[int, str]]) -> Table:
     return table
 
 
-def _figures(rows: Sequence[tuple[str, float, str]]) -> Table:
-    """Losses in three units, each with its name and a remark; the last is the one that counts."""
+def _figures(metrics: Sequence[Metric], rows: Sequence[tuple[str, float, float | None, str]]) -> Table:
+    """Losses and accuracies in each metric, with a name and a remark; the last row is the one that counts."""
     table = Table.grid(padding=(0, 2))
-    for k in range(5):
-        table.add_column(justify="right" if 0 < k < 4 else "left", no_wrap=True)
-    table.add_row("", *(Text(unit, "dim") for unit in ("nats/char", "bits/char", "perplexity")), "")
-    for k, (name, loss, remark) in enumerate(rows):
-        units = (f"{loss:.4f}", f"{loss / math.log(2):.4f}", f"{math.exp(min(loss, 20.0)):.2f}")
-        table.add_row(name, *units, Text(remark, "dim"), style="bold green" if 0 < k == len(rows) - 1 else "")
+    table.add_column(no_wrap=True)
+    for _ in metrics:
+        table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_row("", *(Text(metric.unit, "dim") for metric in metrics), "")
+    for k, (name, loss, accuracy, remark) in enumerate(rows):
+        values = (metric.show(loss, accuracy) for metric in metrics)
+        table.add_row(name, *values, Text(remark, "dim"), style="bold green" if 0 < k == len(rows) - 1 else "")
     return table

@@ -1,6 +1,6 @@
 """A curve in characters: each Braille pattern is a cell of two columns and four rows of dots.
 
-drawn([(0.0, 3.0), (0.5, 1.5), (1.0, 1.0)], width=6, rows=2)    # two strings of six cells
+draw_curve([(0.0, 3.0), (0.5, 1.5), (1.0, 1.0)], width=6, rows=2)    # two strings of six cells
 
 Heights are square roots of what lies above the lowest point: a loss falls steeply at first, and what it gains in the
 long rest of a run would be a flat line on an even scale.
@@ -13,7 +13,7 @@ BLANK = 0x2800
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # Unicode's numbering: [row][column] of a cell
 
 
-def drawn(points: Sequence[tuple[float, float]], width: int, rows: int) -> list[str]:
+def draw_curve(points: Sequence[tuple[float, float]], width: int, rows: int) -> list[str]:
     """Points (x from 0 to 1 and ascending, any finite y) joined by lines, as `rows` strings of `width` cells."""
     cells = [[0] * width for _ in range(rows)]
     low, high = min(y for _, y in points), max(y for _, y in points)

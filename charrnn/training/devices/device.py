@@ -1,4 +1,4 @@
-"""Which device to compute on, its random states, and its memory when there is too little."""
+"""Choosing a device, its random states, and recognising that its memory has run out."""
 
 from collections.abc import Mapping
 
@@ -8,23 +8,23 @@ from charrnn.errors import TrainingError
 
 
 def choose_device(name: str, local: int = 0, processes: int = 1) -> torch.device:
-    """The device of that name; `auto` takes a GPU where there is one.
+    """The device with this name; `auto` takes a GPU where there is one.
 
     Args:
         name: as the user gave it.
-        local: number of this process on its machine, which is the GPU that it gets.
-        processes: that learn together; several cannot share an mps device.
+        local: number of this process on its machine, which selects its GPU.
+        processes: number of processes of the run; several cannot share an mps device.
 
     Raises:
-        TrainingError: if a device is asked for that is not there.
+        TrainingError: if the device does not exist here.
     """
     mps = torch.backends.mps.is_available() and processes == 1
-    there = {"cuda": torch.cuda.is_available(), "mps": mps, "cpu": True}
+    available = {"cuda": torch.cuda.is_available(), "mps": mps, "cpu": True}
     if name == "auto":
-        name = next(device for device, present in there.items() if present)
-    if not there[name]:
-        found = ", ".join(device for device, present in there.items() if present)
-        raise TrainingError(f"no {name} device here; found {found}. Leave out --device, or name one of these")
+        name = next(device for device, present in available.items() if present)
+    if not available[name]:
+        names = ", ".join(device for device, present in available.items() if present)
+        raise TrainingError(f"no {name} device here; found {names}. Leave out --device, or name one of these")
     if name != "cuda":
         return torch.device(name)
     count = torch.cuda.device_count()
@@ -37,8 +37,8 @@ def choose_device(name: str, local: int = 0, processes: int = 1) -> torch.device
     return torch.device("cuda", local)
 
 
-def random_states(device: torch.device) -> dict[str, torch.Tensor]:
-    """PyTorch's random states, by the kind of device that they belong to."""
+def get_random_states(device: torch.device) -> dict[str, torch.Tensor]:
+    """PyTorch's random states by device type."""
     states = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
         states["cuda"] = torch.cuda.get_rng_state(device)
@@ -47,8 +47,8 @@ def random_states(device: torch.device) -> dict[str, torch.Tensor]:
     return states
 
 
-def restore_random_states(states: Mapping[str, torch.Tensor], device: torch.device) -> None:
-    """Draw on from what `random_states` gave; a device that had no part in it goes on from its own state."""
+def set_random_states(states: Mapping[str, torch.Tensor], device: torch.device) -> None:
+    """Restore what `get_random_states` returned; a device type missing there keeps its state."""
     torch.set_rng_state(states["cpu"])
     if device.type == "cuda" and "cuda" in states:
         torch.cuda.set_rng_state(states["cuda"], device)
@@ -56,8 +56,8 @@ def restore_random_states(states: Mapping[str, torch.Tensor], device: torch.devi
         torch.mps.set_rng_state(states["mps"])
 
 
-def wait_for(device: torch.device) -> None:
-    """Return when the device has done all that it was given."""
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
@@ -65,7 +65,7 @@ def wait_for(device: torch.device) -> None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out; PyTorch's CPU allocator has no type of its own for that."""
+    """Whether an error means that memory ran out; PyTorch's CPU allocator raises no type of its own for that."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     words = ("can't allocate memory", "not enough memory", "bad_alloc", "out of memory", "could not create a memory")

@@ -1,4 +1,4 @@
-"""Loss on the validation text with the PyTorch network: that of `charrnn.inference.scoring.texts`, on any device."""
+"""The validation loss with the PyTorch network: that of `charrnn.inference.scoring.texts`, on any device."""
 
 import math
 
@@ -12,42 +12,42 @@ from charrnn.errors import CorpusError
 from charrnn.text.documents.corpus import Documents
 from charrnn.text.tokens import Tokens
 from charrnn.text.vocabulary.characters import Ids
-from charrnn.training.data.documents import columns_of
+from charrnn.training.data.documents import pad_documents
+from charrnn.training.devices.workers import Workers
+from charrnn.training.devices.world import World
 from charrnn.training.network.language import CharRNN
-from charrnn.training.ranks import World, total
-from charrnn.training.workers import Workers
 
-WARM_UP = 256  # characters read but not counted before each piece but the first
+WARM_UP = 256  # characters read but not counted before each piece except the first
 STREAMS = 64
-DOCUMENTS = 64  # side by side
+DOCUMENTS = 64  # in a batch
 CHUNK = 128  # time steps at a time, fewer for large vocabularies:
 SCORES = 2**23  # of one chunk, at most
 MAX_CHARS = 2**18  # of one validation; `charrnn evaluate` always reads the whole text
-MIN_CHARS = 2**14  # fewer tell little, whatever they cost
+MIN_CHARS = 2**14  # fewer say little, however expensive they are
 MAX_SCORES = 2**29  # of one validation: with 10,000 symbols, 4 s on two cores
 
 
-def validated(chars: int, vocab: int) -> int:
-    """How many of a validation text's characters one validation counts."""
+def count_validated(chars: int, vocab: int) -> int:
+    """Number of a validation text's characters that one validation counts."""
     return min(chars, MAX_CHARS, max(MIN_CHARS, MAX_SCORES // vocab))
 
 
 class Validation:
     """A validation text (n,), cut into pieces that are read side by side, each with carried state.
 
-    Every piece but the first warms its state up on the characters before it, so that the figure is that of one
-    stream to 0.1 %. Of a text that is longer than `validated` allows the pieces are a sample, spread evenly.
+    Every piece except the first warms up its state on the characters before it, so that the loss is that of one
+    stream to 0.1 %. If the text is longer than `count_validated` allows, the pieces are an evenly spread sample.
 
     Args:
         ids: the text.
         device: where to compute.
         vocab: V.
         unknown: id of the symbol for merged rare characters, which has no probability and is not counted.
-        lengths: how many characters each symbol has (V,), if they differ.
+        lengths: number of characters of each symbol (V,), if they differ.
 
     Attributes:
-        chars: symbols that are counted.
-        characters_each: how many characters those have, in the mean.
+        chars: number of symbols that are counted.
+        characters_per_symbol: their mean number of characters.
 
     Raises:
         CorpusError: if there is nothing to count.
@@ -63,7 +63,7 @@ class Validation:
     ) -> None:
         total = len(ids)
         count = max(1, min(STREAMS, total // (4 * WARM_UP)))
-        most = validated(total, vocab)
+        most = count_validated(total, vocab)
         length = math.ceil(most / count)
         firsts = np.arange(count) * length
         if total > most:
@@ -75,28 +75,28 @@ class Validation:
         counted = (at >= firsts) & (at < np.minimum(firsts + length, total))
         if unknown is not None:
             counted &= window != unknown
-        self.chars = _counted(int(counted.sum()))
-        self.characters_each = _characters(window[counted], lengths) / self.chars
+        self.chars = _check_count(int(counted.sum()))
+        self.characters_per_symbol = _count_characters(window[counted], lengths) / self.chars
         self._ids = torch.from_numpy(window).to(device)
         self._counted = torch.from_numpy(counted).to(device)
 
-    def loss(self, network: CharRNN, workers: Workers, world: World | None = None) -> float:
-        """Mean nats per character, the first one included; those of a word are shared by its characters.
+    def measure(self, network: CharRNN, workers: Workers, world: World | None = None) -> float:
+        """Mean nats per character, the first one included; the nats of a word are divided among its characters.
 
         Of several processes, each reads its share.
         """
         world = world or World()
-        own = world.share(self._ids.shape[1])
+        own = world.shard(self._ids.shape[1])
         ids, counted = self._ids[:, own], self._counted[:, own]
-        shares = workers.shares(ids.shape[1])
-        totals = workers.map(lambda part: summed_nats(network, ids[:, part], counted[:, part]), shares)
-        return total(world, sum(totals)) / self.chars / self.characters_each
+        shares = workers.split(ids.shape[1])
+        totals = workers.map(lambda part: sum_nats(network, ids[:, part], counted[:, part]), shares)
+        return world.all_reduce(sum(totals)) / self.chars / self.characters_per_symbol
 
 
 class DocumentValidation:
-    """Labelled documents to validate on, side by side with others of similar length, each given its label.
+    """Labelled documents to validate on, in batches of similar length, each given its label.
 
-    Of more symbols than `validated` allows the documents are a sample, spread evenly.
+    If they have more symbols than `count_validated` allows, an evenly spread sample of them is read.
 
     Args:
         documents: to validate on.
@@ -118,33 +118,33 @@ class DocumentValidation:
         lengths: NDArray[np.int64] | None = None,
     ) -> None:
         total = int(documents.lengths.sum())
-        chosen = np.arange(0, len(documents), -(-total // validated(total, vocab)))
+        chosen = np.arange(0, len(documents), -(-total // count_validated(total, vocab)))
         chosen = chosen[np.argsort(documents.lengths[chosen], kind="stable")]
         self._batches = []
         self.chars, characters = 0, 0
         for begin in range(0, len(chosen), DOCUMENTS):
             group = chosen[begin : begin + DOCUMENTS]
-            ids = columns_of([documents[int(index)] for index in group])
+            ids = pad_documents([documents[int(index)] for index in group], shortest=2)
             counted = (ids >= 0) & (ids != unknown)
             self.chars += int(counted.sum())
-            characters += _characters(ids[counted], lengths)
+            characters += _count_characters(ids[counted], lengths)
             labels = documents.labels[group].astype(np.int64)
             self._batches.append(
                 tuple(torch.from_numpy(part).to(device) for part in (np.maximum(ids, 0), counted, labels))
             )
-        self.characters_each = characters / _counted(self.chars)
+        self.characters_per_symbol = characters / _check_count(self.chars)
 
-    def loss(self, network: CharRNN, workers: Workers, world: World | None = None) -> float:
+    def measure(self, network: CharRNN, workers: Workers, world: World | None = None) -> float:
         """Mean nats per character, the end of each text included; of several processes, each reads its share."""
         world = world or World()
         own = self._batches[world.rank :: world.size]
-        totals = workers.map(lambda batch: summed_nats(network, *batch), own)
-        return total(world, sum(totals)) / self.chars / self.characters_each
+        totals = workers.map(lambda batch: sum_nats(network, *batch), own)
+        return world.all_reduce(sum(totals)) / self.chars / self.characters_per_symbol
 
 
 @torch.no_grad()
-def summed_nats(network: CharRNN, all_ids: Tensor, all_counted: Tensor, labels: Tensor | None = None) -> float:
-    """Summed nats of those of the ids (T, B) that are counted (T, B), read from the initial state."""
+def sum_nats(network: CharRNN, all_ids: Tensor, all_counted: Tensor, labels: Tensor | None = None) -> float:
+    """Summed nats of the ids (T, B) marked in `all_counted` (T, B), read from the initial state."""
     if not all_ids.numel():
         return 0.0
     state = network.initial_state(all_ids.shape[1], labels)
@@ -161,13 +161,13 @@ def summed_nats(network: CharRNN, all_ids: Tensor, all_counted: Tensor, labels: 
     return total
 
 
-def _characters(ids: NDArray[np.int64], lengths: NDArray[np.int64] | None) -> int:
-    """How many characters these symbols have, which have `lengths` (V,), or one each."""
+def _count_characters(ids: NDArray[np.int64], lengths: NDArray[np.int64] | None) -> int:
+    """Number of characters of these symbols, which have `lengths` (V,), or one each."""
     return len(ids) if lengths is None else int(lengths[ids].sum())
 
 
-def _counted(count: int) -> int:
-    """`count`, if it is not 0."""
+def _check_count(count: int) -> int:
+    """`count`, which must not be 0."""
     if not count:
         raise CorpusError("the validation text holds rare characters only; lower --min-count or raise --max-vocab")
     return count

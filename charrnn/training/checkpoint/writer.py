@@ -1,4 +1,4 @@
-"""Writing files while training goes on: a thread that takes the newest job for each file."""
+"""Writing files while training continues: a thread that takes the newest job for each file."""
 
 import threading
 from collections.abc import Callable
@@ -6,11 +6,11 @@ from collections.abc import Callable
 Job = Callable[[], None]
 
 
-class Saver:
-    """Does jobs in the background, one at a time, in the order of their keys' arrival.
+class BackgroundWriter:
+    """Runs jobs in a thread, one at a time, in the order in which their keys arrived.
 
-    A job that has not begun when the next one with its key arrives is never done: its file would be replaced
-    at once. The error of a failed job is kept for `failures`, and the thread goes on.
+    A job that has not started when another one with its key arrives is dropped, because its file would be replaced
+    at once. The errors of failed jobs are kept for `take_failures`, and the thread continues.
     """
 
     def __init__(self) -> None:
@@ -21,24 +21,24 @@ class Saver:
         self._thread: threading.Thread | None = None
 
     def submit(self, key: str, job: Job) -> None:
-        """Have `job` done soon."""
+        """Have `job` run soon."""
         with self._changed:
             self._jobs[key] = job
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="saver", daemon=True)
+                self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
                 self._thread.start()
             self._changed.notify_all()
 
     def wait(self) -> None:
-        """Return when nothing is left to do."""
+        """Wait until no job is left."""
         with self._changed:
             self._changed.wait_for(lambda: not self._jobs and not self._busy)
 
-    def failures(self) -> list[Exception]:
-        """The errors of jobs that have failed since this was last asked."""
+    def take_failures(self) -> list[Exception]:
+        """The errors of jobs that have failed since the last call."""
         with self._changed:
-            found, self._failures = self._failures, []
-            return found
+            failures, self._failures = self._failures, []
+            return failures
 
     def _work(self) -> None:
         while True:
@@ -48,7 +48,7 @@ class Saver:
                 self._busy = True
             try:
                 job()
-            except Exception as error:  # noqa: BLE001 - whoever asks for the failures decides
+            except Exception as error:  # noqa: BLE001 - whoever takes the failures decides
                 with self._changed:
                     self._failures.append(error)
             finally:

@@ -1,0 +1,54 @@
+"""The Python interface: `charrnn.load` opens a model, `charrnn.train` makes one."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from charrnn.inference.model import Model, load
+from charrnn.inference.preview import write_preview
+from charrnn.training.run import run_training
+from charrnn.training.settings import TrainSettings
+
+__all__ = ["load", "train"]
+
+
+def train(
+    corpus: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    *,
+    output: str | os.PathLike[str] | None = None,
+    quiet: bool = True,
+    **options: Any,
+) -> Model:
+    """Train a model on a corpus, write it to a file and return it.
+
+        model = charrnn.train("book.txt", time="5m", output="models/book.safetensors")
+
+    Args:
+        corpus: a text file or folder, or several of them.
+        output: the model file, by default `models/CORPUS.safetensors`.
+        quiet: whether to show nothing on stderr.
+        options: the options of `charrnn train` by their names with underscores: `time="5m"`, `hidden_size=256`,
+            `overwrite=True`, `resume=True` ...
+
+    Returns:
+        The model with the best weights; with `task="classify"` a classifier.
+
+    Raises:
+        TypeError: if there is no such option.
+        charrnn.errors.CharrnnError: if the run cannot start or continue.
+        KeyboardInterrupt: if it was interrupted; its state is saved, and `resume=True` continues it.
+    """
+    names = [corpus] if isinstance(corpus, str | os.PathLike) else list(corpus)
+    given = {**options, "quiet": quiet, **({} if output is None else {"output": os.fspath(output)})}
+    settings = TrainSettings.from_options(given)
+    observer = None
+    if not quiet:
+        from charrnn.cli.display.training.observer import TerminalObserver
+
+        observer = TerminalObserver()
+    result = run_training(
+        [os.fspath(name) for name in names], settings, set(given), observer=observer, write_sample=write_preview
+    )
+    if result.signal is not None:
+        raise KeyboardInterrupt
+    return load(result.output)

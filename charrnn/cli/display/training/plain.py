@@ -1,0 +1,88 @@
+"""Training reported in plain lines: for pipes, logs, and terminals without cursor control."""
+
+import shlex
+import sys
+
+from charrnn.cli.display.escape import visible
+from charrnn.settings import format_duration
+from charrnn.training.observer import Surroundings
+from charrnn.training.reporting import Evaluation, Progress, Reporter, Start, Summary
+from charrnn.training.tasks.task import Row, Task
+
+LINE_INTERVAL = 10.0  # seconds
+LINE_END = "\u21b5"
+
+
+class PlainReporter(Reporter):
+    """One line per report on stderr, without control codes."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._surroundings = surroundings
+        self._last_line = 0.0
+
+    def on_start(self, start: Start) -> None:
+        """What was read and what will be trained."""
+        self._task = start.task
+        for what, words in start.task.describe(start.device):
+            _print(f"{what}: {words}")
+
+    def on_progress(self, progress: Progress) -> None:
+        """A line every ten seconds."""
+        if progress.seconds - self._last_line < LINE_INTERVAL:
+            return
+        self._last_line = progress.seconds
+        _print(
+            f"{progress.progress:4.0%}  step {progress.step}  epoch {progress.epochs:.2f}  "
+            f"train loss {progress.loss:.4f}  {progress.chars_per_second:,.0f} characters/s"
+        )
+
+    def on_evaluation(self, evaluation: Evaluation) -> None:
+        """A line each."""
+        others = [
+            metric.say(evaluation.valid_loss, evaluation.accuracy)
+            for metric in self._task.metrics
+            if not metric.follows_loss
+        ]
+        _print(
+            f"step {evaluation.step}  epoch {evaluation.epochs:.2f}  train loss {evaluation.train_loss:.4f}  "
+            + "  ".join([f"valid loss {evaluation.valid_loss:.4f}", *others, *(["(best)"] if evaluation.best else [])])
+        )
+
+    def on_note(self, message: str) -> None:
+        """As it is."""
+        _print(message)
+
+    def on_finish(self, summary: Summary) -> None:
+        """The figures, and what to type next."""
+        figures = ", ".join(metric.say(summary.valid_loss, summary.accuracy) for metric in self._task.metrics)
+        _print(f"valid {figures} (best, at step {summary.best_step})")
+        for what, words in describe_end(summary):
+            _print(f"{what}: {words}")
+        for command in suggest_commands(self._task, summary, self._surroundings):
+            _print(f"next: {command}")
+
+
+def one_line(text: str) -> str:
+    """A text with its line ends shown, where there is room for one line only."""
+    return text.replace("\n", LINE_END).replace("\t", " ")
+
+
+def describe_end(summary: Summary) -> list[Row]:
+    """How a run went, and where its model is."""
+    learned = (
+        f"{summary.steps:,} steps, {summary.epochs:.2f} epochs in {format_duration(summary.seconds)}, "
+        f"{summary.chars_per_second:,.0f} characters/s"
+    )
+    return [("learned", learned), ("verdict", summary.verdict), ("model", summary.model)]
+
+
+def suggest_commands(task: Task, summary: Summary, surroundings: Surroundings) -> list[str]:
+    """Commands to type next, as a shell takes them."""
+    commands = task.suggest(summary.model, surroundings.text)
+    if surroundings.logdir is not None:
+        commands.append(["tensorboard", "--logdir", str(surroundings.logdir)])
+    return [shlex.join(command) for command in commands]
+
+
+def _print(line: str) -> None:
+    print(visible(line), file=sys.stderr, flush=True)  # noqa: T201

@@ -1,0 +1,53 @@
+"""What all networks have in common: recurrent layers, a linear layer, and weights under the model file's names."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from charrnn.model.config import Tensors
+
+State = tuple[Tensor, ...]  # hidden (L, B, H), and for the LSTM cell (L, B, H)
+
+
+class RecurrentNetwork(nn.Module):
+    """A network of recurrent layers and a linear layer.
+
+    Attributes:
+        config: sizes.
+        rnn: PyTorch's recurrent layers, one for each layer and direction.
+        decoder: the linear layer.
+    """
+
+    config: Any
+    rnn: nn.ModuleList
+    decoder: nn.Linear
+
+    def named_weights(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Every weight with its name in the model file: `rnn.1.bias_hh_l0` is `rnn.bias_hh_l1` there."""
+        for name, parameter in self.named_parameters():
+            parts = name.split(".")
+            if parts[0] == "rnn":
+                name = f"rnn.{parts[2].removesuffix('_l0')}{self.layer_suffix(int(parts[1]))}"  # noqa: PLW2901
+            yield name, parameter
+
+    def layer_suffix(self, index: int) -> str:
+        """What the names of weights of the recurrent layer with this index end with."""
+        return f"_l{index}"
+
+    def export(self) -> Tensors:
+        """A copy of the weights as the model file holds them."""
+        return {name: np.array(p.detach().cpu().numpy(), dtype=np.float32) for name, p in self.named_weights()}
+
+    @torch.no_grad()
+    def load(self, tensors: Tensors) -> None:
+        """Set the weights from what `export` returns."""
+        for name, parameter in self.named_weights():
+            parameter.copy_(torch.from_numpy(tensors[name]))
+
+
+def detach(state: State) -> State:
+    """The state without its history: gradients stop here, which truncates back-propagation through time."""
+    return tuple(part.detach() for part in state)

@@ -1,0 +1,66 @@
+"""A step of learning to classify: its batch of whole documents, and the loss that it minimises."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from charrnn.training.data.documents import DocumentBatch
+from charrnn.training.network.classifier import Masks, TextClassifier
+
+
+@dataclass(frozen=True)
+class ClassifierBatch:
+    """Some documents of a step: ids (T, B), lengths (B,), labels (B,), and their dropout masks.
+
+    `count` documents of `symbols` symbols are in the batches of all processes together.
+    """
+
+    ids: Tensor
+    lengths: Tensor
+    labels: Tensor
+    masks: Masks
+    count: int
+    symbols: int
+
+    @classmethod
+    def from_documents(cls, documents: DocumentBatch, ids: Tensor, masks: Masks) -> "ClassifierBatch":
+        """The batch of documents, of which `ids` (T, B) may have been changed; on the device of `ids`."""
+        lengths, labels = (torch.from_numpy(part).to(ids.device) for part in (documents.lengths, documents.labels))
+        return cls(ids, lengths, labels, masks, len(labels), documents.symbols)
+
+    @property
+    def width(self) -> int:
+        """Number of documents."""
+        return len(self.labels)
+
+    def columns(self, part: slice) -> "ClassifierBatch":
+        """Only these documents, without padding that none of them needs."""
+        lengths = self.lengths[part]
+        ids = self.ids[: int(lengths.max()), part]
+        return ClassifierBatch(ids, lengths, self.labels[part], self.masks.columns(part), self.count, self.symbols)
+
+
+class ClassifierObjective(nn.Module):
+    """The summed log-loss of a batch, with label smoothing and class weights in what is minimised.
+
+    Args:
+        network: to train.
+        smoothing: share of the target that is spread over all classes.
+        class_weights: (K,), or None if all documents count the same.
+    """
+
+    def __init__(self, network: TextClassifier, smoothing: float, class_weights: Tensor | None) -> None:
+        super().__init__()
+        self.network = network
+        self._smoothing = smoothing
+        self._class_weights = class_weights
+
+    def forward(self, batch: ClassifierBatch) -> tuple[Tensor, Tensor, tuple[()]]:
+        """The loss to minimise and the plain log-loss, both in nats; no state is carried over."""
+        scores = self.network(batch.ids, batch.lengths, batch.masks)
+        loss = F.cross_entropy(
+            scores, batch.labels, self._class_weights, reduction="sum", label_smoothing=self._smoothing
+        )
+        return loss, F.cross_entropy(scores.detach(), batch.labels, reduction="sum"), ()

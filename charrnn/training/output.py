@@ -1,0 +1,62 @@
+"""Where a run writes, checked before anything slow."""
+
+import os
+from pathlib import Path
+
+from charrnn.errors import TrainingError, UsageError
+from charrnn.text.sources import corpus_name
+from charrnn.training.checkpoint.files import Checkpoint, RunFiles
+from charrnn.training.settings import RunSettings
+
+MODELS, RUNS = Path("models"), Path("runs")
+
+
+def choose_output(run: RunSettings, corpus: list[str]) -> RunFiles:
+    """The files of the run.
+
+    Raises:
+        TrainingError: if the model file exists and is not to be replaced, or cannot be written.
+        UsageError: if --resume and --overwrite are given together.
+    """
+    output = Path(run.output) if run.output else MODELS / f"{corpus_name(corpus[0])}.safetensors"
+    files = RunFiles(output)
+    if run.resume and run.overwrite:
+        raise UsageError("--resume and --overwrite exclude each other: one goes on, the other starts anew")
+    if output.is_dir():
+        raise TrainingError(f"{output} is a folder; name a file with -o FILE")
+    if output.exists() and any(Path(name).exists() and output.samefile(name) for name in corpus):
+        raise TrainingError(f"{output} is the corpus itself; name another file with -o")
+    if output.exists() and not (run.overwrite or (run.resume and files.has_states())):
+        go_on = "" if not files.has_states() else "train it further with --resume, "
+        missing = f", and nothing to resume beside it in {files.folder}" if run.resume else ""
+        raise TrainingError(
+            f"{output} exists already{missing}; {go_on}replace it with --overwrite, or name another file with -o"
+        )
+    if files.has_states() and not (run.overwrite or run.resume):
+        raise TrainingError(
+            f"{files.folder} holds a run that was interrupted; go on with --resume, start anew with --overwrite, "
+            "or name another file with -o"
+        )
+    _check_writable(output)
+    return files
+
+
+def _check_writable(output: Path) -> None:
+    folder = next(parent for parent in output.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        raise TrainingError(f"{output} cannot be written: {folder} is not a folder; name another file with -o")
+    if not os.access(folder, os.W_OK):
+        raise TrainingError(f"{output} cannot be written: no permission in {folder}; name another file with -o")
+
+
+def choose_logdir(run: RunSettings, output: Path, saved: Checkpoint | None) -> Path:
+    """TensorBoard's folder: a resumed run continues in its own, a new one gets one for itself."""
+    if run.logdir is not None:
+        return Path(run.logdir)
+    if saved is not None:
+        return Path(saved.state["logdir"])
+    number, folder = 1, RUNS / output.stem
+    while folder.exists():  # curves of two runs do not mix
+        number += 1
+        folder = folder.with_name(f"{output.stem}-{number}")
+    return folder

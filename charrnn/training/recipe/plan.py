@@ -1,0 +1,55 @@
+"""What a recipe decides: a plan is a training run with nothing left open, and a budget says when it ends."""
+
+from dataclasses import dataclass
+
+from charrnn.model.config import ModelConfig
+from charrnn.settings import parse_duration
+from charrnn.training.settings import LearningSettings
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long to train; None is no limit of that kind, and at least one limit is given."""
+
+    seconds: float | None = None
+    epochs: float | None = None
+    steps: int | None = None
+
+    @classmethod
+    def from_settings(cls, learning: LearningSettings) -> "Budget":
+        """The limits that the user gave, which may be none."""
+        return cls(parse_duration(learning.time) if learning.time else None, learning.epochs, learning.steps)
+
+    def progress(self, seconds: float, epochs: float, steps: int) -> float:
+        """The used share of the budget, from 0 to 1: the largest over all limits."""
+        shares = [
+            used / limit
+            for used, limit in ((seconds, self.seconds), (epochs, self.epochs), (steps, self.steps))
+            if limit is not None
+        ]
+        return min(1.0, max(shares))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Every setting of a run that does not depend on the task.
+
+    Attributes:
+        dropout: share of units that is dropped.
+        seq_len: T, symbols that a step reads of each stream or document.
+        patience: evaluations without a new best loss that end the run.
+        reasons: why these settings were chosen, for people.
+    """
+
+    config: ModelConfig
+    dropout: float
+    batch_size: int
+    seq_len: int
+    lr: float
+    weight_decay: float
+    grad_clip: float
+    budget: Budget
+    patience: int
+    seed: int
+    optimizer: str = "adamw"
+    reasons: tuple[str, ...] = ()

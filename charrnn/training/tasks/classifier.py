@@ -1,0 +1,190 @@
+"""Learning to classify: a network that tells labelled texts apart."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from charrnn.errors import UsageError
+from charrnn.model.config import Tensors
+from charrnn.model.header import CLASSIFY, ModelHeader
+from charrnn.text.documents.corpus import LabelledCorpus
+from charrnn.training.data.documents import ClassifierBatches, DocumentBatch
+from charrnn.training.devices.workers import Workers
+from charrnn.training.network.base import State
+from charrnn.training.network.classifier import TextClassifier
+from charrnn.training.network.classifier_objective import ClassifierBatch, ClassifierObjective
+from charrnn.training.network.initialization import initialize
+from charrnn.training.recipe.classifier import ClassifierPlan
+from charrnn.training.tasks.classifier_validation import ClassifierValidation
+from charrnn.training.tasks.task import Measurement, Metric, Resources, Row, Task
+
+LISTED_CLASSES = 8
+
+
+class ClassifierTask(Task):
+    """Learns the class of whole documents.
+
+    Args:
+        plan: of the run.
+        corpus: labelled texts.
+        resources: what the run computes on.
+
+    Raises:
+        UsageError: if there are more processes than documents in a batch.
+    """
+
+    name = CLASSIFY
+    unit = "text"
+    metrics: ClassVar = (
+        Metric("nats/text", "loss", "loss {} nats per text", lambda loss, _: loss),
+        Metric("accuracy", "accuracy", "accuracy {}", lambda _, accuracy: accuracy, ".2%", follows_loss=False),
+    )
+    plan: ClassifierPlan
+    corpus: LabelledCorpus
+    network: TextClassifier
+
+    def __init__(self, plan: ClassifierPlan, corpus: LabelledCorpus, resources: Resources) -> None:
+        torch.manual_seed(plan.seed)
+        self.plan, self.corpus = plan, corpus
+        self._world, self._device = resources.world, resources.device
+        self.network = TextClassifier(plan.config)
+        counts = np.bincount(corpus.train.labels, minlength=plan.config.classes)
+        initialize(self.network, torch.from_numpy(counts))
+        self.network.to(self._device).train()
+        weights = torch.from_numpy(balance_classes(counts)).to(self._device) if plan.class_weights else None
+        self.objective = ClassifierObjective(self.network, plan.label_smoothing, weights)
+        self._batches = ClassifierBatches(corpus.train, plan.batch_size, plan.seq_len, plan.seed)
+        if self._batches.smallest < self._world.size:
+            raise UsageError(
+                f"batches of {self._batches.smallest} texts are too small for {self._world.size} processes: each needs "
+                "a text of its own; start fewer processes, or give a larger --batch-size"
+            )
+        self._validation = ClassifierValidation(corpus.valid, self._device, plan.validated)
+        self._documents = 0  # learned from
+
+    def next_batch(self) -> ClassifierBatch:  # noqa: D102
+        documents = self._batches.next_batch()
+        ids = self._add_noise(documents).to(self._device)
+        masks = self.network.draw_masks(ids.shape[1], self.plan.input_dropout, self.plan.dropout)
+        self._documents += ids.shape[1]
+        batch = ClassifierBatch.from_documents(documents, ids, masks)
+        return batch if self._world.size == 1 else batch.columns(self._world.shard(batch.width))
+
+    def _add_noise(self, documents: DocumentBatch) -> Tensor:
+        """Ids (T, B) with some characters replaced by the unknown one, so that the network learns to read it."""
+        ids, unknown = torch.from_numpy(documents.ids), self.corpus.vocabulary.unknown
+        if not self.plan.noise or unknown is None:
+            return ids
+        hit = torch.rand(ids.shape) < self.plan.noise
+        hit[torch.from_numpy(documents.lengths) - 1, torch.arange(ids.shape[1])] = False  # the end of a document
+        return ids.masked_fill(hit, unknown)
+
+    def carry(self, after: State) -> None:
+        """Documents are read whole: there is no state."""
+
+    def reset_state(self) -> None:
+        """Documents are read whole: there is no state."""
+
+    def count_epochs(self, symbols: int) -> float:  # noqa: ARG002
+        """How often all texts have been read."""
+        return self._documents / len(self.corpus.train)
+
+    @property
+    def steps_per_epoch(self) -> float:  # noqa: D102
+        return len(self.corpus.train) / self.plan.batch_size
+
+    def validate(self, workers: Workers) -> Measurement:  # noqa: D102
+        return self._world.broadcast(lambda: self._validation.measure(self.network, workers))
+
+    def calibrate(self, weights: Tensors, measurement: Measurement) -> Tensors:
+        """The weights with scores that are as confident as validation says they should be."""
+        scaled = {name: (weights[name] / measurement.temperature).astype("f4") for name in _OUTPUT_WEIGHTS}
+        return {**weights, **scaled}
+
+    def make_header(self, training: dict[str, Any]) -> ModelHeader:  # noqa: D102
+        corpus = self.corpus
+        return ModelHeader(
+            self.plan.config, corpus.vocabulary.to_json(), training, self.name, corpus.labels, corpus.counts
+        )
+
+    def describe(self, device: str) -> list[Row]:  # noqa: D102
+        corpus, plan, config = self.corpus, self.plan, self.plan.config
+        ranked = sorted(zip(corpus.counts, corpus.labels, strict=True), reverse=True)
+        named = ", ".join(f"{label} {count:,}" for count, label in ranked[:LISTED_CLASSES])
+        more = f" and {len(ranked) - LISTED_CLASSES} more" if len(ranked) > LISTED_CLASSES else ""
+        symbols = len(corpus.vocabulary)
+        held, read = len(corpus.valid), len(self._validation)
+        held_out = f"{held:,} are held out" if corpus.valid is not corpus.train else "none is held out"
+        sampled = f"; each validation reads {read:,} of them" if read < held else ""
+        direction = " bidirectional" if config.bidirectional else ""
+        network = (
+            f"{config.cell} {config.layers}x{config.hidden_size}{direction}, pool {config.pool}, "
+            f"{config.parameters:,} parameters, batch {plan.batch_size}, dropout {plan.dropout:.2g}, "
+            f"learning rate {plan.lr:.2g}, on {device}"
+        )
+        return [
+            (
+                "texts",
+                f"{corpus.name}: {sum(corpus.counts):,} texts, {symbols:,} different symbols; {held_out}{sampled}",
+            ),
+            ("classes", f"{len(corpus.labels)}: {named}{more}"),
+            *(("note", note) for note in corpus.notes),
+            ("network", network),
+            *(("because", reason) for reason in plan.reasons),
+        ]
+
+    def summarize(self, best: Measurement) -> dict[str, Any]:  # noqa: D102
+        return {
+            "task": self.name,
+            "labels": list(self.corpus.labels),
+            "texts": len(self.corpus.train),
+            "valid_accuracy": best.accuracy,
+            "temperature": best.temperature,
+        }
+
+    def suggest(self, model: str, text: str) -> list[list[str]]:  # noqa: D102
+        return [
+            ["charrnn", "evaluate", "-m", model, text],
+            ["charrnn", "classify", "-m", model, "FILE"],
+            ["charrnn", "inspect", "-m", model, "FILE", "--html", "page.html"],
+        ]
+
+    def trace_inputs(self) -> tuple[nn.Module, tuple[Tensor, ...]]:  # noqa: D102
+        ids, lengths = torch.zeros(4, 2, dtype=torch.long), torch.tensor([4, 3])
+        return _Traceable(self.network), (ids.to(self._device), lengths.to(self._device))
+
+    def get_state(self) -> dict[str, Any]:  # noqa: D102
+        return {"documents": self._documents, "batches": self._batches.get_state()}
+
+    def set_state(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:  # noqa: ARG002, D102
+        self._documents = state["documents"]
+        self._batches.set_state(state["batches"])
+
+
+_OUTPUT_WEIGHTS = ("decoder.weight", "decoder.bias")
+
+
+def balance_classes(counts: NDArray[Any]) -> NDArray[np.float32]:
+    """A weight for each class (K,) from its number of documents (K,), so that all classes count the same.
+
+    The mean weight of a document is 1: `balance_classes([90, 10])` is `[0.556, 5.0]`.
+    """
+    weights: NDArray[np.float32] = (counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1))).astype("f4")
+    return weights
+
+
+class _Traceable(nn.Module):
+    """The network as a function of plain tensors."""
+
+    def __init__(self, network: TextClassifier) -> None:
+        super().__init__()
+        self.charrnn = network
+
+    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """Scores (B, K) of documents."""
+        scores: Tensor = self.charrnn(ids, lengths)
+        return scores

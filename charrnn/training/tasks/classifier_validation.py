@@ -1,0 +1,90 @@
+"""Validation of a classifier: log-loss and accuracy on held-out texts, at the best temperature."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from charrnn.text.documents.corpus import Documents
+from charrnn.training.data.documents import collate
+from charrnn.training.devices.workers import Workers
+from charrnn.training.network.classifier import TextClassifier
+from charrnn.training.tasks.task import Measurement
+
+BATCH_SYMBOLS = 2**15  # padding included
+BATCH_DOCUMENTS = 256
+LEAST_TEMPERATURE, MOST_TEMPERATURE = 1 / 8, 8.0
+
+
+class ClassifierValidation:
+    """Documents to validate on, batched by length; if they have more than `most` symbols, an evenly spread sample."""
+
+    def __init__(self, documents: Documents, device: torch.device, most: int) -> None:
+        every = max(1, -(-int(documents.lengths.sum()) // most))
+        order = np.arange(0, len(documents), every)
+        order = order[np.argsort(documents.lengths[order], kind="stable")]
+        self._documents = documents
+        self._device = device
+        self._batches = _make_batches(order, documents.lengths)
+        self.labels = documents.labels[order]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def measure(self, network: TextClassifier, workers: Workers) -> Measurement:
+        """The figures of the network with its present weights."""
+        network.eval()
+        scores = np.concatenate(workers.map(lambda which: self._scores(network, which), self._batches))
+        network.train()
+        if not np.isfinite(scores).all():
+            return Measurement(float("nan"), 0.0)
+        temperature = best_temperature(scores, self.labels)
+        accuracy = float((scores.argmax(axis=1) == self.labels).mean())
+        return Measurement(log_loss(scores / temperature, self.labels), accuracy, temperature)
+
+    @torch.no_grad()
+    def _scores(self, network: TextClassifier, which: NDArray[np.int64]) -> NDArray[np.float64]:
+        batch = collate([self._documents[int(index)] for index in which], self._documents.labels[which])
+        ids, lengths = (torch.from_numpy(part).to(self._device) for part in (batch.ids, batch.lengths))
+        scores: NDArray[np.float64] = network(ids, lengths).double().cpu().numpy()
+        return scores
+
+
+def _make_batches(order: NDArray[np.int64], lengths: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Documents of rising length in batches of about `BATCH_SYMBOLS` symbols."""
+    batches, begin = [], 0
+    while begin < len(order):
+        end = begin + 1
+        while end < len(order) and end - begin < BATCH_DOCUMENTS and _area(lengths, order, begin, end) <= BATCH_SYMBOLS:
+            end += 1
+        batches.append(order[begin:end])
+        begin = end
+    return batches
+
+
+def _area(lengths: NDArray[np.int64], order: NDArray[np.int64], begin: int, end: int) -> int:
+    """Symbols of the documents from `begin` to `end`, which is the longest, padding included."""
+    return int(lengths[order[end]]) * (end + 1 - begin)
+
+
+def log_loss(scores: NDArray[np.float64], labels: NDArray[np.int32]) -> float:
+    """Mean of -ln p(label) over documents, from scores (N, K)."""
+    top = scores.max(axis=1, keepdims=True)
+    sums = np.log(np.exp(scores - top).sum(axis=1)) + top[:, 0]
+    return float((sums - scores[np.arange(len(labels)), labels]).mean())
+
+
+def best_temperature(scores: NDArray[np.float64], labels: NDArray[np.int32]) -> float:
+    """What to divide scores (N, K) by for the lowest log-loss (temperature scaling: Guo et al. 2017, arXiv 1706.04599).
+
+    A network that fits its training texts well is overconfident on others. The temperature changes no decision, but
+    the loss, and so which weights are considered the best.
+    """
+    low, high = np.log(LEAST_TEMPERATURE), np.log(MOST_TEMPERATURE)
+    golden = (5**0.5 - 1) / 2
+    for _ in range(25):  # golden-section search: the loss has one minimum
+        left, right = high - golden * (high - low), low + golden * (high - low)
+        if log_loss(scores / np.exp(left), labels) < log_loss(scores / np.exp(right), labels):
+            high = right
+        else:
+            low = left
+    return float(np.exp((low + high) / 2))

@@ -1,0 +1,215 @@
+"""Learning to write: a language model of a text, or of labelled texts."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from charrnn.errors import UsageError
+from charrnn.model.header import LANGUAGE, ModelHeader
+from charrnn.text.corpus import Corpus
+from charrnn.text.documents.corpus import LabelledCorpus
+from charrnn.training.data.documents import DocumentReaders
+from charrnn.training.data.feeding import DocumentFeed, Feed, TextFeed, upload_if_small
+from charrnn.training.data.readers import Readers
+from charrnn.training.devices.workers import Workers
+from charrnn.training.network.base import State, detach
+from charrnn.training.network.initialization import initialize
+from charrnn.training.network.language import CharRNN
+from charrnn.training.network.language_objective import LanguageBatch, LanguageObjective
+from charrnn.training.recipe.language import LanguagePlan
+from charrnn.training.tasks.language_validation import DocumentValidation, Validation, count_validated
+from charrnn.training.tasks.task import InitialWeights, Measurement, Metric, Resources, Row, Task
+
+COUNTED = 1_000_000  # characters from which the frequency of each symbol is estimated
+SAMPLE = 120  # characters of the beginning of a text that are shown
+LINE_END = "\u21b5"
+
+
+class LanguageTask(Task):
+    """Learns to predict each character from those before it.
+
+    Of several processes each holds the whole network, but carries the state of its own readers only.
+
+    Args:
+        plan: of the run.
+        corpus: the text, or labelled texts.
+        resources: what the run computes on.
+        initial_weights: makes the weights to start from out of random ones.
+
+    Raises:
+        UsageError: if there are more processes than readers.
+    """
+
+    name = LANGUAGE
+    unit = "character"
+    metrics: ClassVar = (
+        Metric("nats/char", "loss", "loss {} nats per character", lambda loss, _: loss),
+        Metric("bits/char", "bits_per_character", "{} bits per character", lambda loss, _: loss / math.log(2)),
+        Metric("perplexity", "perplexity", "perplexity {}", lambda loss, _: math.exp(min(loss, 700.0)), ".3f"),
+    )
+    writes = True
+    plan: LanguagePlan
+    network: CharRNN
+
+    def __init__(
+        self,
+        plan: LanguagePlan,
+        corpus: Corpus | LabelledCorpus,
+        resources: Resources,
+        initial_weights: InitialWeights | None = None,
+    ) -> None:
+        if plan.batch_size < resources.world.size:
+            raise UsageError(
+                f"--batch-size {plan.batch_size} is too few for {resources.world.size} processes: each needs a reader "
+                "of its own"
+            )
+        torch.manual_seed(plan.seed)
+        self.plan, self.corpus = plan, corpus
+        self._world, self._device = resources.world, resources.device
+        self._columns = self._world.shard(plan.batch_size)
+        self.network = CharRNN(plan.config, plan.dropout, plan.weight_dropout)
+        sample = torch.from_numpy(corpus.glimpse(COUNTED).astype("int64"))
+        initialize(self.network, torch.bincount(sample, minlength=plan.config.vocab_size))
+        if initial_weights is not None:
+            self.network.load(initial_weights(self.network.export()))
+        self.network.to(self._device).train()
+        self.network.flatten()
+        self.objective = LanguageObjective(self.network, resources.precision)
+        self._readers, self._feed = self._make_readers()
+        self._validation = self._make_validation()
+        self._state: State = ()
+        self.reset_state()
+
+    def _make_readers(self) -> tuple[Readers | DocumentReaders, Feed]:
+        """What walks through the corpus, and what makes tensors of what this process reads there."""
+        plan, corpus, device = self.plan, self.corpus, self._device
+        if isinstance(corpus, LabelledCorpus):
+            documents = DocumentReaders(corpus.train, plan.batch_size, plan.seed)
+            return documents, DocumentFeed(documents, self._columns, device)
+        line_end = int(corpus.vocabulary.encode("\n")[0])
+        readers = Readers(
+            corpus.train,
+            plan.batch_size,
+            restart=plan.restart,
+            seed=plan.seed,
+            line_end=None if line_end < 0 else line_end,
+        )
+        resident = upload_if_small(corpus.train, plan.config.vocab_size, device)
+        return readers, TextFeed(readers, self._columns, device, resident)
+
+    def _make_validation(self) -> Validation | DocumentValidation:
+        corpus, symbols = self.corpus, self.corpus.vocabulary
+        options = (self._device, self.plan.config.vocab_size, symbols.unknown, symbols.lengths)
+        if isinstance(corpus, LabelledCorpus):
+            return DocumentValidation(corpus.valid, *options)
+        return Validation(corpus.valid, *options)
+
+    def next_batch(self) -> LanguageBatch:  # noqa: D102
+        window = self._feed.next(self.plan.seq_len)
+        # Every process draws the dropout of all readers, so its own have the masks that they have in a run of one.
+        masks = self.network.draw_masks(self.plan.batch_size).columns(self._columns)
+        return LanguageBatch.from_window(window, self._state, masks)
+
+    def carry(self, after: State) -> None:  # noqa: D102
+        self._state = after
+
+    def reset_state(self) -> None:
+        """Put every reader of this process to the learned initial state."""
+        self._state = self._initial_state()
+
+    def carry_unless(self, bad: Tensor, after: State) -> None:  # noqa: D102
+        initial = self._initial_state()
+        self._state = tuple(torch.where(bad, clean, new) for clean, new in zip(initial, after, strict=True))
+
+    def _initial_state(self) -> State:
+        count, labels = self._columns.stop - self._columns.start, None
+        if self.network.label is not None:  # any label will do: every document starts from its own
+            labels = torch.zeros(count, dtype=torch.long, device=self._device)
+        return detach(self.network.initial_state(count, labels))
+
+    def count_epochs(self, symbols: int) -> float:  # noqa: D102
+        return symbols / self.corpus.symbols
+
+    @property
+    def steps_per_epoch(self) -> float:  # noqa: D102
+        return self.corpus.symbols / self._readers.chars_per_step(self.plan.seq_len)
+
+    @property
+    def characters_per_symbol(self) -> float:  # noqa: D102
+        return self._validation.characters_per_symbol
+
+    def validate(self, workers: Workers) -> Measurement:  # noqa: D102
+        return Measurement(self._validation.measure(self.network, workers, self._world))
+
+    def make_header(self, training: dict[str, Any]) -> ModelHeader:  # noqa: D102
+        labels, counts = (
+            (self.corpus.labels, self.corpus.counts) if isinstance(self.corpus, LabelledCorpus) else ((), ())
+        )
+        vocabulary = self.corpus.vocabulary.to_json()
+        return ModelHeader(self.plan.config, vocabulary, training, labels=labels, label_counts=counts)
+
+    def describe(self, device: str) -> list[Row]:  # noqa: D102
+        corpus, plan, config = self.corpus, self.plan, self.plan.config
+        units, different, held = corpus.vocabulary.units, len(corpus.vocabulary), corpus.held
+        read = count_validated(held, config.vocab_size)
+        sampled = f"; each validation reads {read:,} of them, spread evenly" if read < held else ""
+        text = (
+            f"{corpus.name}: {corpus.symbols + held:,} {units}, {different:,} different; {held:,} are held out{sampled}"
+        )
+        start = corpus.vocabulary.decode(corpus.glimpse(SAMPLE).tolist()).decode("utf-8", "backslashreplace")
+        of_weights = f" (of weights {plan.weight_dropout:.2g})" if plan.weight_dropout else ""
+        network = (
+            f"{config.cell} {config.layers}x{config.hidden_size}, {config.parameters:,} parameters, "
+            f"batch {plan.batch_size} x {plan.seq_len}, dropout {plan.dropout:.2g}{of_weights}, "
+            f"learning rate {plan.lr:.2g}, on {device}"
+        )
+        return [
+            ("text", text),
+            ("begins", start.replace("\n", LINE_END).replace("\t", " ")),
+            *(("note", note) for note in corpus.notes),
+            ("network", network),
+            *(("because", reason) for reason in plan.reasons),
+        ]
+
+    def summarize(self, best: Measurement) -> dict[str, Any]:  # noqa: D102
+        return {"valid_bpc": best.loss / math.log(2), "valid_perplexity": math.exp(min(best.loss, 700.0))}
+
+    def suggest(self, model: str, text: str) -> list[list[str]]:  # noqa: D102
+        return [
+            ["charrnn", "generate", "-m", model, "-t", "0.5"],
+            ["charrnn", "evaluate", "-m", model, text],
+        ]
+
+    def trace_inputs(self) -> tuple[nn.Module, tuple[Tensor, ...]]:  # noqa: D102
+        label = None if self.network.label is None else torch.zeros(1, dtype=torch.long, device=self._device)
+        ids = torch.zeros(4, 1, dtype=torch.long, device=self._device)
+        return _Traceable(self.network, label), (ids, *detach(self.network.initial_state(1, label)))
+
+    def state_tensors(self) -> dict[str, Tensor]:  # noqa: D102
+        carried = (self._world.gather_columns(part, self.plan.batch_size) for part in self._state)
+        return {f"carried.{index}": part for index, part in enumerate(carried)}
+
+    def get_state(self) -> dict[str, Any]:  # noqa: D102
+        return {"readers": self._readers.get_state()}
+
+    def set_state(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:  # noqa: D102
+        carried = (tensors[f"carried.{index}"] for index in range(len(self._state)))
+        self._state = tuple(part[:, self._columns].to(self._device).contiguous() for part in carried)
+        self._readers.set_state(state["readers"])
+
+
+class _Traceable(nn.Module):
+    """The network as a function of plain tensors."""
+
+    def __init__(self, network: CharRNN, label: Tensor | None) -> None:
+        super().__init__()
+        self.charrnn = network
+        self._label = label
+
+    def forward(self, ids: Tensor, *state: Tensor) -> Tensor:
+        """Scores (T, B, V) for ids (T, B)."""
+        scores: Tensor = self.charrnn(ids, state, labels=self._label)[0]
+        return scores

@@ -1,0 +1,183 @@
+"""The interface of a task: everything that differs between learning to write and learning to classify.
+
+A session, a trainer and the reporters serve every task; a new task is a new file beside this one.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from charrnn.model.config import Tensors
+from charrnn.model.header import ModelHeader
+from charrnn.text.corpus import Corpus
+from charrnn.text.documents.corpus import LabelledCorpus
+from charrnn.training.devices.workers import Workers
+from charrnn.training.devices.world import World
+from charrnn.training.network.base import RecurrentNetwork, State
+from charrnn.training.recipe.plan import Plan
+from charrnn.training.step import Batch
+
+Row = tuple[str, str]  # what it is, and the words
+InitialWeights = Callable[[Tensors], Tensors]
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a run computes on.
+
+    Attributes:
+        device: of the network.
+        world: this process among those of the run.
+        precision: of the large products.
+    """
+
+    device: torch.device
+    world: World
+    precision: torch.dtype = torch.float32
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The figures of a validation.
+
+    Attributes:
+        loss: mean nats per unit of the task.
+        accuracy: share of texts that are classified correctly, of a classifier.
+        temperature: what a classifier's scores were divided by for that loss.
+    """
+
+    loss: float
+    accuracy: float | None = None
+    temperature: float = 1.0
+
+    @classmethod
+    def from_summary(cls, summary: Mapping[str, Any]) -> "Measurement":
+        """The figures in a model's training summary."""
+        return cls(summary["valid_loss"], summary.get("valid_accuracy"), summary.get("temperature", 1.0))
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure of a validation that the reporters show.
+
+    Attributes:
+        unit: heads a column of it.
+        tag: its group in TensorBoard.
+        phrase: the figure in a sentence, with `{}` for the value.
+        compute: the value from a loss and an accuracy, None where there is none.
+        format: of the value.
+        follows_loss: whether the loss alone decides it.
+    """
+
+    unit: str
+    tag: str
+    phrase: str
+    compute: Callable[[float, float | None], float | None]
+    format: str = ".4f"
+    follows_loss: bool = True
+
+    def show(self, loss: float, accuracy: float | None = None) -> str:
+        """The value as text, empty where there is none."""
+        value = self.compute(loss, accuracy)
+        return "" if value is None else format(value, self.format)
+
+    def say(self, loss: float, accuracy: float | None = None) -> str:
+        """The figure in a sentence."""
+        return self.phrase.format(self.show(loss, accuracy))
+
+
+class Task(ABC):
+    """A network that learns from a corpus.
+
+    Attributes:
+        name: as in the model file.
+        unit: what a loss is the mean over.
+        metrics: what is shown of a validation, the loss first.
+        writes: whether its models write text, so that samples can be shown.
+        plan: of the run.
+        corpus: that it learns from.
+        network: that learns.
+        objective: maps a batch to losses and state (see `charrnn.training.step.Gradients`).
+    """
+
+    name: ClassVar[str]
+    unit: ClassVar[str]
+    metrics: ClassVar[tuple[Metric, ...]]
+    writes: ClassVar[bool] = False
+    plan: Plan
+    corpus: Corpus | LabelledCorpus
+    network: RecurrentNetwork
+    objective: nn.Module
+
+    @abstractmethod
+    def next_batch(self) -> Batch:
+        """Read on; returns this process's columns of the next step."""
+
+    @abstractmethod
+    def carry(self, after: State) -> None:
+        """Carry over the state after a step that changed the weights."""
+
+    @abstractmethod
+    def reset_state(self) -> None:
+        """Forget the carried state, because its step changed no weight."""
+
+    def carry_unless(self, bad: Tensor, after: State) -> None:  # noqa: B027 - tasks without a state need nothing
+        """The same on a device, which alone knows whether the step was `bad`."""
+
+    @abstractmethod
+    def count_epochs(self, symbols: int) -> float:
+        """How often the corpus has been read when `symbols` symbols have been learned from."""
+
+    @property
+    @abstractmethod
+    def steps_per_epoch(self) -> float:
+        """Steps in which the corpus is read once."""
+
+    @property
+    def characters_per_symbol(self) -> float:
+        """Mean number of characters of the corpus's symbols."""
+        return 1.0
+
+    @abstractmethod
+    def validate(self, workers: Workers) -> Measurement:
+        """Measure the network on the held-out part of the corpus; equal in all processes."""
+
+    def calibrate(self, weights: Tensors, measurement: Measurement) -> Tensors:  # noqa: ARG002
+        """The weights that go into the model file, given their validation."""
+        return weights
+
+    @abstractmethod
+    def make_header(self, training: dict[str, Any]) -> ModelHeader:
+        """The header of a model file whose training summary is `training`."""
+
+    @abstractmethod
+    def describe(self, device: str) -> list[Row]:
+        """What is learned from and which network learns, for people."""
+
+    @abstractmethod
+    def summarize(self, best: Measurement) -> dict[str, Any]:
+        """The task's own figures in a summary."""
+
+    @abstractmethod
+    def suggest(self, model: str, text: str) -> list[list[str]]:
+        """Commands to type next, with the model and a text that it may be tried on."""
+
+    @abstractmethod
+    def trace_inputs(self) -> tuple[nn.Module, tuple[Tensor, ...]]:
+        """A module of plain tensors around the network and inputs for it, of which a graph can be traced."""
+
+    def state_tensors(self) -> dict[str, Tensor]:
+        """Tensors of the carried state, by name. All processes must call it at once."""
+        return {}
+
+    @abstractmethod
+    def get_state(self) -> dict[str, Any]:
+        """The position in the corpus; JSON-able."""
+
+    @abstractmethod
+    def set_state(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        """Continue from copies of what `get_state` and `state_tensors` returned."""
