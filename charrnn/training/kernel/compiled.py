@@ -17,6 +17,7 @@ FUNCTIONS = {
     "outer": CFUNCTYPE(None, *[c_void_p, c_int64, c_int64] * 2, c_void_p, c_int64, c_int64),
     "forward": PASS,
     "backward": PASS,
+    "softmax": CFUNCTYPE(None, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_void_p),
     "add_rows": CFUNCTYPE(None, c_void_p, c_void_p, c_int64, c_int64, c_void_p),
 }
 HERE = Path(__file__).parent
@@ -32,6 +33,7 @@ class Kernel:
     outer: Any
     forward: Any
     backward: Any
+    softmax: Any
     add_rows: Any
     alive: Any
 

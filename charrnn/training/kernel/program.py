@@ -21,6 +21,7 @@ from charrnn.training.kernel.lstm import LSTM
 from charrnn.training.kernel.products import emit_multiply, emit_outer
 from charrnn.training.kernel.records import GROUP, Sequence
 from charrnn.training.kernel.rnn import RNN
+from charrnn.training.kernel.softmax import emit_softmax
 
 CELLS = {"lstm": LSTM, "gru": GRU, "rnn": RNN}
 
@@ -31,6 +32,7 @@ def emit_kernel(tiling: Tiling, name: str) -> Any:
     emit_pack(module, tiling.lanes, tiling.vectors)
     product = emit_multiply(module, tiling)
     emit_outer(module, tiling)
+    emit_softmax(module, tiling.lanes)
     _emit_add_rows(module, tiling.lanes)
     for name_of_pass in ("forward", "backward"):
         _Pass(module, tiling, CELLS[name], product, name_of_pass).emit()

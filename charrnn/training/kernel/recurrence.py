@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from charrnn.training.kernel.compiled import Kernel
+from charrnn.training.kernel.linear import outer, pack_both
 from charrnn.training.kernel.records import GROUP, Sequence
 
 State = tuple[Tensor, ...]
@@ -38,18 +39,7 @@ class Layer:
 
 def make_layer(kernel: Kernel, weight: Tensor, bias: Tensor | None = None) -> Layer:
     """Pack a layer's recurrent weights (G*H, H)."""
-    learning = torch.is_grad_enabled()
-    with torch.no_grad():
-        packed = pack(kernel, weight)
-        transpose = pack(kernel, weight.t()) if learning else None
-    return Layer(kernel, weight, bias, packed, transpose)
-
-
-def pack(kernel: Kernel, matrix: Tensor) -> Tensor:
-    """A matrix (R, K), of any strides, as products read it: (R*K)."""
-    packed = matrix.new_empty(matrix.numel())
-    kernel.pack(matrix.data_ptr(), *matrix.shape, *matrix.stride(), packed.data_ptr())
-    return packed
+    return Layer(kernel, weight, bias, *pack_both(kernel, weight))
 
 
 def run_layer(layer: Layer, inputs: Tensor, symbols: Tensor | None, state: State) -> tuple[Tensor, State]:
@@ -62,15 +52,15 @@ def run_layer(layer: Layer, inputs: Tensor, symbols: Tensor | None, state: State
         state: before the first step, (B, H) each.
     """
     hidden, cells = state[0], state[1] if len(state) > 1 else None
-    outputs, *after = Recurrence.apply(layer, inputs, symbols, layer.weight, layer.bias, hidden, cells)  # type: ignore[no-untyped-call]
+    outputs, *after = _Recurrence.apply(layer, inputs, symbols, layer.weight, layer.bias, hidden, cells)  # type: ignore[no-untyped-call]
     return outputs, tuple(after)
 
 
-class Recurrence(torch.autograd.Function):
+class _Recurrence(torch.autograd.Function):
     """See `run_layer`."""
 
     @staticmethod
-    def forward(  # noqa: D102
+    def forward(
         ctx: Any,
         layer: Layer,
         inputs: Tensor,
@@ -101,7 +91,7 @@ class Recurrence(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, by_outputs: Tensor | None, *by_last: Tensor | None) -> tuple[Tensor | None, ...]:  # noqa: D102
+    def backward(ctx: Any, by_outputs: Tensor | None, *by_last: Tensor | None) -> tuple[Tensor | None, ...]:
         layer, symbols, arrays = ctx.layer, ctx.symbols, ctx.arrays
         if arrays is None:
             raise RuntimeError("the kernel's gradients replace what they were computed from: no second backward pass")
@@ -136,20 +126,3 @@ def _sequence(sizes: tuple[int, int, int], arrays: dict[str, Tensor | None], sym
     return Sequence(
         *sizes, **pointers, symbols=0 if symbols is None else symbols.data_ptr(), has_symbols=symbols is not None
     )
-
-
-def multiply(kernel: Kernel, packed: Tensor, x: Tensor, initial: Tensor, out: Tensor) -> Tensor:
-    """out (N, R) = initial + x (N, K) w.T of a packed matrix w (R, K); `initial` may be one row (R) for all."""
-    rows, inner = out.shape[1], x.shape[1]
-    start = initial.data_ptr(), initial.stride(0) if initial.ndim > 1 else 0
-    target = out.data_ptr(), out.stride(0)
-    kernel.multiply(packed.data_ptr(), rows, inner, x.data_ptr(), x.stride(0), *start, *target, len(x))
-    return out
-
-
-def outer(kernel: Kernel, a: Tensor, b: Tensor) -> Tensor:
-    """a.T @ b of a (N, R) and b (N, C), whose rows are contiguous."""
-    out = a.new_zeros(a.shape[1], b.shape[1])
-    left, right = ((part.data_ptr(), part.stride(0), part.shape[1]) for part in (a, b))
-    kernel.outer(*left, *right, out.data_ptr(), out.stride(0), len(a))
-    return out
