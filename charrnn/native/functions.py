@@ -33,7 +33,7 @@ def _parts(x: Number) -> tuple[Number, Number]:
 
 
 def _between(x: Number, least: float, most: float) -> Number:
-    """x held between two limits; NaN stays NaN."""
+    """The nearest number between two limits; NaN stays NaN."""
     raised = (x < least).choose(x.like(least), x)
     return (raised > most).choose(raised.like(most), raised)
 

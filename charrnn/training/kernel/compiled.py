@@ -43,7 +43,9 @@ def load_kernel(cell: str) -> Kernel | None:
     """The kernel for a kind of cell, or None on a system where llvmlite cannot be loaded or make code that runs."""
     try:
         processor = Processor()
-        code = load_or_compile(f"training-{cell}", processor.name, SOURCES, lambda: compile_kernel(processor, cell, processor.tiling))
+        code = load_or_compile(
+            f"training-{cell}", processor.name, SOURCES, lambda: compile_kernel(processor, cell, processor.tiling)
+        )
         return link_kernel(processor, code)
     except (ImportError, OSError, RuntimeError):
         return None

@@ -76,7 +76,7 @@ def pack_both(kernel: Kernel, matrix: Tensor) -> tuple[Tensor, Tensor | None]:
 
 
 def multiply(kernel: Kernel, packed: Tensor, x: Tensor, initial: Tensor, out: Tensor) -> Tensor:
-    """out (N, R) = initial + x (N, K) w.T of a packed matrix w (R, K); `initial` may be one row (R) for all."""
+    """Set out (N, R) to initial + x (N, K) w.T, w (R, K) packed; `initial` may be one row (R) for all."""
     start = initial.data_ptr(), initial.stride(0) if initial.ndim > 1 else 0
     target = out.data_ptr(), out.stride(0)
     kernel.multiply(packed.data_ptr(), out.shape[1], x.shape[1], x.data_ptr(), x.stride(0), *start, *target, len(x))

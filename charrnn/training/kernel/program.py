@@ -71,14 +71,14 @@ class _Pass:
         return t * self.samples + sample
 
     def _multiply_forward(self, t: Number, first: Number, count: Number) -> None:
-        """sums = W h[t]."""
+        """Set the sums to W h[t]."""
         hidden = self.arrays["hidden"].at(self._row(t, first) * self.units)
         weights, sums, zeros = (self.arrays[name] for name in ("weights", "sums", "zeros"))
         x, out = (hidden, self.units), (sums, self.width)
         self.code.call(self.product, weights, self.width, self.units, *x, zeros, self.code.integer(0), *out, count)
 
     def _multiply_backward(self, t: Number, first: Number, count: Number) -> None:
-        """by_hidden = W^T D(a[t]), added to what went past the weights."""
+        """Set the gradient of the state to W^T D(a[t]), plus what went past the weights."""
         gradients = self.arrays["inner" if self.cell.inner else "gates"].at(self._row(t, first) * self.width)
         by_hidden = self.arrays["by_hidden"].at(first * self.units)
         initial = (by_hidden, self.units) if self.cell.state_path else (self.arrays["zeros"], self.code.integer(0))

@@ -2,7 +2,6 @@
 
 from ctypes import Structure, c_int64, c_void_p
 
-
 GROUP = 8  # samples that go through a sequence together
 
 

@@ -1,8 +1,10 @@
-"""Softmax and its gradient, in place.
+"""Softmax of N rows of scores and its gradient, in place.
 
     loss of a row      ln sum_v exp(s_v) - s_target = ln total - difference
     total              sum_v exp(s_v - highest)            difference      s_target - highest
     gradient by s_v    exp(s_v - highest) / total - (1 if v is the target else 0)
+
+Sums are of the lanes first, then of the lanes' totals.
 """
 
 from collections.abc import Callable
@@ -19,9 +21,7 @@ def emit_softmax(module: Any, lanes: int) -> Any:
     """softmax(scores, V, targets, N, totals, differences): scores (N, V) become gradients; the others are (N)."""
     code = Code(module, "softmax", [POINTER, INT, POINTER, INT, POINTER, POINTER], public=True)
     kinds = (FLOAT, None, INT, None, FLOAT, FLOAT)
-    scores, targets, totals, differences = (
-        Memory(code, code.arguments[place], kinds[place]) for place in (0, 2, 4, 5)
-    )
+    scores, targets, totals, differences = (Memory(code, code.arguments[place], kinds[place]) for place in (0, 2, 4, 5))
     symbols, rows = Number(code, code.arguments[1]), Number(code, code.arguments[3])
 
     def reduce(
