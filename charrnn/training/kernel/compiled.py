@@ -1,6 +1,6 @@
 """From the kernel's LLVM code to functions: compiled once for each kind of processor, then read from a cache."""
 
-from ctypes import CFUNCTYPE, POINTER, c_int64, c_void_p
+from ctypes import CFUNCTYPE, POINTER, c_double, c_int64, c_void_p
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import Any
 
 from charrnn.native.cache import load_or_compile
 from charrnn.native.processor import Processor, Tiling
-from charrnn.training.kernel.records import Sequence
+from charrnn.training.kernel.records import Parameter, Sequence, Update
 
 PASS = CFUNCTYPE(None, POINTER(Sequence))
 FUNCTIONS = {
@@ -18,6 +18,8 @@ FUNCTIONS = {
     "forward": PASS,
     "backward": PASS,
     "softmax": CFUNCTYPE(None, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_void_p),
+    "sum_squares": CFUNCTYPE(c_double, POINTER(Parameter), c_int64),
+    "update": CFUNCTYPE(None, POINTER(Parameter), c_int64, POINTER(Update), c_int64, c_int64),
     "add_rows": CFUNCTYPE(None, c_void_p, c_void_p, c_int64, c_int64, c_void_p),
 }
 HERE = Path(__file__).parent
@@ -35,6 +37,8 @@ class Kernel:
     backward: Any
     softmax: Any
     add_rows: Any
+    sum_squares: Any
+    update: Any
     alive: Any
 
 

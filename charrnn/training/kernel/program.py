@@ -14,6 +14,7 @@ from llvmlite import ir
 
 from charrnn.native.code import FLOAT, INT, POINTER, Code, Memory, Number, Record
 from charrnn.native.processor import Tiling
+from charrnn.training.kernel.adamw import emit_sum_squares, emit_update
 from charrnn.training.kernel.cells import Cell, Units
 from charrnn.training.kernel.gru import GRU
 from charrnn.training.kernel.layout import cover, emit_pack
@@ -33,6 +34,8 @@ def emit_kernel(tiling: Tiling, name: str) -> Any:
     product = emit_multiply(module, tiling)
     emit_outer(module, tiling)
     emit_softmax(module, tiling.lanes)
+    emit_sum_squares(module, tiling.lanes)
+    emit_update(module, tiling.lanes)
     _emit_add_rows(module, tiling.lanes)
     for name_of_pass in ("forward", "backward"):
         _Pass(module, tiling, CELLS[name], product, name_of_pass).emit()
