@@ -1,4 +1,4 @@
-# make demo: from nothing to generated text.  make check: everything that has to hold.
+# make demo: from nothing to generated text.  make check: all checks and tests.
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
@@ -13,9 +13,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 data/shakespeare.txt: | install
-	$(BIN)/python scripts/corpora.py shakespeare -o $@ \
-	|| { echo "No Shakespeare to be had here: the demo learns Python's own source instead." >&2; \
-	     $(BIN)/python scripts/corpora.py stdlib -o $@; }
+	$(BIN)/charrnn corpus shakespeare -o $@ \
+	|| { echo "Shakespeare cannot be downloaded: the demo trains on Python's own source instead." >&2; \
+	     $(BIN)/charrnn corpus stdlib -o $@; }
 
 demo: install data/shakespeare.txt
 	$(BIN)/charrnn train data/shakespeare.txt --time 60s -o models/demo.safetensors --overwrite

@@ -2,24 +2,33 @@
 
 import charrnn
 
-model = charrnn.load("models/shakespeare.safetensors")
+model = charrnn.load("shakespeare")
 print(model.generate("ROMEO:", temperature=0.5, length=200))
+model = charrnn.train("book.txt", time="5m")
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from charrnn.api import train as train
+    from charrnn.inference.classification.classifier import Classifier as Classifier
+    from charrnn.inference.loading import load as load
     from charrnn.inference.model import Model as Model
-    from charrnn.inference.model import load as load
 
 __version__ = "0.1.0"
-__all__ = ["Model", "__version__", "load"]
+__all__ = ["Classifier", "Model", "__version__", "load", "train"]
+
+_HOMES = {
+    "Classifier": "charrnn.inference.classification.classifier",
+    "Model": "charrnn.inference.model",
+    "load": "charrnn.inference.loading",
+    "train": "charrnn.api",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Import `load` and `Model` when they are first asked for: `charrnn --help` should not wait for NumPy."""
-    if name in ("load", "Model"):
-        from charrnn.inference import model as api
-
-        return getattr(api, name)
+    """Import public names on first use, so that `charrnn --help` does not wait for NumPy."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'charrnn' has no attribute {name!r}")

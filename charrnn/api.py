@@ -1,15 +1,16 @@
-"""The Python interface: `charrnn.load` opens a model, `charrnn.train` makes one."""
+"""Training from Python: `charrnn.train`."""
 
 import os
 from collections.abc import Sequence
 from typing import Any
 
-from charrnn.inference.model import Model, load
+from charrnn.inference.classification.classifier import Classifier
+from charrnn.inference.loading import load
+from charrnn.inference.locating import find_model
+from charrnn.inference.model import Model
 from charrnn.inference.preview import write_preview
 from charrnn.training.run import run_training
 from charrnn.training.settings import TrainSettings
-
-__all__ = ["load", "train"]
 
 
 def train(
@@ -18,7 +19,7 @@ def train(
     output: str | os.PathLike[str] | None = None,
     quiet: bool = True,
     **options: Any,
-) -> Model:
+) -> Model | Classifier:
     """Train a model on a corpus, write it to a file and return it.
 
         model = charrnn.train("book.txt", time="5m", output="models/book.safetensors")
@@ -40,6 +41,8 @@ def train(
     """
     names = [corpus] if isinstance(corpus, str | os.PathLike) else list(corpus)
     given = {**options, "quiet": quiet, **({} if output is None else {"output": os.fspath(output)})}
+    if given.get("init_from") is not None:
+        given["init_from"] = str(find_model(given["init_from"]))
     settings = TrainSettings.from_options(given)
     observer = None
     if not quiet:

@@ -1,18 +1,18 @@
-"""Errors that a user can cause: one root, one clear line each; everything else is a bug and shows its traceback."""
+"""Errors that a user can cause, each with a message of one line; any other exception is a bug."""
 
 
 class CharrnnError(Exception):
-    """Root of all errors of the user's world.
+    """Base class of all errors that a user can cause.
 
-    The message says what is wrong, what was found, and what to type instead. The command line prints it and
-    ends with `exit_code`.
+    The message says what is wrong, what was found, and what to type instead. The command line prints it and exits
+    with `exit_code`.
     """
 
     exit_code = 1
 
 
 class UsageError(CharrnnError):
-    """Options that cannot work; several problems are one message of several lines."""
+    """Invalid options; several errors are one message of several lines."""
 
     exit_code = 2
 
@@ -22,25 +22,29 @@ class CorpusError(CharrnnError):
 
 
 class ModelFileError(CharrnnError):
-    """A file that is not a whole, valid model."""
+    """A file that is not a complete, valid model."""
 
 
 class TrainingError(CharrnnError):
-    """Training that cannot start or go on."""
+    """Training that cannot start or continue."""
 
 
 class GenerationError(CharrnnError):
-    """Text that cannot be generated or scored as asked."""
+    """Text that cannot be generated or scored."""
+
+
+class OutputError(CharrnnError):
+    """A file that cannot be written as asked."""
 
 
 class InspectionError(CharrnnError):
-    """A look inside a model that cannot be taken as asked."""
+    """A model that cannot be inspected in this way."""
 
 
 def quote_value(value: object) -> str:
-    """What a file says, short and without control characters."""
+    """A value from a file for a message, in at most 60 printable ASCII characters."""
     try:
-        said = ascii(value)
-    except ValueError:  # a whole number of thousands of digits
-        said = "a number of absurd size"
-    return said if len(said) <= 60 else f"{said[:60]}..."
+        quoted = ascii(value)
+    except ValueError:  # an integer of thousands of digits
+        quoted = "a number of absurd size"
+    return quoted if len(quoted) <= 60 else f"{quoted[:60]}..."

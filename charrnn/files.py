@@ -1,24 +1,26 @@
-"""Writing files so that a reader never sees half of one and a crash never costs the one before."""
+"""Atomic writing of files: readers never see half of one, and a crash leaves the previous one intact."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from charrnn.errors import OutputError
+
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """Open a temporary neighbour of `path`; on leaving, flush it to disk and rename it over `path`.
+    """Open a temporary file next to `path`; on exit, flush it to disk and rename it to `path`.
 
-    The neighbour's name is always the same, so one that a killed process left behind is replaced by the next
-    write instead of piling up. If the body raises, the neighbour is removed and `path` is untouched.
+    The name of the temporary file is fixed, so that one left behind by a killed process is replaced by the next
+    write. If the body raises, the temporary file is removed and `path` is untouched.
 
     Raises:
-        OSError: if the folder cannot be made or written, or the disk is full.
+        OSError: if the folder cannot be created or written, or the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = partial_of(path)
+    partial = partial_path(path)
     try:
         with partial.open("wb") as stream:
             yield stream
@@ -31,19 +33,33 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     _sync_folder(path.parent)
 
 
-def partial_of(path: Path) -> Path:
-    """Where `atomic_write` collects what is to become `path`."""
+def check_output(path: Path, inputs: Iterable[str | Path], *, overwrite: bool) -> None:
+    """Refuse an output file in whose place something would be lost; to be called before slow work.
+
+    Raises:
+        OutputError: if it is a folder, one of the files to read, or exists already and is not to be replaced.
+    """
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; name a file")
+    if path.exists() and any(Path(name).exists() and path.samefile(name) for name in inputs):
+        raise OutputError(f"{path} is one of the files to read; name another one to write")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists already; replace it with --overwrite, or name another file")
+
+
+def partial_path(path: Path) -> Path:
+    """The temporary file of `atomic_write` for `path`."""
     return path.with_name(f".{path.name}.partial")
 
 
 def remove_partial(path: Path) -> None:
-    """Take away what a killed writer of `path` left behind; nothing else may be writing it."""
+    """Remove the temporary file that a killed writer of `path` left behind; no other writer may be active."""
     with suppress(OSError):
-        partial_of(path).unlink(missing_ok=True)
+        partial_path(path).unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` durable, where the system lets folders be opened."""
+    """Make a rename in `folder` durable, if the system can open folders."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

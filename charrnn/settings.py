@@ -1,17 +1,19 @@
-"""How settings are declared: frozen dataclasses with the default, the limits and the help beside each field.
+"""Declaration of settings: frozen dataclasses with the default, the limits and the help text of each field.
 
-The command line builds its options from these declarations and the README's tables are held equal to them, so
-each default, limit and explanation is written down once.
+The command line builds its options from these declarations, and tests compare the tables of the README with them, so
+that each default, limit and explanation is written once.
 
     @dataclass(frozen=True)
     class ModelSettings:
         layers: int = setting(1, "Recurrent layers.", at_least=1)
 
-    problems(ModelSettings(layers=-1)) == ["--layers must be at least 1; found -1"]
+    check_settings(ModelSettings(layers=-1)) == ["--layers must be at least 1; found -1"]
 """
 
 import math
+import operator
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
@@ -20,7 +22,19 @@ DURATION_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 @dataclass(frozen=True)
 class Rule:
-    """What is known of one setting beside its type and default."""
+    """Everything about a setting except its type and default.
+
+    Attributes:
+        help: the help text.
+        group: the panel of the help page in which the option stands.
+        short: the short form of the option, such as `-o`.
+        flag, off_flag: the names of the option, if they do not follow from the field's name.
+        at_least, at_most, above, below: limits of a number, or of a duration in seconds.
+        choices: the valid values.
+        duration: whether the value is a duration such as `5m`.
+        shown_default: what the help page says instead of the default.
+        model: whether the value is a model file or its name.
+    """
 
     help: str
     group: str = "Options"
@@ -34,10 +48,10 @@ class Rule:
     choices: tuple[str, ...] = ()
     duration: bool = False
     shown_default: str | None = None
-    model: bool = False  # a model file or its name
+    model: bool = False
 
-    def complaint(self, value: object) -> str | None:
-        """Why `value` cannot be used ("must be at least 1"), or None if it can."""
+    def check(self, value: object) -> str | None:
+        """Why `value` is invalid ("must be at least 1"), or None if it is valid."""
         if value is None:
             return None
         if self.choices and value not in self.choices:
@@ -49,21 +63,24 @@ class Rule:
                 return "must be a duration like 30s, 5m or 1h"
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
-        return self._outside(value)
+        return self._check_limits(value)
 
-    def _outside(self, value: float) -> str | None:
+    def _check_limits(self, value: float) -> str | None:
         if not math.isfinite(value):
             return "must be a finite number"
-        wanted = [
-            (f"at least {self.at_least:g}", value >= self.at_least) if self.at_least is not None else None,
-            (f"above {self.above:g}", value > self.above) if self.above is not None else None,
-            (f"at most {self.at_most:g}", value <= self.at_most) if self.at_most is not None else None,
-            (f"below {self.below:g}", value < self.below) if self.below is not None else None,
+        limits = [
+            (f"{name} {limit:g}", holds(value, limit))
+            for name, limit, holds in (
+                ("at least", self.at_least, operator.ge),
+                ("above", self.above, operator.gt),
+                ("at most", self.at_most, operator.le),
+                ("below", self.below, operator.lt),
+            )
+            if limit is not None
         ]
-        limits = [limit for limit in wanted if limit is not None]
         if all(holds for _, holds in limits):
             return None
-        return "must be " + " and ".join(words for words, _ in limits)
+        return "must be " + " and ".join(limit for limit, _ in limits)
 
 
 def setting(default: Any, help: str, **rule: Any) -> Any:  # noqa: A002 - named as users of argparse and click know it
@@ -71,39 +88,56 @@ def setting(default: Any, help: str, **rule: Any) -> Any:  # noqa: A002 - named 
     return field(default=default, metadata={"rule": Rule(help, **rule)})
 
 
-def automatic(help: str, **rule: Any) -> Any:  # noqa: A002
-    """A setting that is chosen for the user unless given."""
+def auto_setting(help: str, **rule: Any) -> Any:  # noqa: A002
+    """A setting that is chosen automatically unless it is given; its default is None."""
     return setting(None, help, shown_default="automatic", **rule)
 
 
-def rule_of(declared: Field[Any]) -> Rule:
-    """The `Rule` of a field made by `setting`."""
+def get_rule(declared: Field[Any]) -> Rule:
+    """The `Rule` of a field declared by `setting`."""
     rule: Rule = declared.metadata["rule"]
     return rule
 
 
-def flag_of(declared: Field[Any]) -> str:
-    """The option's name on the command line: `hidden_size` is `--hidden-size`."""
-    return rule_of(declared).flag or "--" + declared.name.replace("_", "-")
+def get_flag(declared: Field[Any]) -> str:
+    """The name of the option on the command line: `hidden_size` is `--hidden-size`."""
+    return get_rule(declared).flag or "--" + declared.name.replace("_", "-")
 
 
-def problems(*groups: Any) -> list[str]:
-    """Every limit that the given settings break, one line each, naming the option."""
-    found = []
+def check_settings(*groups: Any) -> list[str]:
+    """A line for each invalid value in these groups of settings, naming the option."""
+    errors = []
     for group in groups:
         for declared in fields(group):
             value = getattr(group, declared.name)
-            complaint = rule_of(declared).complaint(value)
-            if complaint:
-                found.append(f"{flag_of(declared)} {complaint}; found {value}")
-    return found
+            if error := get_rule(declared).check(value):
+                errors.append(f"{get_flag(declared)} {error}; found {value}")
+    return errors
+
+
+def unread_settings(kind: str, groups: Mapping[str, Sequence[Any]], advice: str = "leave it out") -> list[str]:
+    """A message for each setting that differs from its default although this kind of model does not read it.
+
+    Args:
+        kind: of the model.
+        groups: the settings that only one kind of model reads, by that kind.
+        advice: the end of each message.
+    """
+    return [
+        f"{get_flag(declared)} is for {owner}; {advice}"
+        for owner, own_groups in groups.items()
+        if owner != kind
+        for group in own_groups
+        for declared in fields(group)
+        if getattr(group, declared.name) != declared.default
+    ]
 
 
 def parse_duration(text: str) -> float:
-    """Seconds from `30s`, `5m`, `1h`, `1h30m`; a bare number counts seconds.
+    """The seconds of a duration such as `30s`, `5m`, `1h` or `1h30m`; a number without a unit is in seconds.
 
     Raises:
-        ValueError: if the text is anything else.
+        ValueError: if the text is not a duration.
     """
     pieces = re.findall(r"(\d+(?:\.\d+)?)([smhd]?)", text)
     if not pieces or "".join(n + u for n, u in pieces) != text or ("" in {u for _, u in pieces} and len(pieces) > 1):
@@ -112,7 +146,7 @@ def parse_duration(text: str) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """A duration as people write it: `format_duration(95) == "1m35s"`."""
+    """A duration in the form that `parse_duration` reads: `format_duration(95) == "1m35s"`."""
     whole = round(seconds)
     if whole < 60:
         return f"{seconds:.1f}s" if 0 < seconds < 10 and seconds != whole else f"{whole}s"

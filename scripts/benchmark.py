@@ -1,30 +1,31 @@
-"""Measures charrnn against what others do and what the machine allows.
+"""Measures charrnn in comparison to other programs and to the limits of the machine.
 
 python scripts/benchmark.py                          everything in under ten minutes, as tables in Markdown
-python scripts/benchmark.py generate                 start, one stream, many samples, large vocabularies
-python scripts/benchmark.py quality TEXT...          held-out loss by time, with the settings that were chosen
-python scripts/benchmark.py quality TEXT... --grid   the same beside a grid of settings run for the same times
-python scripts/benchmark.py gpu                      learning and writing on a GPU, beside bare loops
+python scripts/benchmark.py generate                 start-up, one stream, many samples, large vocabularies
+python scripts/benchmark.py quality TEXT...          held-out loss by training time, with automatic settings
+python scripts/benchmark.py quality TEXT... --grid   the same beside a grid of fixed settings, for the same times
+python scripts/benchmark.py gpu                      training and generation on a GPU, beside bare loops
 
-All that is compared is measured in the same run, in turns, and the best of the turns counts: another program's burst
-of work then costs no one more than the others.
+Whatever is compared is measured in the same run, in turns, and the best turn counts, so that a burst of work of another
+program affects all alternatives alike.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the folder above scripts, when this file is what Python runs
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the checkout: no installation or path is needed
 
-from scripts.benchmarks import generation, gpu, quality, whole
+from scripts.benchmarks import generation, gpu, quality, report
+from scripts.common import run_script
 
 COMMANDS = (generation, quality, gpu)  # each module adds its command
 
 
-def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.set_defaults(run=lambda _options: whole.whole())
+    parser.set_defaults(run=lambda _options: report.print_report())
     commands = parser.add_subparsers(metavar="COMMAND")
     for module in COMMANDS:
         module.add_to(commands)
@@ -32,10 +33,10 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def main() -> None:
-    """Run the command that is named, or measure everything."""
-    options = parsed()
+    """Run the given command, or measure everything."""
+    options = parse_arguments()
     options.run(options)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_script("benchmark.py", main))

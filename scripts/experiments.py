@@ -1,11 +1,11 @@
-"""Stories about what charrnn learns, each from one command: a corpus, a few runs, and a table that others can check.
+"""Experiments on what charrnn learns: each makes a corpus, trains models and prints tables that others can reproduce.
 
-python scripts/experiments.py brackets                       a grammar judges nested brackets
+python scripts/experiments.py brackets                       nested brackets, checked by their grammar
 python scripts/experiments.py headlines headlines.txt        real words, and what is copied
 python scripts/experiments.py genome genome.fa               bits per base; alignments by NCBI BLAST+
-python scripts/experiments.py music tunes.abc pieces/        abc2midi judges tunes; histograms of MIDI pieces
+python scripts/experiments.py music tunes.abc pieces/        tunes checked by abc2midi; statistics of MIDI pieces
 
-Each takes less than ten minutes on two cores and prints its tables in Markdown on stdout, its progress on stderr.
+Each takes less than ten minutes on two cores. Tables in Markdown go to stdout, progress to stderr.
 """
 
 import argparse
@@ -13,69 +13,53 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
-from charrnn.errors import CharrnnError
-from charrnn.settings import parse_duration
-from scripts.experiment import brackets, genome, headlines, music
-from scripts.experiment.running import Story
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the checkout: no installation or path is needed
 
-# What each is told from, and how many samples it takes for each temperature.
-STORIES: dict[str, tuple[str, int, Callable[..., Iterator[str]]]] = {
-    "genome": ("FASTA files", 40, genome.tell),
-    "music": ("ABC files, MIDI files and folders of them", 100, music.tell),
-    "headlines": ("headlines, one a line", 500, headlines.tell),
-    "brackets": ("", 1000, brackets.tell),
+from scripts.common import count, duration, run_script
+from scripts.experiment import brackets, genome, headlines, music
+from scripts.experiment.workspace import Workspace
+
+# The files that each experiment reads, its default number of samples at each temperature, and its function.
+EXPERIMENTS: dict[str, tuple[str, int, Callable[..., Iterator[str]]]] = {
+    "genome": ("FASTA files", 40, genome.run),
+    "music": ("ABC files, MIDI files and folders of them", 100, music.run),
+    "headlines": ("headlines, one per line", 500, headlines.run),
+    "brackets": ("", 1000, brackets.run),
 }
 
 
-def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    stories = parser.add_subparsers(required=True, metavar="STORY")
-    for name, (files, samples, tell) in STORIES.items():
-        about = (sys.modules[tell.__module__].__doc__ or "").splitlines()[0]
-        story = stories.add_parser(name, help=about, description=about)
+    subparsers = parser.add_subparsers(required=True, metavar="EXPERIMENT")
+    for name, (files, samples, run) in EXPERIMENTS.items():
+        about = (sys.modules[run.__module__].__doc__ or "").splitlines()[0]
+        subparser = subparsers.add_parser(name, help=about, description=about)
         if files:
-            story.add_argument("files", nargs="+", metavar="FILE", help=f"{files}; - is stdin")
-        story.add_argument("--time", type=_duration, help="of each training run (default: the story's own)")
-        story.add_argument("--samples", type=_count, default=samples, help="for each temperature (%(default)s)")
-        story.add_argument("--keep", type=Path, metavar="FOLDER", help="keep corpora, models and what they write there")
-        story.set_defaults(tell=tell)
+            subparser.add_argument("files", nargs="+", metavar="FILE", help=f"{files}; - is stdin")
+        subparser.add_argument("--time", type=duration, help="of each training run (default: the experiment's own)")
+        subparser.add_argument("--samples", type=count, default=samples, help="per temperature (default: %(default)s)")
+        subparser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep corpora, models and samples there")
+        subparser.set_defaults(experiment=run)
     return parser.parse_args(arguments)
 
 
-def _duration(text: str) -> str:
-    try:
-        if parse_duration(text) > 0:
-            return text
-    except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"must be a duration like 30s or 5m; found {text}")
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number, at least 1; found {text}")
-    return int(text)
+def run_experiment(options: argparse.Namespace) -> None:
+    """Run one experiment and print its tables."""
+    files = (options.files,) if hasattr(options, "files") else ()
+    with ExitStack() as stack:
+        folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="charrnn-")))
+        folder.mkdir(parents=True, exist_ok=True)
+        for part in options.experiment(Workspace(folder, options.time, options.samples), *files):
+            print(part, end="\n\n", flush=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Tell a story; returns the exit status."""
-    options = parsed(arguments)
-    given = (options.files,) if hasattr(options, "files") else ()
-    try:
-        with ExitStack() as stack:
-            folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="charrnn-")))
-            folder.mkdir(parents=True, exist_ok=True)
-            for part in options.tell(Story(folder, options.time, options.samples), *given):
-                print(part, end="\n\n", flush=True)
-    except (CharrnnError, OSError) as error:
-        print(f"experiments.py: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    """Run the command line; returns the exit status."""
+    return run_script("experiments.py", partial(run_experiment, parse_arguments(arguments)))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Makes the README's pictures from real runs: what a terminal shows while a model learns, and what it writes then.
+"""Makes the README's pictures from real runs: terminals that show training, generation and evaluation.
 
 python scripts/pictures.py data/shakespeare.txt --time 60s    docs/training.svg, generating.svg, evaluating.svg
 
-The commands run in a terminal of tmux, which must be installed, and the pictures are what it shows.
+The commands run in a terminal of tmux, which has to be installed.
 """
 
 import argparse
@@ -19,34 +19,40 @@ from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the checkout: no installation or path is needed
+
 from charrnn.settings import parse_duration
+from scripts.common import CHARRNN, ROOT, ScriptError, duration, run_script
 
 COLUMNS = 100
 ROWS = {"training": 38, "generating": 22, "evaluating": 24}
-SHOWN_AT = 0.9  # of the training time: late enough for a curve
+CAPTURED_AT = 0.9  # of the training time
 DONE = "charrnn-is-done"
-WAIT = 120.0  # seconds, for what takes a few
-FONT = re.compile(r"@font-face \{\{.*?\}\}\s*", re.DOTALL)  # rich names fonts to fetch; a picture fetches nothing
+TIMEOUT = 120.0  # seconds, for commands that take a few
+FONT = re.compile(r"@font-face \{\{.*?\}\}\s*", re.DOTALL)  # rich's fonts would be downloaded by the viewer
 
 
 class Terminal:
-    """A shell in a terminal of its own, in `folder`."""
+    """A shell in a terminal of tmux, in `folder`."""
 
     def __init__(self, folder: Path, rows: int) -> None:
         self._socket = folder / "tmux"
         self._server = subprocess.Popen(["tmux", "-D", "-S", str(self._socket), "-f", "/dev/null"])
         while not self._socket.exists():
             time.sleep(0.05)
-        shell = "env -u NO_COLOR PS1='$ ' TERM=tmux-256color COLORTERM=truecolor bash --norc --noprofile"
+        path = shlex.quote(str(ROOT))
+        shell = (
+            f"env -u NO_COLOR PYTHONPATH={path} PS1='$ ' TERM=tmux-256color COLORTERM=truecolor bash --norc --noprofile"
+        )
         self._tmux("new-session", "-d", "-x", str(COLUMNS), "-y", str(rows), "-c", str(folder), shell)
 
     def type(self, line: str) -> None:
-        """A line, and Enter."""
+        """Type a line and press Enter."""
         self._tmux("send-keys", "-l", line)
         self._tmux("send-keys", "Enter")
 
-    def screen(self) -> str:
-        """What it shows, with colours as escape sequences."""
+    def capture(self) -> str:
+        """Return the screen's content, with colours as escape sequences."""
         return self._tmux("capture-pane", "-e", "-p")
 
     def close(self) -> None:
@@ -60,7 +66,7 @@ class Terminal:
         return done.stdout
 
 
-def picture(screen: str, title: str, path: Path) -> None:
+def write_svg(screen: str, title: str, path: Path) -> None:
     """Write a screen as SVG."""
     with Path("/dev/null").open("w") as nowhere:
         console = Console(record=True, width=COLUMNS, file=nowhere, force_terminal=True, color_system="truecolor")
@@ -69,16 +75,16 @@ def picture(screen: str, title: str, path: Path) -> None:
         path.write_text(console.export_svg(title=title, code_format=FONT.sub("", CONSOLE_SVG_FORMAT)))
 
 
-def show(folder: Path, name: str, command: str, wait: float | None = None) -> str:
-    """What a terminal shows `wait` seconds after the command's line, or when it is done."""
+def capture_command(folder: Path, name: str, command: str, wait: float | None = None) -> str:
+    """Return what a terminal shows `wait` seconds after the start of a command, or at its end."""
     terminal = Terminal(folder, ROWS[name])
     try:
         terminal.type(f"clear; {command}; touch {DONE}")
         begin = time.monotonic()
         done = folder / DONE
-        while time.monotonic() - begin < (wait or WAIT) and not done.exists():
+        while time.monotonic() - begin < (wait or TIMEOUT) and not done.exists():
             time.sleep(0.2)
-        screen = terminal.screen()
+        screen = terminal.capture()
         while wait is not None and not done.exists():
             time.sleep(0.2)
         done.unlink(missing_ok=True)
@@ -87,33 +93,35 @@ def show(folder: Path, name: str, command: str, wait: float | None = None) -> st
         terminal.close()
 
 
-def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("text", type=Path)
-    parser.add_argument("--time", default="60s", help="how long to train")
-    parser.add_argument("--prime", default="ROMEO:")
-    parser.add_argument("--docs", type=Path, default=Path("docs"), help="folder of the pictures")
+    parser.add_argument("text", type=Path, help="to train on")
+    parser.add_argument("--time", type=duration, default="60s", help="of training (default: %(default)s)")
+    parser.add_argument("--prime", default="ROMEO:", help="of the generated text (default: %(default)s)")
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="folder of the pictures")
     return parser.parse_args(arguments)
 
 
 def main() -> None:
     """Make the pictures."""
-    options = parsed()
+    options = parse_arguments()
+    if shutil.which("tmux") is None:
+        raise ScriptError("this needs tmux; type: apt-get install tmux")
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         shutil.copy(options.text, folder)
-        charrnn = shlex.join([sys.executable, "-m", "charrnn"])
+        charrnn = shlex.join(CHARRNN)
         train = f"train {shlex.quote(options.text.name)} --time {options.time}"
         generate = f"generate --prime {shlex.quote(options.prime)} -t 0.7 -l 500 --seed 3"
         evaluate = f"head -c 900 {shlex.quote(options.text.name)} | charrnn evaluate --per-char -"
-        wait = SHOWN_AT * parse_duration(options.time)
+        wait = CAPTURED_AT * parse_duration(options.time)
         for name, command, until in (("training", train, wait), ("generating", generate, None)):
-            screen = show(folder, name, f"{charrnn} {command}", until)
-            picture(screen, f"charrnn {command}", options.docs / f"{name}.svg")
-        screen = show(folder, "evaluating", evaluate.replace("charrnn", charrnn))
-        picture(screen, evaluate, options.docs / "evaluating.svg")
+            screen = capture_command(folder, name, f"{charrnn} {command}", until)
+            write_svg(screen, f"charrnn {command}", options.docs / f"{name}.svg")
+        screen = capture_command(folder, "evaluating", evaluate.replace("charrnn", charrnn))
+        write_svg(screen, evaluate, options.docs / "evaluating.svg")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_script("pictures.py", main))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from charrnn.text.corpus import Corpus
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 
 # One thread each: tests run side by side, and sums in one order are the same on every machine size.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -33,7 +33,7 @@ def rhyme() -> str:
 @pytest.fixture
 def corpus(rhyme: str) -> Corpus:
     """The rhyme as a corpus, its last tenth held out."""
-    vocabulary = Vocabulary.of_text(rhyme)
+    vocabulary = CharVocabulary.of_text(rhyme)
     ids = vocabulary.encode(rhyme)
     border = len(ids) * 9 // 10
     return Corpus("rhyme", vocabulary, ids[:border], ids[border:])

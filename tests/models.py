@@ -6,7 +6,7 @@ from charrnn.inference.model import Model
 from charrnn.inference.network.language import Network
 from charrnn.model.config import ModelConfig
 from charrnn.model.header import ModelHeader
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.base import Vocabulary
 
 
 def make_model(

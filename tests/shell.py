@@ -1,7 +1,8 @@
-"""A small shell for what the documentation shows: pipelines, `&&` and `>`, with charrnn in the process of the test.
+"""A small shell for the commands in the documentation: pipelines, `&&` and `>`, with charrnn in the test's process.
 
-Training is cut short by options that the test adds: a few steps of a tiny network. Programs that never end, or need a
-person or a network, have stand-ins; so have those that are not installed.
+Training is shortened by options that the shell adds: a few steps of a tiny network. Programs that never end, or need
+a person or a network, have stand-ins, and so have those that are not installed; of scripts, which take minutes, only
+the command line is parsed.
 """
 
 import re
@@ -13,12 +14,18 @@ from pathlib import Path
 
 import pytest
 
-from scripts import benchmark, corpora, experiments, pictures
+from charrnn.corpora import shakespeare, stdlib
+from scripts import benchmark, experiments, pictures
 
 SHORT = ["--hidden-size", "16", "--batch-size", "4", "--seq-len", "16"]
 ALWAYS = {"tensorboard": ["true"], "torchrun": ["true"], "fzf": ["head", "-n", "3"]}
 IF_MISSING = {"jq": ["cat"]}
-PARSED = {"benchmark.py": benchmark.parsed, "experiments.py": experiments.parsed, "pictures.py": pictures.parsed}
+PARSERS = {
+    "benchmark.py": benchmark.parse_arguments,
+    "experiments.py": experiments.parse_arguments,
+    "pictures.py": pictures.parse_arguments,
+}
+NOTES = "0 C4:24 E4:24 mf\n"  # what an untrained model of notes does not write
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -28,12 +35,13 @@ class Shell:
 
     def __init__(self, in_process: Run, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
         self._in_process = in_process
-        self._patch = monkeypatch
-        self._text = text
         self._again = False
+        monkeypatch.setattr(shakespeare, "read_plays", lambda _archive: [text])
+        monkeypatch.setattr(shakespeare, "read_tiny_shakespeare", lambda _file: text)
+        monkeypatch.setattr(stdlib, "read_stdlib", lambda: [text])
 
     def run(self, line: str, *, again: bool = False) -> str:
-        """Stdout of a line, every command of which has to end well; `again` if its models may be there already."""
+        """Return the stdout of a line, whose commands have to succeed; `again` if its files may exist already."""
         self._again = again
         out = ""
         for pipeline in _split(_words(line), "&&"):
@@ -44,12 +52,15 @@ class Shell:
 
     def _stage(self, words: list[str], stdin: str) -> str:
         into = words.index(">") if ">" in words else None
-        argv = [found for word in words[:into] for found in (_matching(word) or [word])]
+        argv = [match for word in words[:into] for match in (_matching(word) or [word])]
+        if argv[:3] == ["charrnn", "corpus", "text2midi"]:
+            stdin = NOTES + stdin
         if argv[0] == "charrnn":
             status, out, err = self._in_process(*_short(argv[1:], again=self._again), stdin=stdin.encode())
             assert status == 0, (argv, err)
         elif argv[0].endswith("python"):
-            out = self._script(argv[1:])
+            _check_script(argv[1:])
+            out = ""
         else:
             argv = ALWAYS.get(argv[0]) or (argv if shutil.which(argv[0]) else IF_MISSING[argv[0]])
             out = subprocess.run(argv, input=stdin.encode(), check=True, capture_output=True).stdout.decode()
@@ -58,33 +69,26 @@ class Shell:
         Path(words[into + 1]).write_text(out)
         return ""
 
-    def _script(self, argv: list[str]) -> str:
-        """The project's own scripts: corpora of a few kilobytes, and of what takes minutes the command line alone."""
-        script = Path(argv[0])
-        assert (Path(__file__).parent.parent / script).is_file(), script
-        if script.name != "corpora.py":
-            PARSED[script.name](argv[1:])
-            return ""
 
-        options = corpora.parsed(argv[1:])
-        options.make = lambda _options: [self._text]
-        with self._patch.context() as patch:
-            patch.setattr(corpora, "parsed", lambda: options)
-            assert corpora.main() == 0
-        return ""
+def _check_script(argv: list[str]) -> None:
+    """Parse the command line of one of the project's scripts."""
+    script = Path(argv[0])
+    assert (Path(__file__).parent.parent / script).is_file(), script
+    PARSERS[script.name](argv[1:])
 
 
 def _words(line: str) -> list[str]:
-    """A line as a shell splits it."""
+    """Split a line as a shell does."""
     lexer = shlex.shlex(line.replace(r"$'\n'", "'\n'"), posix=True, punctuation_chars="|&>")
     lexer.whitespace_split = True
     return list(lexer)
 
 
-def _split(words: list[str], border: str) -> Iterator[list[str]]:
+def _split(words: list[str], separator: str) -> Iterator[list[str]]:
+    """Yield the words between separators."""
     part: list[str] = []
-    for word in [*words, border]:
-        if word == border:
+    for word in [*words, separator]:
+        if word == separator:
             yield part
             part = []
         else:
@@ -92,6 +96,10 @@ def _split(words: list[str], border: str) -> Iterator[list[str]]:
 
 
 def _short(arguments: list[str], *, again: bool) -> list[str]:
+    """Return the arguments of charrnn with options that shorten what takes long."""
+    if arguments[:1] == ["corpus"]:
+        extra = ["--length", "3000"] if arguments[1] == "brackets" and "-l" not in arguments else []
+        return [*arguments, *extra, *(["--overwrite"] if again and "-o" in arguments else [])]
     if arguments[:1] != ["train"] or "--help" in arguments:
         return arguments
     short = [*arguments, *SHORT, *([] if "classify" in arguments else ["--sample-every", "0"])]
@@ -101,12 +109,12 @@ def _short(arguments: list[str], *, again: bool) -> list[str]:
 
 
 def commands(markdown: str) -> list[str]:
-    """The lines of a document's sh blocks, without comments; a backslash joins a line to the next."""
+    """Return the lines of a document's sh blocks, without comments; a backslash joins a line to the next."""
     blocks = re.findall(r"^```sh\n(.*?)^```", markdown, re.DOTALL | re.MULTILINE)
     lines = "".join(blocks).replace("\\\n", " ").splitlines()
     return [line for line in (re.sub(r"(^|\s+)#.*", "", line) for line in lines) if line]
 
 
 def _matching(word: str) -> list[str]:
-    """The files that a word with a star means."""
+    """Return the files that a word with a star matches."""
     return sorted(map(str, Path().glob(word))) if "*" in word else []

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from charrnn.files import atomic_write, partial_of, remove_partial
+from charrnn.errors import OutputError
+from charrnn.files import atomic_write, check_output, partial_path, remove_partial
 
 
 def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -> None:
@@ -64,12 +65,26 @@ def test_a_disk_that_fails_to_sync_leaves_the_old_file(tmp_path: Path, monkeypat
     with pytest.raises(OSError, match="Input/output error"), atomic_write(path) as stream:
         stream.write(b"new")
     assert path.read_bytes() == b"old"
-    assert not partial_of(path).exists()
+    assert not partial_path(path).exists()
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    partial_of(path).write_bytes(b"half")
+    partial_path(path).write_bytes(b"half")
     remove_partial(path)
     remove_partial(path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_output_in_whose_place_something_would_be_lost_is_refused(tmp_path: Path) -> None:
+    new, existing, folder = tmp_path / "new", tmp_path / "existing", tmp_path / "folder"
+    existing.write_bytes(b"mine")
+    folder.mkdir()
+    check_output(new, [existing], overwrite=False)
+    check_output(existing, [new, "-"], overwrite=True)
+    with pytest.raises(OutputError, match="existing exists already; replace it with --overwrite, or name another file"):
+        check_output(existing, [], overwrite=False)
+    with pytest.raises(OutputError, match="existing is one of the files to read; name another one to write"):
+        check_output(tmp_path / "folder" / ".." / "existing", [existing], overwrite=True)
+    with pytest.raises(OutputError, match="folder is a folder; name a file"):
+        check_output(folder, [], overwrite=True)

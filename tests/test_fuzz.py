@@ -34,7 +34,9 @@ def build(cell: str, embedding_size: int, tokens: str, precision: str = "single"
     from charrnn.model.config import LabelledConfig, ModelConfig
     from charrnn.model.file import save_model
     from charrnn.model.header import ModelHeader
-    from charrnn.text.vocabulary.characters import Vocabulary
+    from charrnn.text.vocabulary.base import Vocabulary
+    from charrnn.text.vocabulary.bytes import ByteVocabulary
+    from charrnn.text.vocabulary.characters import CharVocabulary
     from charrnn.text.vocabulary.words import WordVocabulary
 
     labels: dict[str, Any] = {}
@@ -43,7 +45,9 @@ def build(cell: str, embedding_size: int, tokens: str, precision: str = "single"
         config: ModelConfig = LabelledConfig(cell, 2, 6, embedding_size, len(vocabulary), 2)
         labels = {"labels": ("a", "b"), "label_counts": (3, 4)}
     else:
-        vocabulary = Vocabulary.of_bytes(bytes(range(9))) if tokens == "byte" else Vocabulary.of_text("\n abcdé☃🐈")
+        vocabulary = (
+            ByteVocabulary.of_bytes(bytes(range(9))) if tokens == "byte" else CharVocabulary.of_text("\n abcdé☃🐈")
+        )
         config = ModelConfig(cell, 2, 6, embedding_size, len(vocabulary))
     generator = np.random.default_rng(1)
     tensors = {name: generator.normal(size=shape).astype(np.float32) for name, shape in config.shapes().items()}
@@ -195,7 +199,7 @@ def end(path: Path) -> str:
 
 def fuzz(seed: int, files: int) -> None:
     """Open `files` mutated models; print how many ended how."""
-    import charrnn
+    from charrnn.inference.loading import load_language_model
 
     warnings.simplefilter("ignore")  # weights of 1e38 overflow, and may
     models = [build("lstm", 3, "char"), build("gru", 0, "char"), build("rnn", 2, "byte"), build("gru", 2, "word")]
@@ -205,7 +209,7 @@ def fuzz(seed: int, files: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "m.safetensors"
         path.write_bytes(models[0])
-        charrnn.load(path).generate(length=2)
+        load_language_model(path).generate(length=2)
         begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         ends: Counter[str] = Counter()
         for number in range(files):

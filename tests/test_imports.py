@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from charrnn.model.file import save_model
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.models import make_model
 
 LISTING = """
@@ -29,7 +29,7 @@ def loaded(folder: Path, *arguments: str) -> set[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    made = make_model(Vocabulary.of_text("abc"))
+    made = make_model(CharVocabulary.of_text("abc"))
     save_model(tmp_path / "models" / "m.safetensors", made.header, made.network.tensors)
     (tmp_path / "text.txt").write_text("abcabc")
     return tmp_path

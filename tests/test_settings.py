@@ -2,7 +2,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from charrnn.settings import format_duration, parse_duration, problems, setting
+from charrnn.settings import check_settings, format_duration, parse_duration, setting, unread_settings
 
 
 @dataclass(frozen=True)
@@ -14,11 +14,11 @@ class Example:
 
 
 def test_settings_within_limits_have_no_problem() -> None:
-    assert problems(Example(), Example(3, 0.5, "5m", "gru")) == []
+    assert check_settings(Example(), Example(3, 0.5, "5m", "gru")) == []
 
 
 def test_every_problem_is_reported_at_once_by_the_option_s_name() -> None:
-    assert problems(Example(-1, 1.5, "soon", "mlp")) == [
+    assert check_settings(Example(-1, 1.5, "soon", "mlp")) == [
         "--layers must be at least 1; found -1",
         "--dropout must be at least 0 and below 1; found 1.5",
         "--time must be a duration like 30s, 5m or 1h; found soon",
@@ -27,11 +27,11 @@ def test_every_problem_is_reported_at_once_by_the_option_s_name() -> None:
 
 
 def test_not_a_number_is_a_problem() -> None:
-    assert problems(Example(dropout=float("nan"))) == ["--dropout must be a finite number; found nan"]
+    assert check_settings(Example(dropout=float("nan"))) == ["--dropout must be a finite number; found nan"]
 
 
 def test_a_duration_is_held_against_its_limit() -> None:
-    assert problems(Example(time="0s")) == ["--time must be above 0; found 0s"]
+    assert check_settings(Example(time="0s")) == ["--time must be above 0; found 0s"]
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,10 @@ def test_what_is_no_duration(text: str) -> None:
 )
 def test_durations_as_people_write_them(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
+
+
+def test_settings_that_a_kind_of_model_does_not_read_are_named() -> None:
+    groups = {"models": [Example(layers=3)], "others": [Example()]}
+    assert unread_settings("others", groups) == ["--layers is for models; leave it out"]
+    assert unread_settings("models", groups) == []
+    assert unread_settings("others", groups, "try again") == ["--layers is for models; try again"]

@@ -1,4 +1,4 @@
-"""The command line's frame: which commands there are, and how each ends."""
+"""The command line: its commands, and the exit status and message of each error."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from charrnn import __version__
-from charrnn.cli.commands import classify, evaluate, generate, info, inspect, novelty, train
+from charrnn.cli.commands import classify, corpus, evaluate, generate, info, inspect, novelty, train
 from charrnn.cli.display.escape import visible
 from charrnn.cli.options import ReaderGoneError, examples
 from charrnn.errors import CharrnnError
@@ -22,15 +22,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (train, generate, evaluate, classify, novelty, inspect, info):
+for module in (train, generate, evaluate, classify, novelty, inspect, info, corpus):
     module.add_to(app)
 
-# The root of usage errors is not part of typer's public names; its public subclass leads there.
+# The base class of usage errors is not public in typer, but that of a public one.
 _UsageProblem: type[Exception] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
 
-def _show_version(asked: bool) -> None:
-    if asked:
+def _show_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"charrnn {__version__}")
         raise typer.Exit
 
@@ -46,9 +46,9 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line and exit: 0 done, 1 an error of the user's world, 2 usage, 130 or 143 if stopped."""
+    """Run the command line and exit: 0 done, 1 an error that the user can cause, 2 usage, 130 or 143 if stopped."""
     for name in ("OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
-        os.environ.setdefault(name, "1")  # before NumPy is loaded; `charrnn.inference.network.cores` says why
+        os.environ.setdefault(name, "1")  # before NumPy is loaded; see `charrnn.inference.network.cores`
     sys.exit(_run())
 
 
@@ -60,7 +60,7 @@ def _run() -> int:
     except CharrnnError as error:
         return _fail(str(error), error.exit_code, by_all=not isinstance(error, FollowerError))
     except (BrokenPipeError, ReaderGoneError):
-        # Whoever read our output has seen enough; keep Python from complaining again when it flushes at exit.
+        # The reader of our output has closed it; keep Python from failing again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (KeyboardInterrupt, typer.Abort):
@@ -69,24 +69,24 @@ def _run() -> int:
         message = getattr(error, "format_message", error.__str__)()
         return _fail(f"{message} Try: {_command_path(error)} --help", 2) if message else 2
     except (MemoryError, OSError) as error:
-        return _fail(_trouble(error), 1)
+        return _fail(_describe(error), 1)
 
 
-def _trouble(error: MemoryError | OSError) -> str:
-    """What the system could not do, where nobody nearer has said it better."""
+def _describe(error: MemoryError | OSError) -> str:
+    """A message for an error of the system that was not handled before."""
     if isinstance(error, MemoryError):
         return "out of memory; try a smaller --hidden-size, --batch-size or --seq-len"
     return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
 
 
 def _fail(message: str, status: int, *, by_all: bool = True) -> int:
-    """Tell what is wrong; of several processes that all find it, the first one does."""
+    """Print an error; of several processes that meet it `by_all`, only the first one does."""
     if by_all and get_rank():
         return status
     if os.environ.get("CHARRNN_TRACEBACK"):
         traceback.print_exc()
     for line in message.splitlines():
-        print(f"charrnn: {visible(line)}", file=sys.stderr)  # noqa: T201 - the one place where errors are told
+        print(f"charrnn: {visible(line)}", file=sys.stderr)  # noqa: T201 - the one place where errors are printed
     return status
 
 

@@ -1,10 +1,10 @@
-"""Commands from settings: the options of a command are the fields of its settings' dataclasses.
+"""Commands from settings: the fields of settings dataclasses become options.
 
-    @command(app, "evaluate", UseSettings, OutputSettings)
+    @command(app, "evaluate")
     def evaluate(text: Annotated[list[str], typer.Argument()], *, use: UseSettings, output: OutputSettings) -> None: ...
 
-The function's keyword-only parameters receive the filled-in dataclasses; its other parameters are its own.
-All settings that break a limit are reported together, before the function is called.
+Keyword-only parameters of the function receive instances of these dataclasses; its other parameters are arguments of
+the command. All settings that break a limit are reported together, before the function is called.
 """
 
 import inspect
@@ -16,17 +16,17 @@ import typer
 
 from charrnn.cli.models import complete_model
 from charrnn.errors import UsageError
-from charrnn.settings import Rule, flag_of, problems, rule_of
+from charrnn.settings import Rule, check_settings, get_flag, get_rule
 
 
 class ReaderGoneError(Exception):
-    """Whoever read our output has closed it. Not an OSError: typer would end with status 1 on such a one."""
+    """The reader of our output has closed it. Not an OSError, at which typer would exit with status 1."""
 
 
 def command(
     app: typer.Typer, name: str, *, epilog: str | None = None
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a function as the command `name`, its keyword-only settings spread into options."""
+    """Register a function as the command `name`, with the fields of its keyword-only parameters as options."""
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         hints = get_type_hints(function, include_extras=True)
@@ -40,9 +40,7 @@ def command(
                 key: group(**{declared.name: values.pop(declared.name) for declared in fields(group)})
                 for key, group in groups.items()
             }
-            found = problems(*settings.values())
-            if found:
-                raise UsageError("\n".join(found))
+            refuse(check_settings(*settings.values()))
             try:
                 function(**values, **settings)
             except BrokenPipeError:
@@ -59,21 +57,26 @@ def command(
     return register
 
 
+def refuse(complaints: list[str]) -> None:
+    """Raise a `UsageError` of all complaints, if there are any."""
+    if complaints:
+        raise UsageError("\n".join(complaints))
+
+
 def examples(*lines: str) -> str:
-    """Commands to copy, the last words of a command's help: a paragraph each, so that none runs into the next."""
+    """Commands to copy, for the end of a help page; each is a paragraph, so that they are not joined."""
     return "\n\n".join(["Examples:", *lines])
 
 
 def _option(group: type, declared: Field[Any]) -> inspect.Parameter:
-    """One field as typer sees it."""
-    rule = rule_of(declared)
-    flag = flag_of(declared)
+    """A field as a parameter for typer."""
+    rule = get_rule(declared)
+    flag = get_flag(declared)
     names = [f"{flag}/{rule.off_flag}" if rule.off_flag else flag]
     if rule.short:
         names.append(rule.short)
     metavar = "|".join(rule.choices) or ("DURATION" if rule.duration else None)
-    # A flag has no value to name.
-    metavar = "" if isinstance(declared.default, bool) else metavar
+    metavar = "" if isinstance(declared.default, bool) else metavar  # flags take no value
     shown: bool | str = rule.shown_default or declared.default not in (None, False)
     option = typer.Option(
         *names,
@@ -93,7 +96,7 @@ def _option(group: type, declared: Field[Any]) -> inspect.Parameter:
 
 
 def _completion(rule: Rule) -> Callable[[str], list[str]] | None:
-    """What a shell may offer for a value; where nothing is known, it offers files."""
+    """The function that completes a value in a shell; without one, shells offer files."""
     if rule.model:
         return complete_model
     return (lambda incomplete: [c for c in rule.choices if c.startswith(incomplete)]) if rule.choices else None

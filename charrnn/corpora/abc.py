@@ -1,70 +1,70 @@
-"""Tunes in ABC notation (abcnotation.com, standard 2.1), reduced to what sounds.
+"""Tunes in ABC notation (abcnotation.com, standard 2.1), reduced to what affects the sound.
 
-    X:1                     every tune: one that is cut out alone is whole
+    X:1                     reference number, 1 in every tune: a tune cut out alone is valid ABC
     T:Belfast               title
     M:C|                    metre
-    L:1/8                   unit of length
-    K:D Major               key, which ends the head
+    L:1/8                   unit note length
+    K:D Major               key, the last line of the header
     ag|(3faf df AdFA|...
 
-Who transcribed a tune, where it was printed, fingerings, bowings and slurs are left out: no melody
-follows from them.
+Other fields (transcriber, source, ...), comments, annotations, chord symbols, decorations and slurs are dropped.
 """
 
 import random
 import re
 from collections.abc import Iterable, Iterator
 
-KEPT = "TMLK"
+HEADER_FIELDS = "TMLK"
 FIELD = re.compile(r"([A-Za-z+]):\s*(.*?)\s*$")
 COMMENT = re.compile(r"(?<!\\)%.*")
-# Annotations and chords in quotes; !trill!, +trill+, the old line end !; slurs, but not (3; letters that stand for
-# decorations, bowings and rolls; staccato. A field in brackets ([K:D]) sounds; it is kept whole.
+# Annotations and chord symbols in quotes; !trill!, +trill+, the obsolete line break !; slurs, but not tuplets: (3;
+# letters that stand for decorations; staccato dots. The first group is an inline field ([K:D]), which is kept.
 SILENT = re.compile(r'(\[[A-Za-z]:[^\]]*\])|"[^"]*"|![^!|\s]+!|\+[a-z]+\+|!\s*$|\((?!\d)|\)|[H-Wh-w~]|\.')
-MAILED = re.compile(r"=([0-7][0-9A-F])")  # what mail made of = and of a space before a line's end
+QUOTED_PRINTABLE = re.compile(r"=([0-7][0-9A-F])")  # left in files that were sent by mail
 BAR = re.compile(r" *\| *")
 
 
-def tunes(lines: Iterable[str], seed: int | None = 0) -> Iterator[str]:
-    """Each tune of ABC files, an empty line behind it; those without a key or notes are left out.
+def read_tunes(lines: Iterable[str], seed: int | None = 0) -> Iterator[str]:
+    """Yield each tune of ABC files, followed by an empty line; tunes without a key or notes are skipped.
 
     Args:
-        lines: without their ends.
-        seed: of the order, mixed so that the held-out end is of the same kind as the rest; None leaves it.
+        lines: without line ends.
+        seed: of the random order, so that the held-out end of the corpus is of the same kind as the rest; None
+            keeps the order.
     """
-    found = [tune for block in _blocks(lines) if (tune := reduced(block))]
+    tunes = [tune for block in _split_blocks(lines) if (tune := reduce_tune(block))]
     if seed is not None:
-        random.Random(seed).shuffle(found)
-    for tune in found:
+        random.Random(seed).shuffle(tunes)
+    for tune in tunes:
         yield tune + "\n"
 
 
-def reduced(lines: Iterable[str]) -> str | None:
-    r"""One tune in the form above, or None if it has no key or no notes.
+def reduce_tune(lines: Iterable[str]) -> str | None:
+    r"""Return one tune in the form above, or None if it has no key or no notes.
 
-    >>> reduced(['X: 7', 'Z: me', 'M: 2/4', 'K:A', 'vA2"4"e|!', 'ace:|'])
+    >>> reduce_tune(['X: 7', 'Z: me', 'M: 2/4', 'K:A', 'vA2"4"e|!', 'ace:|'])
     'X:1\nM:2/4\nK:A\nA2e|\nace:|\n'
     """
-    head: dict[str, str] = {}
+    header: dict[str, str] = {}
     body: list[str] = []
     for raw in lines:
-        line = COMMENT.sub("", MAILED.sub(lambda code: chr(int(code[1], 16)), raw)).rstrip()
+        line = COMMENT.sub("", QUOTED_PRINTABLE.sub(lambda code: chr(int(code[1], 16)), raw)).rstrip()
         field = FIELD.match(line)
-        if field and "K" not in head:
-            head.setdefault(field[1], field[2])  # a second title is another name of the tune
+        if field and "K" not in header:
+            header.setdefault(field[1], field[2])  # a second title is an alternative one
         elif field:
             if field[1] in "MLK":
-                body.append(f"{field[1]}:{field[2]}")  # these change what sounds, words below the notes do not
-        elif "K" in head and line:
+                body.append(f"{field[1]}:{field[2]}")  # a change of metre, unit or key; others, as lyrics, are silent
+        elif "K" in header and line:
             body.append(BAR.sub("|", " ".join(SILENT.sub(r"\1", line.removesuffix("\\")).split())))
     body = [line for line in body if line]
-    if "K" not in head or not any(line[1:2] != ":" for line in body):
+    if "K" not in header or not any(line[1:2] != ":" for line in body):
         return None
-    return "\n".join(["X:1", *(f"{name}:{head[name]}" for name in KEPT if head.get(name)), *body, ""])
+    return "\n".join(["X:1", *(f"{name}:{header[name]}" for name in HEADER_FIELDS if header.get(name)), *body, ""])
 
 
-def _blocks(lines: Iterable[str]) -> Iterator[list[str]]:
-    """The lines of each tune: from its X: to an empty line or the next X:."""
+def _split_blocks(lines: Iterable[str]) -> Iterator[list[str]]:
+    """Yield the lines of each tune: from its X: to an empty line or the next X:."""
     block: list[str] = []
     for line in lines:
         if line.startswith("X:") or not line.strip():

@@ -1,24 +1,24 @@
-"""The language of nested brackets: `( ) 1 2 3 4`, and inside a bracket nothing but the digit of its depth.
+"""A formal language of nested brackets, `( ) 1 2 3 4`: inside a bracket, only the digit of the current depth may occur.
 
-A language that needs a counter and nothing else, and that a program can check:
+Recognizing it takes a counter and nothing else, and a program can check every string:
 
-    (11(222(3)2)1)      accepted
-    (11(22(1)2)1)       refused at the third digit 1: its depth is 3
+    (11(222(3)2)1)      in the language
+    (11(22(1)2)1)       not in the language: the digit after the third bracket must be 3
 """
 
 import random
 from collections.abc import Iterator
 
-DEPTH = 4
+MAX_DEPTH = 4
 
 
-def brackets(length: int = 400_000, seed: int = 0, *, lines: bool = False) -> Iterator[str]:
-    """A random text of the language, closed at its end, symbol by symbol.
+def generate_brackets(length: int = 400_000, seed: int = 0, *, lines: bool = False) -> Iterator[str]:
+    """Yield a random string of the language symbol by symbol, all brackets closed at its end.
 
     Args:
-        length: symbols, before those that close it.
-        seed: the same seed gives the same text.
-        lines: whether each outermost bracket has a line of its own.
+        length: number of symbols before the brackets that are still open are closed.
+        seed: of the random numbers; equal seeds give equal strings.
+        lines: whether to end the line after each outermost bracket.
     """
     draw = random.Random(seed)
     depth = 0
@@ -26,7 +26,7 @@ def brackets(length: int = 400_000, seed: int = 0, *, lines: bool = False) -> It
         chance = draw.random()
         if depth and chance < 0.55:
             yield str(depth)
-        elif depth == 0 or (chance < 0.78 and depth < DEPTH):
+        elif depth == 0 or (chance < 0.78 and depth < MAX_DEPTH):
             depth += 1
             yield "("
         else:
@@ -35,18 +35,20 @@ def brackets(length: int = 400_000, seed: int = 0, *, lines: bool = False) -> It
     yield ")" * depth + ("\n" if lines and depth else "")
 
 
-def refused_at(text: str) -> int | None:
-    """Where a text leaves the language, or None where it does not: its length if it ends inside a bracket.
+def find_error(text: str) -> int | None:
+    """Return the index of the first symbol that violates the grammar, or None if the text is in the language.
 
-    >>> refused_at("(1(22)1)"), refused_at("(1(21)1)"), refused_at("(1(2")
+    The index is the text's length if the text ends inside a bracket.
+
+    >>> find_error("(1(22)1)"), find_error("(1(21)1)"), find_error("(1(2")
     (None, 4, 4)
     """
     depth = 0
-    for place, symbol in enumerate(text):
-        if symbol == "(" and depth < DEPTH:
+    for index, symbol in enumerate(text):
+        if symbol == "(" and depth < MAX_DEPTH:
             depth += 1
         elif symbol == ")" and depth:
             depth -= 1
         elif not depth or symbol != str(depth):
-            return place
+            return index
     return len(text) if depth else None

@@ -1,4 +1,4 @@
-"""FASTA, the format of genomes and proteins, to plain sequences that a model can learn.
+"""FASTA, the format of genomes and proteins, to plain sequences.
 
 >chr2L Drosophila          ->   CGACAATGCACGA...
 CGACAATGNNNNNN
@@ -14,83 +14,83 @@ SYMBOLS = re.compile(r"[A-Za-z*-]*")  # nucleotides and amino acids with their a
 COMPLEMENT = str.maketrans("ACGTURYKMBDHVSWN", "TGCAAYRMKVHDBSWN")
 
 
-def sequences(
+def read_sequences(
     lines: Iterable[str], *, headers: bool = False, wrap: int = 0, keep_n: bool = False, both_strands: bool = False
 ) -> Iterator[str]:
-    """The sequences of FASTA lines in upper case, each from a line of its own, in pieces of the lines' size.
+    """Yield the sequences of FASTA lines in upper case, piece by piece, each record on a line of its own.
 
     Args:
-        lines: without their ends.
-        headers: whether the lines that name records are kept; the result is FASTA then.
-        wrap: symbols a line; 0 writes a record on one line.
-        keep_n: whether N stays: in proteins it is an amino acid, in genomes it says that nothing is known.
-        both_strands: whether each record is followed by its reverse complement; holds a record in memory.
+        lines: without line ends.
+        headers: whether to keep the header lines; the result is FASTA then.
+        wrap: symbols per line; 0 writes a record on one line.
+        keep_n: whether to keep N, which is an amino acid in proteins and an unknown base in genomes.
+        both_strands: whether to add each record's reverse complement; holds one record in memory.
 
     Raises:
-        CorpusError: if that is no FASTA.
+        CorpusError: if the lines are not FASTA.
     """
-    for record in _records(lines):
+    for record in _split_records(lines):
         header = next(record)
         pieces: Iterable[str] = (line.upper() if keep_n else line.upper().replace("N", "") for line in record)
         if headers:
             yield header + "\n"
         if both_strands:
-            whole = "".join(pieces)
-            yield from _laid_out([whole], wrap)
+            sequence = "".join(pieces)
+            yield from _wrap_lines([sequence], wrap)
             if headers:
                 yield f"{header} reverse complement\n"
-            pieces = [reverse_complement(whole)]
-        yield from _laid_out(pieces, wrap)
+            pieces = [reverse_complement(sequence)]
+        yield from _wrap_lines(pieces, wrap)
 
 
 def reverse_complement(sequence: str) -> str:
-    """The other strand of a DNA sequence, as it is read: `reverse_complement("AACG") == "CGTT"`."""
+    """Return the opposite strand of a DNA sequence: `reverse_complement("AACG") == "CGTT"`."""
     return sequence.translate(COMPLEMENT)[::-1]
 
 
-def _records(lines: Iterable[str]) -> Iterator[Iterator[str]]:
-    """For each record an iterator over its header and its lines; one is to be used up before the next."""
-    rest = iter(enumerate(lines, 1))
-    following = next(((number, line) for number, line in rest if line.strip() and line[0] != ";"), None)
-    if following is None:
+def _split_records(lines: Iterable[str]) -> Iterator[Iterator[str]]:
+    """Yield an iterator over each record's header and lines; it has to be used before the next is requested."""
+    numbered = iter(enumerate(lines, 1))
+    first = next(((number, line) for number, line in numbered if line.strip() and line[0] != ";"), None)
+    if first is None:
         raise CorpusError("no sequence: the input is empty")
-    if not following[1].startswith(">"):
-        raise CorpusError(f"not FASTA: line {following[0]} should begin with > and a name; found {following[1][:40]!r}")
-    upcoming: str | None = following[1].rstrip()
+    if not first[1].startswith(">"):
+        raise CorpusError(f"not FASTA: line {first[0]} should begin with > and a name; found {first[1][:40]!r}")
+    upcoming: str | None = first[1].rstrip()
 
-    def record(header: str) -> Iterator[str]:
+    def read_record(header: str) -> Iterator[str]:
         nonlocal upcoming
         upcoming = None
         yield header
-        for number, line in rest:
+        for number, line in numbered:
             symbols = line.strip()
             if symbols.startswith(">"):
                 upcoming = symbols
                 return
             if symbols.startswith(";"):
-                continue  # a comment, in old files
+                continue  # a comment in the original format
             if not SYMBOLS.fullmatch(symbols):
                 raise CorpusError(f"not FASTA: line {number} is neither a name nor a sequence; found {symbols[:40]!r}")
             yield symbols
 
     while upcoming is not None:
-        current = record(upcoming)
-        yield current
-        for _ in current:  # what was left unread
+        record = read_record(upcoming)
+        yield record
+        for _ in record:  # skip what the caller has not read
             pass
 
 
-def _laid_out(pieces: Iterable[str], wrap: int) -> Iterator[str]:
-    """One record's symbols on one line, or on lines of `wrap`; nothing for an empty record."""
-    held, some = "", False
+def _wrap_lines(pieces: Iterable[str], wrap: int) -> Iterator[str]:
+    """Yield one record's symbols on one line, or on lines of `wrap` symbols; nothing for an empty record."""
+    buffer, empty = "", True
     for piece in pieces:
-        some = some or bool(piece)
+        empty = empty and not piece
         if not wrap:
             yield piece
             continue
-        held += piece
-        whole = len(held) // wrap * wrap
-        yield "".join(held[at : at + wrap] + "\n" for at in range(0, whole, wrap))
-        held = held[whole:]
-    if held or (some and not wrap):
-        yield held + "\n"
+        buffer += piece
+        end = len(buffer) // wrap * wrap
+        yield "".join(buffer[start : start + wrap] + "\n" for start in range(0, end, wrap))
+        buffer = buffer[end:]
+    if buffer or not (empty or wrap):
+        yield buffer + "\n"

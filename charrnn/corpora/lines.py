@@ -1,4 +1,4 @@
-"""The lines of text files, packed or not, as the makers of corpora read them."""
+"""Reading the lines of text files, compressed or not."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -7,11 +7,12 @@ from charrnn.text.settings import ReadingSettings
 from charrnn.text.sources import find_sources
 
 
-def lines_of(files: Sequence[str], encoding: str | None = None) -> Iterator[str]:
-    """Each line of the files, one file after the other, without its end; `-` is stdin.
+def read_lines(files: Sequence[str], encoding: str | None = None) -> Iterator[str]:
+    """Yield each line of the files, without its end; `-` is stdin.
 
     Raises:
         CorpusError: if a file cannot be read or is not text.
+        UsageError: if the encoding is unknown.
     """
     for source in find_sources(files)[0]:
         pieces = TextReader([source], ReadingSettings(encoding=encoding))
@@ -19,18 +20,18 @@ def lines_of(files: Sequence[str], encoding: str | None = None) -> Iterator[str]
 
 
 def split_lines(pieces: Iterable[str]) -> Iterator[str]:
-    r"""The lines of a text that comes in pieces.
+    r"""Yield the lines of a text that arrives in pieces.
 
     >>> list(split_lines(["one\ntw", "o\n\nthree"]))
     ['one', 'two', '', 'three']
     """
-    begun: list[str] = []
+    partial: list[str] = []
     for piece in pieces:
         first, *others = piece.split("\n")
-        begun.append(first)
+        partial.append(first)
         if others:
-            yield "".join(begun)
+            yield "".join(partial)
             yield from others[:-1]
-            begun = [others[-1]]
-    if last := "".join(begun):
+            partial = [others[-1]]
+    if last := "".join(partial):
         yield last

@@ -1,95 +1,148 @@
-"""MIDI files to notes on a grid and back, through the package mido (`pip install charrnn[music]`)."""
+"""MIDI files to notes on a time grid and back, through the package mido (`pip install mido`)."""
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from charrnn.corpora.score import GRID, Note, transposed, write_notes
+from charrnn.corpora.score import GRID, Note, read_notes, transpose, write_notes
 from charrnn.errors import CorpusError
 from charrnn.text.sources import Source, find_sources
 
 if TYPE_CHECKING:
     import mido
 
-DRUMS = 9  # the channel whose pitches are instruments
-CHANNELS = [channel for channel in range(16) if channel != DRUMS]
-MOST_TICKS = 480  # a quarter note, or the nearest multiple of the grid below
+DRUM_CHANNEL = 9  # General MIDI: its pitches stand for instruments
+CHANNELS = [channel for channel in range(16) if channel != DRUM_CHANNEL]
+MAX_TICKS = 480  # per quarter note
+PAUSE = 4  # quarter notes between the pieces of one text
 
 
-def midi_text(files: Sequence[str], grid: int = GRID, keys: int = 1) -> Iterator[str]:
-    """The text of MIDI files, piece by piece, an empty line behind each.
+@dataclass(frozen=True)
+class Performance:
+    """A MIDI file made from a text.
+
+    Attributes:
+        data: the file's content.
+        notes: number of notes in it.
+        dropped: notes that did not fit into it; see `write_midi`.
+        skipped: lines of the text that are not notes.
+    """
+
+    data: bytes
+    notes: int
+    dropped: int
+    skipped: int
+
+
+def midi_to_text(files: Sequence[str], grid: int = GRID, keys: int = 1) -> Iterator[str]:
+    """Yield the text of MIDI files line by line, an empty line after each piece.
 
     Args:
         files: MIDI files, and folders of them.
-        grid: steps of a quarter note.
-        keys: how many times each piece is written: as it is, then moved by 1, -1, 2, -2 ... semitones.
+        grid: time steps per quarter note.
+        keys: how many times to write each piece: as it is, then transposed by 1, -1, 2, -2 ... semitones.
 
     Raises:
-        CorpusError: if a file is no MIDI file or holds no notes, or mido is missing.
+        CorpusError: if a file is not a MIDI file or has no notes, or mido is missing.
     """
-    for source in midi_sources(files):
-        with source.opened() as opened:
+    for source in find_midi_files(files):
+        with source.open() as opened:
             data = opened.stream.read()
         notes = read_midi(data, source.name, grid)
         for step in range(keys):
-            moved = transposed(notes, (step + 1) // 2 * (1 if step % 2 else -1))
-            for line in write_notes(moved or ()):
+            transposed = transpose(notes, (step + 1) // 2 * (1 if step % 2 else -1))
+            for line in write_notes(transposed or ()):
                 yield line + "\n"
-            if moved:
+            if transposed:
                 yield "\n"
 
 
-def midi_sources(files: Sequence[str]) -> list[Source]:
-    """The MIDI files among what is named, those in folders by their suffix."""
-    found: list[Source] = []
+def text_to_midi(lines: Iterable[str], name: str, grid: int = GRID, tempo: float = 120.0) -> Performance:
+    """Convert text as `midi_to_text` writes it to one MIDI file, its pieces one after the other.
+
+    Args:
+        lines: without line ends; lines that are not notes are skipped.
+        name: of the text, for the error message.
+        grid: time steps per quarter note.
+        tempo: quarter notes per minute.
+
+    Raises:
+        CorpusError: if there are no notes, or mido is missing.
+    """
+    notes: list[Note] = []
+    start = skipped = 0
+    for piece in read_notes(lines):
+        shifted = [replace(note, onset=note.onset + start) for note in piece.notes]
+        start = max((note.onset + note.length + PAUSE * grid for note in shifted), default=start)
+        notes += shifted
+        skipped += piece.skipped
+    if not notes:
+        skips = f", {skipped:,} line{'s' * (skipped != 1)} skipped" if skipped else ""
+        raise CorpusError(f"no notes in {name}{skips}; a line of notes looks like this: 12 C4:24 E4:24 mf")
+    data, dropped = write_midi(notes, grid, tempo)
+    return Performance(data, len(notes) - dropped, dropped, skipped)
+
+
+def find_midi_files(files: Sequence[str]) -> list[Source]:
+    """Return the given files, and those of given folders that have a MIDI file's suffix.
+
+    Raises:
+        CorpusError: if there are none.
+    """
+    sources: list[Source] = []
     for name in files:
         in_folder = Path(name).is_dir()
-        found += [
+        sources += [
             source
             for source in find_sources([name], binary=True)[0]
             if not in_folder or source.name.lower().endswith((".mid", ".midi"))
         ]
-    if not found:
+    if not sources:
         raise CorpusError(f"no MIDI files (.mid, .midi) in {', '.join(files)}")
-    return found
+    return sources
 
 
 def read_midi(data: bytes, name: str, grid: int = GRID) -> list[Note]:
-    """All notes of a MIDI file but drums, tracks together, in steps of the grid; none is shorter than one step."""
-    song = _opened(data, name)
+    """Return the notes of all tracks of a MIDI file, without drums, in order; each lasts at least one grid step.
+
+    Raises:
+        CorpusError: if it is not a complete MIDI file, has no notes, or mido is missing.
+    """
+    song = _parse_file(data, name)
     ticks = song.ticks_per_beat
     if ticks <= 0:
         raise CorpusError(f"{name} counts time in film frames, not in beats; save it with beats in another program")
-    found = [
+    notes = [
         Note(_steps(start, grid, ticks), pitch, max(1, _steps(end - start, grid, ticks)), velocity)
         for track in song.tracks
         for start, end, pitch, velocity in _notes_of(track)
     ]
-    if not found:
+    if not notes:
         raise CorpusError(f"{name} holds no notes")
-    return sorted(found)
+    return sorted(notes)
 
 
 def write_midi(notes: Iterable[Note], grid: int = GRID, tempo: float = 120.0) -> tuple[bytes, int]:
-    """A MIDI file for one piano, and how many notes did not fit into it.
+    """Return a MIDI file for one piano, and the number of notes that did not fit into it.
 
-    Notes of one pitch that sound at the same time go to channels of their own: 15 fit, more are left out.
+    Notes of the same pitch that overlap are written to different channels, of which there are 15; more are dropped.
 
     Args:
-        notes: in steps of the grid, in any order.
-        grid: steps of a quarter note.
-        tempo: quarter notes a minute.
+        notes: in grid steps, in any order.
+        grid: time steps per quarter note.
+        tempo: quarter notes per minute.
     """
-    mido = _mido()
-    ticks = max(1, MOST_TICKS // grid)  # of a step
-    free: dict[tuple[int, int], int] = {}  # when a channel's pitch is silent again
+    mido = _import_mido()
+    ticks = max(1, MAX_TICKS // grid)  # per step
+    free: dict[tuple[int, int], int] = {}  # the step at which a pitch of a channel ends
     events: list[tuple[int, bool, int, int, int]] = []
-    left_out = 0
+    dropped = 0
     for note in sorted(notes):
         channel = next((c for c in CHANNELS if free.get((c, note.pitch), 0) <= note.onset), None)
         if channel is None:
-            left_out += 1
+            dropped += 1
             continue
         end = note.onset + note.length
         free[channel, note.pitch] = end
@@ -97,33 +150,33 @@ def write_midi(notes: Iterable[Note], grid: int = GRID, tempo: float = 120.0) ->
         events.append((end * ticks, False, channel, note.pitch, 0))
     track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(tempo))])
     now = 0
-    for tick, starts, channel, pitch, velocity in sorted(events):  # at the same tick ends come first
+    for tick, starts, channel, pitch, velocity in sorted(events):  # at the same tick, ends come first
         kind = "note_on" if starts else "note_off"
         track.append(mido.Message(kind, channel=channel, note=pitch, velocity=velocity, time=tick - now))
         now = tick
     song = mido.MidiFile(type=0, ticks_per_beat=ticks * grid, tracks=[track])
     stream = io.BytesIO()
     song.save(file=stream)
-    return stream.getvalue(), left_out
+    return stream.getvalue(), dropped
 
 
-def _opened(data: bytes, name: str) -> "mido.MidiFile":
-    mido = _mido()
+def _parse_file(data: bytes, name: str) -> "mido.MidiFile":
+    mido = _import_mido()
     if not data.startswith(b"MThd"):
         raise CorpusError(f"{name} is not a MIDI file: it does not begin with MThd")
     try:
         return mido.MidiFile(file=io.BytesIO(data), clip=True)
-    except (OSError, EOFError, ValueError, LookupError) as error:  # what mido raises, by where the damage is
-        raise CorpusError(f"{name} is not a whole MIDI file ({str(error) or 'it ends too early'})") from None
+    except (OSError, EOFError, ValueError, LookupError) as error:  # depends on where the file is damaged
+        raise CorpusError(f"{name} is not a complete MIDI file ({str(error) or 'it ends too early'})") from None
 
 
 def _notes_of(track: Iterable["mido.Message"]) -> Iterator[tuple[int, int, int, int]]:
-    """Start, end (in ticks), pitch and velocity of a track's notes; what is never ended ends with the track."""
+    """Yield start and end (in ticks), pitch and velocity of a track's notes; all end with the track at the latest."""
     sounding: dict[tuple[int, int], list[tuple[int, int]]] = {}
     now = 0
     for message in track:
         now += message.time
-        if message.type not in ("note_on", "note_off") or message.channel == DRUMS:
+        if message.type not in ("note_on", "note_off") or message.channel == DRUM_CHANNEL:
             continue
         key = (message.channel, message.note)
         if message.type == "note_on" and message.velocity:
@@ -131,19 +184,19 @@ def _notes_of(track: Iterable["mido.Message"]) -> Iterator[tuple[int, int, int, 
         elif sounding.get(key):
             start, velocity = sounding[key].pop(0)
             yield start, now, message.note, velocity
-    for (_, pitch), begun in sounding.items():
-        for start, velocity in begun:
+    for (_, pitch), starts in sounding.items():
+        for start, velocity in starts:
             yield start, now, pitch, velocity
 
 
 def _steps(ticks: int, grid: int, ticks_per_beat: int) -> int:
-    """Ticks in steps, the nearest ones; halves go up."""
+    """Convert ticks to grid steps, rounding half up."""
     return (2 * ticks * grid + ticks_per_beat) // (2 * ticks_per_beat)
 
 
-def _mido() -> Any:
+def _import_mido() -> Any:
     try:
         import mido
     except ImportError:
-        raise CorpusError("MIDI needs the package mido; type: pip install 'charrnn[music]'") from None
+        raise CorpusError("MIDI needs the package mido; type: pip install mido") from None
     return mido

@@ -1,18 +1,17 @@
-"""Lists of names, one a line."""
+"""Lists of names, one per line."""
 
 import random
 from collections.abc import Iterable, Iterator
 
 
-def names(lines: Iterable[str], seed: int = 0) -> Iterator[str]:
-    """Each different name once, in random order, so that the held-out end is of the same kind as the rest.
+def read_names(lines: Iterable[str], seed: int = 0) -> Iterator[str]:
+    """Yield each distinct name once, in random order, so that the held-out end is of the same kind as the rest.
 
     Args:
-        lines: a name each; of a line with tabs, what follows the last one.
+        lines: one name each; of a line with tabs, the last column.
         seed: of the order.
     """
-    found = {name: None for line in lines if (name := line.rpartition("\t")[2].strip())}
-    order = list(found)
-    random.Random(seed).shuffle(order)
-    for name in order:
+    names = list({name: None for line in lines if (name := line.rpartition("\t")[2].strip())})
+    random.Random(seed).shuffle(names)
+    for name in names:
         yield name + "\n"

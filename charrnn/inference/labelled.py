@@ -1,70 +1,58 @@
-"""A model that writes in the style of each of its labels, and so also tells which label a text is likely to have.
+"""A model that generates texts in the style of each label, and so can tell which label a text is likely to have.
 
     p(label | text)  =  p(text | label) p(label) / sum over all labels of the same        (Bayes' rule)
 
-p(text | label) is what the language model of that label gives the text, its end included; p(label) is the share of
-the training texts that have it. A classifier made this way is a generative one (Yogatama et al. 2017, arXiv
-1703.01898); `charrnn train --task classify` makes the discriminative kind.
+p(text | label) is the probability of the text, its end included, under the language model of that label; p(label) is
+the label's share of the training texts. This makes a generative classifier (Yogatama et al. 2017, arXiv 1703.01898);
+`charrnn train --task classify` trains a discriminative one.
 """
 
 import difflib
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.errors import GenerationError, ModelFileError
-from charrnn.inference.classification.classifier import document_of
-from charrnn.inference.model import Model, fresh_seed
+from charrnn.errors import GenerationError
+from charrnn.inference.classification.classifier import Text, encode_document, log_softmax
+from charrnn.inference.model import GenerateOptions, Model, random_seed
 from charrnn.inference.network.language import Network
-from charrnn.inference.scoring.lines import surprises
+from charrnn.inference.scoring.lines import score_sequences
 from charrnn.inference.scoring.texts import Score
 from charrnn.model.config import LabelledConfig, Tensors
 from charrnn.model.header import ModelHeader
-from charrnn.text.vocabulary.characters import Ids, Vocabulary
+from charrnn.text.vocabulary.base import Ids, Vocabulary
 
 WINDOW = 2**19  # symbols of texts that are read together
 SHOWN = 10  # labels in a message
-LABEL_STREAM = 1  # which of a seed's random streams draws the label; the text comes from another
+LABEL_STREAM = 1  # the random stream of a seed that draws the label; texts are drawn from another
 
 
 class LabelledModel(Model):
-    """A language model for each of K labels, made of the same weights but a few.
+    """A language model for each of K labels, which share most of their weights.
 
-    Taken for a plain model, it is that of its most frequent label.
+    Used as a plain model, it is that of its most frequent label.
 
     Attributes:
         labels: their names (K,).
-        frequencies: share of the training texts that have each (K,).
+        frequencies: their shares of the training texts (K,).
     """
 
-    def __init__(self, header: ModelHeader, vocabulary: Vocabulary, config: LabelledConfig, tensors: Tensors) -> None:
-        self._config, self._tensors = config, tensors
+    def __init__(self, header: ModelHeader, vocabulary: Vocabulary, tensors: Tensors) -> None:
+        assert isinstance(header.config, LabelledConfig)  # noqa: S101 - callers check it
+        self._config, self._tensors = header.config, tensors
         self.labels = header.labels
-        # A stranger's file may say anything: no count is so small or large that it has no share.
+        # An untrusted file may hold any counts; clipped, every label has a share.
         counts = np.array([max(1e-9, min(count, 2**53)) for count in header.label_counts])
         self.frequencies = counts / counts.sum()
         super().__init__(header, vocabulary, self._network(int(counts.argmax())))
 
-    @classmethod
-    def of_file(cls, header: ModelHeader, tensors: Tensors) -> "LabelledModel":
-        """What a model file holds, ready to use.
-
-        Raises:
-            charrnn.errors.ModelFileError: if its texts have no end.
-        """
-        assert isinstance(header.config, LabelledConfig)  # noqa: S101 - whoever asks has looked
-        vocabulary = Vocabulary.from_json(header.vocabulary, header.config.vocab_size)
-        if vocabulary.end is None:
-            raise ModelFileError("the model is damaged: its vocabulary has no symbol for the end of a text")
-        return cls(header, vocabulary, header.config, tensors)
-
-    def of(self, label: str) -> Model:
+    def for_label(self, label: str) -> Model:
         """The plain language model of one label.
 
         Raises:
-            charrnn.errors.GenerationError: if there is no such label; the message suggests what was meant.
+            charrnn.errors.GenerationError: if there is no such label; the message suggests similar ones.
         """
         if label not in self.labels:
             folded = {name.casefold(): name for name in self.labels}
@@ -72,63 +60,68 @@ class LabelledModel(Model):
             some = ", ".join(map(repr, self.labels[:SHOWN])) + (" ..." if len(self.labels) > SHOWN else "")
             hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"it has {some}"
             raise GenerationError(f"the model has no label {label!r}; {hint}")
-        one = Model(self.header, self.vocabulary, self._network(self.labels.index(label)))
-        one.write_with(self._generate)
-        return one
+        network = self._network(self.labels.index(label))
+        return Model(self.header, self.vocabulary, network, self.generator.for_network(network))
 
     def _network(self, index: int) -> Network:
-        return Network(*self._config.of_class(self._tensors, index))
+        return Network(*self._config.select_class(self._tensors, index))
 
-    def drawn_label(self, seed: int) -> str:
-        """A label by its frequency; which one, depends on the seed only."""
+    def draw_label(self, seed: int) -> str:
+        """A label drawn by frequency; it depends on the seed only."""
         draw = np.random.default_rng([seed, LABEL_STREAM])
         return self.labels[int(draw.choice(len(self.labels), p=self.frequencies))]
 
-    def generate(self, prime: str | bytes = "", *, label: str | None = None, **options: Any) -> str:
-        """A text with this label, or one drawn by frequency; the options are those of `Model.generate`."""
-        seed = options.pop("seed", None)
-        seed = fresh_seed() if seed is None else seed
-        return self.of(self.drawn_label(seed) if label is None else label).generate(prime, seed=seed, **options)
+    def generate(self, prime: str | bytes = "", *, label: str | None = None, **options: Unpack[GenerateOptions]) -> str:
+        """As `Model.generate`, with this label or, if None, one drawn by frequency."""
+        return "".join(self.stream(prime, label=label, **options))
+
+    def stream(
+        self, prime: str | bytes = "", *, label: str | None = None, **options: Unpack[GenerateOptions]
+    ) -> Iterator[str]:
+        """As `Model.stream`, with this label or, if None, one drawn by frequency."""
+        seed = options.get("seed")
+        options["seed"] = seed = random_seed() if seed is None else seed
+        yield from self.for_label(self.draw_label(seed) if label is None else label).stream(prime, **options)
 
     def log_likelihoods(self, documents: Sequence[Ids]) -> NDArray[np.float64]:
-        """What ln p(text | label) is of documents, the end symbol's id last, given each label: (N, K).
+        """Give ln p(text | label) (N, K) of documents that end with the end symbol.
 
-        Unknown symbols are read, but say nothing.
+        Unknown symbols are read, but their probability is left out.
         """
-        found = np.zeros((len(documents), len(self.labels)))
+        likelihoods = np.zeros((len(documents), len(self.labels)))
         for index in range(len(self.labels)):
             network = self._network(index)
             for begin, window in _windows(documents):
-                nats = surprises(network, window)
-                for k, (ids, each) in enumerate(zip(window, nats, strict=True)):
-                    found[begin + k, index] = -each[ids != self.vocabulary.unknown].sum(dtype=np.float64)
-        return found
+                nats = score_sequences(network, window)
+                for k, (ids, each) in enumerate(zip(window, nats, strict=True), begin):
+                    likelihoods[k, index] = -each[ids != self.vocabulary.unknown].sum(dtype=np.float64)
+        return likelihoods
 
-    def log_probabilities(self, texts: Sequence[str | bytes]) -> NDArray[np.float64]:
-        """What ln p(label | text) is of each text, by Bayes' rule: (N, K)."""
-        return self.posterior(self.log_likelihoods([document_of(self.vocabulary, text) for text in texts]))
+    def log_probabilities(self, texts: Sequence[Text]) -> NDArray[np.float64]:
+        """Give ln p(label | text) (N, K) of texts, by Bayes' rule."""
+        return self.apply_bayes(self.log_likelihoods([encode_document(self.vocabulary, text) for text in texts]))
 
-    def score_given(self, documents: Sequence[Ids], given: NDArray[np.float64]) -> Score:
-        """The figures of documents with these ln p(text | its label) (N,), the end of each one of its symbols."""
+    def evaluate(self, texts: Sequence[Text], classes: Sequence[int]) -> tuple[NDArray[np.float64], Score]:
+        """Give ln p(label | text) (N, K) of texts, and the score of the texts given their classes (N,)."""
+        documents = [encode_document(self.vocabulary, text) for text in texts]
+        likelihoods = self.log_likelihoods(documents)
         symbols = np.concatenate(documents)
-        counted = symbols[symbols != self.vocabulary.unknown]
-        chars = int(self.vocabulary.lengths[counted].sum())
-        return Score(-float(given.sum()), len(counted), chars, len(symbols) - len(counted))
+        known = symbols[symbols != self.vocabulary.unknown]
+        nats = -float(likelihoods[np.arange(len(classes)), classes].sum())
+        score = Score(nats, len(known), int(self.vocabulary.lengths[known].sum()), len(symbols) - len(known))
+        return self.apply_bayes(likelihoods), score
 
-    def posterior(self, likelihoods: NDArray[np.float64]) -> NDArray[np.float64]:
+    def apply_bayes(self, likelihoods: NDArray[np.float64]) -> NDArray[np.float64]:
         """From ln p(text | label) to ln p(label | text), both (N, K)."""
-        joint = likelihoods + np.log(self.frequencies)
-        top = joint.max(axis=1, keepdims=True)
-        normalized: NDArray[np.float64] = joint - top - np.log(np.exp(joint - top).sum(axis=1, keepdims=True))
-        return normalized
+        return log_softmax(likelihoods + np.log(self.frequencies))
 
 
 def _windows(documents: Sequence[Ids]) -> Iterator[tuple[int, Sequence[Ids]]]:
-    """Runs of documents that are read together, each with the place of its first."""
+    """Runs of documents that are read together, each with the index of its first."""
     ends = np.cumsum([len(ids) for ids in documents])
     begin = 0
     while begin < len(documents):
-        behind = int(ends[begin - 1]) if begin else 0
-        end = max(begin + 1, int(ends.searchsorted(behind + WINDOW, side="right")))
+        before = int(ends[begin - 1]) if begin else 0
+        end = max(begin + 1, int(ends.searchsorted(before + WINDOW, side="right")))
         yield begin, documents[begin:end]
         begin = end

@@ -1,7 +1,7 @@
 """Short texts that a network writes while it is being trained."""
 
 from charrnn.inference.labelled import LabelledModel
-from charrnn.inference.model import model_of
+from charrnn.inference.loading import build_language_model
 from charrnn.model.config import Tensors
 from charrnn.model.header import ModelHeader
 
@@ -13,7 +13,7 @@ SEED = 1
 
 def write_preview(header: ModelHeader, tensors: Tensors) -> str:
     """A text by the same code that `charrnn generate` runs; of a labelled model, one for each of its first labels."""
-    model = model_of(header, tensors)
+    model = build_language_model(header, tensors)
     if isinstance(model, LabelledModel):
         return "\n".join(
             f"{label}\t{model.generate(label=label, length=LENGTH, temperature=TEMPERATURE, seed=SEED)}"

@@ -1,36 +1,38 @@
-"""The settings of `charrnn generate`, `evaluate` and `inspect`: defaults, limits and help in one place."""
+"""Settings of the commands that use a model: defaults, limits and help texts."""
 
 from dataclasses import dataclass
 
-from charrnn.settings import automatic, setting
+from charrnn.settings import auto_setting, setting
+from charrnn.text.settings import TEXT
 
-TEXT, CHOICE, RUN = "What is written", "How each character is chosen", "The run"
-LOOK, FILES = "What is looked at", "Files"
-MAX_SHOWN = 16_000  # characters: a browser's canvas is no wider
+SAMPLING, LOOK, FILES, RUN = "Sampling", "Inspection", "Files", "The run"
+MAX_SHOWN = 16_000  # characters, the widest canvas of browsers
 
 
 @dataclass(frozen=True)
 class PrimeSettings:
-    """What the model reads before it writes, and how much it writes."""
+    """The text to continue, and what is added to it."""
 
-    prime: str | None = setting(None, "Text to go on from.", short="-p", group=TEXT)
+    prime: str | None = setting(None, "Text to continue.", short="-p", group=TEXT)
     label: str | None = setting(
-        None, "Write a text with this label, if the model has labels.", group=TEXT, shown_default="drawn by frequency"
+        None, "Generate text with this label, if the model has labels.", group=TEXT, shown_default="drawn by frequency"
     )
     prime_file: str | None = setting(None, "Read the prime from a file; - is stdin.", group=TEXT)
     length: int = setting(
         1000,
-        "Characters to add; a word model ends with the word that reaches them.",
+        "Characters to add; a word model ends with the word that reaches this length.",
         short="-l",
         at_least=0,
         group=TEXT,
     )
-    samples: int = setting(1, "Texts to write, side by side.", short="-n", at_least=1, at_most=100_000, group=TEXT)
-    stop: list[str] | None = setting(None, "End a text before this string; may repeat. Not printed.", group=TEXT)
+    samples: int = setting(1, "Texts to generate, side by side.", short="-n", at_least=1, at_most=100_000, group=TEXT)
+    stop: list[str] | None = setting(
+        None, "End a text before this string, which is not printed; may be repeated.", group=TEXT
+    )
     echo: bool = setting(True, "Print the prime too.", off_flag="--no-echo", group=TEXT)
     unknown: str = setting(
         "error",
-        "Prime characters, or words, that the model has never seen: error or skip.",
+        "Characters or words of the prime that are not in the model's vocabulary: error or skip.",
         choices=("error", "skip"),
         group=TEXT,
     )
@@ -46,40 +48,40 @@ class SamplingSettings:
         short="-t",
         at_least=0,
         at_most=100,
-        group=CHOICE,
+        group=SAMPLING,
     )
     top_k: int | None = setting(
         None,
-        "Choose among the K likeliest only: fewer are safer, 1 always takes the likeliest.",
+        "Sample from the K likeliest characters only; 1 always takes the likeliest.",
         at_least=1,
-        group=CHOICE,
+        group=SAMPLING,
     )
     top_p: float | None = setting(
         None,
-        "Choose among the likeliest that together reach P: 0.9 drops the unlikely tail, 1 nothing.",
+        "Sample from the likeliest characters that together reach probability P; 0.9 drops the unlikely tail.",
         above=0,
         at_most=1,
-        group=CHOICE,
+        group=SAMPLING,
     )
     min_p: float | None = setting(
         None,
-        "Leave out what is less than P times as likely as the likeliest: 0.05 lets -t be higher without nonsense.",
+        "Leave out characters less than P times as likely as the likeliest; 0.05 allows a higher temperature.",
         at_least=0,
         at_most=1,
-        group=CHOICE,
+        group=SAMPLING,
     )
     seed: int | None = setting(
         None,
-        "The same seed gives the same text; sample i has seed + i. Chosen and told if not given.",
+        "The same seed gives the same text; sample i has seed + i. If not given, one is chosen and printed.",
         at_least=0,
         at_most=2**63 - 1,
-        group=CHOICE,
+        group=SAMPLING,
     )
 
 
 @dataclass(frozen=True)
 class UseSettings:
-    """Which model, where."""
+    """The model and its device."""
 
     model: str | None = setting(
         None,
@@ -93,12 +95,12 @@ class UseSettings:
 
 
 @dataclass(frozen=True)
-class WriteSettings(UseSettings):
-    """The same where a GPU can be of use."""
+class GenerationSettings(UseSettings):
+    """The same for a command that can use a GPU."""
 
     device: str = setting(
         "auto",
-        "auto and cpu both compute with NumPy; a GPU pays for large models and many samples.",
+        "auto and cpu both compute with NumPy; a GPU is faster for large models and many samples.",
         choices=("auto", "cpu", "cuda", "mps"),
         group=RUN,
     )
@@ -106,31 +108,31 @@ class WriteSettings(UseSettings):
 
 @dataclass(frozen=True)
 class OutputSettings:
-    """What goes to stdout and stderr."""
+    """The format of stdout, and whether to use stderr."""
 
     json: bool = setting(False, "Machine-readable output on stdout.", group=RUN)
-    quiet: bool = setting(False, "Say nothing on stderr but errors.", group=RUN)
+    quiet: bool = setting(False, "Write nothing but errors to stderr.", group=RUN)
 
 
 @dataclass(frozen=True)
 class DetailSettings:
-    """What `charrnn evaluate` tells beside the figures of the whole text."""
+    """What `charrnn evaluate` prints besides the figures of the whole text."""
 
     per_line: bool = setting(
         False,
-        "A line each, from a fresh state, its end included: bits per character, characters, the line.",
-        group=TEXT,
+        "Print bits per character, characters and text of each line, scored from a fresh state with its line end.",
+        group=RUN,
     )
     per_char: bool = setting(
         False,
-        "The text, each character coloured by how surprising it was. Where there are no colours, a line for each: "
-        "the character, nats (nan if unknown).",
-        group=TEXT,
+        "Print the text, coloured by how improbable each character is; without colours, a line for each "
+        "character and its nats (nan if unknown).",
+        group=RUN,
     )
 
     @property
-    def shown(self) -> bool:
-        """Whether there is a table."""
+    def any(self) -> bool:
+        """Whether a table is printed."""
         return self.per_line or self.per_char
 
 
@@ -143,27 +145,27 @@ class ClassifySettings:
 
 @dataclass(frozen=True)
 class PlotSettings:
-    """What `charrnn evaluate` draws of a classifier."""
+    """The plots that `charrnn evaluate` writes of a classifier."""
 
     plot: str | None = setting(
-        None, "Draw a classifier's ROC curve and confusion matrix to this .png or .svg file.", group=RUN
+        None, "Plot a classifier's ROC curve and confusion matrix to this .png or .svg file.", group=RUN
     )
-    overwrite: bool = setting(False, "Replace the drawing if it exists.", group=RUN)
+    overwrite: bool = setting(False, "Replace the plot if it exists.", group=RUN)
 
 
 @dataclass(frozen=True)
-class InspectSettings:
-    """What `charrnn inspect` reads, shows and writes."""
+class UnitSettings:
+    """What `charrnn inspect` shows of a language model's units."""
 
     layer: int | None = setting(
         None, "One layer only; the first is 0.", at_least=0, group=LOOK, shown_default="all layers"
     )
     unit: int | None = setting(
         None,
-        "Colour the text by this unit, of the top layer if none is given; the first is 0.",
+        "Colour the text by this unit, of the top layer unless --layer is given; the first is 0.",
         at_least=0,
         group=LOOK,
-        shown_default="the most telling ones",
+        shown_default="the units with the clearest properties",
     )
     state: str = setting(
         "hidden", "A unit's hidden state, or an LSTM's cell state.", choices=("hidden", "cell"), group=LOOK
@@ -173,11 +175,31 @@ class InspectSettings:
         None, "Rank units by this property too: being inside a match of a regular expression.", group=LOOK
     )
     top: int = setting(1, "Units to list for each property.", at_least=1, at_most=100, group=LOOK)
-    length: int = setting(10_000, "Characters to read.", short="-l", at_least=1, group=LOOK)
-    shown: int | None = automatic("Characters to draw, of those read.", at_least=1, at_most=MAX_SHOWN, group=LOOK)
     unknown: str = setting(
-        "error", "Characters that the model has never seen: error or skip.", choices=("error", "skip"), group=LOOK
+        "error",
+        "Characters that are not in the model's vocabulary: error or skip.",
+        choices=("error", "skip"),
+        group=LOOK,
     )
-    html: str | None = setting(None, "Write an interactive page, complete in one file.", group=FILES)
     npz: str | None = setting(None, "Write activations and gates as NumPy arrays.", group=FILES)
+
+    @property
+    def ranking(self) -> bool:
+        """Whether units are ranked."""
+        return self.find or self.match is not None
+
+
+@dataclass(frozen=True)
+class SpanSettings:
+    """How much of the text `charrnn inspect` reads and shows."""
+
+    length: int = setting(10_000, "Characters to read.", short="-l", at_least=1, group=LOOK)
+    shown: int | None = auto_setting("Characters to draw, of those read.", at_least=1, at_most=MAX_SHOWN, group=LOOK)
+
+
+@dataclass(frozen=True)
+class PageSettings:
+    """The page that `charrnn inspect` writes."""
+
+    html: str | None = setting(None, "Write an interactive page, complete in one file.", group=FILES)
     overwrite: bool = setting(False, "Replace files that exist.", group=FILES)

@@ -1,4 +1,4 @@
-"""The sizes of a model, which decide every tensor's shape, and the equations of its cells.
+"""The sizes of a model, which determine the shapes of its tensors, and the equations of its cells.
 
 Letters for shapes, here and everywhere: T time, B batch, V vocabulary, E embedding, H hidden, L layers, G gates.
 Gate order is PyTorch's, stated once, here:
@@ -15,9 +15,14 @@ from numpy.typing import NDArray
 
 from charrnn.errors import quote_value
 
-POOLS = ("last", "mean", "max", "all")  # how a classifier makes one vector of all outputs; all: the three in this order
+POOLS = (
+    "last",
+    "mean",
+    "max",
+    "all",
+)  # how a classifier reduces all outputs to one vector; all: the other three joined
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
-LIMITS = {  # largest sizes that are believed: no model comes near, and nothing is allocated before they hold
+LIMITS = {  # largest sizes that are accepted, far above those of any model; checked before anything is allocated
     "layers": 64,
     "hidden_size": 2**16,
     "embedding_size": 2**16,
@@ -25,11 +30,12 @@ LIMITS = {  # largest sizes that are believed: no model comes near, and nothing 
     "classes": 2**16,
 }
 Tensors = dict[str, NDArray[np.float32]]
+Shapes = dict[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The sizes that decide every tensor's shape. An embedding size of 0 is one-hot input."""
+    """The sizes that determine the shapes of all tensors. An embedding size of 0 is one-hot input."""
 
     cell: str
     layers: int
@@ -44,35 +50,50 @@ class ModelConfig:
 
     @property
     def input_size(self) -> int:
-        """Width of the first layer's input: E, or V for one-hot input."""
+        """Size of the input of the first layer: E, or V for one-hot input."""
         return self.embedding_size or self.vocab_size
+
+    @property
+    def directions(self) -> int:
+        """D: 1 reads forward only, 2 backward too."""
+        return 1
 
     @property
     def parameters(self) -> int:
         """Number of weights."""
         return sum(int(np.prod(shape)) for shape in self.shapes().values())
 
-    def shapes(self) -> dict[str, tuple[int, ...]]:
+    @property
+    def initial_states(self) -> tuple[str, ...]:
+        """Names of the tensors of initial states."""
+        return ("initial_hidden", "initial_cell")[: 1 + (self.cell == "lstm")]
+
+    def suffixes(self, layer: int) -> tuple[str, ...]:
+        """The endings of the names of a layer's weights, one for each direction: `_l0` and `_l0_reverse`."""
+        return (f"_l{layer}", f"_l{layer}_reverse")[: self.directions]
+
+    def shapes(self) -> Shapes:
         """The shape of every tensor by name; the names are those of the PyTorch network."""
+        return self._shapes(self.vocab_size, self.hidden_size)
+
+    def _shapes(self, outputs: int, features: int) -> Shapes:
+        """The shapes with a decoder from `features` to `outputs`."""
         hidden, rows = self.hidden_size, self.gates * self.hidden_size
-        shapes: dict[str, tuple[int, ...]] = {}
+        shapes: Shapes = {}
         if self.embedding_size:
             shapes["embedding.weight"] = (self.vocab_size, self.embedding_size)
         for layer in range(self.layers):
-            shapes[f"rnn.weight_ih_l{layer}"] = (rows, hidden if layer else self.input_size)
-            shapes[f"rnn.weight_hh_l{layer}"] = (rows, hidden)
-            shapes[f"rnn.bias_ih_l{layer}"] = (rows,)
-            shapes[f"rnn.bias_hh_l{layer}"] = (rows,)
-        shapes["decoder.weight"] = (self.vocab_size, hidden)
-        shapes["decoder.bias"] = (self.vocab_size,)
-        shapes["initial_hidden"] = (self.layers, hidden)
-        if self.cell == "lstm":
-            shapes["initial_cell"] = (self.layers, hidden)
-        return shapes
+            for suffix in self.suffixes(layer):
+                shapes[f"rnn.weight_ih{suffix}"] = (rows, self.directions * hidden if layer else self.input_size)
+                shapes[f"rnn.weight_hh{suffix}"] = (rows, hidden)
+                shapes[f"rnn.bias_ih{suffix}"] = shapes[f"rnn.bias_hh{suffix}"] = (rows,)
+        shapes["decoder.weight"] = (outputs, features)
+        shapes["decoder.bias"] = (outputs,)
+        return shapes | dict.fromkeys(self.initial_states, (self.layers * self.directions, hidden))
 
-    def problem(self) -> str | None:
-        """What makes this configuration impossible, or None."""
-        if self.cell not in tuple(GATES):  # a tuple, for a file may hold what no dictionary takes
+    def validate(self) -> str | None:
+        """What makes this configuration invalid, or None."""
+        if self.cell not in tuple(GATES):  # a tuple, because a value from a file may not be hashable
             return f"unknown cell {quote_value(self.cell)}"
         for name, most in LIMITS.items():
             value = getattr(self, name, 1)
@@ -86,12 +107,11 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class ClassifierConfig(ModelConfig):
-    """The sizes of a network that tells K classes of texts apart.
+    """The sizes of a classifier of K classes.
 
-    Outputs of the top layer (T, B, D*H), forward units before backward ones (D directions), are pooled over time
-    into (B, P*D*H), where P is 3 for the pool `all` and 1 for the others, and go through a linear layer to (B, K).
-    `last` is each direction's output when it has read the whole text. Initial states are those of layer 0
-    forward, layer 0 backward, layer 1 forward ...
+    Outputs of the top layer (T, B, D*H), forward units first, are pooled over time into (B, P*D*H), where P is 3 for
+    the pool `all` and 1 for the others, and go through a linear layer to (B, K). `last` is the output of each
+    direction after the whole text. Initial states are those of layer 0 forward, layer 0 backward, layer 1 forward ...
     """
 
     classes: int
@@ -105,63 +125,41 @@ class ClassifierConfig(ModelConfig):
 
     @property
     def pooled_size(self) -> int:
-        """Width of what the linear layer reads."""
+        """Size of the input of the linear layer."""
         return (3 if self.pool == "all" else 1) * self.directions * self.hidden_size
 
-    def suffixes(self, layer: int) -> tuple[str, ...]:
-        """What the names of a layer's weights end with, by direction: `_l0` and `_l0_reverse`."""
-        return (f"_l{layer}", f"_l{layer}_reverse")[: self.directions]
-
-    def shapes(self) -> dict[str, tuple[int, ...]]:
+    def shapes(self) -> Shapes:
         """The shape of every tensor by name; the names are PyTorch's."""
-        hidden, rows = self.hidden_size, self.gates * self.hidden_size
-        shapes: dict[str, tuple[int, ...]] = {}
-        if self.embedding_size:
-            shapes["embedding.weight"] = (self.vocab_size, self.embedding_size)
-        for layer in range(self.layers):
-            for suffix in self.suffixes(layer):
-                shapes[f"rnn.weight_ih{suffix}"] = (rows, self.directions * hidden if layer else self.input_size)
-                shapes[f"rnn.weight_hh{suffix}"] = (rows, hidden)
-                shapes[f"rnn.bias_ih{suffix}"] = shapes[f"rnn.bias_hh{suffix}"] = (rows,)
-        shapes["decoder.weight"] = (self.classes, self.pooled_size)
-        shapes["decoder.bias"] = (self.classes,)
-        for state in ("hidden", "cell")[: 1 + (self.cell == "lstm")]:
-            shapes[f"initial_{state}"] = (self.layers * self.directions, hidden)
-        return shapes
+        return self._shapes(self.classes, self.pooled_size)
 
-    def problem(self) -> str | None:
-        """What makes this configuration impossible, or None."""
+    def validate(self) -> str | None:
+        """What makes this configuration invalid, or None."""
         if self.pool not in POOLS:
             return f"unknown pool {quote_value(self.pool)}"
         if self.bidirectional not in (True, False):
             return f"bidirectional is {quote_value(self.bidirectional)}, not true or false"
-        return super().problem()
+        return super().validate()
 
 
 @dataclass(frozen=True)
 class LabelledConfig(ModelConfig):
     """The sizes of a language model of K classes of texts.
 
-    Each class has an initial state of its own, and a vector that is added to every input while its texts are read or
-    written: to the embedding, or to the one-hot vector.
+    Each class has its own initial state, and a vector that is added to every input, embedding or one-hot, of its texts.
     """
 
     classes: int
 
-    def shapes(self) -> dict[str, tuple[int, ...]]:
+    def shapes(self) -> Shapes:
         """The shape of every tensor by name."""
-        shapes = super().shapes()
-        for state in ("hidden", "cell")[: 1 + (self.cell == "lstm")]:
-            shapes[f"initial_{state}"] = (self.classes, self.layers, self.hidden_size)
-        shapes["label.weight"] = (self.classes, self.input_size)
-        return shapes
+        states = dict.fromkeys(self.initial_states, (self.classes, self.layers, self.hidden_size))
+        return super().shapes() | states | {"label.weight": (self.classes, self.input_size)}
 
-    def of_class(self, tensors: Tensors, index: int) -> tuple[ModelConfig, Tensors]:
-        """The plain language model of one class: its vector becomes part of the first layer's bias."""
+    def select_class(self, tensors: Tensors, index: int) -> tuple[ModelConfig, Tensors]:
+        """The plain language model of one class, whose vector becomes part of the bias of the first layer."""
         sizes = {declared.name: getattr(self, declared.name) for declared in fields(ModelConfig)}
-        found = {name: tensor for name, tensor in tensors.items() if name != "label.weight"}
+        selected = {name: tensor for name, tensor in tensors.items() if name != "label.weight"}
         added = tensors["rnn.weight_ih_l0"] @ tensors["label.weight"][index]
-        found["rnn.bias_ih_l0"] = tensors["rnn.bias_ih_l0"] + added
-        for state in ("hidden", "cell")[: 1 + (self.cell == "lstm")]:
-            found[f"initial_{state}"] = tensors[f"initial_{state}"][index]
-        return ModelConfig(**sizes), found
+        selected["rnn.bias_ih_l0"] = tensors["rnn.bias_ih_l0"] + added
+        selected |= {name: tensors[name][index] for name in self.initial_states}
+        return ModelConfig(**sizes), selected

@@ -1,4 +1,4 @@
-"""What a model file says beside its weights: format, configuration, vocabulary, and how the model was trained."""
+"""The header of a model file: format, configuration, vocabulary, and a summary of the training."""
 
 import json
 from dataclasses import asdict, dataclass, field, fields
@@ -8,18 +8,23 @@ from typing import Any
 from charrnn.errors import ModelFileError, quote_value
 from charrnn.model.config import ClassifierConfig, LabelledConfig, ModelConfig
 
-FORMATS = {"single": 1, "half": 2}  # the first format that can say so: older programs refuse what they cannot read
-LANGUAGE, CLASSIFY = "language", "classify"  # what a model is for
+FORMATS = {"single": 1, "half": 2}  # the first format with this precision; older programs refuse newer formats
+LANGUAGE, CLASSIFY = "language", "classify"  # tasks
 CONFIGS: dict[str, type[ModelConfig]] = {CLASSIFY: ClassifierConfig}  # of other tasks it is ModelConfig
 
 
 @dataclass(frozen=True)
 class ModelHeader:
-    """All that a model file says beside its weights.
+    """Everything in a model file except the weights.
 
-    `vocabulary` is read by `charrnn.text.vocabulary`; `training` is the summary of the run that made the model.
-    `labels` names the classes of a model of labelled texts; `label_counts` says how many texts each had. `precision`
-    is that of the weights on disk, single or half.
+    Attributes:
+        config: sizes of the network.
+        vocabulary: see `charrnn.text.vocabulary.loading`.
+        training: summary of the run that made the model.
+        task: language or classify.
+        labels: names of the classes of labelled texts.
+        label_counts: number of texts of each class.
+        precision: of the weights on disk, single or half.
     """
 
     config: ModelConfig
@@ -32,7 +37,7 @@ class ModelHeader:
 
     @property
     def format(self) -> int:
-        """The number of the oldest format that can hold this model."""
+        """Number of the oldest format that can hold this model."""
         return FORMATS[self.precision]
 
     def to_json(self) -> str:
@@ -44,34 +49,36 @@ class ModelHeader:
         """The header in a metadata string; `path` is for messages only.
 
         Raises:
-            ModelFileError: if the string is no header of a format that this version reads.
+            ModelFileError: if the string is not a header in a format that this version reads.
         """
         try:
-            found = json.loads(text)
+            description = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise ModelFileError(f"{path} is damaged: its description is not JSON ({error})") from None
-        if not isinstance(found, dict) or type(found.get("format")) is not int:
+        if not isinstance(description, dict) or type(description.get("format")) is not int:
             raise ModelFileError(f"{path} is not a charrnn model: its description names no format")
-        if found["format"] not in FORMATS.values():
+        if description["format"] not in FORMATS.values():
             raise ModelFileError(
-                f"{path} has model format {quote_value(found['format'])}; this charrnn reads formats "
+                f"{path} has model format {quote_value(description['format'])}; this charrnn reads formats "
                 f"{' and '.join(map(str, FORMATS.values()))}. Use the charrnn that wrote it, or a newer one"
             )
-        task, precision = found.get("task", LANGUAGE), found.get("precision", "single")
+        task, precision = description.get("task", LANGUAGE), description.get("precision", "single")
         if not isinstance(task, str):
             raise ModelFileError(f"{path} is damaged: its task is {quote_value(task)}")
-        if precision not in tuple(FORMATS) or FORMATS[precision] != found["format"]:
+        if precision not in tuple(FORMATS) or FORMATS[precision] != description["format"]:
             raise ModelFileError(
-                f"{path} is damaged: format {found['format']} with a precision of {quote_value(precision)}"
+                f"{path} is damaged: format {description['format']} with a precision of {quote_value(precision)}"
             )
-        labels, counts = found.get("labels", []), found.get("label_counts", [])
-        config = _config_from(found.get("config"), CONFIGS.get(task, LabelledConfig if labels else ModelConfig), path)
+        labels, counts = description.get("labels", []), description.get("label_counts", [])
+        config = _read_config(
+            description.get("config"), CONFIGS.get(task, LabelledConfig if labels else ModelConfig), path
+        )
         if not _are_labels(labels, counts) or len(labels) != getattr(config, "classes", len(labels)):
             raise ModelFileError(f"{path} is damaged: its labels are {quote_value(labels)}, {quote_value(counts)}")
         return cls(
             config=config,
-            vocabulary=_part(found, "vocabulary", path),
-            training=_part(found, "training", path),
+            vocabulary=_get_dict(description, "vocabulary", path),
+            training=_get_dict(description, "training", path),
             task=task,
             labels=tuple(labels),
             label_counts=tuple(counts),
@@ -79,15 +86,15 @@ class ModelHeader:
         )
 
 
-def _part(found: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
-    part = found.get(name)
+def _get_dict(description: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
+    part = description.get(name)
     if not isinstance(part, dict):
         raise ModelFileError(f"{path} is damaged: its description holds no {name}")
     return part
 
 
 def _are_labels(labels: object, counts: object) -> bool:
-    """Whether these are the names of classes, each once, and how many texts each has."""
+    """Whether these are distinct names of classes and the number of texts of each."""
     if not isinstance(labels, list) or not isinstance(counts, list) or len(labels) != len(counts):
         return False
     if not all(isinstance(name, str) for name in labels) or len(set(labels)) < len(labels):
@@ -95,12 +102,11 @@ def _are_labels(labels: object, counts: object) -> bool:
     return all(type(count) is int and count >= 0 for count in counts)
 
 
-def _config_from(found: object, kind: type[ModelConfig], path: Path) -> ModelConfig:
+def _read_config(sizes: object, kind: type[ModelConfig], path: Path) -> ModelConfig:
     names = {declared.name for declared in fields(kind)}
-    if not isinstance(found, dict) or set(found) != names:
+    if not isinstance(sizes, dict) or set(sizes) != names:
         raise ModelFileError(f"{path} is damaged: its configuration should hold {', '.join(sorted(names))}")
-    config = kind(**found)
-    problem = config.problem()
-    if problem:
-        raise ModelFileError(f"{path} is damaged: {problem}")
+    config = kind(**sizes)
+    if error := config.validate():
+        raise ModelFileError(f"{path} is damaged: {error}")
     return config

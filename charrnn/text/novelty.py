@@ -1,16 +1,16 @@
-"""How much of a text is copied from another one: verbatim spans and whole lines.
+"""How much of a text is copied from a corpus: verbatim spans and whole lines.
 
-Windows of characters are compared by hashes of 64 bits, made as a pyramid: a window of 2p characters is hashed from
-the two of p characters that it consists of, one of any length from two that overlap in its middle:
+Windows of characters are compared by hashes of 64 bits, computed as a pyramid: the hash of a window of 2p characters
+follows from those of its halves, and that of a window of any other length from two that overlap in its middle:
 
     p characters      |----p----|
     2p                |----p----|----p----|
     p < length < 2p   |----p----|
                            |----p----|
 
-If two texts share a span, they share every part of it, so the longest shared length can be searched for by halving.
-The corpus passes by in blocks, each a little into the next one: memory follows from the text that is judged and the
-block, not from the corpus. Different windows share a hash once in 2^64 comparisons; nothing is compared again.
+If two texts share a span, they share every part of it, so the longest shared length is found by binary search. The
+corpus is read in overlapping blocks, so that memory depends on the text and the block, not on the corpus. Different
+windows have the same hash once in 2^64 comparisons; matches are not verified.
 """
 
 from collections import Counter
@@ -20,11 +20,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.text.vocabulary.characters import codes_of
+from charrnn.text.vocabulary.characters import code_points
 
 BLOCK = 2**20  # characters of the corpus at a time
-MOST = 2**14  # characters of the longest span that is told apart from a longer one
-SHORTEST = 2**10  # below so many windows the table of their hashes is no smaller
+MAX_SPAN = 2**14  # characters of the longest span that is measured
+MIN_TABLE = 2**10  # windows for which the table of hashes has room at least
 
 Codes = NDArray[np.uint32]
 Hashes = NDArray[np.uint64]
@@ -32,15 +32,16 @@ Hashes = NDArray[np.uint64]
 
 @dataclass(frozen=True)
 class Novelty:
-    """What was found.
+    """What of a text is copied from a corpus.
 
     Attributes:
-        chars: of the text that was judged.
-        longest: characters of the longest span that the corpus holds too, at most `MOST`.
+        chars: characters of the text.
+        longest: characters of the longest span that is in the corpus, at most `MAX_SPAN`.
         span: that span.
-        copied: characters of the text that lie in spans of the asked length or longer that the corpus holds.
-        lines, lines_copied, lines_repeated: lines that are not empty; those that are lines of the corpus;
-            those that stood in the text before.
+        copied: characters of the text in spans of the given length or longer that are in the corpus.
+        lines: lines that are not blank.
+        lines_copied: those that are lines of the corpus.
+        lines_repeated: those that occurred in the text before.
     """
 
     chars: int
@@ -53,33 +54,35 @@ class Novelty:
 
 
 class Comparison:
-    """A text held against a corpus that passes by once.
+    """Compares a text with a corpus that is read once.
 
     Args:
-        text: what is judged.
-        span: characters that a span needs to count as copied.
+        text: compared with the corpus.
+        span: characters of the shortest span that counts as copied.
     """
 
     def __init__(self, text: str, span: int) -> None:
         self._text = text
         self._span = span
-        self._codes = _codes(text)
+        self._codes = _to_codes(text)
         self._levels = _Pyramid(self._codes)
-        self._copied = np.zeros(len(self._codes) + 1, dtype=bool)  # windows of `span` that the corpus holds, by start
+        self._copied = np.zeros(
+            len(self._codes) + 1, dtype=bool
+        )  # whether the corpus has the window of `span` that starts here
         self._longest, self._start = 0, 0
         self._lines = Counter(line for line in text.split("\n") if line.strip())
         self._known: set[str] = set()
 
     def read(self, corpus: Iterable[str]) -> Iterator[int]:
-        """Pass a corpus by, in pieces; yields how many characters have been compared."""
+        """Read a corpus in pieces; yields the number of characters compared so far."""
         done = 0
-        for block, fresh in _blocks(self._counted(corpus)):
+        for block, fresh in _split_blocks(self._match_lines(corpus)):
             self._compare(_Pyramid(block))
             done += fresh
             yield done
 
-    def found(self) -> Novelty:
-        """The result, for all that was read."""
+    def result(self) -> Novelty:
+        """The result for everything that was read."""
         inside = np.zeros(len(self._codes) + 1, dtype=np.int64)
         starts = np.flatnonzero(self._copied)
         np.add.at(inside, starts, 1)
@@ -95,42 +98,42 @@ class Comparison:
         )
 
     def new_lines(self) -> Iterator[str]:
-        """The text's different lines that the corpus does not hold, in order."""
+        """The distinct lines of the text that are not in the corpus, in order."""
         return (line for line in self._lines if line not in self._known)
 
-    def _counted(self, corpus: Iterable[str]) -> Iterator[str]:
-        """The same pieces; the text's lines among theirs are noted."""
-        held = ""
+    def _match_lines(self, corpus: Iterable[str]) -> Iterator[str]:
+        """Pass pieces on, and record which of their lines are in the text."""
+        rest = ""
         for piece in corpus:
-            *whole, held = (held + piece).split("\n")
-            self._known.update(self._lines.keys() & set(whole))
+            *complete, rest = (rest + piece).split("\n")
+            self._known.update(self._lines.keys() & set(complete))
             yield piece
-        self._known.update(self._lines.keys() & {held})
+        self._known.update(self._lines.keys() & {rest})
 
     def _compare(self, block: "_Pyramid") -> None:
-        """One block of the corpus: longer spans than so far, and windows of `span` characters."""
-        reach = min(MOST, len(self._codes), block.size)
+        """Search a block of the corpus for longer spans than so far, and for windows of `span` characters."""
+        reach = min(MAX_SPAN, len(self._codes), block.size)
         if self._span <= reach:
-            self._copied[: len(self._codes) - self._span + 1] |= self._shared(block, self._span)
+            self._copied[: len(self._codes) - self._span + 1] |= self._find_shared(block, self._span)
         low, high = self._longest, reach + 1  # shared (or known before), not shared
         step = 1
         while low + 1 < high:  # strides double until one fails, then halve: most blocks fail at once
             middle = min(low + step, high - 1)
-            where = np.flatnonzero(self._shared(block, middle))
+            where = np.flatnonzero(self._find_shared(block, middle))
             if len(where):
                 low, self._start, step = middle, int(where[0]), 2 * step
             else:
                 high, step = middle, max(1, (middle - low) // 2)
         self._longest = low
 
-    def _shared(self, block: "_Pyramid", length: int) -> NDArray[np.bool_]:
-        """Which of the text's windows of a length occur in the block."""
+    def _find_shared(self, block: "_Pyramid", length: int) -> NDArray[np.bool_]:
+        """Which of the text's windows of a length are in the block (n,)."""
         own = self._levels.windows(length)
         order = np.argsort(own)
         ordered = own[order]
         theirs = block.windows(length)
-        # A table of the hashes' first bits rejects nearly all without a search.
-        bits = max(SHORTEST, 16 * len(own)).bit_length()
+        # A table of the first bits of the hashes rejects nearly all without a search.
+        bits = max(MIN_TABLE, 16 * len(own)).bit_length()
         shift = np.uint64(64 - bits)
         table = np.zeros(2**bits, dtype=bool)
         table[own >> shift] = True
@@ -144,28 +147,28 @@ class Comparison:
 
 
 class _Pyramid:
-    """Hashes of all windows of a text whose lengths are powers of two, made when they are asked for."""
+    """Hashes of all windows of a text, computed on demand; those whose lengths are powers of two are cached."""
 
     def __init__(self, codes: Codes) -> None:
         self.size = len(codes)
-        self._levels: list[Hashes] = [_mixed(codes.astype(np.uint64))]
+        self._levels: list[Hashes] = [_mix(codes.astype(np.uint64))]
 
     def windows(self, length: int) -> Hashes:
-        """The hash of each window of `length` characters, by its start."""
+        """The hashes of the windows of `length` characters, by start (n,)."""
         level = length.bit_length() - 1
         while len(self._levels) <= level:
             last, half = self._levels[-1], 2 ** (len(self._levels) - 1)
-            self._levels.append(_joined(last[:-half], last[half:]))
+            self._levels.append(_combine(last[:-half], last[half:]))
         part, rest = self._levels[level], length - 2**level
-        return _joined(part[: len(part) - rest], part[rest:]) if rest else part
+        return _combine(part[: len(part) - rest], part[rest:]) if rest else part
 
 
-def _joined(left: Hashes, right: Hashes) -> Hashes:
+def _combine(left: Hashes, right: Hashes) -> Hashes:
     """One hash of two, in order."""
-    return _mixed(left * np.uint64(3) + right)
+    return _mix(left * np.uint64(3) + right)
 
 
-def _mixed(values: Hashes) -> Hashes:
+def _mix(values: Hashes) -> Hashes:
     """Scatter 64-bit numbers: the last steps of SplitMix64 (Steele, Lea and Flood 2014)."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -173,20 +176,20 @@ def _mixed(values: Hashes) -> Hashes:
     return mixed
 
 
-def _codes(text: str) -> Codes:
-    codes: Codes = codes_of(text).astype(np.uint32)
+def _to_codes(text: str) -> Codes:
+    codes: Codes = code_points(text).astype(np.uint32)
     return codes
 
 
-def _blocks(pieces: Iterable[str]) -> Iterator[tuple[Codes, int]]:
-    """A corpus in blocks that begin with the last `MOST` characters of the one before, and how many are new."""
-    held, fresh = "", 0
+def _split_blocks(pieces: Iterable[str]) -> Iterator[tuple[Codes, int]]:
+    """A corpus in blocks that overlap by `MAX_SPAN` characters, each with the number of its new characters."""
+    block_text, fresh = "", 0
     for piece in pieces:
         for at in range(0, len(piece), BLOCK):
             part = piece[at : at + BLOCK]
-            held, fresh = held + part, fresh + len(part)
+            block_text, fresh = block_text + part, fresh + len(part)
             if fresh >= BLOCK:
-                yield _codes(held), fresh
-                held, fresh = held[-MOST:], 0
+                yield _to_codes(block_text), fresh
+                block_text, fresh = block_text[-MAX_SPAN:], 0
     if fresh:
-        yield _codes(held), fresh
+        yield _to_codes(block_text), fresh

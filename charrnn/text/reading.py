@@ -1,23 +1,33 @@
-"""From sources to text, piece by piece: decoding, line ends, and refusing what is no text.
+"""From sources to text, piece by piece: decoding, line ends, and refusing what is not text.
 
-    reader = TextReader(find_sources(["book.txt.gz"])[0], ReadingSettings(), "char")
+    reader = TextReader.of_names(["book.txt.gz"], ReadingSettings())
     for piece in reader:
-        ...                     # str of up to about a million characters; bytes in byte mode
+        ...                     # str of up to about a million characters, or bytes
     reader.notes                # ["612 line ends CRLF or CR were read as LF; ..."]
 
 Pieces end anywhere in the text, but never inside a character.
 """
 
 import codecs
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, BinaryIO, Self
 
 from charrnn.errors import CorpusError, UsageError
 from charrnn.text.settings import ReadingSettings
-from charrnn.text.sources import CONTROL_SHARE, CONTROLS, Opened, Source, read_fully, total_size
+from charrnn.text.sources import (
+    CONTROL_SHARE,
+    CONTROLS,
+    Source,
+    SourceStream,
+    find_sources,
+    read_fully,
+    total_size,
+)
 
 PIECE = 2**20  # bytes
 BOMS = {
-    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark begins it
+    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark is its beginning
     codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
@@ -30,10 +40,16 @@ OnProgress = Callable[[int, int], None]  # bytes done, of how many (0: unknown)
 class TextReader:
     """Iterates over the pieces of one text made of several sources.
 
+    Args:
+        sources: read one after the other.
+        settings: encoding and line ends; neither applies to bytes.
+        binary: whether to read bytes instead of characters.
+        progress: called after each piece with bytes read and bytes in total.
+
     Attributes:
-        notes: what the user should know of what was read, complete after the last piece.
-        verbatim: whether all that was given out so far is, byte for byte, what the sources hold.
-        bytes_read, total_bytes: how far it is; the total is 0 where that cannot be known.
+        notes: for the user, about what was read; complete after the last piece.
+        verbatim: whether everything read so far is, byte for byte, what the sources hold.
+        bytes_read, total_bytes: the progress; the total is 0 if it is not known.
 
     Raises:
         UsageError: if there is no such encoding.
@@ -44,13 +60,14 @@ class TextReader:
         self,
         sources: Sequence[Source],
         settings: ReadingSettings,
-        tokens: str = "char",
+        *,
+        binary: bool = False,
         progress: OnProgress | None = None,
     ) -> None:
         self._sources = list(sources)
-        self._encoding = _checked_encoding(settings.encoding)
-        self._keep_newlines = settings.keep_newlines or tokens == "byte"
-        self._tokens = tokens
+        self._encoding = _check_encoding(settings.encoding)
+        self._keep_newlines = settings.keep_newlines
+        self._binary = binary
         self._progress = progress
         self._line_ends = 0
         self._packed = False
@@ -59,51 +76,74 @@ class TextReader:
         self.bytes_read = 0
         self.total_bytes = total_size(self._sources)
 
+    @classmethod
+    def of_names(
+        cls,
+        names: Sequence[str | os.PathLike[str]],
+        settings: ReadingSettings,
+        *,
+        binary: bool = False,
+        progress: OnProgress | None = None,
+    ) -> Self:
+        """A reader of files, folders and stdin; see `find_sources`, whose notes are the reader's first."""
+        sources, notes = find_sources(names, binary=binary)
+        reader = cls(sources, settings, binary=binary, progress=progress)
+        reader.notes += notes
+        return reader
+
     def __iter__(self) -> Iterator[str | bytes]:
         for source in self._sources:
-            with source.opened() as opened:
-                if opened.packing:
+            with source.open() as opened:
+                if opened.compression:
                     self.verbatim = False
                     self.total_bytes = 0
-                pieces = self._bytes(opened) if self._tokens == "byte" else self._text(source.name, opened)
-                yield from pieces
+                yield from self._read_bytes(opened) if self._binary else self._read_text(source.name, opened)
         if self._line_ends:
             self.notes.append(
                 f"{self._line_ends:,} line ends CRLF or CR were read as LF; --keep-newlines leaves them as they are"
             )
 
-    def _bytes(self, opened: Opened) -> Iterator[bytes]:
+    def lines(self) -> Iterator[str | bytes]:
+        """The lines of the text without their line feeds; no other character ends a line."""
+        for line in split_lines(self):
+            yield line[:-1] if line[-1:] in ("\n", b"\n") else line
+
+    def open_single_file(self) -> BinaryIO | None:
+        """Open the one regular file that is the only source; None if there is no such file."""
+        return self._sources[0].open_regular() if len(self._sources) == 1 else None
+
+    def _read_bytes(self, opened: SourceStream) -> Iterator[bytes]:
         while piece := read_fully(opened.stream, PIECE):
             self._count(len(piece))
             yield piece
 
-    def _text(self, name: str, opened: Opened) -> Iterator[str]:
-        """One source's text. A CR at a piece's end waits for what follows it."""
-        held, first = "", True
-        for text in self._decoded(name, opened):
-            piece = held + text
+    def _read_text(self, name: str, opened: SourceStream) -> Iterator[str]:
+        """The text of one source. A CR at the end of a piece waits for what follows it."""
+        rest, first = "", True
+        for text in self._decode(name, opened):
+            piece = rest + text
             if first and piece:
                 first = False
                 _refuse_controls(piece, name)
                 if piece.startswith(BOM):
                     self.verbatim = False
                     piece = piece[1:]
-            held = ""
+            rest = ""
             if not self._keep_newlines and "\r" in piece:
                 if piece.endswith("\r"):
-                    piece, held = piece[:-1], "\r"
-                piece = self._normalized(piece)
+                    piece, rest = piece[:-1], "\r"
+                piece = self._normalize_newlines(piece)
             if piece:
                 yield piece
-        if held:
-            yield self._normalized(held)
+        if rest:
+            yield self._normalize_newlines(rest)
 
-    def _normalized(self, piece: str) -> str:
+    def _normalize_newlines(self, piece: str) -> str:
         self.verbatim = False
         self._line_ends += piece.count("\r")
         return piece.replace("\r\n", "\n").replace("\r", "\n")
 
-    def _decoded(self, name: str, opened: Opened) -> Iterator[str]:
+    def _decode(self, name: str, opened: SourceStream) -> Iterator[str]:
         data = read_fully(opened.stream, PIECE)
         encoding = self._encoding or next((BOMS[mark] for mark in BOMS if data.startswith(mark)), "utf-8")
         decoder = codecs.getincrementaldecoder(encoding)()
@@ -114,9 +154,9 @@ class TextReader:
                 text = decoder.decode(data, final=not data)
             except UnicodeError as error:
                 at = offset - waiting + getattr(error, "start", 0)
-                raise CorpusError(_undecodable(name, opened, encoding, at, error)) from None
+                raise CorpusError(_describe_undecodable(name, opened, encoding, at, error)) from None
             if "\0" in text:
-                raise CorpusError(_with_nul(name, encoding, text))
+                raise CorpusError(_describe_nul(name, encoding, text))
             yield text
             if not data:
                 return
@@ -130,12 +170,27 @@ class TextReader:
             self._progress(self.bytes_read, self.total_bytes)
 
 
-def _checked_encoding(name: str | None) -> str | None:
+def split_lines(pieces: Iterable[str | bytes]) -> Iterator[str | bytes]:
+    """The lines of a text in pieces, each with its line feed; no other character ends a line."""
+    parts: list[Any] = []
+    empty: Any = ""
+    for piece in pieces:
+        empty, feed = (b"", b"\n") if isinstance(piece, bytes) else ("", "\n")
+        *complete, rest = piece.split(feed)  # type: ignore[arg-type]
+        for line in complete:
+            yield empty.join([*parts, line, feed])
+            parts = []
+        parts.append(rest)
+    if last := empty.join(parts):
+        yield last
+
+
+def _check_encoding(name: str | None) -> str | None:
     if name is None:
         return None
     try:
-        found = codecs.lookup(name)
-        if not getattr(found, "_is_text_encoding", True):
+        codec = codecs.lookup(name)
+        if not getattr(codec, "_is_text_encoding", True):
             raise LookupError(name)
         codecs.getincrementaldecoder(name)
     except (LookupError, ValueError):
@@ -155,18 +210,18 @@ def _refuse_controls(piece: str, name: str) -> None:
         )
 
 
-def _undecodable(name: str, opened: Opened, encoding: str, at: int, error: UnicodeError) -> str:
-    found = ""
+def _describe_undecodable(name: str, opened: SourceStream, encoding: str, at: int, error: UnicodeError) -> str:
+    byte = ""
     if isinstance(error, UnicodeDecodeError) and error.start < len(error.object):
-        found = f"byte 0x{error.object[error.start]:02x} "
-    unpacked = " of the unpacked text" if opened.packing else ""
+        byte = f"byte 0x{error.object[error.start]:02x} "
+    unpacked = " of the unpacked text" if opened.compression else ""
     return (
-        f"{name} is not {encoding.upper()} text: {found}at offset {at}{unpacked}; "
+        f"{name} is not {encoding.upper()} text: {byte}at offset {at}{unpacked}; "
         "name its encoding (for example --encoding latin-1), or learn any file as bytes with --tokens byte"
     )
 
 
-def _with_nul(name: str, encoding: str, text: str) -> str:
+def _describe_nul(name: str, encoding: str, text: str) -> str:
     wide = text[:4096].count("\0") > 0.3 * len(text[:4096])
     big = wide and text[:4096:2].count("\0") > text[1:4096:2].count("\0")
     ways = f"--encoding {'utf-16-be' if big else 'utf-16-le'} if that is what it is, or " if wide else ""

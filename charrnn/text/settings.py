@@ -1,4 +1,4 @@
-"""The settings of how a text is read and becomes tokens: defaults, limits and help in one place."""
+"""Settings of reading and tokenizing a text: defaults, limits and help texts."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ TEXT = "The text"
 
 @dataclass(frozen=True)
 class ReadingSettings:
-    """From bytes to characters; whoever reads text needs these."""
+    """How bytes are decoded."""
 
     encoding: str | None = setting(
         None,
@@ -22,7 +22,7 @@ class ReadingSettings:
 
 @dataclass(frozen=True)
 class ColumnSettings:
-    """Where a labelled file, TSV or CSV, keeps what."""
+    """The columns of a labelled TSV or CSV file."""
 
     columns: str | None = setting(
         None,
@@ -34,11 +34,11 @@ class ColumnSettings:
 
 @dataclass(frozen=True)
 class TextSettings(ReadingSettings):
-    """How the corpus becomes tokens, and what is held out."""
+    """How the corpus is tokenized, and what is held out."""
 
     task: str = setting(
         "language",
-        "Learn to write a text, or to tell labelled texts apart (TSV or CSV files).",
+        "Learn to write a text, or to classify labelled texts (TSV or CSV files).",
         choices=("language", "classify"),
         group=TEXT,
     )
@@ -56,12 +56,12 @@ class TextSettings(ReadingSettings):
     )
     max_vocab: int | None = setting(
         None,
-        "Different characters (or words) to tell apart, the most frequent ones; the others become U+FFFD.",
+        "Size of the vocabulary: the most frequent characters (or words); all others become U+FFFD.",
         at_least=2,
         group=TEXT,
         shown_default="all characters, 10000 words",
     )
-    valid: str | None = setting(None, "Text to validate on, instead of the corpus's end.", group=TEXT)
+    valid: str | None = setting(None, "Text to validate on, instead of the end of the corpus.", group=TEXT)
     valid_fraction: float | None = setting(
         None,
         "Share of the corpus, at its end, held out to validate on.",

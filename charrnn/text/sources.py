@@ -1,7 +1,7 @@
-"""Where text comes from: files, folders, stdin, compressed or not -> one stream of bytes each.
+"""Where text comes from: files, folders and stdin, compressed or not, as one stream of bytes each.
 
-Compression is told by a file's first bytes, not by its name, and undone while reading, so that a small file
-that unpacks to a huge one costs no memory.
+Compression is recognized by a file's first bytes, not by its name, and undone while reading, so that a small file
+that decompresses to a huge one takes no memory.
 """
 
 import bz2
@@ -21,15 +21,15 @@ from typing import Any, BinaryIO
 from charrnn.errors import CorpusError, UsageError
 
 STDIN = "-"
-SNIFFED = 8192  # bytes of a folder's file that decide whether it is text
-HEAD = 16  # bytes that tell a kind of file
-CONTROL_SHARE = 0.05  # of a text's beginning; more is no text
-ZSTD_PIECE = 2**12  # bytes unpacked at a time: a few may become very many
-PACKED = {"gzip": b"\x1f\x8b", "bzip2": b"BZh", "xz": b"\xfd7zXZ\0", "zstd": b"\x28\xb5\x2f\xfd"}
-PACKED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
-# What can go wrong while unpacking: each library raises its own.
-BROKEN = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
-# Control characters that no text has; tab, line ends, form feed, backspace and escape do occur.
+SNIFFED = 8192  # bytes of a file in a folder that decide whether it is text
+HEAD = 16  # bytes that identify the kind of a file
+CONTROL_SHARE = 0.05  # of the beginning of a text; with more it is not text
+ZSTD_PIECE = 2**12  # bytes decompressed at a time: a few may become very many
+COMPRESSIONS = {"gzip": b"\x1f\x8b", "bzip2": b"BZh", "xz": b"\xfd7zXZ\0", "zstd": b"\x28\xb5\x2f\xfd"}
+COMPRESSED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
+# Errors of decompression: each library raises its own.
+DECOMPRESSION_ERRORS = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
+# Control characters that text does not have; tab, line ends, form feed, backspace and escape do occur.
 CONTROLS = bytes(set(range(32)) - {8, 9, 10, 11, 12, 13, 27})
 
 
@@ -41,23 +41,23 @@ class Source:
     path: Path | None
 
     @contextmanager
-    def opened(self) -> Iterator["Opened"]:
-        """The source's bytes, unpacked.
+    def open(self) -> Iterator["SourceStream"]:
+        """Open the source; its bytes are decompressed.
 
         Raises:
-            CorpusError: if it cannot be opened or read, is packed and broken, or is a model file.
+            CorpusError: if it cannot be opened or read, is compressed and damaged, or is a model file.
         """
-        with _told(self.name):
-            raw = self._raw()
+        with _convert_errors(self.name):
+            raw = self._open_raw()
         try:
-            with _told(self.name):
-                yield _unpacked(self.name, raw)
+            with _convert_errors(self.name):
+                yield _decompress(self.name, raw)
         finally:
             if self.path is not None:
                 raw.close()
 
-    def file(self) -> BinaryIO | None:
-        """A handle of the regular file that is read from its beginning, if it is one; stdin may be redirected."""
+    def open_regular(self) -> BinaryIO | None:
+        """Open the regular file that is read from its beginning, if it is one; stdin may be redirected."""
         with suppress(OSError):
             if self.path is None and sys.stdin.buffer.tell():
                 return None
@@ -67,34 +67,34 @@ class Source:
             file.close()
         return None
 
-    def _raw(self) -> BinaryIO:
+    def _open_raw(self) -> BinaryIO:
         if self.path is not None:
             return self.path.open("rb", buffering=0)
         return getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)  # a test's stdin may have no raw stream
 
 
 @dataclass(frozen=True)
-class Opened:
+class SourceStream:
     """A source while it is read.
 
     Attributes:
-        stream: of the unpacked bytes.
-        packing: what was undone, "gzip" for example, or None.
+        stream: the decompressed bytes.
+        compression: what was undone, such as "gzip", or None.
     """
 
     stream: io.RawIOBase | BinaryIO
-    packing: str | None
+    compression: str | None
 
 
 def find_sources(names: Sequence[str | os.PathLike[str]], *, binary: bool = False) -> tuple[list[Source], list[str]]:
-    """The sources of these names, in order, folders as their text files in sorted order; and what was left out.
+    """The sources with these names, in order, a folder as its text files in sorted order; and notes on files left out.
 
     Args:
-        names: of files, folders, or `-` for stdin.
-        binary: whether a folder's files that are no text count too.
+        names: files, folders, or `-` for stdin.
+        binary: whether to include files of a folder that are not text.
 
     Raises:
-        CorpusError: if there is no file of a name, or no text in a folder.
+        CorpusError: if there is no file with a name, or no text in a folder.
         UsageError: if stdin is named twice.
     """
     if [os.fspath(name) for name in names].count(STDIN) > 1:
@@ -106,7 +106,7 @@ def find_sources(names: Sequence[str | os.PathLike[str]], *, binary: bool = Fals
         if name == STDIN:
             sources.append(Source("stdin", None))
         elif path.is_dir():
-            sources += _in_folder(path, notes, binary=binary)
+            sources += _find_in_folder(path, notes, binary=binary)
         elif not path.exists():
             raise CorpusError(f"no text at {name}; check the name")
         else:
@@ -115,52 +115,52 @@ def find_sources(names: Sequence[str | os.PathLike[str]], *, binary: bool = Fals
 
 
 def corpus_name(name: str | os.PathLike[str]) -> str:
-    """What a corpus is called after its first source: `texts/book.txt.gz` is "book", `-` is "stdin"."""
+    """The name of a corpus by that of its first source: `texts/book.txt.gz` is "book", `-` is "stdin"."""
     if os.fspath(name) == STDIN:
         return "stdin"
     path = Path(name)
-    if path.suffix.lower() in PACKED_SUFFIXES:
+    if path.suffix.lower() in COMPRESSED_SUFFIXES:
         path = path.with_suffix("")
     return path.stem or path.absolute().name or "corpus"
 
 
 def total_size(sources: Sequence[Source]) -> int:
-    """Bytes of all sources together, or 0 if that cannot be known before they are read."""
+    """The number of bytes of all sources, or 0 if it is not known before they are read."""
     sizes = []
     for source in sources:
         with suppress(OSError):
-            found = source.path.stat() if source.path else os.fstat(sys.stdin.fileno())
-            sizes.append(found.st_size if stat.S_ISREG(found.st_mode) else 0)
+            status = source.path.stat() if source.path else os.fstat(sys.stdin.fileno())
+            sizes.append(status.st_size if stat.S_ISREG(status.st_mode) else 0)
     return sum(sizes) if len(sizes) == len(sources) and all(sizes) else 0
 
 
 def looks_binary(head: bytes) -> bool:
-    """Whether a file that begins so is no text in an encoding that contains ASCII."""
+    """Whether a file that begins so is not text in an encoding that contains ASCII."""
     return b"\0" in head or len(head) - len(head.translate(None, CONTROLS)) > CONTROL_SHARE * len(head)
 
 
-def _in_folder(folder: Path, notes: list[str], *, binary: bool) -> list[Source]:
-    """A folder's files, its sub-folders' included, in order of their paths; hidden ones are not looked at."""
-    found, others = [], 0
-    for path in sorted(_files_below(folder)):
+def _find_in_folder(folder: Path, notes: list[str], *, binary: bool) -> list[Source]:
+    """The files of a folder and its subfolders, without hidden ones, in order of their paths."""
+    sources, others = [], 0
+    for path in sorted(_walk_files(folder)):
         source = Source(str(path), path)
         if binary or _is_text(source):
-            found.append(source)
+            sources.append(source)
         else:
             others += 1
-    if not found:
+    if not sources:
         seen = f" ({others} files there are not text)" if others else ""
         raise CorpusError(f"no text files in the folder {folder}{seen}; name a folder or file with text")
     if others:
-        notes.append(f"{folder}: {len(found)} text files read, {others} others left out")
-    return found
+        notes.append(f"{folder}: {len(sources)} text files read, {others} others left out")
+    return sources
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
-    def failed(error: OSError) -> None:
+def _walk_files(folder: Path) -> Iterator[Path]:
+    def fail(error: OSError) -> None:
         raise CorpusError(f"{error.filename} cannot be read: {error.strerror}")
 
-    for parent, folders, files in os.walk(folder, onerror=failed):
+    for parent, folders, files in os.walk(folder, onerror=fail):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
             path = Path(parent, name)
@@ -170,16 +170,16 @@ def _files_below(folder: Path) -> Iterator[Path]:
 
 def _is_text(source: Source) -> bool:
     try:
-        with source.opened() as opened:
+        with source.open() as opened:
             head = read_fully(opened.stream, SNIFFED)
-    except _ModelError:
+    except _ModelFoundError:
         return False
     wide = head[:2] in (b"\xff\xfe", b"\xfe\xff")  # UTF-16, whose every other byte may be zero
     return bool(head) and (wide or not looks_binary(head))
 
 
 def read_fully(stream: io.RawIOBase | BinaryIO, size: int) -> bytes:
-    """`size` bytes, fewer only at the end: a pipe gives what it has."""
+    """Read `size` bytes, fewer only at the end; one read of a pipe returns what it has."""
     pieces = []
     while size and (piece := stream.read(size)):
         pieces.append(piece)
@@ -187,41 +187,39 @@ def read_fully(stream: io.RawIOBase | BinaryIO, size: int) -> bytes:
     return b"".join(pieces)
 
 
-class _ModelError(CorpusError):
-    """A model where a text should be."""
+class _ModelFoundError(CorpusError):
+    """A model file in place of a text."""
 
 
 @contextmanager
-def _told(name: str) -> Iterator[None]:
-    """Turn what reading can raise into one line about the source."""
+def _convert_errors(name: str) -> Iterator[None]:
+    """Turn errors of reading into a `CorpusError` that names the source."""
     try:
         yield
-    except BROKEN as error:
+    except DECOMPRESSION_ERRORS as error:
         raise CorpusError(f"{name} is not a whole packed file ({error}); get it again, or unpack it first") from None
     except OSError as error:
         raise CorpusError(f"{name} cannot be read: {error.strerror or error}") from None
 
 
-def _unpacked(name: str, raw: BinaryIO) -> Opened:
+def _decompress(name: str, raw: BinaryIO) -> SourceStream:
     head = read_fully(raw, HEAD)
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 2**40:
-        raise _ModelError(f"{name} is a model file (safetensors), not a text; use it with -m {name}")
-    whole = io.BufferedReader(_Joined(head, raw), 1 << 16)
-    packing = next((kind for kind, magic in PACKED.items() if head.startswith(magic)), None)
-    if packing == "bzip2" and not head[3:4].isdigit():
-        packing = None  # a text may begin with these letters
-    if packing is None:
-        return Opened(_Joined(head, raw), None)
+        raise _ModelFoundError(f"{name} is a model file (safetensors), not a text; use it with -m {name}")
+    whole = _Rejoined(head, raw)
+    compression = next((kind for kind, magic in COMPRESSIONS.items() if head.startswith(magic)), None)
+    if compression is None or (compression == "bzip2" and not head[3:4].isdigit()):  # a text may begin with BZh
+        return SourceStream(whole, None)
     openers: dict[str, Callable[[Any], Any]] = {
         "gzip": lambda stream: gzip.GzipFile(fileobj=stream),
         "bzip2": bz2.BZ2File,
         "xz": lzma.LZMAFile,
-        "zstd": lambda stream: _zstd(name, stream),
+        "zstd": lambda stream: _open_zstd(name, stream),
     }
-    return Opened(openers[packing](whole), packing)
+    return SourceStream(openers[compression](io.BufferedReader(whole, 1 << 16)), compression)
 
 
-def _zstd(name: str, stream: BinaryIO) -> io.RawIOBase:
+def _open_zstd(name: str, stream: BinaryIO) -> io.RawIOBase:
     with suppress(ImportError):
         from compression import zstd  # Python 3.14 has it
 
@@ -237,17 +235,17 @@ def _zstd(name: str, stream: BinaryIO) -> io.RawIOBase:
 
 
 class _Zstd(io.RawIOBase):
-    """Unpacks zstd frames, one after the other; both libraries' own file objects differ in what they check.
+    """Decompresses zstd frames one after the other; the file objects of the two libraries differ in what they check.
 
     Raises:
         EOFError: if the data are damaged, or end inside a frame.
     """
 
-    def __init__(self, packed: BinaryIO, unpacker: Callable[[], Any], broken: type[Exception]) -> None:
+    def __init__(self, stream: BinaryIO, create: Callable[[], Any], error: type[Exception]) -> None:
         super().__init__()
-        self._packed = packed
-        self._unpacker = unpacker
-        self._broken = broken
+        self._stream = stream
+        self._create = create
+        self._error = error
         self._frame: Any = None
         self._rest = self._ready = b""
 
@@ -256,21 +254,21 @@ class _Zstd(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         while not self._ready:
-            data = self._rest or self._packed.read(ZSTD_PIECE)
+            data = self._rest or self._stream.read(ZSTD_PIECE)
             if not data:
                 if self._frame is not None:
                     raise EOFError("it ends too early")
                 return 0
-            self._ready = self._unpack(data)
+            self._ready = self._decompress(data)
         size = min(len(buffer), len(self._ready))
         buffer[:size], self._ready = self._ready[:size], self._ready[size:]
         return size
 
-    def _unpack(self, data: bytes) -> bytes:
-        self._frame = self._frame or self._unpacker()
+    def _decompress(self, data: bytes) -> bytes:
+        self._frame = self._frame or self._create()
         try:
             ready: bytes = self._frame.decompress(data)
-        except self._broken as error:
+        except self._error as error:
             raise EOFError(str(error)) from None
         self._rest = b""
         if self._frame.eof:
@@ -278,8 +276,8 @@ class _Zstd(io.RawIOBase):
         return ready
 
 
-class _Joined(io.RawIOBase):
-    """The bytes already read, then the rest of a stream."""
+class _Rejoined(io.RawIOBase):
+    """The bytes that were read already, then the rest of a stream."""
 
     def __init__(self, head: bytes, rest: BinaryIO) -> None:
         super().__init__()

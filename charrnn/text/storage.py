@@ -1,6 +1,6 @@
-"""Where a text waits to be learned: in memory if it is small, else memory-mapped from its file or a temporary one.
+"""Storage of a text for training: in memory if it is small, else memory-mapped from its own file or a temporary one.
 
-A temporary file has no name from the moment it is made, so that nothing stays behind however the program ends.
+A temporary file never has a name, so that nothing is left behind however the program ends.
 """
 
 import errno
@@ -19,16 +19,18 @@ from charrnn.errors import CorpusError
 Numbers = NDArray[np.unsignedinteger[Any]]
 
 IN_MEMORY = 2**25  # bytes of a text that are kept in memory
-COPIED = 2**22  # bytes at a time
-RELEASED = 2**24  # bytes read from a mapped file before its pages are given back
+CHUNK = 2**22  # bytes that are copied at a time
+RELEASED = 2**24  # bytes read from a mapped file before its pages are released
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-class Mapped:
-    """A file of numbers, mapped into memory for reading at random; memory stays flat however much is read.
+class MappedNumbers:
+    """A file of numbers, memory-mapped for random access; resident memory is bounded however much is read.
 
     Args:
-        file: is closed; the map has descriptors of its own.
+        file: closed here; the map has its own descriptors.
+        count: of the numbers.
+        dtype: of one number.
 
     Raises:
         CorpusError: if it cannot be mapped; from `touch`, if it has become shorter than what was mapped.
@@ -48,16 +50,16 @@ class Mapped:
         self.numbers: Numbers = np.frombuffer(self._map, dtype=dtype)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """For another process of this machine: a temporary file has no name, but Linux shows it by its descriptor."""
+        """For another process on this machine; Linux shows a temporary file, which has no name, by its descriptor."""
         path = Path(f"/proc/{os.getpid()}/fd/{self._descriptor}")
-        return _mapped_again, (
+        return _map_again, (
             path if path.exists() else Path(self._name).absolute(),
             len(self.numbers),
             self.numbers.dtype,
         )
 
     def touch(self, count: int) -> None:
-        """Say that `count` numbers are about to be read."""
+        """Must be called before `count` numbers are read."""
         if self._map.size() < self._size:
             raise CorpusError("the corpus has become shorter while it was being read; leave it as it is until the end")
         self._read += count * self.numbers.itemsize
@@ -67,18 +69,18 @@ class Mapped:
                 self._map.madvise(mmap.MADV_DONTNEED)
 
 
-def _mapped_again(path: Path, count: int, dtype: np.dtype[Any]) -> Mapped:
+def _map_again(path: Path, count: int, dtype: np.dtype[Any]) -> MappedNumbers:
     try:
-        return Mapped(path.open("rb"), count, dtype)
+        return MappedNumbers(path.open("rb"), count, dtype)
     except OSError as error:
         raise CorpusError(f"this process cannot open the text that another one has read: {error.strerror}") from None
 
 
-class Store:
-    """Takes numbers in, piece by piece, in the narrowest unsigned type that holds them all.
+class NumberStore:
+    """Stores numbers, which come piece by piece, in the narrowest unsigned type that holds them all.
 
     Args:
-        in_memory: bytes to keep in memory before a temporary file takes over.
+        in_memory: the most bytes to keep in memory; more are written to a temporary file.
 
     Raises:
         CorpusError: if the disk is full.
@@ -101,52 +103,52 @@ class Store:
             self._pieces.append(numbers)
             if self._count * self._dtype.itemsize <= self._limit:
                 return
-            self._file = _temporary_file()
+            self._file = _create_temporary()
             for piece in self._pieces:
                 _write(self._file, piece)
             self._pieces = []
         else:
             _write(self._file, numbers)
 
-    def append_mapped(self, mapped: Mapped) -> None:
+    def append_mapped(self, mapped: MappedNumbers) -> None:
         """Add all numbers of a mapped file."""
-        for begin in range(0, len(mapped.numbers), COPIED):
-            piece = mapped.numbers[begin : begin + COPIED].copy()
+        for begin in range(0, len(mapped.numbers), CHUNK):
+            piece = mapped.numbers[begin : begin + CHUNK].copy()
             mapped.touch(len(piece))
             self.append(piece)
 
-    def finish(self) -> Numbers | Mapped:
+    def finish(self) -> Numbers | MappedNumbers:
         """All numbers."""
         if self._file is not None:
-            return Mapped(self._file, self._count, self._dtype)
+            return MappedNumbers(self._file, self._count, self._dtype)
         return np.concatenate(self._pieces) if self._pieces else np.empty(0, dtype=self._dtype)
 
     def close(self) -> None:
-        """Give up what was stored."""
+        """Discard what was stored."""
         if self._file is not None:
             self._file.close()
 
     def _widen(self, dtype: np.dtype[Any]) -> None:
-        """Write what is there again, in a wider type."""
+        """Rewrite what was stored in a wider type."""
         narrow, self._dtype = self._dtype, dtype
         self._pieces = [piece.astype(dtype) for piece in self._pieces]
         if self._file is None:
             return
-        before, self._file = self._file, _temporary_file()
+        before, self._file = self._file, _create_temporary()
         with before:
             before.seek(0)
-            while data := before.read(COPIED):
+            while data := before.read(CHUNK):
                 _write(self._file, np.frombuffer(data, dtype=narrow).astype(dtype))
 
 
-def _folder() -> str:
-    """The folder for large temporary files: /var/tmp is on disk, where /tmp is often in memory."""
+def _temporary_folder() -> str:
+    """The folder for large temporary files: /var/tmp is on disk, while /tmp is often in memory."""
     chosen = next((os.environ[name] for name in ("TMPDIR", "TEMP", "TMP") if os.environ.get(name)), "/var/tmp")  # noqa: S108
     return chosen if Path(chosen).is_dir() and os.access(chosen, os.W_OK) else tempfile.gettempdir()
 
 
-def _temporary_file() -> IO[bytes]:
-    folder = _folder()
+def _create_temporary() -> IO[bytes]:
+    folder = _temporary_folder()
     try:
         return tempfile.TemporaryFile(buffering=0, dir=folder, prefix="charrnn-")
     except OSError as error:
@@ -161,10 +163,10 @@ def _write(file: IO[bytes], numbers: Numbers) -> None:
         while left:
             left = left[file.write(left) :]
     except OSError as error:
-        written = f"{file.tell() / 1e6:,.0f} MB"
+        written, folder = f"{file.tell() / 1e6:,.0f} MB", _temporary_folder()
         if error.errno in FULL:
             raise CorpusError(
-                f"no room for the text in {_folder()}, {written} of it written; free some, or set TMPDIR to a folder "
+                f"no room for the text in {folder}, {written} of it written; free some, or set TMPDIR to a folder "
                 "on a larger disk (a single ASCII file, not packed, needs none)"
             ) from None
-        raise CorpusError(f"the text cannot be kept in {_folder()}: {error.strerror}") from None
+        raise CorpusError(f"the text cannot be stored in {folder}: {error.strerror}") from None

@@ -1,10 +1,10 @@
-"""A text as token ids that are looked up when they are asked for: an array to read from, however large the text.
+"""A text as an array of token ids, which are looked up on access, so that it may be larger than memory.
 
-    ids = Tokens(numbers, table)
+    ids = TokenIds(numbers, table)
     len(ids); ids[7]; ids[10:20]; ids[np.array([[1, 2], [3, 4]])]
 
-What is stored is a number for each character; `table` makes an id of it. So a file of ASCII can be used as it
-lies on disk, and the vocabulary may be settled after the whole text was read.
+Each token is stored as a number, whose id `table` holds. So a file of ASCII can be used as it is on disk, and the
+vocabulary may be chosen after the whole text was read.
 """
 
 from collections.abc import Iterator
@@ -13,41 +13,41 @@ from typing import Any, overload
 import numpy as np
 
 from charrnn.errors import CorpusError
-from charrnn.text.storage import Mapped, Numbers
-from charrnn.text.vocabulary.characters import UNKNOWN, Ids
+from charrnn.text.storage import MappedNumbers, Numbers
+from charrnn.text.vocabulary.base import UNKNOWN, Ids
 
-ITERATED = 2**16  # ids looked up at a time
+CHUNK = 2**16  # ids looked up at a time by iteration
 
 
-class Tokens:
+class TokenIds:
     """A contiguous part of a stored text.
 
     Args:
         stored: the numbers of the whole text.
         table: number -> id.
-        first, last: the part, [first, last).
+        start, stop: the part.
 
     Raises:
         CorpusError: on reading, if the file that the numbers lie in has changed.
     """
 
-    def __init__(self, stored: Numbers | Mapped, table: Ids, first: int = 0, last: int | None = None) -> None:
-        self._mapped = stored if isinstance(stored, Mapped) else None
+    def __init__(self, stored: Numbers | MappedNumbers, table: Ids, start: int = 0, stop: int | None = None) -> None:
+        self._mapped = stored if isinstance(stored, MappedNumbers) else None
         self._stored = stored
         self._table = table
-        self._numbers = (stored.numbers if isinstance(stored, Mapped) else stored)[first:last]
-        self._first = first
+        self._numbers = (stored.numbers if isinstance(stored, MappedNumbers) else stored)[start:stop]
+        self._start = start
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A text on disk is not sent to another process, but mapped there."""
-        return Tokens, (self._stored, self._table, self._first, self._first + len(self))
+        """Pickle a text on disk as its file, which the other process maps, too."""
+        return TokenIds, (self._stored, self._table, self._start, self._start + len(self))
 
     def __len__(self) -> int:
         return len(self._numbers)
 
     def __iter__(self) -> Iterator[int]:
-        for begin in range(0, len(self), ITERATED):
-            yield from self[begin : begin + ITERATED].tolist()
+        for begin in range(0, len(self), CHUNK):
+            yield from self[begin : begin + CHUNK].tolist()
 
     @overload
     def __getitem__(self, index: int | np.integer[Any]) -> np.int32: ...
@@ -55,24 +55,24 @@ class Tokens:
     def __getitem__(self, index: "slice | np.typing.NDArray[Any]") -> Ids: ...
     def __getitem__(self, index: Any) -> Any:
         if self._mapped is not None:
-            self._mapped.touch(_reads(index, len(self)))
+            self._mapped.touch(_count_indexed(index, len(self)))
         ids = self._table[self._numbers[index]]
         if self._mapped is not None and np.min(ids, initial=0) == UNKNOWN:
             raise CorpusError("the corpus has changed while it was being read; leave it as it is until the end")
         return ids
 
-    def renumbered(self, ids: Ids) -> "Tokens":
+    def remap(self, ids: Ids) -> "TokenIds":
         """The same text with other ids: id i becomes ids[i]."""
         table = np.where(self._table == UNKNOWN, UNKNOWN, ids[self._table]).astype(np.int32)
-        return Tokens(self._stored, table, self._first, self._first + len(self))
+        return TokenIds(self._stored, table, self._start, self._start + len(self))
 
-    def part(self, first: int, last: int) -> "Tokens":
-        """The part [first, last) of this part."""
-        return Tokens(self._stored, self._table, self._first + first, self._first + last)
+    def view(self, start: int, stop: int) -> "TokenIds":
+        """The part [start, stop) of this text; nothing is copied."""
+        return TokenIds(self._stored, self._table, self._start + start, self._start + stop)
 
 
-def _reads(index: Any, length: int) -> int:
-    """How many numbers an index reads."""
+def _count_indexed(index: Any, length: int) -> int:
+    """How many numbers an index selects."""
     if isinstance(index, slice):
         return len(range(*index.indices(length)))
     return int(np.size(index))

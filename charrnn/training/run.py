@@ -91,7 +91,7 @@ def run_training(
     Raises:
         CharrnnError: if the run cannot start or continue.
     """
-    settings.check(given)
+    settings.check_limits()
     request = Request(corpus, settings, given, observer or Observer(), write_sample)
     with _join_world(settings.run.device) as world, ExitStack() as locked:
         files = world.broadcast(lambda: choose_output(settings.run, corpus))
@@ -104,6 +104,7 @@ def run_training(
             notes.append(describe_position(saved))
         elif settings.run.resume:
             notes.append(f"nothing to resume in {files.folder}: starting")
+        request.settings.check_task(given)
         session = _assemble(request, files, saved, world)
         with stop_on_signals(session.stop, files.partials(), exits=exits):
             summary = _run(session, notes, request)

@@ -267,9 +267,8 @@ class Session:
         measured = self._validate()
         if not measured.loss < record.best:
             return self.summarize()
-        self.record = dataclasses.replace(record, best=measured.loss, best_step=steps)
-        self._best = measured
-        summary = self.summarize()
+        aside = dataclasses.replace(record, best=measured.loss, best_step=steps)
+        summary = self.summarize(aside, measured)
         self.checkpointer.write_model(self._describe_training(summary), self._export(measured))
         return summary
 
@@ -334,9 +333,9 @@ class Session:
         settings = {name: value for name, value in plan.items() if name not in ("config", "reasons")}
         return {"corpus": self.task.corpus.name, **summary.to_json(), "settings": settings}
 
-    def summarize(self) -> Summary:
+    def summarize(self, record: Record | None = None, best: Measurement | None = None) -> Summary:
         """The figures so far; those of validation are of the best weights, which the model file holds."""
-        record = self.record
+        record, best = record or self.record, best or self._best
         return Summary(
             model=str(self.output),
             parameters=self.plan.config.parameters,
@@ -352,6 +351,6 @@ class Session:
             device=self._device,
             seed=self.plan.seed,
             verdict=judge_history(record.history, self.seconds),
-            accuracy=self._best.accuracy,
-            details=self.task.summarize(self._best),
+            accuracy=best.accuracy,
+            details=self.task.summarize(best),
         )

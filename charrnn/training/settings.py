@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from charrnn.errors import UsageError
-from charrnn.settings import automatic, flag_of, setting
-from charrnn.settings import problems as find_problems
+from charrnn.settings import auto_setting, check_settings, get_flag, setting
 from charrnn.text.settings import TEXT, ColumnSettings, TextSettings
 
 MODEL, LEARNING, FILES, RUN = "The model", "Learning", "Files", "The run"
@@ -26,19 +25,19 @@ class ModelSettings:
         choices=("lstm", "gru", "rnn"),
         group=MODEL,
     )
-    hidden_size: int | None = automatic(
+    hidden_size: int | None = auto_setting(
         "Units per layer: more learn more, and more slowly; twice as many take about four times as long.",
         at_least=1,
         at_most=16384,
         group=MODEL,
     )
-    layers: int | None = automatic(
+    layers: int | None = auto_setting(
         "Recurrent layers: one learns fastest; more pay in hours, not in minutes.", at_least=1, at_most=16, group=MODEL
     )
-    embedding_size: int | None = automatic(
+    embedding_size: int | None = auto_setting(
         "Width of a character's vector; 0 feeds one-hot vectors.", at_least=0, at_most=16384, group=MODEL
     )
-    dropout: float | None = automatic(
+    dropout: float | None = auto_setting(
         "Share of units left out at random: more keeps a large network from learning a small text by heart.",
         at_least=0,
         below=1,
@@ -67,34 +66,36 @@ class LearningSettings:
     steps: int | None = setting(
         None, "Optimizer steps to make, each of --batch-size times --seq-len characters.", at_least=1, group=LEARNING
     )
-    batch_size: int | None = automatic(
+    batch_size: int | None = auto_setting(
         "Parallel readers of the text: more make steps smoother, and fewer of them.",
         at_least=1,
         at_most=65536,
         group=LEARNING,
     )
-    seq_len: int | None = automatic(
+    seq_len: int | None = auto_setting(
         "Characters per step that gradients flow back through (TBPTT): more teach a longer memory, in fewer steps.",
         at_least=1,
         at_most=65536,
         group=LEARNING,
     )
-    lr: float | None = automatic(
+    lr: float | None = auto_setting(
         "Peak learning rate: more learns faster until training diverges; a larger network wants less.",
         above=0,
         at_most=10,
         group=LEARNING,
     )
-    weight_decay: float | None = automatic(
+    weight_decay: float | None = auto_setting(
         "AdamW's weight decay: more keeps the weights smaller.",
         at_least=0,
         at_most=10,
         group=LEARNING,
     )
-    grad_clip: float | None = automatic(
+    grad_clip: float | None = auto_setting(
         "Largest norm of a gradient: less tames a run whose loss jumps.", above=0, group=LEARNING
     )
-    patience: int | None = automatic("Stop after this many evaluations without a new best.", at_least=1, group=LEARNING)
+    patience: int | None = auto_setting(
+        "Stop after this many evaluations without a new best.", at_least=1, group=LEARNING
+    )
     seed: int = setting(
         1,
         "Of weights, dropout and readers: the same seed repeats a run of --steps or --epochs.",
@@ -113,7 +114,7 @@ class LanguageSettings:
         "Learn one model that writes in the style of each label (TSV or CSV files), and classifies texts.",
         group=TEXT,
     )
-    weight_dropout: float | None = automatic(
+    weight_dropout: float | None = auto_setting(
         "Share of recurrent weights left out at random while learning; helps long runs on small texts.",
         at_least=0,
         below=1,
@@ -141,10 +142,10 @@ class LanguageSettings:
 class ClassifierSettings:
     """What only classifiers have."""
 
-    bidirectional: bool | None = automatic(
+    bidirectional: bool | None = auto_setting(
         "With --task classify: read texts backward too.", off_flag="--no-bidirectional", group=MODEL
     )
-    pool: str | None = automatic(
+    pool: str | None = auto_setting(
         "With --task classify: what is made of the outputs along a text; all is the three side by side.",
         choices=("last", "mean", "max", "all"),
         group=MODEL,
@@ -207,8 +208,18 @@ class TrainSettings:
             raise TypeError(f"unknown training options: {', '.join(sorted(unknown))}")
         return cls(**groups)
 
-    def check(self, given: Collection[str]) -> None:
-        """Refuse values outside their limits, and options that the task does not read.
+    def check_limits(self) -> None:
+        """Refuse values outside their limits.
+
+        Raises:
+            UsageError: naming all of them.
+        """
+        broken = check_settings(*(getattr(self, name) for name in GROUPS))
+        if broken:
+            raise UsageError("\n".join(broken))
+
+    def check_task(self, given: Collection[str]) -> None:
+        """Refuse options that the task does not read.
 
         Args:
             given: names of the settings that the user gave.
@@ -221,11 +232,14 @@ class TrainSettings:
             reasons = {LanguageSettings: "is for language models; leave it out"}
         elif not self.language.labels:
             reasons[ColumnSettings] = "works with --task classify or --labels only"
-        problems = find_problems(*(getattr(self, name) for name in GROUPS))
-        for group, reason in reasons.items():
-            problems += [f"{flag_of(each)} {reason}" for each in fields(group) if each.name in given]
-        if problems:
-            raise UsageError("\n".join(problems))
+        unread = [
+            f"{get_flag(each)} {reason}"
+            for group, reason in reasons.items()
+            for each in fields(group)
+            if each.name in given
+        ]
+        if unread:
+            raise UsageError("\n".join(unread))
 
 
 GROUPS: dict[str, Any] = {declared.name: declared.type for declared in fields(TrainSettings)}

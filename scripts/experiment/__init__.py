@@ -1,1 +1,1 @@
-"""The stories of `scripts/experiments.py`, one module each, and what they measure with."""
+"""The experiments of `scripts/experiments.py`, one module each, and what they measure with."""

@@ -1,4 +1,4 @@
-"""What abc2midi (James Allwright, Seymour Shlien; Debian's abcmidi) says of a tune."""
+"""Checking tunes with abc2midi (James Allwright, Seymour Shlien; Debian's abcmidi)."""
 
 import re
 import subprocess
@@ -13,10 +13,13 @@ NOTES_BEFORE_BAR = re.compile(r"[A-Ga-gz][^|]*(?=\|)")
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """One tune's: whether it became a MIDI file without an error; its bars, and those of a wrong length.
+class TuneCheck:
+    """The result for one tune; abc2midi accepts a bar that is shorter because a repeat begins or ends in it.
 
-    A bar that is shorter because a repeat begins or ends in it is not wrong for abc2midi.
+    Attributes:
+        converted: whether it became a MIDI file without an error.
+        bars: number of bars.
+        wrong_bars: number of bars of a wrong length.
     """
 
     converted: bool
@@ -24,9 +27,9 @@ class Verdict:
     wrong_bars: int
 
 
-def judged(tunes: Sequence[str]) -> list[Verdict]:
-    """A verdict on each tune."""
-    verdicts = []
+def check_tunes(tunes: Sequence[str]) -> list[TuneCheck]:
+    """Run abc2midi on each tune."""
+    checks = []
     with tempfile.TemporaryDirectory() as folder:
         tune_file, midi_file = Path(folder, "tune.abc"), Path(folder, "tune.mid")
         for tune in tunes:
@@ -34,18 +37,23 @@ def judged(tunes: Sequence[str]) -> list[Verdict]:
             midi_file.unlink(missing_ok=True)
             command = ["abc2midi", str(tune_file), "-o", str(midi_file)]
             done = subprocess.run(command, capture_output=True, check=False)
-            said = (done.stdout + done.stderr).decode("utf-8", "replace")
-            verdicts.append(verdict(tune, said, written=midi_file.exists() and not done.returncode))
-    return verdicts
+            output = (done.stdout + done.stderr).decode("utf-8", "replace")
+            checks.append(parse_output(tune, output, written=midi_file.exists() and not done.returncode))
+    return checks
 
 
-def verdict(tune: str, said: str, *, written: bool) -> Verdict:
-    r"""What abc2midi's messages mean.
+def parse_output(tune: str, output: str, *, written: bool) -> TuneCheck:
+    r"""Interpret the messages of abc2midi.
 
-    >>> verdict("X:1\nM:2/4\nK:G\nGA|B2c2d2|", "Warning in line-char 4-11 : Track 0 Bar 2 has 3/2 time units "
+    Args:
+        tune: in ABC.
+        output: of abc2midi.
+        written: whether there is a MIDI file, and the exit status was 0.
+
+    >>> parse_output("X:1\nM:2/4\nK:G\nGA|B2c2d2|", "Warning in line-char 4-11 : Track 0 Bar 2 has 3/2 time units "
     ...         "while the time signature has 1", written=True)
-    Verdict(converted=True, bars=2, wrong_bars=1)
+    TuneCheck(converted=True, bars=2, wrong_bars=1)
     """
     music = "\n".join(line for line in tune.split("\n") if line[1:2] != ":")
-    wrong = len(set(WRONG_BAR.findall(said)))  # in a repeat they are told again
-    return Verdict(written and not ERROR.search(said), len(NOTES_BEFORE_BAR.findall(music)), wrong)
+    wrong = len(set(WRONG_BAR.findall(output)))  # repeats report a bar again
+    return TuneCheck(written and not ERROR.search(output), len(NOTES_BEFORE_BAR.findall(music)), wrong)

@@ -13,7 +13,7 @@ import pytest
 from charrnn.model.config import ModelConfig
 from charrnn.model.file import save_model
 from charrnn.model.header import ModelHeader
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.conftest import Charrnn
 
 
@@ -50,7 +50,7 @@ def test_what_is_no_model_is_refused_in_one_line(
 
 def evil(path: Path) -> None:
     """A model that says nothing but control characters, and whose name and notes hold them too."""
-    vocabulary = Vocabulary.of_text("\x07\x1b\x9b\u202e")
+    vocabulary = CharVocabulary.of_text("\x07\x1b\x9b\u202e")
     config = ModelConfig("rnn", 1, 2, 2, len(vocabulary))
     tensors = {name: np.zeros(shape, dtype=np.float32) for name, shape in config.shapes().items()}
     save_model(path, ModelHeader(config, vocabulary.to_json(), {"corpus": "\x1b]0;owned\x07"}), tensors)

@@ -62,7 +62,7 @@ def test_bytes_in_and_out(tmp_path: Path) -> None:
 def test_a_tiny_text_shrinks_the_batch_and_says_so(tmp_path: Path) -> None:
     (tmp_path / "tiny.txt").write_text("three blind mice, see how they run\n")
     _, said = trained("tiny.txt", cwd=tmp_path)
-    assert "the text is that short" in said
+    assert "the text is short" in said
     (tmp_path / "tinier.txt").write_text("three blind mice\n")
     done = charrnn("train", "tinier.txt", *SMALL, cwd=tmp_path)
     assert done.returncode == 1

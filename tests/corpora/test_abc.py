@@ -1,4 +1,4 @@
-from charrnn.corpora.abc import reduced, tunes
+from charrnn.corpora.abc import read_tunes, reduce_tune
 
 TUNE = """X: 12
 T: Merrily, or Else -- Jig
@@ -16,19 +16,19 @@ k[G2B2] =3DF !
 """
 
 
-def test_a_tune_without_what_does_not_sound() -> None:
-    assert reduced(TUNE.split("\n")) == (
+def test_a_tune_is_reduced_to_what_sounds() -> None:
+    assert reduce_tune(TUNE.split("\n")) == (
         "X:1\nT:Merrily, or Else -- Jig\nM:6/8\nL:1/8\nK:Gmaj\n"
         "B|GAB (3abc|{f}gab c2 d|[1 e/f/g a :|\n[K:D] A>B c2\nM:9/8\n[G2B2] =F\n"
     )
 
 
-def test_tunes_end_at_an_empty_line_or_the_next_one() -> None:
+def test_tunes_end_at_an_empty_line_or_the_next_tune() -> None:
     text = "%abc-2.1\nX:1\nK:A\nabc|\nX:2\nK:B\n\nwords between\n\nX:3\nT:no key\nabc|\n\nX:4\nK:C\ncba|"
-    assert list(tunes(text.split("\n"), seed=None)) == ["X:1\nK:A\nabc|\n\n", "X:1\nK:C\ncba|\n\n"]
+    assert list(read_tunes(text.split("\n"), seed=None)) == ["X:1\nK:A\nabc|\n\n", "X:1\nK:C\ncba|\n\n"]
 
 
 def test_the_order_follows_the_seed() -> None:
     lines = [line for key in "ABCDEFG" for line in ("X:1", f"K:{key}", "abc|", "")]
-    assert list(tunes(lines, 1)) == list(tunes(lines, 1)) != list(tunes(lines, 2))
-    assert sorted(tunes(lines, 1)) == sorted(tunes(lines, None))
+    assert list(read_tunes(lines, 1)) == list(read_tunes(lines, 1)) != list(read_tunes(lines, 2))
+    assert sorted(read_tunes(lines, 1)) == sorted(read_tunes(lines, None))

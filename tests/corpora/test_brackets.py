@@ -2,13 +2,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charrnn.corpora.brackets import brackets, refused_at
+from charrnn.corpora.brackets import find_error, generate_brackets
 
 
 def test_brackets_are_balanced_and_hold_their_depth() -> None:
     depths = []
     depth = 0
-    for symbol in "".join(brackets(5000)):
+    for symbol in "".join(generate_brackets(5000)):
         depth += (symbol == "(") - (symbol == ")")
         depths.append(depth)
         assert symbol in "()" or int(symbol) == depth
@@ -17,16 +17,16 @@ def test_brackets_are_balanced_and_hold_their_depth() -> None:
 
 @given(st.integers(1, 500), st.integers(0, 9))
 def test_the_checker_accepts_what_the_generator_writes(length: int, seed: int) -> None:
-    text = "".join(brackets(length, seed))
-    assert refused_at(text) is None
-    lines = "".join(brackets(length, seed, lines=True))
+    text = "".join(generate_brackets(length, seed))
+    assert find_error(text) is None
+    lines = "".join(generate_brackets(length, seed, lines=True))
     assert lines.replace("\n", "") == text
     assert lines.endswith("\n")
-    assert all(line and refused_at(line) is None for line in lines.removesuffix("\n").split("\n"))
+    assert all(line and find_error(line) is None for line in lines.removesuffix("\n").split("\n"))
 
 
 @pytest.mark.parametrize(
-    ("text", "place"),
+    ("text", "index"),
     [
         ("", None),
         ("()", None),
@@ -40,9 +40,9 @@ def test_the_checker_accepts_what_the_generator_writes(length: int, seed: int) -
         ("(1)\n", 3),
     ],
 )
-def test_where_the_grammar_refuses(text: str, place: int | None) -> None:
-    assert refused_at(text) == place
+def test_the_index_of_the_first_error(text: str, index: int | None) -> None:
+    assert find_error(text) == index
 
 
 def test_seeds_differ() -> None:
-    assert "".join(brackets(50, 1)) != "".join(brackets(50, 2))
+    assert "".join(generate_brackets(50, 1)) != "".join(generate_brackets(50, 2))

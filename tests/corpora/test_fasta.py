@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charrnn.corpora.fasta import reverse_complement, sequences
+from charrnn.corpora.fasta import read_sequences, reverse_complement
 from charrnn.errors import CorpusError
 
 RECORDS = st.lists(st.tuples(st.text("abc |;=1>", max_size=12), st.text("ACGTacgtnN", max_size=50)), min_size=1)
@@ -25,34 +25,34 @@ def read(text: str) -> list[tuple[str, str]]:
 
 @given(RECORDS, st.integers(1, 60), st.integers(0, 60))
 def test_fasta_to_fasta_keeps_names_and_sequences(records: list[tuple[str, str]], width: int, wrap: int) -> None:
-    text = "".join(sequences(fasta(records, width), headers=True, wrap=wrap))
+    text = "".join(read_sequences(fasta(records, width), headers=True, wrap=wrap))
     assert read(text) == [(name, sequence.upper().replace("N", "")) for name, sequence in records]
     assert all(len(line) <= wrap for line in text.split("\n") if wrap and not line.startswith(">"))
-    assert "".join(sequences(text.removesuffix("\n").split("\n"), headers=True, wrap=wrap)) == text
+    assert "".join(read_sequences(text.removesuffix("\n").split("\n"), headers=True, wrap=wrap)) == text
 
 
 @given(RECORDS, st.integers(1, 60))
 def test_without_headers_a_line_is_a_record(records: list[tuple[str, str]], width: int) -> None:
-    text = "".join(sequences(fasta(records, width), keep_n=True))
+    text = "".join(read_sequences(fasta(records, width), keep_n=True))
     assert text == "".join(sequence.upper() + "\n" for _, sequence in records if sequence)
 
 
 @given(st.text("ACGT", min_size=1))
 def test_both_strands(sequence: str) -> None:
-    whole = "".join(sequences([">a", sequence], both_strands=True))
+    whole = "".join(read_sequences([">a", sequence], both_strands=True))
     assert whole == f"{sequence}\n{reverse_complement(sequence)}\n"
     assert reverse_complement(reverse_complement(sequence)) == sequence
 
 
 def test_both_strands_keep_their_names() -> None:
-    found = "".join(sequences([">a", "AAC", ">b", "GG"], both_strands=True, headers=True))
+    found = "".join(read_sequences([">a", "AAC", ">b", "GG"], both_strands=True, headers=True))
     assert found == ">a\nAAC\n>a reverse complement\nGTT\n>b\nGG\n>b reverse complement\nCC\n"
 
 
 def test_comments_and_blank_lines_are_no_sequence() -> None:
-    assert "".join(sequences(["; old", ">p", "MK*", "", "; more", "L-V "])) == "MK*L-V\n"
+    assert "".join(read_sequences(["; old", ">p", "MK*", "", "; more", "L-V "])) == "MK*L-V\n"
 
 
 def test_only_sequences_stand_between_names() -> None:
     with pytest.raises(CorpusError, match="line 2 is neither"):
-        list(sequences([">a", "AC GT"]))
+        list(read_sequences([">a", "AC GT"]))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charrnn.corpora.midi import midi_text, read_midi, write_midi
+from charrnn.corpora.midi import midi_to_text, read_midi, text_to_midi, write_midi
 from charrnn.corpora.score import Note, read_notes, write_notes
 from charrnn.errors import CorpusError
 
@@ -18,8 +18,8 @@ NOTES = st.lists(
 )
 
 
-def heard(notes: list[Note]) -> list[tuple[int, int, int]]:
-    """What has to survive: onset, pitch, length."""
+def timing(notes: list[Note]) -> list[tuple[int, int, int]]:
+    """What conversion preserves: onset, pitch, length."""
     return sorted((note.onset, note.pitch, note.length) for note in notes)
 
 
@@ -29,12 +29,12 @@ def text_of(notes: list[Note]) -> list[str]:
 
 @given(NOTES, st.sampled_from([1, 4, 12, 24, 480]))
 def test_notes_to_midi_and_text_and_back(notes: list[Note], grid: int) -> None:
-    data, left_out = write_midi(notes, grid)
+    data, dropped = write_midi(notes, grid)
     again = read_midi(data, "song", grid)
-    assert left_out == 0
-    assert heard(again) == heard(notes)
+    assert dropped == 0
+    assert timing(again) == timing(notes)
     (piece,) = read_notes(text_of(again))
-    assert heard(piece.notes) == heard(notes)
+    assert timing(piece.notes) == timing(notes)
     assert text_of(read_midi(write_midi(piece.notes, grid)[0], "song", grid)) == text_of(again)
 
 
@@ -44,8 +44,8 @@ TICKS = st.lists(
 
 
 @given(TICKS, st.sampled_from([96, 120, 384, 480, 1000]))
-def test_any_midi_file_is_met_to_half_a_step(played: list[tuple[int, int, int, int]], ticks: int) -> None:
-    # Each note has a track of its own, as several hands on one key do.
+def test_any_midi_file_is_quantized_to_the_nearest_step(played: list[tuple[int, int, int, int]], ticks: int) -> None:
+    # Each note is on a track of its own, so notes of one pitch may overlap.
     song = mido.MidiFile(type=1, ticks_per_beat=ticks)
     for start, length, pitch, velocity in played:
         on = mido.Message("note_on", note=pitch, velocity=velocity, time=start)
@@ -54,7 +54,7 @@ def test_any_midi_file_is_met_to_half_a_step(played: list[tuple[int, int, int, i
     song.save(file=stream)
     notes = read_midi(stream.getvalue(), "song", 24)
     (piece,) = read_notes(text_of(notes))
-    assert heard(piece.notes) == heard(notes)
+    assert timing(piece.notes) == timing(notes)
     key = sorted((start / ticks, pitch, length / ticks) for start, length, pitch, _ in played)
     by_pitch: dict[int, list[tuple[float, float]]] = {}
     for onset, pitch, beats in key:
@@ -76,13 +76,13 @@ def test_any_text_becomes_a_playable_file(text: str) -> None:
     assert sum(piece.skipped for piece in pieces) <= sum(bool(line.split()) for line in lines)
     assert bool(written) == bool(pieces)
     if notes:
-        data, left_out = write_midi(notes)
-        assert len(read_midi(data, "song")) == len(notes) - left_out
+        data, dropped = write_midi(notes)
+        assert len(read_midi(data, "song")) == len(notes) - dropped
 
 
-def test_more_notes_than_channels_are_left_out() -> None:
-    data, left_out = write_midi([Note(0, 60, 9)] * 17)
-    assert left_out == 2
+def test_more_notes_than_channels_are_dropped() -> None:
+    data, dropped = write_midi([Note(0, 60, 9)] * 17)
+    assert dropped == 2
     assert read_midi(data, "song") == [Note(0, 60, 9)] * 15
 
 
@@ -102,7 +102,7 @@ def test_time_in_film_frames_is_refused() -> None:
         read_midi(bytes(data), "film.mid")
 
 
-def test_every_cut_is_told(tmp_path: Path) -> None:
+def test_every_truncated_file_is_an_error(tmp_path: Path) -> None:
     data = write_midi([Note(0, 60, 9), Note(9, 62, 9)])[0]
     for size in range(len(data)):
         with pytest.raises(CorpusError, match=r"cut\.mid"):
@@ -113,15 +113,28 @@ def test_a_folder_in_several_keys(tmp_path: Path) -> None:
     (tmp_path / "readme.txt").write_text("no music")
     (tmp_path / "high.MID").write_bytes(write_midi([Note(0, 127, 12)])[0])
     (tmp_path / "mid.mid").write_bytes(write_midi([Note(0, 60, 12)])[0])
-    text = "".join(midi_text([str(tmp_path)], keys=3))
+    text = "".join(midi_to_text([str(tmp_path)], keys=3))
     assert text == "0 G9:12 mf\n\n0 F#9:12 mf\n\n0 C4:12 mf\n\n0 C#4:12 mf\n\n0 B3:12 mf\n\n"
     (tmp_path / "none").mkdir()
     (tmp_path / "none" / "readme.txt").write_text("no music")
     with pytest.raises(CorpusError, match="no MIDI files"):
-        list(midi_text([str(tmp_path / "none")]))
+        list(midi_to_text([str(tmp_path / "none")]))
 
 
 def test_without_its_package_a_line_says_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mido", None)
-    with pytest.raises(CorpusError, match=r"pip install 'charrnn\[music\]'"):
+    with pytest.raises(CorpusError, match=r"type: pip install mido$"):
         write_midi([])
+
+
+def test_pieces_of_a_text_follow_each_other() -> None:
+    made = text_to_midi(["rubbish", "0 C4:24", "", "12 D4:24"], "text", tempo=60)
+    assert (made.notes, made.dropped, made.skipped) == (2, 0, 1)
+    assert timing(read_midi(made.data, "song")) == [(0, 60, 24), (24 + 4 * 24 + 12, 62, 24)]
+
+
+def test_a_text_without_notes_is_an_error() -> None:
+    with pytest.raises(CorpusError, match=r"no notes in novel\.txt, 1 line skipped; a line of notes looks like this"):
+        text_to_midi(["Call me Ishmael."], "novel.txt")
+    with pytest.raises(CorpusError, match=r"no notes in empty\.txt; a line"):
+        text_to_midi([], "empty.txt")

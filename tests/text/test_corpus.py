@@ -17,7 +17,7 @@ from charrnn.errors import CorpusError, UsageError
 from charrnn.text import reading, storage
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.settings import TextSettings
-from charrnn.text.storage import Mapped, Store
+from charrnn.text.storage import MappedNumbers, NumberStore
 
 LINES = "The quick brown fox jumps over the lazy dog.\n"
 WIDE = "Съешь же ещё этих мягких французских булок. 吾輩は猫である。\U0001f600\n"
@@ -42,7 +42,7 @@ def same(a: Corpus, b: Corpus) -> None:
 @pytest.fixture(autouse=True)
 def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "PIECE", 64)
-    monkeypatch.setattr(storage, "COPIED", 64)
+    monkeypatch.setattr(storage, "CHUNK", 64)
 
 
 @pytest.mark.parametrize(
@@ -97,11 +97,11 @@ def test_ascii_is_used_in_place_and_the_rest_leaves_no_name(tmp_path: Path, monk
         raise AssertionError("a temporary file for a text that lies on disk already")
 
     with monkeypatch.context() as patch:
-        patch.setattr(storage, "_temporary_file", refuse)
+        patch.setattr(storage, "_create_temporary", refuse)
         in_place = corpus_of(tmp_path / "ascii", in_memory=10)
-    assert isinstance(in_place.train._mapped, Mapped)  # type: ignore[union-attr]
+    assert isinstance(in_place.train._mapped, MappedNumbers)  # type: ignore[union-attr]
     spooled = corpus_of(tmp_path / "wide", in_memory=10)
-    assert isinstance(spooled.train._mapped, Mapped)  # type: ignore[union-attr]
+    assert isinstance(spooled.train._mapped, MappedNumbers)  # type: ignore[union-attr]
     assert list(spool.iterdir()) == []
 
 
@@ -138,7 +138,7 @@ def test_a_corpus_that_changes_meanwhile_is_noticed(tmp_path: Path, monkeypatch:
 def test_numbers_widen_on_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     for limit in (0, 1000, 10**6):
-        store = Store(limit)
+        store = NumberStore(limit)
         pieces: list[Any] = [
             np.arange(200, dtype=np.uint8),
             np.arange(60000, dtype=np.uint16),
@@ -147,7 +147,7 @@ def test_numbers_widen_on_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         for piece in pieces:
             store.append(piece)
         found = store.finish()
-        numbers = found.numbers if isinstance(found, Mapped) else found
+        numbers = found.numbers if isinstance(found, MappedNumbers) else found
         assert numbers.dtype == np.uint32
         assert np.array_equal(numbers, np.concatenate(pieces))
 

@@ -12,7 +12,7 @@ def compared(text: str, pieces: list[str], span: int) -> Novelty:
     comparison = Comparison(text, span)
     done = list(comparison.read(pieces))
     assert not done or done[-1] == sum(map(len, pieces))
-    return comparison.found()
+    return comparison.result()
 
 
 def naive(text: str, corpus: str, span: int) -> tuple[int, int]:
@@ -37,7 +37,7 @@ def test_as_a_search_for_every_span_finds(text: str, pieces: list[str], span: in
 
 def test_blocks_do_not_cut_spans(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(novelty, "BLOCK", 50)
-    monkeypatch.setattr(novelty, "MOST", 30)
+    monkeypatch.setattr(novelty, "MAX_SPAN", 30)
     corpus = "".join(chr(0x4E00 + number) for number in range(500))
     for start in range(0, 470, 7):
         found = compared("x" + corpus[start : start + 20] + "y", [corpus], 20)

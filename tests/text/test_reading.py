@@ -11,17 +11,17 @@ from charrnn.text import reading
 from charrnn.text.reading import TextReader
 from charrnn.text.settings import ReadingSettings
 from charrnn.text.sources import find_sources
-from charrnn.text.vocabulary.characters import codes_of
+from charrnn.text.vocabulary.characters import code_points
 
 # Characters of one to four bytes, a combining mark, joined emoji, both line ends, and a mark inside the text.
 ALPHABET = st.text(st.sampled_from("ab\r\n\téß\u0301Я語\ufeff\U0001f469\u200d\U0001f52c\U0001f3fd"), max_size=40)
 ENCODINGS = ["utf-8", "utf-16", "utf-32", "utf-16-le", "utf-16-be", "gb18030"]
 
 
-def read(path: Path, tokens: str = "char", **settings: object) -> tuple[str | bytes, TextReader]:
-    reader = TextReader(find_sources([path], binary=True)[0], ReadingSettings(**settings), tokens)  # type: ignore[arg-type]
+def read(path: Path, *, binary: bool = False, **settings: object) -> tuple[str | bytes, TextReader]:
+    reader = TextReader(find_sources([path], binary=True)[0], ReadingSettings(**settings), binary=binary)  # type: ignore[arg-type]
     pieces = list(reader)
-    if tokens == "byte":
+    if binary:
         return b"".join(piece for piece in pieces if isinstance(piece, bytes)), reader
     return "".join(piece for piece in pieces if isinstance(piece, str)), reader
 
@@ -55,12 +55,12 @@ def test_bytes_are_left_alone(tmp_path_factory: pytest.TempPathFactory, data: by
     path.write_bytes(b"#" + data)  # not a packed file
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reading, "PIECE", 7)
-        assert read(path, "byte")[0] == b"#" + data
+        assert read(path, binary=True)[0] == b"#" + data
 
 
 @given(text=st.text())
 def test_codes_are_code_points(text: str) -> None:
-    assert codes_of(text).tolist() == [ord(character) for character in text]
+    assert code_points(text).tolist() == [ord(character) for character in text]
 
 
 @pytest.mark.parametrize("piece", [3, 2**20])

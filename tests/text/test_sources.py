@@ -21,7 +21,7 @@ def contents(*names: object, binary: bool = False) -> list[bytes]:
     found, _ = find_sources([str(name) for name in names], binary=binary)
     read = []
     for source in found:
-        with source.opened() as opened:
+        with source.open() as opened:
             read.append(read_fully(opened.stream, 2**24))
     return read
 

@@ -38,7 +38,7 @@ def test_the_network_has_the_average_within_the_block_only() -> None:
         for parameter in network.parameters():
             parameter.add_(1.0)
     after = network.export()
-    with average.applied():
+    with average.apply():
         for name, tensor in network.export().items():
             assert (tensor == before[name]).all()
             assert (tensor == average.export()[name]).all()
@@ -52,5 +52,5 @@ def test_a_restored_average_is_the_same() -> None:
     set_bias(network, 3.0)
     one.update(10, 0.5)
     other = WeightAverage(network)
-    other.restore({name: tensor.clone() for name, tensor in one.tensors().items()})
+    other.load({name: tensor.clone() for name, tensor in one.tensors().items()})
     assert all(torch.equal(tensor, other.tensors()[name]) for name, tensor in one.tensors().items())

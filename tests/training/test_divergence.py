@@ -7,16 +7,15 @@ import torch
 from charrnn.errors import TrainingError
 from charrnn.model.file import load_model
 from charrnn.text.corpus import Corpus
-from charrnn.training.data.feeding import Window
-from charrnn.training.devices import is_out_of_memory
-from charrnn.training.metrics import Tally
-from charrnn.training.network.language import State
-from charrnn.training.recipe.language import plan
+from charrnn.training.devices.device import is_out_of_memory
+from charrnn.training.metrics import StepMetrics
+from charrnn.training.network.base import State
 from charrnn.training.recipe.schedule import Schedule
 from charrnn.training.reporting import Evaluation, Progress, Reporter
 from charrnn.training.session import MAX_RETRIES, Session
-from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TextSettings, TrainSettings
+from charrnn.training.step import Batch
 from charrnn.training.trainer import MAX_BAD_STEPS
+from tests.training.runs import make_plan, make_session
 
 
 class Listener(Reporter):
@@ -25,55 +24,51 @@ class Listener(Reporter):
         self.progress: list[Progress] = []
         self.evaluations: list[Evaluation] = []
 
-    def noted(self, message: str) -> None:
+    def on_note(self, message: str) -> None:
         self.notes.append(message)
 
-    def progressed(self, progress: Progress) -> None:
+    def on_progress(self, progress: Progress) -> None:
         self.progress.append(progress)
 
-    def evaluated(self, evaluation: Evaluation) -> None:
+    def on_evaluation(self, evaluation: Evaluation) -> None:
         self.evaluations.append(evaluation)
 
 
 def session(corpus: Corpus, output: Path, listener: Reporter, steps: int = 120) -> Session:
-    settings = TrainSettings(
-        TextSettings(),
-        ModelSettings(hidden_size=16, layers=1, embedding_size=8, dropout=0.0),
-        LearningSettings(batch_size=8, seq_len=16, lr=0.02, steps=steps),
-        RunSettings(),
-    )
-    return Session(plan(settings, corpus, peak=1e11), corpus, output, torch.device("cpu"), listener)
+    sizes = {"hidden_size": 16, "layers": 1, "embedding_size": 8, "dropout": 0.0}
+    plan = make_plan(corpus, batch_size=8, seq_len=16, lr=0.02, steps=steps, **sizes)
+    return make_session(plan, corpus, output, listener)
 
 
 def poison(run: Session, first: int, last: int) -> None:
     """Let steps `first` to `last` have a loss that is not a number."""
-    compute = run.trainer.gradients.compute
+    compute = run.trainer._gradients.compute
 
-    def poisoned(window: Window, state: State) -> tuple[torch.Tensor, State]:
-        nats, after = compute(window, state)
+    def poisoned(batch: Batch) -> tuple[torch.Tensor, State]:
+        nats, after = compute(batch)
         if first <= run.trainer.steps + 1 <= last:
-            for parameter in run.trainer.network.parameters():
+            for parameter in run.task.network.parameters():
                 assert parameter.grad is not None
                 parameter.grad.fill_(np.nan)
             return nats * np.nan, after
         return nats, after
 
-    run.trainer.gradients.compute = poisoned  # type: ignore[method-assign]
+    run.trainer._gradients.compute = poisoned  # type: ignore[method-assign]
 
 
 def test_a_bad_step_changes_no_weight(corpus: Corpus, tmp_path: Path) -> None:
     run = session(corpus, tmp_path / "m.safetensors", Reporter())
     run.trainer.step(0.01, 0.1)
-    before = {name: tensor.clone() for name, tensor in run.trainer.network.state_dict().items()}
+    before = {name: tensor.clone() for name, tensor in run.task.network.state_dict().items()}
     poison(run, 2, 2)
-    run.trainer.taken()
+    run.trainer.take_metrics()
     run.trainer.step(0.01, 0.1)
-    assert run.trainer.taken() == Tally()
-    for name, tensor in run.trainer.network.state_dict().items():
+    assert run.trainer.take_metrics() == StepMetrics()
+    for name, tensor in run.task.network.state_dict().items():
         assert torch.equal(tensor, before[name])
     assert run.trainer.bad_steps == 1
     run.trainer.step(0.01, 0.1)
-    learned = run.trainer.taken()
+    learned = run.trainer.take_metrics()
     assert learned.steps == 1
     assert np.isfinite([learned.loss, learned.grad_norm]).all()
     assert run.trainer.bad_steps == 0
@@ -89,16 +84,16 @@ def test_persistent_divergence_goes_back_and_halves_the_rate(corpus: Corpus, tmp
     def watched(tensors: dict[str, torch.Tensor]) -> None:
         go_back(tensors)
         went_back.append(run.trainer.steps)
-        assert all(torch.equal(tensors[f"network.{n}"], t) for n, t in run.trainer.network.state_dict().items())
+        assert all(torch.equal(tensors[f"network.{n}"], t) for n, t in run.task.network.state_dict().items())
         assert all((tensors[f"network.{n}"] == good[n]).all() for n in good)
 
     run.trainer.go_back = watched  # type: ignore[assignment, method-assign]
     good: dict[str, torch.Tensor] = {}
 
     class Keeper(Listener):
-        def evaluated(self, evaluation: Evaluation) -> None:
+        def on_evaluation(self, evaluation: Evaluation) -> None:
             if evaluation.step == 50:
-                good.update({n: t.clone() for n, t in run.trainer.network.state_dict().items()})
+                good.update({n: t.clone() for n, t in run.task.network.state_dict().items()})
 
     run.reporter = keeper = Keeper()
     summary = run.run()
@@ -121,7 +116,7 @@ def test_it_gives_up_after_a_few_tries_and_keeps_the_best_model(corpus: Corpus, 
     assert run.trainer.steps == 54 + (MAX_RETRIES + 1) * MAX_BAD_STEPS
     header, _ = load_model(output)
     assert header.training["best_step"] == 50
-    saved, _ = run.keeper.store.folder.newest()
+    saved, _ = run.checkpointer.files.read_newest()
     assert saved is not None
 
 
@@ -144,11 +139,11 @@ def test_an_absurd_learning_rate_ends_in_a_clear_line(corpus: Corpus, tmp_path: 
 def test_memory_that_runs_out_is_told_in_one_line(corpus: Corpus, tmp_path: Path) -> None:
     run = session(corpus, tmp_path / "m.safetensors", Reporter())
 
-    def huge(window: Window, state: State) -> tuple[torch.Tensor, State]:
+    def huge(batch: Batch) -> tuple[torch.Tensor, State]:
         torch.empty(2**60, dtype=torch.uint8)
         raise AssertionError
 
-    run.trainer.gradients.compute = huge  # type: ignore[method-assign]
+    run.trainer._gradients.compute = huge  # type: ignore[method-assign]
     with pytest.raises(TrainingError, match=r"out of memory at step 0; try a smaller --batch-size, --seq-len or"):
         run.run()
 

@@ -1,22 +1,20 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
-import torch
 
-import charrnn
+from charrnn.inference.loading import load_language_model
 from charrnn.model.config import Tensors
 from charrnn.model.file import load_model
 from charrnn.model.header import ModelHeader
 from charrnn.text.corpus import Corpus
-from charrnn.training.network.language import CharRNN
-from charrnn.training.recipe.language import plan
+from charrnn.training.interruption import StopRequest
+from charrnn.training.network.base import RecurrentNetwork
 from charrnn.training.reporting import Evaluation, Reporter, Start, Summary
-from charrnn.training.session import Session, StopRequest
-from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TextSettings, TrainSettings
-
-CPU = torch.device("cpu")
+from charrnn.training.session import Session
+from tests.training.runs import make_plan, make_session
 
 
 class Listener(Reporter):
@@ -26,31 +24,28 @@ class Listener(Reporter):
         self.histograms = 0
         self.samples: list[str] = []
 
-    def started(self, start: Start) -> None:
+    def on_start(self, start: Start) -> None:
         self.heard.append("started")
 
-    def evaluated(self, evaluation: Evaluation) -> None:
+    def on_evaluation(self, evaluation: Evaluation) -> None:
         self.evaluations.append(evaluation)
 
-    def weights(self, step: int, network: CharRNN) -> None:
+    def on_weights(self, step: int, network: RecurrentNetwork) -> None:
         assert all(p.grad is not None for p in network.parameters())
         self.histograms += 1
 
-    def sampled(self, step: int, text: str) -> None:
+    def on_sample(self, step: int, text: str) -> None:
         self.samples.append(text)
 
-    def finished(self, summary: Summary) -> None:
+    def on_finish(self, summary: Summary) -> None:
         self.heard.append("finished")
 
 
-def session(corpus: Corpus, output: Path, listener: Reporter, **learning: object) -> Session:
-    settings = TrainSettings(
-        TextSettings(),
-        ModelSettings(hidden_size=24, layers=1, embedding_size=8, dropout=0.0),
-        LearningSettings(batch_size=8, seq_len=16, lr=0.02, **learning),  # type: ignore[arg-type]
-        RunSettings(),
+def session(corpus: Corpus, output: Path, listener: Reporter, **options: Any) -> Session:
+    sizes = {"hidden_size": 24, "layers": 1, "embedding_size": 8, "dropout": 0.0}
+    return make_session(
+        make_plan(corpus, batch_size=8, seq_len=16, lr=0.02, **sizes, **options), corpus, output, listener
     )
-    return Session(plan(settings, corpus, peak=1e11), corpus, output, CPU, listener)
 
 
 def test_a_run_of_steps_evaluates_saves_the_best_and_sums_up(corpus: Corpus, tmp_path: Path) -> None:
@@ -63,8 +58,8 @@ def test_a_run_of_steps_evaluates_saves_the_best_and_sums_up(corpus: Corpus, tmp
     best = min(listener.evaluations, key=lambda e: e.valid_loss)
     assert (summary.valid_loss, summary.best_step) == (best.valid_loss, best.step)
     assert summary.valid_loss < 1.5 < math.log(len(corpus.vocabulary))
-    assert summary.valid_bpc == pytest.approx(summary.valid_loss / math.log(2))
-    assert summary.valid_perplexity == pytest.approx(math.exp(summary.valid_loss))
+    assert summary.to_json()["valid_bpc"] == pytest.approx(summary.valid_loss / math.log(2))
+    assert summary.to_json()["valid_perplexity"] == pytest.approx(math.exp(summary.valid_loss))
     header, _ = load_model(output)
     assert header.training["valid_loss"] == summary.valid_loss
     assert header.training["corpus"] == "rhyme"
@@ -75,7 +70,7 @@ def test_the_model_file_scores_what_validation_found(corpus: Corpus, tmp_path: P
     output = tmp_path / "rhyme.safetensors"
     summary = session(corpus, output, Listener(), steps=80).run()
     text = corpus.vocabulary.decode(corpus.valid)
-    assert charrnn.load(output).score(text).loss == pytest.approx(summary.valid_loss, rel=1e-5)
+    assert load_language_model(output).score(text).loss == pytest.approx(summary.valid_loss, rel=1e-5)
 
 
 def test_epochs_end_a_run(corpus: Corpus, tmp_path: Path) -> None:
@@ -111,7 +106,7 @@ def test_a_stop_saves_what_was_learned(corpus: Corpus, tmp_path: Path) -> None:
 def test_samples_are_written_on_the_way(corpus: Corpus, tmp_path: Path) -> None:
     listener = Listener()
     run = session(corpus, tmp_path / "m.safetensors", listener, steps=3)
-    run.sample_every = 1e-9
+    run.sample_interval = 1e-9
 
     def write(header: ModelHeader, tensors: Tensors) -> str:
         assert {name: t.shape for name, t in tensors.items()} == header.config.shapes()

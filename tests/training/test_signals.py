@@ -13,7 +13,7 @@ import pytest
 from safetensors.numpy import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from charrnn.training.checkpoint.state import CheckpointFolder
+from charrnn.training.checkpoint.files import RunFiles
 from tests.conftest import Charrnn
 
 SMALL = ("--hidden-size", 16, "--layers", 1, "--batch-size", 8, "--seq-len", 16, "--lr", 0.02, "--dropout", 0.2)
@@ -47,13 +47,13 @@ def started(folder: Path, *arguments: object) -> subprocess.Popen[str]:
     )
 
 
-def wait_for_step(process: subprocess.Popen[str], folder: CheckpointFolder, step: int) -> None:
+def wait_for_step(process: subprocess.Popen[str], folder: RunFiles, step: int) -> None:
     """Until a state of that step or a later one is saved."""
     begin = time.monotonic()
     while time.monotonic() - begin < DEADLINE:
         assert process.poll() is None, process.communicate()
-        if folder.has_any():
-            saved, _ = folder.newest()
+        if folder.has_states():
+            saved, _ = folder.read_newest()
             if saved is not None and saved.state["trainer"]["steps"] >= step:
                 return
         time.sleep(0.05)
@@ -62,13 +62,13 @@ def wait_for_step(process: subprocess.Popen[str], folder: CheckpointFolder, step
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_saves_and_says_how_to_go_on(tmp_path: Path, text: Path, number: int, status: int) -> None:
-    folder = CheckpointFolder.of(tmp_path / "m.safetensors")
+    folder = RunFiles(tmp_path / "m.safetensors")
     process = started(tmp_path, text, "--steps", 10**6, *SMALL, "-o", "m.safetensors", "--no-tensorboard", "--json")
     wait_for_step(process, folder, 1)
     process.send_signal(number)
     out, said = process.communicate(timeout=DEADLINE)
     assert process.returncode == status
-    saved, complaints = folder.newest()
+    saved, complaints = folder.read_newest()
     assert saved is not None
     assert complaints == []
     steps = saved.state["trainer"]["steps"]
@@ -82,14 +82,14 @@ def test_a_signal_saves_and_says_how_to_go_on(tmp_path: Path, text: Path, number
 
 
 def test_a_second_signal_quits_at_once_and_leaves_the_last_save_whole(tmp_path: Path, text: Path) -> None:
-    folder = CheckpointFolder.of(tmp_path / "m.safetensors")
+    folder = RunFiles(tmp_path / "m.safetensors")
     process = started(tmp_path, text, "--steps", 10**6, *SMALL, "-o", "m.safetensors", "--no-tensorboard")
     wait_for_step(process, folder, 0)
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=DEADLINE)
     assert process.returncode in (130, 143)  # the second may come when the first has done all
-    saved, complaints = folder.newest()
+    saved, complaints = folder.read_newest()
     assert saved is not None
     assert complaints == []
     assert not [path for path in tmp_path.rglob("*") if "partial" in path.name]
@@ -101,7 +101,7 @@ def test_a_killed_run_resumes_to_the_same_bits_and_one_curve(tmp_path: Path, tex
     assert whole.returncode == 0, whole.stderr
     for step in (50, 150, 250):
         process = started(tmp_path, *command[1:], "-o", "broken.safetensors", "--logdir", "broken", "--resume")
-        wait_for_step(process, CheckpointFolder.of(tmp_path / "broken.safetensors"), step)
+        wait_for_step(process, RunFiles(tmp_path / "broken.safetensors"), step)
         process.kill()
         process.communicate()
     done = charrnn(*command, "-o", "broken.safetensors", "--logdir", "broken", "--resume")
@@ -122,7 +122,7 @@ def test_a_killed_run_resumes_to_the_same_bits_and_one_curve(tmp_path: Path, tex
 
 def test_a_second_run_on_one_output_is_refused(tmp_path: Path, text: Path, charrnn: Charrnn) -> None:
     process = started(tmp_path, text, "--steps", 10**6, *SMALL, "-o", "m.safetensors", "--no-tensorboard")
-    wait_for_step(process, CheckpointFolder.of(tmp_path / "m.safetensors"), 0)
+    wait_for_step(process, RunFiles(tmp_path / "m.safetensors"), 0)
     for way in ("--resume", "--overwrite"):
         second = charrnn("train", text, "--steps", 2, "-o", "m.safetensors", way)
         assert second.returncode == 1
@@ -136,12 +136,12 @@ def test_a_second_run_on_one_output_is_refused(tmp_path: Path, text: Path, charr
 FULL_DISK = """
 import resource, sys
 from charrnn.cli.app import main
-from charrnn.training.checkpoint.keeper import Keeper
-first = Keeper.save_first
+from charrnn.training.checkpoint.checkpointer import Checkpointer
+first = Checkpointer.save_first
 def then_full(self, record, *, resumed):
     first(self, record, resumed=resumed)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
-Keeper.save_first = then_full
+Checkpointer.save_first = then_full
 main()
 """
 

@@ -5,9 +5,10 @@ import torch
 from charrnn.model.config import ModelConfig
 from charrnn.training.data.feeding import TextFeed
 from charrnn.training.data.readers import Readers
+from charrnn.training.devices.workers import Workers
 from charrnn.training.network.language import CharRNN
+from charrnn.training.network.language_objective import LanguageBatch, LanguageObjective
 from charrnn.training.step import Gradients
-from charrnn.training.workers import Workers
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
@@ -20,11 +21,14 @@ def test_several_workers_find_the_gradients_of_one(cell: str, dropout: float) ->
     def run(threads: int) -> tuple[float, list[torch.Tensor], tuple[torch.Tensor, ...]]:
         readers = Readers(ids, 70, restart=0.2, seed=0)
         feed = TextFeed(readers, slice(0, 70), torch.device("cpu"))
-        gradients = Gradients(network, 70, Workers(70, threads))
+        workers = Workers(70, threads)
+        gradients = Gradients(LanguageObjective(network), workers)
         state = tuple(part.detach() for part in network.initial_state(70))
         for seed in range(3):
             torch.manual_seed(seed)
-            nats, state = gradients.compute(feed.next(8), state)
+            window = feed.next(8)
+            nats, state = gradients.compute(LanguageBatch.from_window(window, state, network.draw_masks(70)))
+        workers.close()
         return float(nats), [p.grad for p in network.parameters() if p.grad is not None], state
 
     one, two, again = run(1), run(2), run(2)

@@ -3,37 +3,30 @@
 import math
 
 import pytest
-import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from charrnn.text.corpus import Corpus
-from charrnn.training.recipe.language import plan
-from charrnn.training.session import Session
-from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TextSettings, TrainSettings
 from charrnn.training.tensorboard import TensorBoard
+from tests.training.runs import make_plan, make_session
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 @pytest.fixture(scope="module")
 def events(tmp_path_factory: pytest.TempPathFactory, rhyme: str) -> EventAccumulator:
-    from charrnn.text.vocabulary.characters import Vocabulary
+    from charrnn.text.vocabulary.characters import CharVocabulary
 
     folder = tmp_path_factory.mktemp("run")
-    vocabulary = Vocabulary.of_text(rhyme)
+    vocabulary = CharVocabulary.of_text(rhyme)
     ids = vocabulary.encode(rhyme)
-    settings = TrainSettings(
-        TextSettings(),
-        ModelSettings(hidden_size=16, layers=2, embedding_size=4),
-        LearningSettings(time="2s", batch_size=4, seq_len=16),
-        RunSettings(),
-    )
     corpus = Corpus("rhyme", vocabulary, ids[:3000], ids[3000:])
     board = TensorBoard(folder / "logs")
-    run = Session(plan(settings, corpus, peak=1e11), corpus, folder / "m.safetensors", torch.device("cpu"), board)
-    run.sample_every, run.write_sample = 0.5, lambda _header, _tensors: f"once upon <b>a</b> time\n\n{'long ' * 30}"
+    sizes = {"hidden_size": 16, "layers": 2, "embedding_size": 4}
+    plan = make_plan(corpus, time="2s", batch_size=4, seq_len=16, **sizes)
+    run = make_session(plan, corpus, folder / "m.safetensors", board)
+    run.sample_interval, run.write_sample = 0.5, lambda _header, _tensors: f"once upon <b>a</b> time\n\n{'long ' * 30}"
     run.run()
     board.close()
     read = EventAccumulator(str(folder / "logs"), size_guidance={"histograms": 0, "scalars": 0, "tensors": 0})

@@ -1,30 +1,30 @@
-"""`charrnn evaluate`: how surprised a model is by a text."""
+"""`charrnn evaluate`: how well a model predicts a text or its labels."""
 
-import json
-import math
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charrnn.cli.commands.judge import judge
-from charrnn.cli.display.escape import escaped
+from charrnn.cli.display.classes import print_evaluation
+from charrnn.cli.display.notes import write_notes
 from charrnn.cli.display.progress import Progress
-from charrnn.cli.models import find_model
-from charrnn.cli.options import command, examples
+from charrnn.cli.display.scores import TokenTable, print_line, print_score
+from charrnn.cli.models import choose_model
+from charrnn.cli.options import command, examples, refuse
 from charrnn.errors import CorpusError, UsageError
+from charrnn.files import check_output
 from charrnn.inference.settings import DetailSettings, OutputSettings, PlotSettings, UseSettings
+from charrnn.settings import unread_settings
 from charrnn.text.settings import ColumnSettings, ReadingSettings
 
 if TYPE_CHECKING:
-    from charrnn.cli.display.surprise import Surprise
     from charrnn.inference.model import Model
-    from charrnn.inference.scoring.texts import Codes, Score
+    from charrnn.inference.scoring.texts import OnProgress, Score
     from charrnn.text.reading import TextReader
-    from charrnn.text.vocabulary.characters import Vocabulary
+
+PLAIN, LABELLED = "models of plain text", "models of labelled texts"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -43,204 +43,113 @@ def add_to(app: typer.Typer) -> None:
 def evaluate(
     text: Annotated[
         list[str],
-        typer.Argument(help="Text files and folders, packed or not, read as one text; - is stdin.", show_default=False),
+        typer.Argument(
+            help="Text files and folders, compressed or not, read as one text; - is stdin.", show_default=False
+        ),
     ],
     *,
     detail: DetailSettings,
     reading: ReadingSettings,
     columns: ColumnSettings,
-    drawing: PlotSettings,
+    plot: PlotSettings,
     use: UseSettings,
     output: OutputSettings,
 ) -> None:
-    """Score a text: cross-entropy, bits per character, perplexity. With a model of labels, accuracy too."""
+    """Score a text: cross-entropy, bits per character, perplexity; with a model of labelled texts also accuracy."""
     if detail.per_line and detail.per_char:
         raise UsageError("--per-line and --per-char exclude each other; give one of them")
-    path = find_model(use.model, quiet=output.quiet)
+    path = choose_model(use.model, quiet=output.quiet)
     from charrnn.model.file import read_header
 
-    if read_header(path).labels:
-        if detail.shown:
-            raise UsageError(
-                "--per-line and --per-char are for models of plain text; see charrnn classify for each line"
-            )
-        judge(path, text, reading, columns, drawing, output)
-        return
-    if columns.columns or drawing.plot or drawing.overwrite:
-        raise UsageError(f"--columns, --plot and --overwrite are for models of labelled texts, and {path} is none")
-    from charrnn.inference.model import load
+    kind = LABELLED if read_header(path).labels else PLAIN
+    groups: dict[str, list[object]] = {PLAIN: [detail], LABELLED: [columns, plot]}
+    refuse(unread_settings(kind, groups, "see charrnn classify for each line" if kind == LABELLED else "leave it out"))
+    if kind == LABELLED:
+        notes = _evaluate_labelled(path, text, reading, columns, plot, output)
+    else:
+        notes = _evaluate_text(path, text, detail, reading, output)
+    write_notes(notes, quiet=output.quiet)
+
+
+def _evaluate_text(
+    path: Path, text: list[str], detail: DetailSettings, reading: ReadingSettings, output: OutputSettings
+) -> list[str]:
+    """Score plain text; returns notes on it."""
+    from charrnn.inference.loading import load_language_model
+    from charrnn.inference.scoring.texts import score_text, sum_scores
     from charrnn.text.reading import TextReader
-    from charrnn.text.sources import find_sources
 
-    model = load(path)
-    sources, notes = find_sources(text, binary=model.vocabulary.tokens == "byte")
-    reader = TextReader(sources, reading, model.vocabulary.tokens)
+    model = load_language_model(path)
+    reader = TextReader.of_names(text, reading, binary=model.vocabulary.binary)
     begin = time.perf_counter()
-    watched = detail.shown and sys.stdout.isatty()  # the table itself shows how far it is
-    with Progress("evaluating", unit="characters", quiet=output.quiet or watched) as progress:
-        run = _Run(model, reader, progress)
+    # On a terminal a table itself shows the progress.
+    quiet = output.quiet or (detail.any and sys.stdout.isatty())
+    with Progress("evaluating", unit="characters", quiet=quiet) as progress:
+
+        def report(done: int, read: int) -> None:
+            """Progress of all sources, estimated from how much of them was read."""
+            progress(done, read * reader.total_bytes // max(1, reader.bytes_read))
+
         if detail.per_line:
-            found = run.lines(as_json=output.json)
-        elif detail.per_char:
-            found = run.characters(as_json=output.json)
+            score = _score_lines(model, reader, report, as_json=output.json)
         else:
-            found = run.whole()
+            codes = model.vocabulary.tokenize_pieces(reader)
+            blocks = score_text(model.network, model.vocabulary, codes, report)
+            if detail.per_char:
+                blocks = TokenTable(model.vocabulary, as_json=output.json).print(blocks)
+            score = sum_scores(model.vocabulary, blocks)
     seconds = time.perf_counter() - begin
-    if not output.quiet:
-        for note in [*notes, *reader.notes]:
-            typer.echo(note, err=True)
-    if not found.tokens:
+    if not score.tokens:
+        write_notes(reader.notes, quiet=output.quiet)
         raise CorpusError(f"{', '.join(text)} holds no character that the model knows: nothing to evaluate")
-    _tell(path, model.vocabulary, found, seconds, detail, output)
+    if not (detail.any and output.quiet):
+        print_score(path, model.vocabulary, score, seconds, to_stderr=detail.any, as_json=output.json)
+    return reader.notes
 
 
-def _drawn(code: int | str, *, raw: bool) -> str:
-    """A character as text, or what stands for a byte that is none; a word as it is."""
-    if isinstance(code, str):
-        return code
-    return escaped(code, raw=True) if raw and code >= 0x80 else chr(code)
+def _score_lines(model: "Model", reader: "TextReader", report: "OnProgress", *, as_json: bool) -> "Score":
+    """Print a row for each line; returns the score of all."""
+    from charrnn.inference.scoring.lines import score_lines, split_lines
+    from charrnn.inference.scoring.texts import Score
+
+    vocabulary, total = model.vocabulary, Score(0.0, 0, 0, 0)
+    lines = split_lines(vocabulary, vocabulary.tokenize_pieces(reader))
+    for line, score in score_lines(model.network, vocabulary, lines):
+        total += score
+        print_line(vocabulary.join(line), score, as_json=as_json)
+        report(total.tokens + total.unknown, total.tokens + total.unknown)
+    return total
 
 
-class _Run:
-    """One pass of a model over a text."""
+def _evaluate_labelled(
+    path: Path,
+    text: list[str],
+    reading: ReadingSettings,
+    columns: ColumnSettings,
+    plot: PlotSettings,
+    output: OutputSettings,
+) -> list[str]:
+    """Evaluate a model of labelled texts on labelled files; returns notes on them."""
+    file = None if plot.plot is None else Path(plot.plot)
+    if file is not None:
+        if file.suffix.lower() not in (".png", ".svg"):
+            raise UsageError(f"--plot must end in .png or .svg; found {file}")
+        check_output(file, [*text, path], overwrite=plot.overwrite)
+    from charrnn.inference.classification.evaluation import evaluate_labelled
+    from charrnn.inference.loading import load_scorer
+    from charrnn.text.documents.columns import LabelledReader
 
-    def __init__(self, model: "Model", reader: "TextReader", progress: Progress) -> None:
-        self._model = model
-        self._reader = reader
-        self._progress = progress
-        self._names: dict[int | str, str] = {}  # of characters, as a table shows them
+    scorer = load_scorer(path)
+    begin = time.perf_counter()
+    with Progress("evaluating", unit="bytes", quiet=output.quiet) as progress:
+        reader = LabelledReader(text, reading, columns.columns, binary=scorer.vocabulary.binary, progress=progress)
+        evaluation = evaluate_labelled(scorer, reader, ", ".join(text))
+    seconds = time.perf_counter() - begin
+    notes = reader.notes
+    if file is not None:
+        from charrnn.inference.classification.plot import plot_evaluation
 
-    def whole(self) -> "Score":
-        """The text's score, and nothing else."""
-        from charrnn.inference.scoring.texts import score
-
-        return score(self._scored())
-
-    def characters(self, *, as_json: bool) -> "Score":
-        """A line for each character on stdout."""
-        from charrnn.inference.scoring.texts import score
-
-        return score(self._printed(as_json=as_json))
-
-    def lines(self, *, as_json: bool) -> "Score":
-        """A line for each line on stdout; the score is the mean over all their characters."""
-        from charrnn.inference.scoring.lines import lines_of, score_lines
-        from charrnn.inference.scoring.texts import Score
-
-        total = Score(0.0, 0, 0, 0)
-        for line, found in score_lines(self._model.network, self._model.vocabulary, lines_of(self._codes())):
-            total += found
-            self._print_line(line, found, as_json=as_json)
-            self._further(total.tokens + total.unknown, total.tokens + total.unknown)
-        return total
-
-    def _codes(self) -> Iterator["Codes"]:
-        return self._model.vocabulary.codes_in(self._reader)
-
-    def _scored(self) -> Iterator[Any]:
-        from charrnn.inference.scoring.texts import score_text
-
-        return score_text(self._model.network, self._model.vocabulary, self._codes(), self._further)
-
-    def _further(self, done: int, read: int) -> None:
-        """`done` of the `read` characters are scored; the sources' size tells how many are still to come."""
-        total = self._reader.total_bytes
-        self._progress(done, read * total // max(1, self._reader.bytes_read))
-
-    def _printed(self, *, as_json: bool) -> Iterator[Any]:
-        """Print characters, or other tokens, as they are scored, and pass them on."""
-        if sys.stdout.isatty() and not as_json:
-            from charrnn.cli.display.surprise import Surprise
-
-            surprise = Surprise()
-            if surprise.coloured:
-                yield from self._coloured(surprise)
-                return
-        for codes, nats in self._scored():
-            rows = self._rows(codes.tolist(), nats.tolist(), as_json=as_json)
-            sys.stdout.buffer.write("".join(rows).encode())
-            yield codes, nats
-
-    def _coloured(self, surprise: "Surprise") -> Iterator[Any]:
-        """Draw the text, coloured by surprise, and a legend below."""
-        raw = self._model.vocabulary.tokens == "byte"
-        for codes, nats in self._scored():
-            surprise.draw([_drawn(code, raw=raw) for code in codes.tolist()], nats.tolist())
-            yield codes, nats
-        surprise.legend()
-
-    def _rows(self, codes: list[int | str], nats: list[float], *, as_json: bool) -> Iterator[str]:
-        """A line for each character, or other token."""
-        raw = self._model.vocabulary.tokens == "byte"
-        kind = "token" if self._model.vocabulary.tokens == "word" else "char"
-        for code, lost in zip(codes, nats, strict=True):
-            if as_json:
-                shown: int | str = code if raw or isinstance(code, str) else chr(code)
-                yield json.dumps({kind: shown, "nats": None if math.isnan(lost) else round(lost, 6)}) + "\n"
-                continue
-            name = self._names.get(code)
-            if name is None:
-                name = self._names[code] = escaped(code, raw=raw)
-            yield f"{name}\t{lost:.4f}\n"
-
-    def _print_line(self, line: "Codes", found: "Score", *, as_json: bool) -> None:
-        text = self._model.vocabulary.text_of(line).removesuffix("\n")
-        if as_json:
-            bpc = found.bpc if found.chars else None
-            row = json.dumps({"bpc": bpc, "chars": found.chars, "unknown": found.unknown, "line": text}).encode()
-        else:
-            row = f"{found.bpc:.4f}\t{found.chars}\t{text}".encode("utf-8", "surrogateescape")
-        sys.stdout.buffer.write(row + b"\n")
-
-
-def _tell(
-    path: Path, vocabulary: "Vocabulary", found: "Score", seconds: float, detail: DetailSettings, output: OutputSettings
-) -> None:
-    """The figures on stdout, or on stderr where stdout has the table."""
-    speed = (found.tokens + found.unknown) / max(seconds, 1e-9)
-    words = vocabulary.tokens == "word"
-    if output.json and not detail.shown:
-        figures = {
-            "model": str(path),
-            "chars": found.chars,
-            **({"tokens": found.tokens, "token_loss": found.token_loss} if words else {}),
-            "unknown": found.unknown,
-            "loss": found.loss,
-            "bpc": found.bpc,
-            "perplexity": found.perplexity,
-            "seconds": round(seconds, 3),
-            "chars_per_second": round(speed * found.chars / found.tokens, 1),
-        }
-        typer.echo(json.dumps(figures))
-        return
-    if detail.shown and output.quiet:
-        return
-    units = "tokens" if words else "characters"
-    rows = [
-        ("cross-entropy", f"{found.loss:.4f}", "nats per character"),
-        ("bits per character", f"{found.bpc:.4f}", ""),
-        ("perplexity", f"{found.perplexity:.3f}", ""),
-        ("characters", f"{found.chars:,}", ""),
-        (f"unknown {units}", f"{found.unknown:,}", ""),
-        ("speed", f"{speed:,.0f}", f"{units}/s"),
-    ]
-    if (sys.stderr if detail.shown else sys.stdout).isatty():
-        from charrnn.cli.display.surprise import show_figures
-
-        equal = f"as many equally likely characters: about {found.perplexity:.0f}"
-        rows[1:3] = [(*rows[1][:2], "1 is a coin's toss for each"), (*rows[2][:2], equal)]
-        show_figures(str(path), rows + _by_token(found, words=words), to_stderr=detail.shown)
-        return
-    for name, figure, unit in rows + _by_token(found, words=words):
-        typer.echo(f"{name:<20} {figure} {unit}".rstrip(), err=detail.shown)
-
-
-def _by_token(found: "Score", *, words: bool) -> list[tuple[str, str, str]]:
-    """What a model of words adds to the figures by character."""
-    if not words:
-        return []
-    perplexity = math.exp(min(found.token_loss, 700.0))
-    return [
-        ("tokens", f"{found.tokens:,}", ""),
-        ("the same by token", f"{found.token_loss:.4f}", f"nats, perplexity {perplexity:.1f}"),
-    ]
+        plot_evaluation(file, scorer.labels, evaluation)
+        notes = [*notes, f"plot: {file}"]
+    print_evaluation(path, scorer, evaluation, seconds, as_json=output.json)
+    return notes

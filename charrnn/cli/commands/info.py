@@ -7,16 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from charrnn.cli.display.escape import visible
-from charrnn.cli.models import complete_model, find_model
+from charrnn.cli.models import choose_model, complete_model
 from charrnn.cli.options import command, examples
-from charrnn.settings import setting
-
-
-@dataclasses.dataclass(frozen=True)
-class InfoSettings:
-    """How to print it."""
-
-    json: bool = setting(False, "Print one JSON object.")
+from charrnn.inference.settings import OutputSettings
 
 
 def add_to(app: typer.Typer) -> None:
@@ -32,15 +25,15 @@ def info(
         ),
     ] = None,
     *,
-    settings: InfoSettings,
+    output: OutputSettings,
 ) -> None:
     """Show what a model file holds, without reading its weights."""
     from charrnn.model.file import read_header
 
-    path = find_model(model)
+    path = choose_model(model, quiet=output.quiet)
     header = read_header(path)
     training = header.training
-    found: dict[str, Any] = {
+    values: dict[str, Any] = {
         "model": str(path),
         "format": header.format,
         "precision": header.precision,
@@ -55,18 +48,18 @@ def info(
         "symbols": header.vocabulary.get("symbols"),
     }
     if header.labels:
-        found["labels"] = list(header.labels)
+        values["labels"] = list(header.labels)
         if "valid_accuracy" in training:
-            found["valid_accuracy"] = training["valid_accuracy"]
-    del found["vocab_size"]
-    if settings.json:
-        typer.echo(json.dumps(found))
+            values["valid_accuracy"] = training["valid_accuracy"]
+    del values["vocab_size"]
+    if output.json:
+        typer.echo(json.dumps(values))
         return
-    found["symbols"] = json.dumps(found["symbols"], ensure_ascii=True)[:200]
+    values["symbols"] = json.dumps(values["symbols"], ensure_ascii=True)[:200]
     if header.labels:
-        counted = zip(header.labels, header.label_counts, strict=True)
-        found["labels"] = ", ".join(f"{label} {count:,}" for label, count in counted)[:200]
-    for name, value in found.items():
+        counts = zip(header.labels, header.label_counts, strict=True)
+        values["labels"] = ", ".join(f"{label} {count:,}" for label, count in counts)[:200]
+    for name, value in values.items():
         shown = f"{value:,}" if isinstance(value, int) and name != "seed" else value
         shown = f"{value:.4f}" if isinstance(value, float) else shown
         typer.echo(f"{name:<17} {visible(str(shown))}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.cli.display.escape import visible
+from charrnn.cli.display.notes import write_notes
 from charrnn.cli.display.progress import Progress
 from charrnn.cli.options import command, examples
 from charrnn.errors import CorpusError, UsageError
@@ -14,7 +15,7 @@ from charrnn.inference.settings import OutputSettings
 from charrnn.text.settings import NoveltySettings, ReadingSettings
 
 if TYPE_CHECKING:
-    from charrnn.text.novelty import Comparison, Novelty
+    from charrnn.text.novelty import Novelty
 
 SHOWN = 200  # characters of the longest span
 
@@ -33,60 +34,51 @@ def add_to(app: typer.Typer) -> None:
 
 def novelty(
     corpus: Annotated[
-        str, typer.Argument(help="What may have been copied from: a file or folder; - is stdin.", show_default=False)
+        str, typer.Argument(help="The source of possible copies: a file or folder; - is stdin.", show_default=False)
     ],
-    text: Annotated[str, typer.Argument(help="What is judged; - is stdin.")] = "-",
+    text: Annotated[str, typer.Argument(help="The text to compare with it; - is stdin.")] = "-",
     *,
     copying: NoveltySettings,
     reading: ReadingSettings,
     output: OutputSettings,
 ) -> None:
-    """Tell how much of a text is copied: the longest span that a corpus holds too, and whole lines."""
+    """Measure how much of a text is copied from a corpus: the longest span that both share, and whole lines."""
     if corpus == text == "-":
         raise UsageError("only one of CORPUS and TEXT can be - (stdin)")
-    comparison = _compared(corpus, text, copying, reading, quiet=output.quiet)
-    found = comparison.found()
+    from charrnn.text.novelty import Comparison
+    from charrnn.text.reading import TextReader
+
+    text_reader, corpus_reader = (TextReader.of_names([name], reading) for name in (text, corpus))
+    content = "".join(map(str, text_reader))
+    if not content:
+        raise CorpusError(f"{'stdin' if text == '-' else text} is empty: nothing to judge")
+    comparison = Comparison(content, copying.span)
+    with Progress("comparing", unit="characters", quiet=output.quiet) as progress:
+        for done in comparison.read(map(str, corpus_reader)):
+            progress(done, done * corpus_reader.total_bytes // max(1, corpus_reader.bytes_read))
+    result = comparison.result()
     if copying.new:
         for line in comparison.new_lines():
             typer.echo(line)
     if not (copying.new and output.quiet):
-        shown = json.dumps(asdict(found)) if output.json else _described(found, copying.span)
-        typer.echo(shown, err=copying.new)
+        typer.echo(json.dumps(asdict(result)) if output.json else _format(result, copying.span), err=copying.new)
+    write_notes([*text_reader.notes, *corpus_reader.notes], quiet=output.quiet)
 
 
-def _compared(
-    corpus: str, text: str, copying: NoveltySettings, reading: ReadingSettings, *, quiet: bool
-) -> "Comparison":
-    from charrnn.text.novelty import Comparison
-    from charrnn.text.reading import TextReader
-    from charrnn.text.sources import find_sources
+def _format(result: "Novelty", span: int) -> str:
+    from charrnn.text.novelty import MAX_SPAN
 
-    judged = TextReader(find_sources([text])[0], reading)
-    reader = TextReader(find_sources([corpus])[0], reading)
-    whole = "".join(map(str, judged))
-    if not whole:
-        raise CorpusError(f"{'stdin' if text == '-' else text} is empty: nothing to judge")
-    comparison = Comparison(whole, copying.span)
-    with Progress("comparing", unit="characters", quiet=quiet) as progress:
-        for done in comparison.read(map(str, reader)):
-            progress(done, done * reader.total_bytes // max(1, reader.bytes_read))
-    return comparison
-
-
-def _described(found: "Novelty", span: int) -> str:
-    from charrnn.text.novelty import MOST
-
-    share = found.copied / found.chars
-    more = " or more" if found.longest == MOST else ""
-    cut = found.span[:SHOWN] + ("..." if found.longest > SHOWN else "")
+    more = " or more" if result.longest == MAX_SPAN else ""
+    shown = visible(json.dumps(result.span[:SHOWN] + ("..." if result.longest > SHOWN else ""), ensure_ascii=False))
+    share = result.copied / result.chars
     rows = [
-        f"longest copied span  {found.longest:,} characters{more}: {visible(json.dumps(cut, ensure_ascii=False))}",
-        f"copied               {share:.1%} of {found.chars:,} characters, in spans of {span} or more",
+        f"longest copied span  {result.longest:,} characters{more}: {shown}",
+        f"copied               {share:.1%} of {result.chars:,} characters, in spans of {span} or more",
     ]
-    if found.lines:
+    if result.lines:
         rows += [
-            f"lines                {found.lines:,}",
-            f"lines in the corpus  {found.lines_copied:,} ({found.lines_copied / found.lines:.1%})",
-            f"lines said before    {found.lines_repeated:,} ({found.lines_repeated / found.lines:.1%})",
+            f"lines                {result.lines:,}",
+            f"lines in the corpus  {result.lines_copied:,} ({result.lines_copied / result.lines:.1%})",
+            f"lines said before    {result.lines_repeated:,} ({result.lines_repeated / result.lines:.1%})",
         ]
     return "\n".join(rows)

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from charrnn.cli.display.training.observer import TerminalObserver
-from charrnn.cli.models import find_model
 from charrnn.cli.options import command, examples
+from charrnn.inference.locating import find_model
 from charrnn.text.settings import ColumnSettings, TextSettings
 from charrnn.training.run import run_training
 from charrnn.training.settings import (

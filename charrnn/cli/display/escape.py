@@ -1,49 +1,37 @@
-r"""Text from models and files on its way to a terminal: control characters are shown, not obeyed.
+r"""Escaping of text from models and files for a terminal: control characters are shown as escapes.
 
-    visible("a\x1b[2Jb\n")    # r"a\x1b[2Jb" and the line's end
+    visible("a\x1b[2Jb\n")    # r"a\x1b[2Jb" and the line end
 
-A vocabulary can hold any character, so a model from a stranger could otherwise move the cursor, rename the
-window or turn the reading direction of what follows.
+A vocabulary can hold any character, so an untrusted model could otherwise move the cursor, rename the window or change
+the direction of the text.
 """
 
 import codecs
 import unicodedata
 from typing import BinaryIO
 
-KEPT = "\n\t"
+ALLOWED = "\n\t"
 HIDDEN_CATEGORIES = ("Cc", "Cf", "Zl", "Zp")  # controls, invisible formatting, line and paragraph separators
-JOINERS = "\u200c\u200d"  # formatting that scripts and emoji need, and that moves nothing
+JOINERS = "\u200c\u200d"  # harmless formatting that scripts and emoji need
 
 
 def visible(text: str) -> str:
-    """`text` with control characters, other than line ends and tabs, written as escapes."""
+    """`text` with control characters, except line ends and tabs, as escapes."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(_shown(character) for character in text)
+    return "".join(map(_escape, text))
 
 
-def _shown(character: str) -> str:
-    if character in KEPT or character in JOINERS or unicodedata.category(character) not in HIDDEN_CATEGORIES:
+def _escape(character: str) -> str:
+    if character in ALLOWED or character in JOINERS or unicodedata.category(character) not in HIDDEN_CATEGORIES:
         return character
     return character.encode("unicode_escape").decode("ascii")
 
 
-def escaped(code: int | str, *, raw: bool) -> str:
-    """A character or word on one line of a table: itself if it can be seen, else as in a Python string."""
-    if isinstance(code, str):
-        return "".join(escaped(ord(character), raw=False) for character in code)
-    if raw and code >= 0x80:
-        return f"\\x{code:02x}"
-    character = chr(code)
-    seen = character.isprintable() and character != "\\"
-    return character if seen else character.encode("unicode_escape").decode("ascii")
-
-
 class VisibleStream:
-    """A binary stream in front of another: UTF-8 that arrives in pieces leaves with its controls visible.
+    """A binary stream that writes UTF-8 to another one with control characters as escapes.
 
-    Bytes that are not UTF-8 are written as escapes too; a character that is cut between two pieces waits for
-    its rest, or for `finish`.
+    Bytes that are not UTF-8 are escaped too; the first part of a character waits for the rest, or for `finish`.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -51,17 +39,17 @@ class VisibleStream:
         self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
 
     def write(self, data: bytes) -> int:
-        """Pass on what is complete."""
-        self._pass_on(self._decoder.decode(data))
+        """Write the characters that are complete."""
+        self._write(self._decoder.decode(data))
         return len(data)
 
     def flush(self) -> None:
-        """Flush the stream behind."""
+        """Flush the other stream."""
         self._stream.flush()
 
     def finish(self) -> None:
-        """Pass on a character that was cut at the end."""
-        self._pass_on(self._decoder.decode(b"", final=True))
+        """Write the first part of a character, of which no rest came."""
+        self._write(self._decoder.decode(b"", final=True))
 
-    def _pass_on(self, text: str) -> None:
+    def _write(self, text: str) -> None:
         self._stream.write(visible(text).encode("utf-8", "backslashreplace"))

@@ -1,17 +1,17 @@
-"""Progress of work that may take more than two seconds, on stderr."""
+"""Progress of slow work, on stderr."""
 
 import sys
 import time
 from types import TracebackType
 
-PATIENCE = 2.0  # seconds without a word
+PATIENCE = 2.0  # seconds before the first line
 LINE_EVERY = 5.0  # seconds between lines when stderr is not a terminal
 
 
 class Progress:
-    """Tells how far something has come: one line rewritten on a terminal, a line now and then elsewhere.
+    """Shows the progress of work: one line that is rewritten on a terminal, a line every few seconds elsewhere.
 
-    Where nobody knows how much there is (a pipe), it counts `unit`s instead.
+    Where the total is unknown, as of a pipe, it counts in `unit`.
     """
 
     def __init__(self, what: str, *, unit: str = "", quiet: bool = False) -> None:
@@ -31,25 +31,25 @@ class Progress:
         self.close()
 
     def __call__(self, done: int, total: int) -> None:
-        """`done` of `total` is behind us; a total of 0 is not known."""
+        """Report that `done` of `total` is done; a total of 0 is unknown."""
         now = time.monotonic()
         pause = 0.2 if self._terminal else LINE_EVERY
         if self._quiet or now - self._begin < PATIENCE or now - self._last < pause:
             return
         self._last = now
-        line = f"{self._what}: {self._far(done, total, now - self._begin)}"
+        line = f"{self._what}: {self._format(done, total, now - self._begin)}"
         sys.stderr.write(f"\r{line}\x1b[K" if self._terminal else f"{line}\n")
         sys.stderr.flush()
         self._shown = True
 
     def close(self) -> None:
-        """Clear the line, if one was drawn."""
+        """Clear the line, if there is one."""
         if self._shown and self._terminal:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
             self._shown = False
 
-    def _far(self, done: int, total: int, seconds: float) -> str:
+    def _format(self, done: int, total: int, seconds: float) -> str:
         if not total:
             return f"{done:,} {self._unit}".rstrip()
         left = seconds * (total - done) / max(1, done)

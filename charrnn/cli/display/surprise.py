@@ -1,4 +1,4 @@
-"""Figures and surprises on a terminal: a table, and a text coloured by how surprising each character was."""
+"""Scores on a terminal: a table of figures, and a text coloured by how improbable each character is."""
 
 import math
 import os
@@ -14,19 +14,18 @@ from rich.text import Text
 from charrnn.cli.display.escape import visible
 
 UNKNOWN = "reverse"
-# From so many bits on, a ground: what the model expects stays plain, so that the eye goes to what it did not.
-GROUNDS = (
+GROUNDS = (  # background colours from this number of bits; what the model expects stays plain
     (1.0, "#111111 on #fff3b0"),
     (3.0, "#111111 on #ffb347"),
     (5.0, "#ffffff on #e8590c"),
     (8.0, "#ffffff on #b5179e"),
 )
 LINE_END, TAB = "\u21b5\n", "\u21e5"
-DRAWN = 4096  # characters at a time
+CHUNK = 4096  # characters
 
 
 class Surprise:
-    """Draws on stdout. User text is never taken for markup, and its control characters are shown, not obeyed."""
+    """Draws on stdout; markup in the text is not interpreted, and control characters are escaped."""
 
     def __init__(self) -> None:
         self._console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
@@ -35,25 +34,24 @@ class Surprise:
 
     @property
     def coloured(self) -> bool:
-        """Whether colours reach anyone: a terminal that has them."""
+        """Whether stdout shows colours."""
         return self._console.color_system is not None and "NO_COLOR" not in os.environ
 
     def draw(self, characters: Sequence[str], nats: Iterable[float]) -> None:
-        """Some more characters, or what stands for them, each with its surprise, nan where it is unknown."""
-        grades = [grade(lost) for lost in nats]
-        for begin in range(0, len(characters), DRAWN):
-            drawn = Text(end="")
-            part = zip(characters[begin : begin + DRAWN], grades[begin : begin + DRAWN], strict=True)
-            for graded, pairs in groupby(part, key=lambda pair: pair[1]):
-                shown = "".join(_shown(character) for character, _ in pairs)
-                drawn.append(shown, _style(graded))
-            self._console.print(drawn)
-        for graded in grades:
-            self._counts[graded] += 1
+        """Draw more characters, or their escapes, with their nats, nan for unknown ones."""
+        levels = [level_of(each) for each in nats]
+        for begin in range(0, len(characters), CHUNK):
+            line = Text(end="")
+            chunk = zip(characters[begin : begin + CHUNK], levels[begin : begin + CHUNK], strict=True)
+            for level, pairs in groupby(chunk, key=lambda pair: pair[1]):
+                line.append("".join(_escape(character) for character, _ in pairs), _style(level))
+            self._console.print(line)
+        for level in levels:
+            self._counts[level] += 1
         self._last = characters[-1] if characters else self._last
 
-    def legend(self) -> None:
-        """What the colours mean, and how many of the characters have each."""
+    def print_legend(self) -> None:
+        """Print the meaning of the colours and their shares of the characters."""
         total = max(1, sum(self._counts))
         borders = [0.0, *(bits for bits, _ in GROUNDS)]
         names = [*(f" {low:g} to {high:g} " for low, high in pairwise(borders)), f" {borders[-1]:g} and more "]
@@ -67,29 +65,29 @@ class Surprise:
         sys.stdout.flush()
 
 
-def grade(nats: float) -> int:
-    """Which ground a surprise has, 0 for none, and one more than there are for an unknown character."""
+def level_of(nats: float) -> int:
+    """The background of a character: 0 for none, k for `GROUNDS[k - 1]`, one more for unknown characters."""
     if math.isnan(nats):
         return len(GROUNDS) + 1
     return sum(nats >= bits * math.log(2) for bits, _ in GROUNDS)
 
 
-def show_figures(title: str, rows: Sequence[tuple[str, str, str]], *, to_stderr: bool) -> None:
-    """A small table: what it is, the figure, what it means."""
+def print_figures(title: str, rows: Sequence[tuple[str, str, str]], *, to_stderr: bool) -> None:
+    """Print a table of names, figures and units or remarks."""
     table = Table(title=Text(visible(title), "bold"), title_justify="left", box=ROUNDED, show_header=False)
     table.add_column(style="dim")
     table.add_column(justify="right", style="bold")
     table.add_column()
-    for name, figure, meaning in rows:
-        table.add_row(name, figure, meaning)
+    for row in rows:
+        table.add_row(*row)
     Console(stderr=to_stderr, highlight=False, markup=False, emoji=False).print(table)
 
 
-def _style(graded: int) -> str:
-    if graded > len(GROUNDS):
+def _style(level: int) -> str:
+    if level > len(GROUNDS):
         return UNKNOWN
-    return GROUNDS[graded - 1][1] if graded else ""
+    return GROUNDS[level - 1][1] if level else ""
 
 
-def _shown(character: str) -> str:
+def _escape(character: str) -> str:
     return {"\n": LINE_END, "\t": TAB}.get(character) or visible(character)

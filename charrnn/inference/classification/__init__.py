@@ -1,1 +1,1 @@
-"""Telling classes of texts apart."""
+"""Classifiers of texts, and how good they are."""

@@ -1,25 +1,21 @@
-"""Telling texts apart: anything that gives classes log-probabilities, and what is made of them.
+"""Classifiers: the interface of models that know classes of texts, and the model that `--task classify` trains.
 
-scorer = load_scorer(Path("models/titles.safetensors"))
-scorer.log_probabilities(["A Proof of Everything"])     # (1, K)
+classifier = charrnn.load("models/titles.safetensors")
+classifier.log_probabilities(["A Proof of Everything"])     # (1, K)
 """
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.errors import ModelFileError
 from charrnn.inference.network.classifier import ClassifierNetwork
-from charrnn.inference.network.cores import on_all_cores
-from charrnn.inference.network.language import Floats
-from charrnn.model.config import ClassifierConfig, LabelledConfig, Tensors
-from charrnn.model.file import load_model
+from charrnn.inference.network.cores import map_parallel
+from charrnn.inference.scoring.texts import Score
 from charrnn.model.header import ModelHeader
-from charrnn.text.vocabulary.characters import UNKNOWN, Ids, Vocabulary
+from charrnn.text.vocabulary.base import UNKNOWN, Ids, Vocabulary
 
 SYMBOLS = 2**14  # of one batch, padding included
 WIDEST = 256  # documents of one batch
@@ -29,18 +25,21 @@ Text = str | bytes
 
 
 class LabelScorer(Protocol):
-    """Whatever tells classes of texts apart.
+    """A model that knows classes of texts.
 
     Attributes:
-        labels: names of the classes, K of them.
-        vocabulary: what it knows of texts.
+        labels: names of the K classes.
+        vocabulary: its symbols.
     """
 
     labels: tuple[str, ...]
     vocabulary: Vocabulary
 
     def log_probabilities(self, texts: Sequence[Text]) -> NDArray[np.float64]:
-        """Give ln p(class | text) (N, K) of texts, as bytes if its tokens are bytes."""
+        """Give ln p(class | text) (N, K) of texts, which are bytes if the tokens are bytes."""
+
+    def evaluate(self, texts: Sequence[Text], classes: Sequence[int]) -> tuple[NDArray[np.float64], Score | None]:
+        """Give ln p(class | text) (N, K), and from a language model the score of the texts given their classes (N,)."""
 
 
 class Classifier:
@@ -52,81 +51,42 @@ class Classifier:
         self.vocabulary = vocabulary
         self.network = network
 
-    def document(self, text: Text) -> Ids:
-        """A text's ids, the end symbol's last; unknown characters as one that stands for them, or left out."""
-        return document_of(self.vocabulary, text)
-
     def log_probabilities(self, texts: Sequence[Text]) -> NDArray[np.float64]:
         """Give ln p(class | text) (N, K), computed in batches of similar length, on every core."""
-        documents = [self.document(text) for text in texts]
-        found = np.empty((len(texts), len(self.labels)))
-        batches = by_length([len(document) for document in documents])
+        return self._score([encode_document(self.vocabulary, text) for text in texts])
 
-        def work(which: NDArray[np.int64]) -> None:
-            ids, lengths = padded([documents[index] for index in which])
-            found[which] = log_softmax(self.network.scores(ids, lengths))
+    def evaluate(self, texts: Sequence[Text], classes: Sequence[int]) -> tuple[NDArray[np.float64], None]:  # noqa: ARG002
+        """See `LabelScorer`; a classifier gives texts no probability."""
+        return self.log_probabilities(texts), None
 
-        on_all_cores(work, batches)
-        return found
+    def running_probabilities(self, text: Text) -> NDArray[np.float64]:
+        """The classes' probabilities (T + 1, K) along a text.
 
-    def running(self, text: Text) -> tuple[Ids, NDArray[np.float64]]:
-        """A text's ids (T,), and the classes' probabilities (T + 1, K) after each of its characters.
-
-        The first row is that of the learned initial state, the last that of the whole text. Each beginning is
-        read as the document it would be if it ended there, so that both directions and every pool have a say.
+        The first row belongs to the learned initial state, row t to the first t characters that the model reads, as
+        the document that they would be if it ended there: so both directions and every kind of pooling contribute.
         """
-        ids = self.document(text)[:-1]
+        ids = encode_document(self.vocabulary, text)[:-1]
         end = self.vocabulary.end
         assert end is not None  # noqa: S101 - a classifier's vocabulary has one
-        documents = [np.append(ids[:count], end) for count in range(1, len(ids) + 1)]
-        found = np.empty((len(ids) + 1, len(self.labels)))
-        found[0] = log_softmax(self.network.before_reading())
+        prefixes = [np.append(ids[:count], end) for count in range(1, len(ids) + 1)]
+        initial = log_softmax(self.network.initial_scores()[None])
+        probabilities: NDArray[np.float64] = np.exp(np.concatenate([initial, self._score(prefixes)]))
+        return probabilities
 
-        def work(which: NDArray[np.int64]) -> None:
-            batch, lengths = padded([documents[index] for index in which])
-            found[which + 1] = log_softmax(self.network.scores(batch, lengths))
+    def _score(self, documents: Sequence[Ids]) -> NDArray[np.float64]:
+        """Log-probabilities (N, K) of documents."""
+        result = np.empty((len(documents), len(self.labels)))
 
-        on_all_cores(work, by_length([len(document) for document in documents]))
-        return ids, np.exp(found)
+        def score_batch(indices: NDArray[np.int64]) -> None:
+            ids, lengths = pad_documents([documents[index] for index in indices])
+            result[indices] = log_softmax(self.network.scores(ids, lengths))
 
-
-def load_scorer(path: Path) -> LabelScorer:
-    """The model in a file, if it tells classes apart.
-
-    Raises:
-        ModelFileError: if it is not a whole, valid model, or knows no classes.
-    """
-    header, tensors = load_model(path)
-    if isinstance(header.config, LabelledConfig):
-        from charrnn.inference.labelled import LabelledModel
-
-        return LabelledModel.of_file(header, tensors)
-    return _classifier(header, tensors, path)
+        map_parallel(score_batch, batch_by_length([len(document) for document in documents]))
+        return result
 
 
-def load_classifier(path: Path) -> Classifier:
-    """The classifier in a file.
-
-    Raises:
-        ModelFileError: if it is not a whole, valid model, or not a classifier.
-    """
-    return _classifier(*load_model(path), path)
-
-
-def _classifier(header: ModelHeader, tensors: Tensors, path: Path) -> Classifier:
-    if not isinstance(header.config, ClassifierConfig):
-        raise ModelFileError(
-            f"{path} is a language model and no classifier; train a classifier with: "
-            "charrnn train FILE.tsv --task classify"
-        )
-    vocabulary = Vocabulary.from_json(header.vocabulary, header.config.vocab_size)
-    if vocabulary.end is None:
-        raise ModelFileError(f"{path} is damaged: its vocabulary has no symbol for the end of a text")
-    return Classifier(header, vocabulary, ClassifierNetwork(header.config, tensors))
-
-
-def document_of(vocabulary: Vocabulary, text: Text) -> Ids:
-    """A text's ids with the end symbol's; unknown characters become the symbol for them, or are left out."""
+def encode_document(vocabulary: Vocabulary, text: Text) -> Ids:
+    """A text's ids, then the end symbol's; unknown characters become the symbol for them, or are left out."""
     ids = vocabulary.encode(text)
     if vocabulary.unknown is not None:
         ids = np.where(ids == UNKNOWN, vocabulary.unknown, ids).astype(np.int32)
@@ -135,7 +95,7 @@ def document_of(vocabulary: Vocabulary, text: Text) -> Ids:
     return np.append(ids, np.int32(vocabulary.end or 0))
 
 
-def log_softmax(scores: Floats) -> NDArray[np.float64]:
+def log_softmax(scores: NDArray[Any]) -> NDArray[np.float64]:
     """Log-probabilities, in nats, of each row of scores (..., K), in double precision."""
     shifted = scores.astype(np.float64)
     shifted -= shifted.max(axis=-1, keepdims=True)
@@ -143,19 +103,19 @@ def log_softmax(scores: Floats) -> NDArray[np.float64]:
     return shifted
 
 
-def by_length(lengths: Sequence[int]) -> list[NDArray[np.int64]]:
-    """Documents of similar length together, as indices: the longest ones first, so that cores end together."""
+def batch_by_length(lengths: Sequence[int]) -> list[NDArray[np.int64]]:
+    """Batches of documents of similar length, as indices; the longest first, so that all cores end together."""
     order = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")
-    found, begin = [], 0
+    batches, begin = [], 0
     while begin < len(order):
         count = max(1, min(WIDEST, SYMBOLS // int(lengths[order[begin]])))
-        found.append(order[begin : begin + count])
+        batches.append(order[begin : begin + count])
         begin += count
-    return found
+    return batches
 
 
-def padded(documents: Sequence[Ids]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Documents side by side: ids (T, B), zeros behind their ends, and lengths (B,)."""
+def pad_documents(documents: Sequence[Ids]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Documents side by side: ids (T, B), padded with zeros, and lengths (B,)."""
     lengths = np.array([len(document) for document in documents], dtype=np.int64)
     ids = np.zeros((int(lengths.max()), len(documents)), dtype=np.int64)
     for column, document in enumerate(documents):
@@ -163,7 +123,7 @@ def padded(documents: Sequence[Ids]) -> tuple[NDArray[np.int64], NDArray[np.int6
     return ids, lengths
 
 
-def chunks(rows: Iterator[Any], size: int = CHUNK) -> Iterator[list[Any]]:
-    """Rows in lists of `size`, the last one shorter."""
+def chunk_rows(rows: Iterator[Any], size: int = CHUNK) -> Iterator[list[Any]]:
+    """Rows in lists of `size`; the last one may be shorter."""
     while chunk := list(islice(rows, size)):
         yield chunk

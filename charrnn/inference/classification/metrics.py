@@ -1,4 +1,4 @@
-"""How well classes are told apart: figures from log-probabilities (N, K) and the right classes (N,)."""
+"""Metrics of classification, from log-probabilities (N, K) and the right classes (N,)."""
 
 from dataclasses import dataclass
 
@@ -9,17 +9,17 @@ Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
-class Figures:
-    """What a classifier is worth on labelled texts.
+class Metrics:
+    """How good a classifier is on labelled texts.
 
     Attributes:
         accuracy: share of texts whose likeliest class is the right one.
-        macro_f1: mean of the classes' F1 over those that occur, or are ever chosen.
+        macro_f1: mean F1 score of the classes that occur or are predicted.
         log_loss: mean of -ln p(right class), in nats.
-        auc: area under the ROC curve, for two classes: the chance that a text of the second class gets a higher
+        auc: area under the ROC curve of two classes: the probability that a text of the second class has a higher
             probability of it than one of the first. None for more classes, or where one has no text.
-        confusion: texts (K, K), a row for each right class, a column for each chosen one.
-        n: texts.
+        confusion: number of texts (K, K), a row for each right class, a column for each predicted one.
+        n: number of texts.
     """
 
     accuracy: float
@@ -30,32 +30,34 @@ class Figures:
     n: int
 
 
-def figures(log_probabilities: NDArray[np.float64], right: NDArray[np.int64]) -> Figures:
-    """All figures of at least one text."""
+def compute_metrics(log_probabilities: NDArray[np.float64], right: NDArray[np.int64]) -> Metrics:
+    """All metrics of at least one text."""
     count, classes = log_probabilities.shape
-    chosen = log_probabilities.argmax(axis=1)
-    confusion = np.bincount(right * classes + chosen, minlength=classes * classes).reshape(classes, classes)
-    return Figures(
-        accuracy=float((chosen == right).mean()),
+    predicted = log_probabilities.argmax(axis=1)
+    confusion = np.bincount(right * classes + predicted, minlength=classes * classes).reshape(classes, classes)
+    return Metrics(
+        accuracy=float((predicted == right).mean()),
         macro_f1=macro_f1(confusion),
         log_loss=float(-log_probabilities[np.arange(count), right].mean()),
-        auc=area(roc(log_probabilities[:, 1] - log_probabilities[:, 0], right == 1)) if classes == 2 else None,
+        auc=area_under(roc_curve(log_probabilities[:, 1] - log_probabilities[:, 0], right == 1))
+        if classes == 2
+        else None,
         confusion=confusion,
         n=count,
     )
 
 
 def macro_f1(confusion: NDArray[np.int64]) -> float:
-    """Mean F1 over classes, from texts by right and chosen class (K, K)."""
+    """Mean F1 score of the classes that occur or are predicted, from the confusion matrix (K, K)."""
     hits, sums = np.diag(confusion), confusion.sum(axis=0) + confusion.sum(axis=1)
-    there = sums > 0
-    return float((2 * hits[there] / sums[there]).mean())
+    occurring = sums > 0
+    return float((2 * hits[occurring] / sums[occurring]).mean())
 
 
-def roc(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> Curve | None:
-    """The ROC curve: shares of negatives and of positives that score above each threshold, from (0, 0) to (1, 1).
+def roc_curve(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> Curve | None:
+    """The ROC curve: false and true positive rates at each threshold, from (0, 0) to (1, 1).
 
-    Equal scores are one point. None if there are only positives or only negatives.
+    Equal scores make one point. None if there are only positives or only negatives.
     """
     positives = int(positive.sum())
     negatives = len(positive) - positives
@@ -69,9 +71,9 @@ def roc(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> Curve | Non
     return np.concatenate([[0.0], false / negatives]), np.concatenate([[0.0], true / positives])
 
 
-def area(curve: Curve | None) -> float | None:
-    """Area under a curve, by trapezoids."""
+def area_under(curve: Curve | None) -> float | None:
+    """Area under a curve, by the trapezoidal rule."""
     if curve is None:
         return None
-    across, up = curve
-    return float((np.diff(across) * (up[1:] + up[:-1]) / 2).sum())
+    x, y = curve
+    return float((np.diff(x) * (y[1:] + y[:-1]) / 2).sum())

@@ -1,6 +1,6 @@
-"""A classifier's figures as a picture, SVG or PNG: the ROC curve and the confusion matrix, side by side.
+"""Plots of a classifier's ROC curve and confusion matrix, side by side, as SVG or PNG.
 
-One list of shapes is made, and written in either way: SVG as text, PNG by Pillow, at twice the size.
+Both formats are written from one list of shapes: SVG as text, PNG with Pillow at twice the size.
 """
 
 import io
@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from charrnn.errors import InspectionError
 from charrnn.files import atomic_write
-from charrnn.inference.classification.metrics import Figures, roc
+from charrnn.inference.classification.evaluation import Evaluation
+from charrnn.inference.classification.metrics import Metrics, roc_curve
 
-SIDE, MARGIN, TOP = 320, 90, 50  # pixels: of a square plot, and around it
+SIDE, MARGIN, TOP = 320, 90, 50  # pixels, of each square plot and around it
 SCALE = 2  # of a PNG
 MOST_POINTS = 400  # of a curve
-NUMBERED = 20  # classes; of more, the matrix shows colours only
+NUMBERED = 20  # classes; a larger matrix shows colours only
 LONGEST_NAME = 13
 BLUE, GREY, BLACK, WHITE = "#2f6db3", "#999999", "#222222", "#ffffff"
 
@@ -46,8 +46,8 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Words:
-    """A text that starts at, is centred on, or ends at a place on the middle of its line."""
+class Label:
+    """A text whose start, middle or end is at a point, on the middle of its line."""
 
     at: Point
     text: str
@@ -56,97 +56,88 @@ class Words:
     colour: str = BLACK
 
 
-Shape = Line | Box | Words
+Shape = Line | Box | Label
 
 
-def draw_figures(
-    file: Path,
-    labels: Sequence[str],
-    found: Figures,
-    log_probabilities: NDArray[np.float64],
-    right: NDArray[np.int64],
-) -> None:
-    """Write the picture to a .svg or .png file; classes are ranked against all others where there are several.
+def plot_evaluation(file: Path, labels: Sequence[str], evaluation: Evaluation) -> None:
+    """Write the plots to a .svg or .png file.
 
     Raises:
-        InspectionError: if it is to be a PNG, and Pillow is missing.
+        InspectionError: if it is a PNG and Pillow is missing.
         OSError: if it cannot be written.
     """
-    shapes = [*_roc(labels, found, log_probabilities, right), *_matrix(labels, found)]
+    shapes = [*_plot_roc(labels, evaluation), *_plot_confusion(labels, evaluation.metrics)]
     width, height = 2 * (SIDE + 2 * MARGIN), SIDE + TOP + MARGIN
-    written = _svg(shapes, width, height) if file.suffix.lower() == ".svg" else _png(shapes, width, height)
+    content = _to_svg(shapes, width, height) if file.suffix.lower() == ".svg" else _to_png(shapes, width, height)
     with atomic_write(file) as stream:
-        stream.write(written)
+        stream.write(content)
 
 
-def _roc(
-    labels: Sequence[str], found: Figures, log_probabilities: NDArray[np.float64], right: NDArray[np.int64]
-) -> list[Shape]:
-    """The curve of two classes; of several, that of every text's probability of every class: right or not."""
+def _plot_roc(labels: Sequence[str], evaluation: Evaluation) -> list[Shape]:
+    """The curve of two classes; of more, the micro-averaged one, over each pair of a text and a class."""
     left, bottom = float(MARGIN), float(TOP + SIDE)
+    scores, right, auc = evaluation.log_probabilities, evaluation.classes, evaluation.metrics.auc
     if len(labels) == 2:
-        scores, positive = log_probabilities[:, 1] - log_probabilities[:, 0], right == 1
-        title = f"ROC of {_short(labels[1])}" + (f", area {found.auc:.5f}" if found.auc is not None else "")
+        curve = roc_curve(scores[:, 1] - scores[:, 0], right == 1)
+        title = f"ROC of {_shorten(labels[1])}" + (f", area {auc:.5f}" if auc is not None else "")
     else:
-        scores, positive = log_probabilities.ravel(), (right[:, None] == np.arange(len(labels))).ravel()
+        curve = roc_curve(scores.ravel(), (right[:, None] == np.arange(len(labels))).ravel())
         title = "ROC of all classes together"
     shapes: list[Shape] = [
-        Words((left + SIDE / 2, TOP / 2), title, size=14),
+        Label((left + SIDE / 2, TOP / 2), title, size=14),
         Line(((left, bottom), (left + SIDE, TOP)), GREY),
         Line(((left, TOP), (left, bottom), (left + SIDE, bottom), (left + SIDE, TOP), (left, TOP)), BLACK),
-        Words((left + SIDE / 2, bottom + 40), "share of the others taken for it"),
-        Words((left, TOP - 10.0), "share of its texts found", "start"),
+        Label((left + SIDE / 2, bottom + 40), "false positive rate"),
+        Label((left, TOP - 10.0), "true positive rate", "start"),
     ]
     for share in (0.0, 0.5, 1.0):
-        shapes.append(Words((left + share * SIDE, bottom + 15), f"{share:g}"))
-        shapes.append(Words((left - 8, bottom - share * SIDE), f"{share:g}", "end"))
-    curve = roc(scores, positive)
+        shapes.append(Label((left + share * SIDE, bottom + 15), f"{share:g}"))
+        shapes.append(Label((left - 8, bottom - share * SIDE), f"{share:g}", "end"))
     if curve is not None:
-        across, up = curve
-        kept = np.unique(np.linspace(0, len(across) - 1, MOST_POINTS).astype(int))
-        points = tuple((left + float(a) * SIDE, bottom - float(b) * SIDE) for a, b in zip(across[kept], up[kept]))  # noqa: B905
-        shapes.append(Line(points, BLUE, 2.0))
+        points = np.stack(curve, axis=1)
+        points = points[np.unique(np.linspace(0, len(points) - 1, MOST_POINTS).astype(int))]
+        shapes.append(Line(tuple((left + x * SIDE, bottom - y * SIDE) for x, y in points.tolist()), BLUE, 2.0))
     return shapes
 
 
-def _matrix(labels: Sequence[str], found: Figures) -> list[Shape]:
-    """Texts by right class (rows) and chosen one (columns); a colour is a share of its row."""
+def _plot_confusion(labels: Sequence[str], metrics: Metrics) -> list[Shape]:
+    """Texts by right class (rows) and predicted one (columns), coloured by their share of the row."""
     left, cell = float(SIDE + 3 * MARGIN), SIDE / len(labels)
-    title = f"accuracy {found.accuracy:.4f}, {found.n:,} texts"
-    shapes: list[Shape] = [Words((left + SIDE / 2, TOP / 2), title, size=14)]
-    shares = found.confusion / np.maximum(1, found.confusion.sum(axis=1, keepdims=True))
+    title = f"accuracy {metrics.accuracy:.4f}, {metrics.n:,} texts"
+    shapes: list[Shape] = [Label((left + SIDE / 2, TOP / 2), title, size=14)]
+    shares = metrics.confusion / np.maximum(1, metrics.confusion.sum(axis=1, keepdims=True))
     size = max(5.0, min(12.0, cell * 0.45))
     for row, name in enumerate(labels):
         middle = TOP + (row + 0.5) * cell
-        shapes.append(Words((left - 6, middle), _short(name), "end", min(12.0, cell * 0.9)))
+        shapes.append(Label((left - 6, middle), _shorten(name), "end", min(12.0, cell * 0.9)))
         for column in range(len(labels)):
             share = float(shares[row, column])
             at = (left + column * cell, TOP + row * cell)
             shapes.append(Box(at, (cell, cell), _blend(share)))
-            if len(labels) <= NUMBERED and found.confusion[row, column]:
-                count = f"{found.confusion[row, column]:,}"
+            if len(labels) <= NUMBERED and metrics.confusion[row, column]:
+                count = f"{metrics.confusion[row, column]:,}"
                 colour = WHITE if share > 0.5 else BLACK
-                shapes.append(Words((at[0] + cell / 2, middle), count, size=size, colour=colour))
+                shapes.append(Label((at[0] + cell / 2, middle), count, size=size, colour=colour))
     if len(labels) * 40 <= SIDE:
         for column, name in enumerate(labels):
-            shapes.append(Words((left + (column + 0.5) * cell, TOP + SIDE + 15.0), _short(name)))
-    shapes.append(Words((left + SIDE / 2, TOP + SIDE + 40.0), "chosen class, in the order of the rows"))
-    shapes.append(Words((left, TOP - 10.0), "right class", "start"))
+            shapes.append(Label((left + (column + 0.5) * cell, TOP + SIDE + 15.0), _shorten(name)))
+    shapes.append(Label((left + SIDE / 2, TOP + SIDE + 40.0), "predicted class, in the order of the rows"))
+    shapes.append(Label((left, TOP - 10.0), "right class", "start"))
     return shapes
 
 
-def _short(name: str) -> str:
+def _shorten(name: str) -> str:
     shown = "".join(character if character.isprintable() else "?" for character in name)
     return shown if len(shown) <= LONGEST_NAME else f"{shown[: LONGEST_NAME - 1]}\u2026"
 
 
 def _blend(share: float) -> str:
-    """From white to blue."""
+    """A colour from white (0) to blue (1)."""
     ends = [int(BLUE[at : at + 2], 16) for at in (1, 3, 5)]
     return "#" + "".join(f"{round(255 + share * (end - 255)):02x}" for end in ends)
 
 
-def _svg(shapes: Sequence[Shape], width: int, height: int) -> bytes:
+def _to_svg(shapes: Sequence[Shape], width: int, height: int) -> bytes:
     lines = [
         (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
@@ -173,7 +164,7 @@ def _svg(shapes: Sequence[Shape], width: int, height: int) -> bytes:
     return "\n".join([*lines, "</svg>", ""]).encode("utf-8", "replace")
 
 
-def _png(shapes: Sequence[Shape], width: int, height: int) -> bytes:
+def _to_png(shapes: Sequence[Shape], width: int, height: int) -> bytes:
     try:
         from PIL import Image, ImageDraw, ImageFont
     except ImportError:
@@ -184,18 +175,18 @@ def _png(shapes: Sequence[Shape], width: int, height: int) -> bytes:
     draw = ImageDraw.Draw(image)
     anchors = {"start": "lm", "middle": "mm", "end": "rm"}
 
-    def scaled(point: Point) -> Any:
+    def scale(point: Point) -> Any:
         return (point[0] * SCALE, point[1] * SCALE)
 
     for shape in shapes:
         if isinstance(shape, Line):
-            draw.line([scaled(point) for point in shape.points], fill=shape.colour, width=round(shape.width * SCALE))
+            draw.line([scale(point) for point in shape.points], fill=shape.colour, width=round(shape.width * SCALE))
         elif isinstance(shape, Box):
             corner = (shape.at[0] + shape.size[0], shape.at[1] + shape.size[1])
-            draw.rectangle((scaled(shape.at), scaled(corner)), fill=shape.colour)
+            draw.rectangle((scale(shape.at), scale(corner)), fill=shape.colour)
         else:
             font = ImageFont.load_default(shape.size * SCALE)
-            draw.text(scaled(shape.at), shape.text, fill=shape.colour, font=font, anchor=anchors[shape.anchor])
+            draw.text(scale(shape.at), shape.text, fill=shape.colour, font=font, anchor=anchors[shape.anchor])
     stream = io.BytesIO()
     image.save(stream, "PNG")
     return stream.getvalue()

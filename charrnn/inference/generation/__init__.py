@@ -1,1 +1,1 @@
-"""Writing text with a model."""
+"""Generating text with a language model."""

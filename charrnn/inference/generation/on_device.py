@@ -1,14 +1,14 @@
-"""Generation with PyTorch on a GPU: for large models, and for many samples at once.
+"""Generation with PyTorch on a GPU: for large models and many samples.
 
-A step (look-up, layers, decoder, filters, draw) reads and writes buffers that stay where they are, so on a CUDA device
-it is captured once as a graph and replayed: one launch a step, no Python in it. Symbols come back a burst of steps at
-a time. Sample i draws with the random numbers that it has in `charrnn.inference.generation.samples`, by the same
-filters in the same order, so it is the same text until a rounding decides otherwise.
+A step (look-up, layers, decoder, filters, draw) reads and writes buffers at fixed addresses, so on a CUDA device it is
+captured once as a graph and replayed: one launch per step, without Python. Symbols are copied back once per burst.
+Sample i uses the same random numbers and filters as in `charrnn.inference.generation.samples`, so its text is the same
+until a rounding error changes a symbol; samples that reach a stop string run on, unused, until all are finished.
 
-This is the one module of inference that loads PyTorch, and it is loaded only if a device is asked for.
+This is the only module of inference that loads PyTorch; it is imported only if a device is named.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -16,122 +16,82 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charrnn.errors import GenerationError
-from charrnn.inference.generation.samples import Piece, Request, Text, opened
+from charrnn.inference.generation.samples import Request, TextGenerator
 from charrnn.inference.generation.sampling import MIN_TEMPERATURE, Sampler
+from charrnn.inference.generation.writer import Symbols
 from charrnn.inference.network.language import Floats, Network, State
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.base import Vocabulary
 
-BURST = 64  # steps between two looks at what was written
-GROUP = 4096  # samples side by side
-Symbols = NDArray[np.int64]
+BURST = 64  # steps
+GROUP = 4096  # samples
 
 
 def choose_device(name: str) -> torch.device:
     """The device of that name.
 
     Raises:
-        GenerationError: if there is none.
+        GenerationError: if this machine has none.
     """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if not there[name]:
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if not available[name]:
         raise GenerationError(f"no {name} device here; leave out --device to compute with NumPy")
     return torch.device(name)
 
 
-def generate(
-    network: Network,
-    vocabulary: Vocabulary,
-    start: State,
-    *,
-    seeds: Sequence[int],
-    request: Request,
-    device: torch.device,
-) -> Generator[Piece]:
-    """What `charrnn.inference.generation.samples.generate` does, on a device."""
-    for first in range(0, len(seeds), GROUP):
-        group = _Group(network, vocabulary, start, request, seeds[first : first + GROUP], first, device)
-        while not group.done:
-            yield from group.advance()
+class DeviceGenerator(TextGenerator):
+    """Generates texts with a network on a device."""
+
+    def __init__(self, network: Network, vocabulary: Vocabulary, device: torch.device) -> None:
+        super().__init__(network, vocabulary)
+        self._device = device
+
+    def for_network(self, network: Network) -> "DeviceGenerator":
+        """A generator for another network on the same device."""
+        return DeviceGenerator(network, self.vocabulary, self._device)
+
+    def make_writer(self, state: State, request: Request) -> "DeviceWriter":
+        """A writer of one sample for each stream of `state`."""
+        return DeviceWriter(self.network, state, request, self._device)
+
+    def plan_groups(self, samples: int) -> tuple[int, int]:  # noqa: ARG002
+        """Samples in a group, and groups that run at the same time."""
+        return GROUP, 1
 
 
-class _Group:
-    """Samples that advance together; those that have met a stop run on unheard until all are done."""
-
-    def __init__(
-        self,
-        network: Network,
-        vocabulary: Vocabulary,
-        start: State,
-        request: Request,
-        seeds: Sequence[int],
-        first: int,
-        device: torch.device,
-    ) -> None:
-        self._texts = [Text(first + column, vocabulary, request) for column in range(len(seeds))]
-        self._generators = [np.random.Generator(np.random.PCG64(seed)) for seed in seeds]
-        self._opening: tuple[Symbols, Floats] | None = None
-        state = start.repeated(len(seeds))
-        if request.begun and request.length:
-            symbols, nats, state = opened(network, vocabulary, start, request, self._generators)
-            self._opening = symbols, nats
-        self._writer = Writer(network, state, request, device)
-        self._length = request.most_symbols
-        self._made = 0
-        self.done = False
-
-    def advance(self) -> list[Piece]:
-        """Write a burst; what the texts have gained."""
-        symbols, nats = self._burst()
-        pieces = [
-            piece
-            for column, text in enumerate(self._texts)
-            if text.finish is None and (piece := text.take(symbols[:, column], nats[:, column]))
-        ]
-        self.done = all(text.finish is not None for text in self._texts)
-        return pieces
-
-    def _burst(self) -> tuple[Symbols, Floats]:
-        """The next symbols (T, B) and their nats (T, B)."""
-        if self._opening:
-            written, self._opening = self._opening, None
-            self._made += 1
-            return written
-        steps = min(BURST, self._length - self._made)
-        uniforms = np.stack([generator.random(steps) for generator in self._generators], axis=1)
-        self._made += steps
-        return self._writer.burst(uniforms)
-
-
-class Writer:
-    """B samples on a device, advancing one symbol a step.
+class DeviceWriter:
+    """B samples on a device, advancing one symbol a step: a `charrnn.inference.generation.writer.Writer`.
 
     Args:
-        state: where they begin, a stream each.
-        request: how a symbol is chosen, and whether its nats are wanted.
+        network: whose weights are copied to the device.
+        state: of B streams, where the samples begin.
+        request: how a symbol is chosen, and whether its nats are computed.
+        device: where.
     """
 
+    burst: int | None = BURST
+
     def __init__(self, network: Network, state: State, request: Request, device: torch.device) -> None:
-        config, tensors = network.config, {name: _sent(t, device) for name, t in network.tensors.items()}
+        config, tensors = network.config, {name: _copy_to(t, device) for name, t in network.tensors.items()}
         kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         self._cell = config.cell
         self._layers = [[tensors[f"rnn.{kind}_l{k}"] for kind in kinds] for k in range(config.layers)]
         self._inputs = tensors["embedding.weight"] if config.embedding_size else torch.eye(config.vocab_size).to(device)
-        self._decoder = tensors["decoder.weight"].t(), _sent(network.decoder_bias, device)
+        self._decoder = tensors["decoder.weight"].t(), _copy_to(network.decoder_bias, device)
         batch = state.hidden.shape[1]
-        self._hidden = [_sent(part, device) for part in state.hidden]
-        self._cells = [] if state.cell is None else [_sent(part, device) for part in state.cell]
+        self._hidden = [_copy_to(part, device) for part in state.hidden]
+        self._cells = [] if state.cell is None else [_copy_to(part, device) for part in state.cell]
         self._sampler, self._loss = request.sampler, request.loss
-        # float64 tells apart what a sum over many symbols has; there is none on mps
+        # float32 is too coarse for cumulative sums over many symbols, but mps has nothing finer
         wide = torch.float32 if device.type == "mps" else torch.float64
         self._uniforms = torch.zeros(BURST, batch, dtype=wide, device=device)
         self._symbols = torch.zeros(BURST, batch, dtype=torch.long, device=device)
         self._nats = torch.zeros(BURST, batch, device=device)
         self._place = torch.zeros(1, dtype=torch.long, device=device)
-        self._step: Callable[[], object] = self._captured() if device.type == "cuda" else self._advance
+        self._step: Callable[[], object] = self._capture() if device.type == "cuda" else self._advance
 
     @torch.inference_mode()
-    def burst(self, uniforms: NDArray[np.float64]) -> tuple[Symbols, Floats]:
-        """The next symbols (T, B), and if wanted their nats (T, B), drawn by uniforms (T, B) from [0, 1)."""
+    def write(self, uniforms: NDArray[np.float64]) -> tuple[Symbols, Floats]:
+        """See `Writer`; T is at most `BURST`."""
         steps = len(uniforms)
         self._uniforms[:steps].copy_(torch.from_numpy(uniforms))
         self._place.zero_()
@@ -139,11 +99,14 @@ class Writer:
             self._step()
         return self._symbols[:steps].cpu().numpy().copy(), self._nats[:steps].cpu().numpy().copy()
 
+    def select(self, samples: Symbols) -> None:
+        """See `Writer`: buffers stay as they are, so no sample can be left out."""
+
     @torch.inference_mode()
-    def _captured(self) -> Callable[[], object]:
-        """A step as one graph; the steps that warm the kernels up leave no trace."""
-        moving = [*self._hidden, *self._cells, self._place]
-        kept = [tensor.clone() for tensor in moving]
+    def _capture(self) -> Callable[[], object]:
+        """A step as one graph; the state is restored after the steps that warm up the kernels."""
+        mutable = [*self._hidden, *self._cells, self._place]
+        saved = [tensor.clone() for tensor in mutable]
         side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
@@ -153,13 +116,13 @@ class Writer:
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             self._advance()
-        for tensor, before in zip(moving, kept, strict=True):
+        for tensor, before in zip(mutable, saved, strict=True):
             tensor.copy_(before)
         return graph.replay
 
     @torch.inference_mode()
     def _advance(self) -> None:
-        """Choose a symbol for each sample, and read it. Everything happens in buffers that stay where they are."""
+        """Choose a symbol for each sample and read it, within the buffers."""
         weight, bias = self._decoder
         logits = torch.addmm(bias, self._hidden[-1], weight)
         chosen = choose(self._sampler, logits, self._uniforms.index_select(0, self._place)[0])
@@ -184,11 +147,11 @@ def choose(sampler: Sampler, logits: Tensor, uniforms: Tensor) -> Tensor:
     """One symbol (B,) for each row of scores (B, V), drawn by `uniforms` (B,): `Sampler.choose` in PyTorch."""
     if sampler.temperature < MIN_TEMPERATURE:
         return logits.argmax(dim=-1)
-    return _drawn(weights_of(sampler, logits), uniforms)
+    return _draw(filter_weights(sampler, logits), uniforms)
 
 
-def weights_of(sampler: Sampler, logits: Tensor) -> Tensor:
-    """The distribution that is drawn from, (B, V), each row up to a factor: `Sampler.weights` in PyTorch."""
+def filter_weights(sampler: Sampler, logits: Tensor) -> Tensor:
+    """Unnormalized probabilities (B, V) after all filters: `Sampler.weights` in PyTorch."""
     weights = ((logits - logits.amax(dim=-1, keepdim=True)) / sampler.temperature).exp()
     if sampler.top_k:
         least = weights.topk(min(sampler.top_k, weights.shape[-1]), dim=-1).values[:, -1:]
@@ -196,22 +159,21 @@ def weights_of(sampler: Sampler, logits: Tensor) -> Tensor:
     if sampler.top_p is not None and sampler.top_p < 1.0:
         ranked = weights.sort(dim=-1, descending=True).values
         wide = torch.float32 if weights.device.type == "mps" else torch.float64
-        short = sampler.top_p * (1.0 - 1e-9)  # by a hair, for what reaches the share exactly is enough
-        last = _drawn(ranked, torch.full((len(ranked),), short, dtype=wide, device=ranked.device))
+        short = sampler.top_p * (1.0 - 1e-9)  # so that reaching p exactly is enough
+        last = _draw(ranked, torch.full((len(ranked),), short, dtype=wide, device=ranked.device))
         weights = weights * (weights >= ranked.gather(1, last[:, None]))
     if sampler.min_p:
         weights = weights * (weights >= sampler.min_p * weights.amax(dim=-1, keepdim=True))
     return weights
 
 
-def _drawn(weights: Tensor, uniforms: Tensor) -> Tensor:
-    """For each row the first symbol whose cumulative weight is strictly above the uniform's share of the total."""
+def _draw(weights: Tensor, uniforms: Tensor) -> Tensor:
+    """For each row the first symbol whose cumulative weight is strictly above its uniform times the total."""
     cumulative = weights.cumsum(dim=-1, dtype=uniforms.dtype)
     targets = uniforms[:, None] * cumulative[:, -1:]
-    found = torch.searchsorted(cumulative, targets, right=True)[:, 0]
-    return found.clamp_(max=weights.shape[-1] - 1)
+    return torch.searchsorted(cumulative, targets, right=True)[:, 0].clamp_(max=weights.shape[-1] - 1)
 
 
-def _sent(array: Floats, device: torch.device) -> Tensor:
+def _copy_to(array: Floats, device: torch.device) -> Tensor:
     """A copy of the array on the device."""
     return torch.tensor(array, device=device)

@@ -1,15 +1,17 @@
 """Generation in layers: symbols of one step -> pieces of text -> whole samples.
 
-Samples go side by side in groups; each group advances by bursts of a few hundredths of a second, in a thread of its
-own where there are several, for the kernel leaves Python's lock alone. Samples that have met a stop
-leave their group. Sample i draws from a generator of its own, seeded with seed + i, so its text depends on nothing
-else: not on how many there are, nor on where bursts end.
+Samples advance side by side in groups, in bursts of a few hundredths of a second; several groups run in threads, which
+is possible because the kernel releases Python's global interpreter lock. Samples that reach a stop string leave their
+group. Sample i draws from a random generator of its own, seeded with seed + i, so its text depends neither on the
+number of samples nor on where bursts end.
 """
 
+import copy
 import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 
 import numpy as np
@@ -17,22 +19,23 @@ import numpy as np
 from charrnn.inference.generation.kernel.compiled import load_kernel
 from charrnn.inference.generation.sampling import Sampler, log_softmax
 from charrnn.inference.generation.stopping import StopFinder
-from charrnn.inference.generation.writer import Symbols, Weights, writer_for
+from charrnn.inference.generation.writer import Symbols, Weights, Writer, writer_for
 from charrnn.inference.network.cores import available_cores
 from charrnn.inference.network.language import Floats, Network, State
-from charrnn.text.vocabulary.characters import Ids, Vocabulary
+from charrnn.text.vocabulary.base import Ids, Vocabulary
 
 PRIME_CHUNK = 512
-BURST = 0.02  # seconds: text comes fifty times a second at least, where a step is faster than that
+BURST = 0.02  # seconds: text arrives at least fifty times a second, where a step is faster than that
 LONGEST = 4096  # symbols of a burst, however small the network
-GROUP = 64  # samples: more side by side gain nothing
+GROUP = 64  # samples; larger groups are not faster
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Text that sample `sample` has gained; `finish` ("length" or "stop") comes with its last piece.
+    """Text that sample `sample` has gained; `finish` ("length" or "stop") is set in its last piece.
 
-    `loss`, with the last piece of a text that has any, is the mean of -ln p at temperature 1 over its characters.
+    `loss` is set in the last piece if it was requested and the text is not empty: mean -ln p per character, in nats,
+    at temperature 1.
     """
 
     sample: int
@@ -53,29 +56,30 @@ class Sample:
 
 @dataclass(frozen=True)
 class Request:
-    """What every sample is asked for.
+    """What to generate for every sample.
 
     Attributes:
+        sampler: how symbols are drawn.
         length: characters to add; the word that reaches this length is written to its end.
-        begun: the beginning of a word that the first symbol has to complete; it is no part of the text.
         stops: byte strings that end a text; not part of it.
-        loss: whether to compute each text's loss, too.
+        loss: whether to compute each text's loss.
+        prefix: beginning of a word that the first symbol has to complete; not part of the text.
     """
 
     sampler: Sampler
     length: int
     stops: Sequence[bytes] = ()
     loss: bool = False
-    begun: bytes = b""
+    prefix: bytes = b""
 
     @property
     def most_symbols(self) -> int:
-        """How many symbols reach the length in any case: each has a character, the first maybe only `begun`."""
-        return self.length + 1 if self.begun and self.length else self.length
+        """Symbols that always suffice for the length: each has a character, the first perhaps only the prefix."""
+        return self.length + 1 if self.prefix and self.length else self.length
 
 
-def prime_state(network: Network, ids: Ids) -> Iterator[tuple[int, State]]:
-    """Read a prime (n,); yields (characters read, state) after each part of it, the first before any."""
+def read_prime(network: Network, ids: Ids) -> Iterator[tuple[int, State]]:
+    """Read a prime (n,); yields (symbols read, state) at the start and after each chunk."""
     state = network.initial_state()
     yield 0, state
     for begin in range(0, len(ids), PRIME_CHUNK):
@@ -83,40 +87,81 @@ def prime_state(network: Network, ids: Ids) -> Iterator[tuple[int, State]]:
         yield min(begin + PRIME_CHUNK, len(ids)), state
 
 
-def generate(
-    network: Network, vocabulary: Vocabulary, start: State, *, seeds: Sequence[int], request: Request
-) -> Generator[Piece]:
-    """Write a text for each seed, going on from `start` (of one stream).
+class TextGenerator:
+    """Generates texts with a network on the CPU.
 
-    Yields pieces as they are made; the pieces of one sample, joined, are its text.
+    Args:
+        network: its weights are laid out for the kernel when the first text is generated.
+        vocabulary: of the network.
+        base: a generator whose network differs in the initial state and the first layer's bias only; the layout of
+            the other weights is shared with it.
     """
-    cores = available_cores()
-    size = min(GROUP, -(-len(seeds) // cores)) or 1
-    weights = Weights(network, load_kernel(network.config.cell))
-    groups = (
-        Group(weights, vocabulary, start, request, list(enumerate(seeds[first : first + size], first)))
-        for first in range(0, len(seeds), size)
-    )
-    if len(seeds) > size:
-        yield from _side_by_side(groups, cores)
-        return
-    for group in groups:
-        while not group.done:
-            yield from group.advance()
+
+    def __init__(self, network: Network, vocabulary: Vocabulary, base: "TextGenerator | None" = None) -> None:
+        self.network = _mask_symbols(network, vocabulary.never_generated)
+        self.vocabulary = vocabulary
+        self._base = base
+
+    def for_network(self, network: Network) -> "TextGenerator":
+        """A generator for a network that differs in the initial state and the first layer's bias only."""
+        return TextGenerator(network, self.vocabulary, self)
+
+    @cached_property
+    def weights(self) -> Weights:
+        """The network's weights, laid out for the kernel."""
+        if self._base is not None:
+            return self._base.weights.for_network(self.network)
+        return Weights(self.network, load_kernel(self.network.config.cell))
+
+    def make_writer(self, state: State, request: Request) -> Writer:
+        """A writer of one sample for each stream of `state`."""
+        return writer_for(self.weights, state, request.sampler, loss=request.loss)
+
+    def plan_groups(self, samples: int) -> tuple[int, int]:
+        """Samples in a group, and groups that run at the same time."""
+        cores = available_cores()
+        return min(GROUP, -(-samples // cores)) or 1, cores
+
+    def generate(self, start: State, *, seeds: Sequence[int], request: Request) -> Generator[Piece]:
+        """Generate a text for each seed, continuing from `start` (one stream).
+
+        Yields pieces as they are made; the pieces of one sample, joined, are its text.
+        """
+        size, threads = self.plan_groups(len(seeds))
+        groups = (
+            Group(self, start, request, list(enumerate(seeds[first : first + size], first)))
+            for first in range(0, len(seeds), size)
+        )
+        if len(seeds) > size and threads > 1:
+            yield from _advance_in_threads(groups, threads)
+            return
+        for group in groups:
+            while not group.done:
+                yield from group.advance()
 
 
-def _side_by_side(groups: "Iterator[Group]", cores: int) -> Generator[Piece]:
-    """Advance groups in threads, as many at a time as there are cores; each is a burst ahead of the reader."""
+def _mask_symbols(network: Network, ids: Sequence[int]) -> Network:
+    """The network with probability 0 for symbols `ids`; it shares all weights but the decoder's bias."""
+    if not ids:
+        return network
+    masked = copy.copy(network)
+    masked.decoder_bias = network.decoder_bias.copy()
+    masked.decoder_bias[list(ids)] = -np.inf
+    return masked
+
+
+def _advance_in_threads(groups: "Iterator[Group]", threads: int) -> Generator[Piece]:
+    """Advance up to `threads` groups at a time; each is one burst ahead of what is yielded."""
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(cores) as pool:
-        running = deque((group, pool.submit(group.advance)) for group in islice(groups, cores))
+    with ThreadPoolExecutor(threads) as pool:
+        running = deque((group, pool.submit(group.advance)) for group in islice(groups, threads))
         while running:
             group, burst = running.popleft()
             pieces = burst.result()
-            following = next(groups, None) if group.done else group
-            if following is not None:
-                running.append((following, pool.submit(following.advance)))
+            successor = next(groups, None) if group.done else group
+            if successor is not None:
+                running.append((successor, pool.submit(successor.advance)))
             yield from pieces
 
 
@@ -124,89 +169,84 @@ class Group:
     """Samples that advance together, (index, seed) each.
 
     Attributes:
-        done: whether all of them are.
+        done: whether all texts are finished.
     """
 
     def __init__(
-        self,
-        weights: Weights,
-        vocabulary: Vocabulary,
-        start: State,
-        request: Request,
-        seeds: Sequence[tuple[int, int]],
+        self, generator: TextGenerator, start: State, request: Request, samples: Sequence[tuple[int, int]]
     ) -> None:
         self._request = request
-        self._texts = [Text(index, vocabulary, request) for index, _ in seeds]
-        self._generators = [np.random.Generator(np.random.PCG64(seed)) for _, seed in seeds]
-        self._opening: tuple[Symbols, Floats] | None = None
-        state = start.repeated(len(seeds))
-        if request.begun and request.length:
-            symbols, nats, state = opened(weights.network, vocabulary, start, request, self._generators)
-            self._opening = symbols, nats
-        self._writer = writer_for(weights, state, request.sampler, loss=request.loss)
+        self._texts = [TextBuilder(index, generator.vocabulary, request) for index, _ in samples]
+        self._draws = [np.random.Generator(np.random.PCG64(seed)) for _, seed in samples]
+        self._first: tuple[Symbols, Floats] | None = None
+        state = start.repeat(len(samples))
+        if request.prefix and request.length:
+            symbols, nats, state = _complete_prefix(generator, start, request, self._draws)
+            self._first = symbols, nats
+        self._writer = generator.make_writer(state, request)
         self._made = 0
-        self._steps = 1  # the very first symbol is shown at once
+        self._steps = 1  # the first symbol is shown at once
         self.done = False
 
     def advance(self) -> list[Piece]:
-        """Write for a moment; what the texts have gained."""
-        symbols, nats = self._burst()
+        """Generate one burst; returns what the texts have gained."""
+        symbols, nats = self._next_symbols()
         pieces = [
             piece
             for column, text in enumerate(self._texts)
-            if (piece := text.take(symbols[:, column], nats[:, column]))
+            if text.finish is None and (piece := text.append(symbols[:, column], nats[:, column]))
         ]
-        staying = np.flatnonzero([text.finish is None for text in self._texts])
-        self.done = not len(staying)
-        if not self.done and len(staying) < len(self._texts):
-            self._keep(staying)
+        active = np.flatnonzero([text.finish is None for text in self._texts])
+        self.done = not len(active)
+        if not self.done and len(active) < len(self._texts):
+            self._select(active)
         return pieces
 
-    def _burst(self) -> tuple[Symbols, Floats]:
-        """The next symbols (T, B), and if wanted their nats (T, B)."""
-        if self._opening:
-            written, self._opening = self._opening, None
+    def _next_symbols(self) -> tuple[Symbols, Floats]:
+        """The next symbols (T, B) and, if requested, their nats (T, B)."""
+        if self._first:
+            result, self._first = self._first, None
             self._made += 1
-            return written
-        steps = min(self._steps, self._request.most_symbols - self._made)
-        uniforms = np.stack([generator.random(steps) for generator in self._generators], axis=1)
+            return result
+        steps = min(self._writer.burst or self._steps, self._request.most_symbols - self._made)
+        uniforms = np.stack([draw.random(steps) for draw in self._draws], axis=1)
         began = time.perf_counter()
-        written = self._writer.write(uniforms)
+        result = self._writer.write(uniforms)
         speed = steps / (time.perf_counter() - began)
         self._steps = min(max(int(speed * BURST), 1), LONGEST)
         self._made += steps
-        return written
+        return result
 
-    def _keep(self, staying: Symbols) -> None:
-        self._texts = [self._texts[k] for k in staying]
-        self._generators = [self._generators[k] for k in staying]
-        self._writer = self._writer.kept(staying)
+    def _select(self, active: Symbols) -> None:
+        """Go on with these samples only, if the writer can leave samples out."""
+        writer = self._writer.select(active)
+        if writer is not None:
+            self._writer = writer
+            self._texts = [self._texts[k] for k in active]
+            self._draws = [self._draws[k] for k in active]
 
 
-def opened(
-    network: Network,
-    vocabulary: Vocabulary,
-    start: State,
-    request: Request,
-    generators: Sequence[np.random.Generator],
+def _complete_prefix(
+    generator: TextGenerator, start: State, request: Request, draws: Sequence[np.random.Generator]
 ) -> tuple[Symbols, Floats, State]:
-    """A first symbol (1, B) for each generator that begins with what is begun, its nats (1, B), the states after."""
-    fitting = np.array([piece.startswith(request.begun) for piece in vocabulary.pieces])
+    """A first symbol (1, B) for each sample that begins with the prefix, its nats (1, B), and the states after it."""
+    network = generator.network
+    fitting = np.array([piece.startswith(request.prefix) for piece in generator.vocabulary.pieces])
     scores = np.where(fitting, network.next_logits(start), np.float32(-np.inf))
-    symbols = np.concatenate([request.sampler.choose(scores, generator.random(1)) for generator in generators])
+    symbols = np.concatenate([request.sampler.choose(scores, draw.random(1)) for draw in draws])
     after = {}
     for symbol in set(symbols.tolist()):
         after[symbol] = start.copy()
         network.read(np.full((1, 1), symbol), after[symbol])
     nats = -log_softmax(scores)[:, symbols]
-    return symbols[None], nats, State.together([after[symbol] for symbol in symbols.tolist()])
+    return symbols[None], nats, State.concatenate([after[symbol] for symbol in symbols.tolist()])
 
 
-class Text:
-    """One text in the making.
+class TextBuilder:
+    """Builds one text from its symbols.
 
     Attributes:
-        finish: "length" or "stop", once it is whole.
+        finish: "length" or "stop" once it is complete.
     """
 
     def __init__(self, index: int, vocabulary: Vocabulary, request: Request) -> None:
@@ -216,16 +256,16 @@ class Text:
         self._pieces = vocabulary.pieces
         self._lengths = vocabulary.lengths
         self._end = vocabulary.end
-        self._begun = self._unseen = len(request.begun)  # bytes
-        self._begun_chars = len(request.begun.decode("utf-8"))
-        self._left = request.length + self._begun_chars if request.length else 0  # characters
+        self._prefix = self._hidden = len(request.prefix)  # bytes, those still to come
+        self._prefix_chars = len(request.prefix.decode("utf-8"))
+        self._left = request.length + self._prefix_chars if request.length else 0  # characters
         self._loss = request.loss
         self._shown = 0  # bytes
-        self._symbols: list[int] = []  # these two only where the loss is wanted
+        self._symbols: list[int] = []  # these two only if the loss is requested
         self._nats: list[Floats] = []
 
-    def take(self, symbols: Symbols, nats: Floats) -> Piece | None:
-        """Add symbols; what can be told of them already, if anything."""
+    def append(self, symbols: Symbols, nats: Floats) -> Piece | None:
+        """Add symbols (T,) with their nats (T,); returns the text that is final now, if any."""
         ends = np.flatnonzero(symbols == self._end).tolist() if self._end is not None else []
         symbols = symbols[: ends[0]] if ends else symbols
         lengths = self._lengths[symbols].cumsum()
@@ -236,12 +276,12 @@ class Text:
         if self._loss:
             self._symbols += added
             self._nats.append(nats)
-        unseen = self._unseen
-        self._unseen = max(0, unseen - len(text))
-        return self._passed_on(text[unseen:], ended=bool(ends))
+        hidden = self._hidden
+        self._hidden = max(0, hidden - len(text))
+        return self._release(text[hidden:], ended=bool(ends))
 
-    def _passed_on(self, text: bytes, *, ended: bool) -> Piece | None:
-        """What is certain to be no part of a stop, and of a text that has `ended` the rest too."""
+    def _release(self, text: bytes, *, ended: bool) -> Piece | None:
+        """The text that cannot belong to a stop string any more; of a text that has `ended` all of it."""
         text = self._stops.feed(text)
         if self._stops.stopped:
             self.finish = "stop"
@@ -254,25 +294,25 @@ class Text:
         return Piece(self._index, text) if text else None
 
     def _mean_loss(self) -> float | None:
-        """Mean nats per character of the symbols that make up the text; those of a stop do not belong to it."""
+        """Mean nats per character of the symbols of the text, without those of a stop string."""
         if not self._shown or not self._loss:
             return None
         ends = np.cumsum([len(self._pieces[symbol]) for symbol in self._symbols])
-        count = int(ends.searchsorted(self._begun + self._shown)) + 1
-        chars = int(self._lengths[self._symbols[:count]].sum()) - self._begun_chars
+        count = int(ends.searchsorted(self._prefix + self._shown)) + 1
+        chars = int(self._lengths[self._symbols[:count]].sum()) - self._prefix_chars
         return float(np.concatenate(self._nats)[:count].sum(dtype=np.float64)) / max(1, chars)
 
 
-def whole_samples(pieces: Iterator[Piece], seeds: Sequence[int]) -> Iterator[Sample]:
-    """Join pieces into samples, in the order of the seeds, each as soon as it and those before it are done."""
+def join_pieces(pieces: Iterator[Piece], seeds: Sequence[int]) -> Iterator[Sample]:
+    """Whole samples in the order of the seeds, each as soon as it and those before it are complete."""
     texts: dict[int, list[bytes]] = {}
     done: dict[int, Sample] = {}
-    following = 0
+    current = 0
     for piece in pieces:
         texts.setdefault(piece.sample, []).append(piece.text)
         if piece.finish:
             text = b"".join(texts.pop(piece.sample))
             done[piece.sample] = Sample(text, piece.finish, seeds[piece.sample], piece.loss)
-        while following in done:
-            yield done.pop(following)
-            following += 1
+        while current in done:
+            yield done.pop(current)
+            current += 1

@@ -1,15 +1,15 @@
-"""From scores to a drawn symbol, in a fixed order: temperature, top-k, top-p, min-p, draw.
+"""Sampling a symbol from scores, in a fixed order: temperature, top-k, top-p, min-p, draw.
 
     p = softmax(logits / temperature)      flatter above 1, sharper below; 0 takes the likeliest
     top-k   keeps the k likeliest symbols
     top-p   keeps the likeliest symbols that together reach p of what is left (Holtzman et al. 2020)
     min-p   keeps symbols at least min_p times as likely as the likeliest (Nguyen et al. 2024)
 
-A filter is a least weight, and what is at least as heavy is kept: so the likeliest symbol always stays, and symbols
-exactly as likely as the last one kept stay with it. Each filter sees what the one before it left. What is chosen for a
-row never depends on the rows beside it.
+A filter is a threshold, and keeps weights that are no less: so the likeliest symbol always stays, and symbols exactly
+as likely as the last one kept stay with it. Each filter sees what the previous ones left. The symbol of a row never
+depends on other rows.
 
-This is the definition, in NumPy; the kernel that writes follows it (`charrnn.inference.generation.kernel.choices`).
+This is the reference in NumPy, which the kernel follows (`charrnn.inference.generation.kernel.choices`).
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Chosen = NDArray[np.int64]
-MIN_TEMPERATURE = 1e-4  # below, the likeliest symbol has all the probability a float32 can tell
+MIN_TEMPERATURE = 1e-4  # below, the likeliest symbol has probability 1 in float32
 
 
 def softmax(logits: Floats) -> Floats:
@@ -39,31 +39,30 @@ def log_softmax(logits: Floats) -> Floats:
     return shifted
 
 
-def top_k_least(weights: Floats, k: int) -> Floats:
+def top_k_threshold(weights: Floats, k: int) -> Floats:
     """The k-th largest weight of each row (B, V), as (B, 1); the smallest if there are fewer."""
     k = min(k, weights.shape[-1])
     return np.partition(weights, -k, axis=-1)[:, -k, None]
 
 
-def top_p_least(weights: Floats, p: float) -> Floats:
-    """The smallest weight (B, 1) of those largest ones that together reach `p` of each row's total (B, V)."""
+def top_p_threshold(weights: Floats, p: float) -> Floats:
+    """The smallest (B, 1) of the largest weights that together reach `p` of each row's total (B, V)."""
     ranked = np.sort(weights, axis=-1)[:, ::-1]
-    short = p * (1.0 - 1e-9)  # by a hair, for what reaches the share exactly is enough
-    last = draw(ranked, np.full(len(ranked), short))
-    least: Floats = ranked[np.arange(len(ranked)), last, None]
-    return least
+    last = draw(ranked, np.full(len(ranked), p * (1.0 - 1e-9)))  # so that reaching p exactly is enough
+    threshold: Floats = ranked[np.arange(len(ranked)), last, None]
+    return threshold
 
 
-def min_p_least(weights: Floats, min_p: float) -> Floats:
+def min_p_threshold(weights: Floats, min_p: float) -> Floats:
     """`min_p` times the largest weight of each row (B, V), as (B, 1)."""
-    least: Floats = np.float32(min_p) * weights.max(axis=-1, keepdims=True)
-    return least
+    threshold: Floats = np.float32(min_p) * weights.max(axis=-1, keepdims=True)
+    return threshold
 
 
 def draw(weights: Floats, uniforms: NDArray[np.float64]) -> Chosen:
-    """A symbol for each row of weights (B, V), by inverting the cumulative weights at uniforms (B,) from [0, 1).
+    """A symbol (B,) for each row of weights (B, V), by inverting the cumulative weights at uniforms (B,) from [0, 1).
 
-    The symbol is the first whose cumulative weight is strictly above the target: none of weight zero is drawn.
+    The first symbol whose cumulative weight is strictly above the target: none of weight zero is drawn.
     """
     cumulative = np.add.accumulate(weights, axis=-1, dtype=np.float64)
     targets = uniforms * cumulative[:, -1]
@@ -73,7 +72,7 @@ def draw(weights: Floats, uniforms: NDArray[np.float64]) -> Chosen:
 
 @dataclass(frozen=True)
 class Sampler:
-    """The settings of a draw; 0 or None turns a filter off."""
+    """How symbols are drawn; 0 or None turns a filter off."""
 
     temperature: float = 1.0
     top_k: int | None = None
@@ -82,37 +81,37 @@ class Sampler:
 
     @property
     def greedy(self) -> bool:
-        """Whether the likeliest symbol is always taken."""
+        """Whether the likeliest symbol is always chosen."""
         return self.temperature < MIN_TEMPERATURE
 
     def choose(self, logits: Floats, uniforms: NDArray[np.float64]) -> Chosen:
-        """One symbol for each row of scores (B, V), drawn by `uniforms` (B,) from [0, 1)."""
+        """One symbol (B,) for each row of scores (B, V), drawn with uniforms (B,) from [0, 1)."""
         if self.greedy:
             likeliest: Chosen = logits.argmax(axis=-1)
             return likeliest
         return draw(self.weights(logits), uniforms)
 
     def weights(self, logits: Floats) -> Floats:
-        """The distribution that is drawn from, (B, V), each row up to a factor."""
-        weights = self._unfiltered(logits)
-        for least in self._filters():
-            weights *= weights >= least(weights)
+        """Unnormalized probabilities (B, V) after all filters."""
+        weights = self._scale(logits)
+        for threshold in self._thresholds():
+            weights *= weights >= threshold(weights)
         return weights
 
-    def _unfiltered(self, logits: Floats) -> Floats:
-        """The softmax at this temperature, each row up to a factor."""
+    def _scale(self, logits: Floats) -> Floats:
+        """Unnormalized probabilities (B, V) at this temperature."""
         weights: Floats = logits - np.maximum.reduce(logits, axis=-1, keepdims=True)
         if self.temperature != 1.0:
             weights *= np.float32(1.0 / self.temperature)
         return np.exp(weights, out=weights)
 
-    def _filters(self) -> list[Callable[[Floats], Floats]]:
-        """What tells the least weight that is kept of each row (B, V), in their order."""
-        filters: list[Callable[[Floats], Floats]] = []
+    def _thresholds(self) -> list[Callable[[Floats], Floats]]:
+        """The filters that are on, in their order: from weights (B, V) to thresholds (B, 1)."""
+        thresholds: list[Callable[[Floats], Floats]] = []
         if self.top_k:
-            filters.append(partial(top_k_least, k=self.top_k))
+            thresholds.append(partial(top_k_threshold, k=self.top_k))
         if self.top_p is not None and self.top_p < 1.0:
-            filters.append(partial(top_p_least, p=self.top_p))
+            thresholds.append(partial(top_p_threshold, p=self.top_p))
         if self.min_p:
-            filters.append(partial(min_p_least, min_p=self.min_p))
-        return filters
+            thresholds.append(partial(min_p_threshold, min_p=self.min_p))
+        return thresholds

@@ -1,9 +1,9 @@
 """Finding stop strings in a stream of pieces.
 
 finder = StopFinder([b"END"])
-finder.feed(b"the E")    # b"the "    the E may begin a stop, so it waits
+finder.feed(b"the E")    # b"the "     E may begin a stop string, so it is held back
 finder.feed(b"N")        # b""
-finder.feed(b"Glish")    # b"ENGlish" it did not
+finder.feed(b"Glish")    # b"ENGlish"  it did not
 finder.stopped           # False
 """
 
@@ -11,7 +11,11 @@ from collections.abc import Sequence
 
 
 class StopFinder:
-    """Passes text on until one of `stops` (none of them empty) is complete; the stop itself is kept back."""
+    """Passes text on until one of `stops` (none of them empty) is complete, without that stop string.
+
+    Attributes:
+        stopped: whether a stop string was complete.
+    """
 
     def __init__(self, stops: Sequence[bytes]) -> None:
         self._stops = list(stops)
@@ -20,14 +24,14 @@ class StopFinder:
         self.stopped = False
 
     def feed(self, piece: bytes) -> bytes:
-        """Take a piece of text; return what is certain not to belong to a stop."""
+        """Add a piece of text; returns the text that cannot belong to a stop string."""
         if not self._stops:
             return piece
         text = self._held + piece
-        found = [(at, stop) for stop in self._stops if (at := text.find(stop)) >= 0]
-        if found:
-            # The stop that was complete first ends the text; of two complete at once, the one that began first.
-            at, _ = min(found, key=lambda match: (match[0] + len(match[1]), match[0]))
+        matches = [(at, stop) for stop in self._stops if (at := text.find(stop)) >= 0]
+        if matches:
+            # The stop string that is complete first ends the text; of two that end together, the one that begins first.
+            at, _ = min(matches, key=lambda match: (match[0] + len(match[1]), match[0]))
             self.stopped, self._held = True, b""
             return text[:at]
         held = self._possible_start(text)
@@ -35,12 +39,12 @@ class StopFinder:
         return text[: len(text) - held]
 
     def flush(self) -> bytes:
-        """What was kept back, when no more text comes."""
+        """The text that is still held back, at the end of the text."""
         held, self._held = self._held, b""
         return held
 
     def _possible_start(self, text: bytes) -> int:
-        """Length of the longest end of `text` that begins a stop."""
+        """Length of the longest end of `text` that begins a stop string."""
         for size in range(min(self._longest - 1, len(text)), 0, -1):
             ending = text[len(text) - size :]
             if any(stop.startswith(ending) for stop in self._stops):

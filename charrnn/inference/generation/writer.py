@@ -1,13 +1,13 @@
-"""The fast path of generation: samples advance together, many symbols a call.
+"""The fast path of generation: samples advance together, many symbols per call.
 
-`Network` reads whole texts; a `Writer` makes new ones, symbol by symbol, by the kernel (`charrnn.inference.kernel`).
-Here the network's weights and the samples' memory are laid out for it. The first layer's projected input is a row of
-a table for each symbol, computed when the symbol first occurs: a start costs nothing, and of ten thousand symbols
-only those that are met take memory.
+`Network` reads whole texts; a `Writer` generates new ones symbol by symbol with the kernel
+(`charrnn.inference.generation.kernel`). This module lays out the network's weights and the samples' memory for it. The
+first layer's projected input is a table with a row for each symbol, computed when the symbol first occurs: start-up
+costs nothing, and of ten thousand symbols only those that occur take memory.
 
-A step of L layers goes by stages. Within one, products need nothing of each other, so every other step takes them in
-reverse: what the cache still holds of the last step is read first. To have one long stage, the first layer's state
-is projected for the next step as soon as it is known:
+A step of L layers consists of stages. Products within a stage are independent, so every other step takes them in
+reverse order: what the cache still holds of the last step is read first. To have one long stage, the first layer's
+state is projected for the next step as soon as it is known:
 
     stage 0                                                  cells of layer 0, their input from the table
     stage 1    state 0 (for the next step), input 1, state 1    cells of layer 1
@@ -16,6 +16,7 @@ is projected for the next step as soon as it is known:
     stage L    scores
 """
 
+import copy
 from collections.abc import Sequence
 from ctypes import Array, addressof, sizeof
 from itertools import pairwise
@@ -32,25 +33,31 @@ from charrnn.inference.network.language import Floats, Network, State
 
 Symbols = NDArray[np.int64]
 CACHE_LINE = 64  # bytes
-GREEDY = 1e30  # what scores are multiplied by where only the highest counts
+GREEDY = 1e30  # factor of the scores where only the highest counts
 
 
 class Writer(Protocol):
-    """B samples that advance together."""
+    """B samples that advance together.
+
+    Attributes:
+        burst: the most steps of one call of `write`, which it is always given; None if any number will do.
+    """
+
+    burst: int | None
 
     def write(self, uniforms: NDArray[np.float64]) -> tuple[Symbols, Floats]:
-        """Draw symbols (T, B) by uniforms (T, B) from [0, 1); gives them, and their nats (T, B) if wanted."""
+        """Draw symbols (T, B) with uniforms (T, B) from [0, 1); returns them and, if requested, their nats (T, B)."""
 
-    def kept(self, samples: Symbols) -> "Writer":
-        """A writer that goes on with these samples only."""
+    def select(self, samples: Symbols) -> "Writer | None":
+        """A writer that goes on with these samples only; None if this writer cannot leave samples out."""
 
 
 class Weights:
-    """A network's weights, arranged for writing; any number of writers may share them, in several threads.
+    """A network's weights, laid out for writing; writers in several threads may share them.
 
     Args:
-        network: that writes.
-        use: the kernel for its cell; None on systems without.
+        network: whose weights.
+        use: the kernel for its cell; None on systems where it does not run.
     """
 
     def __init__(self, network: Network, use: Kernel | None) -> None:
@@ -62,9 +69,9 @@ class Weights:
     def _lay_out(self, use: Kernel) -> None:
         config, tensors = self.network.config, self.network.tensors
         lanes, self._rows = use.tiling.lanes, use.tiling.rows
-        self.units = _filled(config.hidden_size, lanes)
-        self.symbols = _filled(config.vocab_size, lanes)
-        self.width = _filled(config.gates * self.units, self._rows)
+        self.units = _round_up(config.hidden_size, lanes)
+        self.symbols = _round_up(config.vocab_size, lanes)
+        self.width = _round_up(config.gates * self.units, self._rows)
         self.state = [
             (self._panels(self._gates(tensors[f"rnn.weight_hh_l{k}"])), self._bias(self._state_bias(k)))
             for k in range(config.layers)
@@ -73,18 +80,31 @@ class Weights:
             (self._panels(self._gates(tensors[f"rnn.weight_ih_l{k}"])), self._bias(self.network.input_bias(k)))
             for k in range(1, config.layers)
         ]
-        decoder_bias = aligned(_filled(self.symbols, self._rows))
-        decoder_bias[:] = -np.inf  # what only fills up a vector has no probability
+        decoder_bias = aligned_array(_round_up(self.symbols, self._rows))
+        decoder_bias[:] = -np.inf  # padding has no probability
         decoder_bias[: config.vocab_size] = self.network.decoder_bias
         self.decoder = self._panels(tensors["decoder.weight"]), decoder_bias
-        self.table = aligned(config.vocab_size, self.width, zeros=False)
-        self._known = np.zeros(config.vocab_size, dtype=np.bool_)
+        self._embedded = self._panels(self._gates(tensors["rnn.weight_ih_l0"])) if config.embedding_size else None
+        self.start_table()
+
+    def start_table(self) -> None:
+        """A table of projected inputs (V, width), no row of which is filled."""
+        symbols = self.network.config.vocab_size
+        self.table = aligned_array(symbols, self.width, zeros=False)
+        self._known = np.zeros(symbols, dtype=np.bool_)
         self._filling = Lock()
         self._first_bias = self._bias(self.network.input_bias(0))
-        self._embedded = self._panels(self._gates(tensors["rnn.weight_ih_l0"])) if config.embedding_size else None
+
+    def for_network(self, network: Network) -> "Weights":
+        """The layout for a network that differs in the first layer's bias only; all but the table is shared."""
+        weights = copy.copy(self)
+        weights.network = network
+        if self.kernel is not None:
+            weights.start_table()
+        return weights
 
     def _gates(self, rows: Floats) -> Floats:
-        """Rows (G*H, ...) with zeros behind each gate's, (G*units, ...)."""
+        """Rows (G*H, ...) with each gate's padded by zeros, (G*units, ...)."""
         config = self.network.config
         parts = rows.reshape(config.gates, config.hidden_size, *rows.shape[1:])
         if self.units > config.hidden_size:
@@ -93,13 +113,13 @@ class Weights:
         return parts.reshape(-1, *rows.shape[1:])
 
     def _bias(self, gates: Floats) -> Floats:
-        bias = aligned(self.width)
+        bias = aligned_array(self.width)
         laid_out = self._gates(gates)
         bias[: len(laid_out)] = laid_out
         return bias
 
     def _state_bias(self, layer: int) -> Floats:
-        """What stands beside the projected state (G*H): only the GRU's b_hn, for the others are in the input's."""
+        """The bias of the projected state (G*H): only the GRU's b_hn; the others are part of the input's bias."""
         size = self.network.config.hidden_size
         bias = np.zeros(self.network.config.gates * size, dtype=np.float32)
         if self.network.config.cell == "gru":
@@ -109,7 +129,7 @@ class Weights:
     def _panels(self, matrix: Floats) -> Floats:
         """A matrix (R, K) in panels (count, K, P)."""
         count = -(-len(matrix) // self._rows)
-        panels = aligned(count, matrix.shape[1], self._rows)
+        panels = aligned_array(count, matrix.shape[1], self._rows)
         whole = len(matrix) // self._rows
         panels[:whole] = matrix[: whole * self._rows].reshape(whole, self._rows, matrix.shape[1]).transpose(0, 2, 1)
         if whole < count:
@@ -142,30 +162,32 @@ class KernelWriter:
 
     Args:
         weights: of the network.
-        state: where the samples are (L, B, H); copied.
+        state: of the samples (L, B, H); copied.
         sampler: how symbols are chosen.
         loss: whether to compute their nats.
 
     Attributes:
-        batch: what the kernel knows of the samples.
-        pending: symbols (B,) that are chosen, but not read yet.
-        scores: (rows, V filled up), of the symbols chosen last.
+        batch: the record of the samples that the kernel works on.
+        pending: symbols (B,) that are chosen but not read yet.
+        scores: (rows, V padded), from which the last symbols were chosen.
     """
 
+    burst: int | None = None
+
     def __init__(self, weights: Weights, state: State, sampler: Sampler, *, loss: bool = False) -> None:
-        assert weights.kernel is not None  # noqa: S101 - `writer` sees to it
+        assert weights.kernel is not None  # noqa: S101 - `writer_for` checks it
         self._weights, self.kernel, self._sampler, self._loss = weights, weights.kernel, sampler, loss
         config, samples = weights.network.config, state.hidden.shape[1]
-        rows = samples if samples == 1 else _filled(samples, self.kernel.tiling.samples)
-        self._hidden = aligned(config.layers, rows, weights.units)
-        self._cells = aligned(config.layers, rows, weights.units)
+        rows = samples if samples == 1 else _round_up(samples, self.kernel.tiling.samples)
+        self._hidden = aligned_array(config.layers, rows, weights.units)
+        self._cells = aligned_array(config.layers, rows, weights.units)
         self._hidden[:, :samples, : config.hidden_size] = state.hidden
         if state.cell is not None:
             self._cells[:, :samples, : config.hidden_size] = state.cell
-        # The first layer's projected state is kept from step to step; other layers take turns with input and state.
-        self._of_first, self._of_input, self._of_state = (aligned(rows, weights.width) for _ in range(3))
-        self.scores = aligned(rows, len(weights.decoder[1]))
-        self._drawn_from = aligned(weights.symbols)
+        # The first layer's projected state is kept from step to step; the other layers share one input and one state.
+        self._first_state, self._layer_input, self._layer_state = (aligned_array(rows, weights.width) for _ in range(3))
+        self.scores = aligned_array(rows, len(weights.decoder[1]))
+        self._drawn_from = aligned_array(weights.symbols)
         self.pending = np.zeros(samples, dtype=np.int64)
         self._known = np.zeros(config.vocab_size, dtype=np.bool_)
         self._jobs, self._stages = self._plan()
@@ -191,21 +213,21 @@ class KernelWriter:
         )
 
     def _plan(self) -> tuple[Array[Job], Array[Stage]]:
-        """All products of a step, and the stages that they belong to."""
+        """All products of a step, and the stages to which they belong."""
         weights, hidden = self._weights, self._hidden
         layers = len(hidden)
-        jobs = [_job(*weights.state[0], hidden[0], self._of_first)]
+        jobs = [_job(*weights.state[0], hidden[0], self._first_state)]
         for layer in range(1, layers):
-            jobs.append(_job(*weights.input[layer - 1], hidden[layer - 1], self._of_input))
-            jobs.append(_job(*weights.state[layer], hidden[layer], self._of_state))
+            jobs.append(_job(*weights.input[layer - 1], hidden[layer - 1], self._layer_input))
+            jobs.append(_job(*weights.state[layer], hidden[layer], self._layer_state))
         jobs.append(_job(*weights.decoder, hidden[-1], self.scores))
         array = (Job * len(jobs))(*jobs)
-        # Where each stage's jobs begin: the first layer's state counts among those of stage 1.
+        # The first job of each stage; that of the first layer's state belongs to stage 1.
         begins = [0, 0, *range(3, len(jobs) - 1, 2), *([len(jobs) - 1] if layers > 1 else []), len(jobs)]
         stages = [Stage(addressof(array) + first * sizeof(Job), end - first) for first, end in pairwise(begins)]
         for layer in range(layers):
-            stages[layer].from_input = (self._of_input if layer else weights.table).ctypes.data
-            stages[layer].from_state = (self._of_state if layer else self._of_first).ctypes.data
+            stages[layer].from_input = (self._layer_input if layer else weights.table).ctypes.data
+            stages[layer].from_state = (self._layer_state if layer else self._first_state).ctypes.data
             stages[layer].hidden = hidden[layer].ctypes.data
             stages[layer].cells = self._cells[layer].ctypes.data
         return array, (Stage * len(stages))(*stages)
@@ -230,19 +252,21 @@ class KernelWriter:
         nats: Floats = (np.log(chances[..., 1]) - chances[..., 0]).astype(np.float32)
         return symbols, nats
 
-    def kept(self, samples: Symbols) -> "KernelWriter":
+    def select(self, samples: Symbols) -> "KernelWriter":
         """See `Writer`."""
         size = self._weights.network.config.hidden_size
         hidden, cells = self._hidden[:, samples, :size], self._cells[:, samples, :size]
-        others = KernelWriter(self._weights, State(hidden, cells), self._sampler, loss=self._loss)
-        others.pending[:] = self.pending[samples]
-        others._of_first[: len(samples)] = self._of_first[samples]
-        others.batch.started = self.batch.started
-        return others
+        writer = KernelWriter(self._weights, State(hidden, cells), self._sampler, loss=self._loss)
+        writer.pending[:] = self.pending[samples]
+        writer._first_state[: len(samples)] = self._first_state[samples]
+        writer.batch.started = self.batch.started
+        return writer
 
 
 class PlainWriter:
-    """B samples, each written by `Network` for itself: slow, for systems that the kernel does not run on."""
+    """B samples, each written by `Network` on its own: slow, for systems where the kernel does not run."""
+
+    burst: int | None = None
 
     def __init__(self, network: Network, states: Sequence[State], sampler: Sampler, *, loss: bool = False) -> None:
         self._network, self._states, self._sampler, self._loss = network, states, sampler, loss
@@ -263,34 +287,34 @@ class PlainWriter:
             self._pending = symbols[t]
         return symbols, nats
 
-    def kept(self, samples: Symbols) -> "PlainWriter":
+    def select(self, samples: Symbols) -> "PlainWriter":
         """See `Writer`."""
-        others = PlainWriter(self._network, [self._states[n] for n in samples], self._sampler, loss=self._loss)
-        others._pending = None if self._pending is None else self._pending[samples]
-        return others
+        writer = PlainWriter(self._network, [self._states[n] for n in samples], self._sampler, loss=self._loss)
+        writer._pending = None if self._pending is None else self._pending[samples]
+        return writer
 
 
 def writer_for(weights: Weights, start: State, sampler: Sampler, *, loss: bool = False) -> Writer:
-    """A writer of samples that go on from `start`, a stream of it each."""
+    """A writer of one sample for each stream of `start`."""
     if weights.kernel is None:
-        return PlainWriter(weights.network, start.streams(), sampler, loss=loss)
+        return PlainWriter(weights.network, start.split(), sampler, loss=loss)
     return KernelWriter(weights, start, sampler, loss=loss)
 
 
 def _job(weights: Floats, bias: Floats, x: Floats, out: Floats) -> Job:
     """The product of weights in panels (count, K, P) and x (rows, at least K), to `out` (rows, at least R)."""
     panels, inner, _ = weights.shape
-    places = weights.ctypes.data, bias.ctypes.data, panels, inner
-    return Job(*places, x.ctypes.data, x.shape[1], out.ctypes.data, out.shape[1])
+    operands = x.ctypes.data, x.shape[1], out.ctypes.data, out.shape[1]
+    return Job(weights.ctypes.data, bias.ctypes.data, panels, inner, *operands)
 
 
-def _filled(size: int, unit: int) -> int:
-    """The next multiple of the unit."""
+def _round_up(size: int, unit: int) -> int:
+    """The least multiple of `unit` that is no less than `size`."""
     return -(-size // unit) * unit
 
 
-def aligned(*shape: int, zeros: bool = True) -> Floats:
-    """An array that begins with a line of the cache, for vectors across two lines are slow to read."""
+def aligned_array(*shape: int, zeros: bool = True) -> Floats:
+    """An array that begins at a cache line: vectors across two lines are slow to read."""
     size = int(np.prod(shape))
     behind = CACHE_LINE // 4
     whole = (np.zeros if zeros else np.empty)(size + behind, dtype=np.float32)

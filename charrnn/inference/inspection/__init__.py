@@ -1,1 +1,1 @@
-"""Looking inside a network while it reads."""
+"""What happens inside a network while it reads a text."""

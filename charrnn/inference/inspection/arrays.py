@@ -1,9 +1,9 @@
-"""A trace as a file of NumPy arrays, for notebooks.
+"""A trace as a file of NumPy arrays, for use in notebooks.
 
 with np.load("trace.npz") as arrays:
     arrays["hidden"].shape              # (layers, characters, units)
     arrays["forget_gate"][0, :, 7]      # one gate of one unit along the text
-    "".join(map(chr, arrays["codes"]))  # the text; of a word model they are the words themselves
+    "".join(map(chr, arrays["codes"]))  # the text; a word model's codes are the words themselves
 """
 
 from typing import BinaryIO
@@ -11,26 +11,24 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.inference.inspection.page import NAMES
-from charrnn.inference.inspection.tracing import ReadText, Trace
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.inference.inspection.tracing import GATE_NAMES, ReadText, Trace
+from charrnn.text.vocabulary.base import Vocabulary
 
 
-def arrays(vocabulary: Vocabulary, read: ReadText, trace: Trace) -> dict[str, NDArray[np.generic]]:
-    """Every array with its name: states and gates (L, T, H), then what belongs to each character (T) or (T, K)."""
-    found: dict[str, NDArray[np.generic]] = {"hidden": trace.hidden}
+def collect_arrays(vocabulary: Vocabulary, read: ReadText, trace: Trace) -> dict[str, NDArray[np.generic]]:
+    """All arrays by name: states and gates (L, T, H), then those of each character (T) and of the next ones (T, K)."""
+    arrays: dict[str, NDArray[np.generic]] = {"hidden": trace.hidden}
     if trace.cell is not None:
-        found["cell"] = trace.cell
+        arrays["cell"] = trace.cell
     for name, values in trace.gates.items():
-        found[NAMES.get(name, name).replace(" ", "_")] = values
-    kind: type = np.str_ if vocabulary.tokens == "word" else np.int32
-    found["codes"] = read.codes.astype(kind)
-    found["nats"] = trace.nats
-    found["next_codes"] = vocabulary.codes[trace.likeliest].astype(kind)
-    found["next_probabilities"] = trace.probabilities
-    return found
+        arrays[GATE_NAMES.get(name, name).replace(" ", "_")] = values
+    arrays["codes"] = read.codes.astype(vocabulary.export_type)
+    arrays["nats"] = trace.nats
+    arrays["next_codes"] = vocabulary.codes[trace.likeliest].astype(vocabulary.export_type)
+    arrays["next_probabilities"] = trace.probabilities
+    return arrays
 
 
-def write_arrays(stream: BinaryIO, found: dict[str, NDArray[np.generic]]) -> None:
-    """Write arrays as a compressed .npz file; they are plain numbers, which load without pickle."""
-    np.savez_compressed(stream, allow_pickle=False, **found)
+def write_arrays(stream: BinaryIO, arrays: dict[str, NDArray[np.generic]]) -> None:
+    """Write arrays as a compressed .npz file, which loads without pickle."""
+    np.savez_compressed(stream, allow_pickle=False, **arrays)

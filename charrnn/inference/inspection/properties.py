@@ -1,7 +1,7 @@
-"""Properties of a text: what a unit may have learned to follow.
+"""Properties of a text that a unit may have learned to follow.
 
-A property is a number for each character, as it stands once that character has been read: an opening quotation mark
-is already inside, a closing one no longer.
+A property is a number for each character, its value once that character has been read: an opening quotation mark is
+already inside the quotation, a closing one no longer.
 
     depth = Property("bracket depth", bracket_depth("a(b[c]"))
     depth.values                # 0 1 1 2 2 1
@@ -21,8 +21,8 @@ from charrnn.inference.network.language import Floats
 OPENING = {"(": ")", "[": "]", "{": "}"}
 QUOTES = {'"': '"', "\u201c": "\u201d", "\u201e": "\u201c", "\u00ab": "\u00bb"}  # straight, English, German, French
 TAB = 4  # columns of indentation
-FREQUENT = 40  # characters that are followed one by one
-# A string is matched first so that what looks like a comment in it is none.
+FREQUENT = 40  # single characters with a property of their own
+# Strings are matched first, so that comment marks inside them do not count.
 COMMENT = re.compile(
     r"""("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|(?<!\S)\#[^\n]*|(?<!:)//[^\n]*|/\*.*?(?:\*/|\Z)|<!--.*?(?:-->|\Z)""",
     re.DOTALL,
@@ -31,7 +31,7 @@ COMMENT = re.compile(
 
 @dataclass(frozen=True)
 class Property:
-    """A number (T,) for each character; `general` are those not about one single character."""
+    """A number (T,) for each character; `general` unless it concerns one single character only."""
 
     name: str
     values: Floats
@@ -42,38 +42,38 @@ def properties(text: str, match: str | None = None) -> Iterator[Property]:
     """All properties of a text, `match` (a regular expression) first.
 
     Raises:
-        UsageError: if `match` is no regular expression.
+        UsageError: if `match` is not a regular expression.
     """
     if match is not None:
         yield Property(f"match of {match}", inside_matches(text, match))
     depth = bracket_depth(text)
     yield Property("inside quotes", inside_quotes(text))
-    yield Property("inside brackets", _numbers(depth > 0))
+    yield Property("inside brackets", _to_floats(depth > 0))
     yield Property("bracket depth", depth)
     yield Property("position in line", position_in_line(text))
     yield Property("indentation", indentation(text))
     yield Property("inside a comment", inside_comments(text))
-    word = _numbers([c.isalnum() for c in text])
+    word = _to_floats([c.isalnum() for c in text])
     yield Property("inside a word", word)
-    yield Property("word start", _numbers((word > 0) & (np.concatenate([[0], word[:-1]]) == 0)))
-    yield Property("upper case", _numbers([c.isupper() for c in text]))
-    yield Property("digit", _numbers([c.isdigit() for c in text]))
+    yield Property("word start", _to_floats((word > 0) & (np.concatenate([[0], word[:-1]]) == 0)))
+    yield Property("upper case", _to_floats([c.isupper() for c in text]))
+    yield Property("digit", _to_floats([c.isdigit() for c in text]))
     for character, _ in Counter(text).most_common(FREQUENT):
-        yield Property(f"after {character!r}", _numbers([c == character for c in text]), general=False)
+        yield Property(f"after {character!r}", _to_floats([c == character for c in text]), general=False)
 
 
-def _numbers(truths: Sequence[bool] | NDArray[np.bool_]) -> Floats:
-    return np.asarray(truths, dtype=np.float32)
+def _to_floats(flags: Sequence[bool] | NDArray[np.bool_]) -> Floats:
+    return np.asarray(flags, dtype=np.float32)
 
 
 def inside_quotes(text: str) -> Floats:
-    """1 inside quotation marks. A blank line ends a quotation: whoever goes on after one opens it again."""
+    """1 inside quotation marks. A blank line ends a quotation: the next paragraph opens it again."""
     values = np.zeros(len(text), dtype=np.float32)
     closing = ""
     for t, character in enumerate(text):
         if closing:
-            ended = character == closing or (character == "\n" and text[t - 1] == "\n")
-            closing = "" if ended else closing
+            if character == closing or (character == "\n" and text[t - 1] == "\n"):
+                closing = ""
         elif character in QUOTES:
             closing = QUOTES[character]
         values[t] = bool(closing)
@@ -81,7 +81,7 @@ def inside_quotes(text: str) -> Floats:
 
 
 def bracket_depth(text: str) -> Floats:
-    """How many of ( [ { are open. A closing bracket that does not fit the last open one is passed over."""
+    """How many of ( [ { are open. A closing bracket that does not match the last open one is ignored."""
     values = np.zeros(len(text), dtype=np.float32)
     stack: list[str] = []
     for t, character in enumerate(text):
@@ -94,7 +94,7 @@ def bracket_depth(text: str) -> Floats:
 
 
 def position_in_line(text: str) -> Floats:
-    """How many characters of its line have been read; a line end has read none of the next."""
+    """How many characters of the line have been read; 0 after a line end."""
     values = np.zeros(len(text), dtype=np.float32)
     column = 0
     for t, character in enumerate(text):
@@ -104,7 +104,7 @@ def position_in_line(text: str) -> Floats:
 
 
 def indentation(text: str) -> Floats:
-    """Columns of white space with which the line begins, as far as they have been read."""
+    """Columns of white space at the beginning of the line, as far as they have been read."""
     values = np.zeros(len(text), dtype=np.float32)
     columns, beginning = 0, True
     for t, character in enumerate(text):
@@ -119,25 +119,25 @@ def indentation(text: str) -> Floats:
 
 
 def inside_comments(text: str) -> Floats:
-    """1 inside comments after # or //, in /* */ and in <!-- -->, but not in a string on one line."""
+    """1 inside comments after # or //, in /* */ and in <!-- -->, but not inside strings."""
     values = np.zeros(len(text), dtype=np.float32)
-    for found in COMMENT.finditer(text):
-        if found[1] is None:
-            values[found.start() : found.end()] = 1.0
+    for comment in COMMENT.finditer(text):
+        if comment[1] is None:
+            values[comment.start() : comment.end()] = 1.0
     return values
 
 
 def inside_matches(text: str, pattern: str) -> Floats:
-    """1 inside matches of a regular expression; `^` and `$` are the ends of lines.
+    """1 inside matches of a regular expression; `^` and `$` match at the ends of lines.
 
     Raises:
-        UsageError: if it is none.
+        UsageError: if it is not a regular expression.
     """
     try:
         compiled = re.compile(pattern, re.MULTILINE)
     except (re.error, RecursionError, OverflowError) as error:
         raise UsageError(f"--match is no regular expression: {error}; found {pattern}") from None
     values = np.zeros(len(text), dtype=np.float32)
-    for found in compiled.finditer(text):
-        values[found.start() : found.end()] = 1.0
+    for match in compiled.finditer(text):
+        values[match.start() : match.end()] = 1.0
     return values

@@ -1,8 +1,8 @@
-"""Saturation: how much of the time a gate is nearly shut or nearly open.
+"""Saturation of gates: the share of time that a gate is nearly shut or nearly open.
 
 A gate counts as shut below 0.1 and as open above 0.9: left- and right-saturated in "Visualizing and Understanding
-Recurrent Networks" (Karpathy, Johnson, Li 2015, arXiv 1506.02078). A forget gate that is always open belongs to a
-unit that remembers; one that is never saturated to a unit that forgets a little all the time.
+Recurrent Networks" (Karpathy, Johnson, Li 2015, arXiv 1506.02078). A unit whose forget gate is always open remembers;
+one whose forget gate is never saturated forgets a little at every step.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Saturation:
     open: Floats
 
 
-def saturation(gate: Floats) -> Saturation:
+def measure_saturation(gate: Floats) -> Saturation:
     """The saturation of one gate along a text, (L, T, H)."""
     shut = (gate < SHUT).mean(axis=1, dtype=np.float32)
     return Saturation(shut, (gate > OPEN).mean(axis=1, dtype=np.float32))

@@ -1,12 +1,12 @@
-"""Tracing: everything that happens in a network while it reads a text.
+"""Tracing: all states and gates of a network while it reads a text.
 
-    found = trace(network, ids)
-    found.hidden[0, t, 7]               # unit 7 of the first layer, after character t
-    found.gates["forget"][0, t, 7]      # its forget gate, while it read that character
-    found.nats[t]                       # how surprised the model was by character t
+    trace = trace_network(network, read)
+    trace.hidden[0, t, 7]               # unit 7 of the first layer, after character t
+    trace.gates["forget"][0, t, 7]      # its forget gate, while it read that character
+    trace.nats[t]                       # -ln p of character t
 
-The hidden states come from the network itself. Gates follow from them: a layer's input and its state one step
-earlier are known for all steps by then, so that one product gives the gates of a whole chunk.
+The network computes the hidden states. With them, a layer's input and its previous state are known for all steps of a
+chunk, so one product gives all gates of the chunk.
 """
 
 from collections.abc import Callable
@@ -19,16 +19,17 @@ from numpy.typing import NDArray
 from charrnn.errors import InspectionError
 from charrnn.inference.generation.sampling import log_softmax
 from charrnn.inference.network.language import Floats, Network, State, sigmoid
-from charrnn.inference.scoring.texts import readable
-from charrnn.text.vocabulary.characters import UNKNOWN, Ids, Vocabulary
+from charrnn.inference.scoring.texts import readable_ids
+from charrnn.text.vocabulary.base import UNKNOWN, Ids, Vocabulary
 
 CHUNK = 256  # time steps
 LIKELIEST = 5  # next characters whose probabilities are kept
-PARTS = {  # what a cell computes beside its state, in PyTorch's order
+PARTS = {  # gates and candidates of each cell, in PyTorch's order
     "lstm": ("input", "forget", "candidate", "output"),
     "gru": ("reset", "update", "candidate"),
     "rnn": (),
 }
+GATE_NAMES = {name: f"{name} gate" for name in ("input", "forget", "output", "reset", "update")}
 
 
 @dataclass(frozen=True)
@@ -37,43 +38,39 @@ class ReadText:
 
     Attributes:
         codes: code points, byte values or words (T,).
-        ids: what is read for them (T,).
-        counted: which of them have a probability (T,); rare characters that were merged have none.
-        skipped: the unknown characters that were left out.
+        ids: the ids that are read for them (T,).
+        counted: whether each has a probability (T,); rare characters that were merged have none.
+        parts: each code as text (T,); a byte is the character with its number (Latin-1).
+        skipped: the unknown codes that were left out.
     """
 
     codes: NDArray[Any]
     ids: Ids
     counted: NDArray[np.bool_]
-    skipped: list[str]
-
-    @property
-    def parts(self) -> list[str]:
-        """What each code stands for (T,): a character, a word, or the character of a byte's number (Latin-1)."""
-        found = self.codes.tolist()
-        return found if self.codes.dtype == np.object_ else list(map(chr, found))
+    parts: list[str]
+    skipped: NDArray[Any]
 
     @property
     def text(self) -> str:
-        """All parts together."""
+        """All parts joined."""
         return "".join(self.parts)
 
     @property
     def ends(self) -> NDArray[np.int64]:
-        """Where in the text each part's last character is (T,)."""
+        """The index in the text of each part's last character (T,)."""
         return np.cumsum([len(part) for part in self.parts]) - 1
 
 
 @dataclass(frozen=True)
 class Trace:
-    """All that was computed along T characters.
+    """The values computed along T characters.
 
     Attributes:
         hidden: (L, T, H), after each character.
         cell: (L, T, H), the LSTM's.
-        gates: by name of `PARTS`, (L, T, H) each, as computed while reading each character; candidates too.
-        nats: surprise (T,) by each character; NaN where it has no probability.
-        likeliest, probabilities: the next symbols with most probability after each character, (T, K), falling.
+        gates: by name of `PARTS`, (L, T, H) each, computed while each character is read; candidates too.
+        nats: -ln p of each character (T,); NaN where it has no probability.
+        likeliest, probabilities: the K likeliest next symbols after each character (T, K), in falling order.
     """
 
     hidden: Floats
@@ -92,35 +89,34 @@ class Trace:
         if name == "hidden":
             return self.hidden
         if self.cell is None:
-            raise InspectionError("only an LSTM has cell states, and this model is none; use --state hidden")
+            raise InspectionError("only an LSTM has cell states, and this model is not one; use --state hidden")
         return self.cell
 
 
 def read_text(vocabulary: Vocabulary, codes: NDArray[Any], *, skip_unknown: bool) -> ReadText:
-    """What the model can read of a text.
+    """The part of a text that the model can read.
 
     Raises:
         InspectionError: if there are unknown characters that are not to be skipped, or nothing is left.
     """
-    ids, counted = readable(vocabulary, codes)
+    ids, counted = readable_ids(vocabulary, codes)
     known = ids != UNKNOWN
-    strange = ReadText(codes[~known], ids[~known], counted[~known], []).parts
-    if strange and not skip_unknown:
+    if not known.all() and not skip_unknown:
         raise InspectionError(
-            f"the model has never seen {vocabulary.unknown_in(''.join(strange))}; change the text, or leave such "
+            f"the model has never seen {vocabulary.describe_unknown(codes)}; change the text, or leave such "
             "characters out of it with --unknown skip"
         )
     if not known.any():
         raise InspectionError("the text holds no character that the model knows: nothing to look at")
-    return ReadText(codes[known], ids[known], counted[known], strange)
+    return ReadText(codes[known], ids[known], counted[known], vocabulary.to_strings(codes[known]), codes[~known])
 
 
-def trace(network: Network, read: ReadText, progress: Callable[[int, int], None] | None = None) -> Trace:
-    """Read a text from the learned initial state, and keep everything."""
+def trace_network(network: Network, read: ReadText, progress: Callable[[int, int], None] | None = None) -> Trace:
+    """The trace of a network that reads a text from the learned initial state."""
     config, total = network.config, len(read.ids)
     shape = (config.layers, total, config.hidden_size)
     keep = min(LIKELIEST, config.vocab_size)
-    found = Trace(
+    trace = Trace(
         hidden=np.empty(shape, dtype=np.float32),
         cell=np.empty(shape, dtype=np.float32) if config.cell == "lstm" else None,
         gates={name: np.empty(shape, dtype=np.float32) for name in PARTS[config.cell]},
@@ -132,48 +128,48 @@ def trace(network: Network, read: ReadText, progress: Callable[[int, int], None]
     for begin in range(0, total, CHUNK):
         if progress:
             progress(begin, total)
-        _trace_chunk(network, read.ids, state, found, slice(begin, min(begin + CHUNK, total)))
-    found.nats[~read.counted] = np.nan
-    return found
+        _trace_chunk(network, read.ids, state, trace, slice(begin, min(begin + CHUNK, total)))
+    trace.nats[~read.counted] = np.nan
+    return trace
 
 
-def _trace_chunk(network: Network, all_ids: Ids, state: State, found: Trace, here: slice) -> None:
-    """Read one chunk, advancing `state`, and write what happens into `found`."""
+def _trace_chunk(network: Network, all_ids: Ids, state: State, trace: Trace, chunk: slice) -> None:
+    """Read one chunk, advancing `state`, and write its values into `trace`."""
     before = state.copy()
-    ids = all_ids[here]
+    ids = all_ids[chunk]
     below: NDArray[Any] = ids[:, None]
     for layer, outputs in enumerate(network.read_layers(ids[:, None], state)):
         earlier = np.concatenate([before.hidden[layer][None], outputs[:-1]])  # (T, 1, H)
         parts = layer_gates(network, layer, below, earlier)
         for name, part in parts.items():
-            found.gates[name][layer, here] = part[:, 0]
-        found.hidden[layer, here] = outputs[:, 0]
-        if found.cell is not None and before.cell is not None:
+            trace.gates[name][layer, chunk] = part[:, 0]
+        trace.hidden[layer, chunk] = outputs[:, 0]
+        if trace.cell is not None and before.cell is not None:
             cell = before.cell[layer]
             for t in range(len(ids)):
                 cell = parts["forget"][t] * cell + parts["input"][t] * parts["candidate"][t]
-                found.cell[layer, here.start + t] = cell[0]
+                trace.cell[layer, chunk.start + t] = cell[0]
         below = outputs
     scores = log_softmax(network.logits(np.concatenate([before.hidden[-1][None], outputs])[:, 0]))  # (T + 1, V)
-    found.nats[here] = -np.take_along_axis(scores[:-1], ids[:, None].astype(np.int64), axis=-1)[:, 0]
-    likeliest = np.argsort(-scores[1:], axis=-1, kind="stable")[:, : found.likeliest.shape[1]]
-    found.likeliest[here] = likeliest
-    found.probabilities[here] = np.exp(np.take_along_axis(scores[1:], likeliest, axis=-1))
+    trace.nats[chunk] = -np.take_along_axis(scores[:-1], ids[:, None].astype(np.int64), axis=-1)[:, 0]
+    likeliest = np.argsort(-scores[1:], axis=-1, kind="stable")[:, : trace.likeliest.shape[1]]
+    trace.likeliest[chunk] = likeliest
+    trace.probabilities[chunk] = np.exp(np.take_along_axis(scores[1:], likeliest, axis=-1))
 
 
 def layer_gates(network: Network, layer: int, below: NDArray[Any], earlier: Floats) -> dict[str, Floats]:
     """The gates and candidates (T, B, H) of a layer, by name.
 
     Args:
-        network: whose.
-        layer: which.
-        below: what the layer reads: ids (T, B), or the hidden states (T, B, H) of the layer below.
+        network: with the layer.
+        layer: its number.
+        below: the layer's input: ids (T, B), or the hidden states (T, B, H) of the layer below.
         earlier: its own hidden states (T, B, H) one step earlier.
     """
     size, cell = network.config.hidden_size, network.config.cell
     if cell == "rnn":
         return {}
-    projected, recurrent = network.projected_input(layer, below), network.projected_state(layer, earlier)
+    projected, recurrent = network.project_input(layer, below), network.project_state(layer, earlier)
     inputs = np.split(projected, range(size, projected.shape[-1], size), axis=-1)
     states = np.split(recurrent, range(size, recurrent.shape[-1], size), axis=-1)
     if cell == "lstm":

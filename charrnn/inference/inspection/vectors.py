@@ -1,7 +1,7 @@
-"""Character vectors: what the network makes of each symbol before it has read anything else, on a map.
+"""Symbol vectors on a map: the network's representation of each symbol on its own.
 
 The vector of a symbol is its learned embedding or, with one-hot input, its column of the first layer's input weights.
-The map shows the two directions along which the vectors differ most (principal components).
+The map shows the first two principal components.
 """
 
 from dataclasses import dataclass
@@ -12,22 +12,22 @@ from charrnn.inference.network.language import Floats, Network
 
 
 @dataclass(frozen=True)
-class VectorMap:
-    """A flat map of the symbols: places (V, 2), and the share of all variance that each of the two axes shows."""
+class Projection:
+    """Vectors projected to places (V, 2), and the shares of all variance that the two axes show."""
 
     places: Floats
     shares: tuple[float, float]
 
 
-def character_vectors(network: Network) -> Floats:
+def symbol_vectors(network: Network) -> Floats:
     """The vector of each symbol: (V, E), or (V, G*H) for one-hot input."""
     if network.config.embedding_size:
         return network.tensors["embedding.weight"]
     return network.tensors["rnn.weight_ih_l0"].T
 
 
-def vector_map(vectors: Floats) -> VectorMap:
-    """The first two principal components of vectors (V, K), each pointing where its largest entry is positive."""
+def project_vectors(vectors: Floats) -> Projection:
+    """The first two principal components of vectors (V, K), with signs that make each one's largest entry positive."""
     centred = vectors.astype(np.float64)
     centred -= centred.mean(axis=0)
     # Eigenvectors of the smaller of the two product matrices: V x V or K x K.
@@ -40,4 +40,4 @@ def vector_map(vectors: Floats) -> VectorMap:
     strongest = np.abs(places).argmax(axis=0)
     places *= np.where(places[strongest, [0, 1]] < 0, -1.0, 1.0)
     shares = np.pad(values, (0, 1))[:2] / max(float(values.sum()), 1e-30)
-    return VectorMap(places.astype(np.float32), (float(shares[0]), float(shares[1])))
+    return Projection(places.astype(np.float32), (float(shares[0]), float(shares[1])))

@@ -1,6 +1,6 @@
-"""The classifier in NumPy: the same equations as `charrnn.training.network.classifier` (sizes: `ClassifierConfig`).
+"""The classifier's network in NumPy: the equations of `charrnn.training.network.classifier`, sizes `ClassifierConfig`.
 
-Documents stand in columns, padded at their ends; padding changes nothing. The first layer's input is a table
+Documents are columns, padded at their ends; padding does not change results. The first layer's input is a table
 look-up, as in `charrnn.inference.network.language`.
 """
 
@@ -12,16 +12,17 @@ from numpy.typing import NDArray
 from charrnn.inference.network.language import Floats, gru_step, lstm_step
 from charrnn.model.config import ClassifierConfig, Tensors
 
-EMPTY = np.float32(-1e30)  # what padding counts as where the largest output is sought
+EMPTY = np.float32(-1e30)  # padding in max pooling
 
 
-class Reader:
-    """One direction of one layer.
+class Direction:
+    """One direction of one recurrent layer.
 
     Args:
         config: sizes.
-        tensors: all of the model's.
-        layer, direction: which; direction 1 is backward.
+        tensors: all tensors of the model.
+        layer: its number.
+        direction: 0 is forward, 1 backward.
     """
 
     def __init__(self, config: ClassifierConfig, tensors: Tensors, layer: int, direction: int) -> None:
@@ -35,26 +36,25 @@ class Reader:
         self._bias = tensors[f"rnn.bias_ih{suffix}"].copy()
         self._bias[:outside] += tensors[f"rnn.bias_hh{suffix}"][:outside]
         self._inside = tensors[f"rnn.bias_hh{suffix}"][outside:]
-        self._hidden = tensors["initial_hidden"][at]
-        self._first_cell = tensors["initial_cell"][at] if config.cell == "lstm" else None
-        self.initial: Floats = self._hidden
+        self.initial_hidden: Floats = tensors["initial_hidden"][at]
+        self._initial_cell = tensors["initial_cell"][at] if config.cell == "lstm" else None
 
-    def projected(self, inputs: Floats) -> Floats:
-        """Gates' inputs (..., G*H) of inputs (..., I); of None, one-hot ones: a row for each symbol."""
-        found: Floats = inputs.reshape(-1, inputs.shape[-1]) @ self._input
-        found += self._bias
-        return found.reshape(*inputs.shape[:-1], -1)
+    def project(self, inputs: Floats) -> Floats:
+        """Gate inputs (..., G*H) of inputs (..., I)."""
+        gates: Floats = inputs.reshape(-1, inputs.shape[-1]) @ self._input
+        gates += self._bias
+        return gates.reshape(*inputs.shape[:-1], -1)
 
-    def table(self, embedding: Floats | None) -> Floats:
-        """Gates' inputs (V, G*H) of every symbol, by embedding (V, E) or one-hot."""
-        return self.projected(embedding) if embedding is not None else self._input + self._bias
+    def project_symbols(self, embedding: Floats | None) -> Floats:
+        """Gate inputs (V, G*H) of every symbol, from its embedding (V, E) or one-hot."""
+        return self.project(embedding) if embedding is not None else self._input + self._bias
 
     def run(self, gates: Floats) -> Floats:
-        """Outputs (T, B, H) over gates' inputs (T, B, G*H), which are overwritten."""
+        """Outputs (T, B, H) from gate inputs (T, B, G*H), which are overwritten."""
         batch = gates.shape[1]
         outputs = np.empty((*gates.shape[:2], self._size), dtype=np.float32)
-        hidden = self._hidden[None].repeat(batch, axis=0)
-        cell = None if self._first_cell is None else self._first_cell[None].repeat(batch, axis=0)
+        hidden = self.initial_hidden[None].repeat(batch, axis=0)
+        cell = None if self._initial_cell is None else self._initial_cell[None].repeat(batch, axis=0)
         for t, projected in enumerate(gates):
             if self._cell == "gru":
                 hidden = outputs[t] = gru_step(projected, hidden @ self._recurrent, hidden, self._inside)
@@ -65,7 +65,7 @@ class Reader:
 
 
 class ClassifierNetwork:
-    """A trained classifier, ready to read.
+    """A trained classifier's network.
 
     Args:
         config: sizes.
@@ -74,60 +74,59 @@ class ClassifierNetwork:
 
     def __init__(self, config: ClassifierConfig, tensors: Tensors) -> None:
         self.config = config
-        self._readers = [
-            [Reader(config, tensors, layer, direction) for direction in range(config.directions)]
+        self._layers = [
+            [Direction(config, tensors, layer, direction) for direction in range(config.directions)]
             for layer in range(config.layers)
         ]
         embedding = tensors.get("embedding.weight")
-        self._tables = [reader.table(embedding) for reader in self._readers[0]]  # (V, G*H) for each direction
+        self._tables = [direction.project_symbols(embedding) for direction in self._layers[0]]  # (V, G*H) each
         self._decoder = tensors["decoder.weight"].T  # (P*D*H, K)
         self._decoder_bias = tensors["decoder.bias"]
 
     def scores(self, ids: NDArray[Any], lengths: NDArray[np.int64]) -> Floats:
-        """Scores (B, K) of documents: ids (T, B), any valid ones behind their ends; lengths (B,), at least 1."""
-        return self._decoded(self._pooled(self.outputs(ids, lengths), lengths))
+        """Scores (B, K) of documents: ids (T, B), padded with any valid ids; lengths (B,), at least 1."""
+        return self._decode(self._pool(self.outputs(ids, lengths), lengths))
 
     def outputs(self, ids: NDArray[Any], lengths: NDArray[np.int64]) -> Floats:
-        """The top layer's outputs (T, B, D*H), forward units first, both after reading the character of their place."""
+        """The top layer's outputs (T, B, D*H) after reading each character, forward units first."""
         time = np.arange(len(ids))[:, None]
-        turned = np.where(time < lengths, lengths - 1 - time, time)
+        reverse = np.where(time < lengths, lengths - 1 - time, time)
         columns = np.arange(ids.shape[1])
         below: Floats | None = None
-        for layer in self._readers:
-            found = []
-            for direction, reader in enumerate(layer):
+        for layer in self._layers:
+            outputs = []
+            for backward, direction in enumerate(layer):
                 if below is None:
-                    seen = ids[turned, columns] if direction else ids
-                    gates = self._tables[direction][seen]
+                    gates = self._tables[backward][ids[reverse, columns] if backward else ids]
                 else:
-                    gates = reader.projected(below[turned, columns] if direction else below)
-                outputs = reader.run(gates)
-                found.append(outputs[turned, columns] if direction else outputs)
-            below = np.concatenate(found, axis=-1) if len(found) > 1 else found[0]
+                    gates = direction.project(below[reverse, columns] if backward else below)
+                result = direction.run(gates)
+                outputs.append(result[reverse, columns] if backward else result)
+            below = np.concatenate(outputs, axis=-1) if len(outputs) > 1 else outputs[0]
         assert below is not None  # noqa: S101 - there is a layer
         return below
 
-    def _pooled(self, outputs: Floats, lengths: NDArray[np.int64]) -> Floats:
-        """One vector (B, P*D*H) for each document."""
-        pool, found = self.config.pool, []
+    def _pool(self, outputs: Floats, lengths: NDArray[np.int64]) -> Floats:
+        """Outputs (T, B, D*H) pooled over time to (B, P*D*H)."""
+        pool, parts = self.config.pool, []
         inside = (np.arange(len(outputs))[:, None] < lengths)[..., None]
         size = self.config.hidden_size
         if pool in ("last", "all"):
-            found.append(outputs[lengths - 1, np.arange(len(lengths)), :size])
+            parts.append(outputs[lengths - 1, np.arange(len(lengths)), :size])
             if self.config.bidirectional:
-                found.append(outputs[0, :, size:])
+                parts.append(outputs[0, :, size:])
         if pool in ("mean", "all"):
-            found.append(np.where(inside, outputs, np.float32(0)).sum(axis=0) / lengths[:, None].astype(np.float32))
+            parts.append(np.where(inside, outputs, np.float32(0)).sum(axis=0) / lengths[:, None].astype(np.float32))
         if pool in ("max", "all"):
-            found.append(np.where(inside, outputs, EMPTY).max(axis=0))
-        return np.concatenate(found, axis=-1)
+            parts.append(np.where(inside, outputs, EMPTY).max(axis=0))
+        return np.concatenate(parts, axis=-1)
 
-    def _decoded(self, pooled: Floats) -> Floats:
+    def _decode(self, pooled: Floats) -> Floats:
         scores: Floats = pooled @ self._decoder + self._decoder_bias
         return scores
 
-    def before_reading(self) -> Floats:
-        """Scores (K,) of a text of which nothing is read: the learned initial state stands for every output."""
-        top = np.concatenate([reader.initial for reader in self._readers[-1]])
-        scores: Floats = self._decoded(np.tile(top, self.config.pooled_size // len(top))[None])[0]
+    def initial_scores(self) -> Floats:
+        """Scores (K,) before any character is read, with the learned initial state in place of every output."""
+        top = np.concatenate([direction.initial_hidden for direction in self._layers[-1]])
+        scores: Floats = self._decode(np.tile(top, self.config.pooled_size // len(top))[None])[0]
         return scores

@@ -1,1 +1,1 @@
-"""How probable a model finds a text."""
+"""The probability of texts under a language model."""

@@ -1,48 +1,47 @@
-"""Scoring lines, each for itself from a fresh state: which is the least like the others?
+"""Scoring lines, each on its own from the initial state, to find those that are least like the others.
 
-The line's end counts as one of its characters where there is one: a line that breaks off in the middle is a
-surprise too, and the characters of all lines add up to those of the text.
+The line end, where there is one, counts as a character of its line: so a line that breaks off in the middle is
+penalized too, and the characters of all lines add up to those of the text.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from charrnn.inference.network.cores import on_all_cores
+from charrnn.inference.network.cores import map_parallel
 from charrnn.inference.network.language import Floats, Network
-from charrnn.inference.scoring.texts import Codes, Score, chunk_steps, readable, score, surprise, target_nats
-from charrnn.text.vocabulary.characters import UNKNOWN, Ids, Vocabulary
+from charrnn.inference.scoring.texts import Score, chunk_steps, cross_entropy, readable_ids, score_ids, sum_scores
+from charrnn.text.vocabulary.base import UNKNOWN, Codes, Ids, Vocabulary
 
-LINE_END = (10, "\n")  # as a code, and as a word: it is never part of a longer one
 WINDOW = 2**19  # characters of lines that are sorted by length together
-BESIDE = 256  # lines that are read side by side
-LONG = 2**15  # characters of a line that is read like a text, in pieces
+BATCH = 256  # sequences that are read side by side
+LONG = 2**15  # tokens; a longer sequence is read in pieces, like a text
 
 
-def lines_of(pieces: Iterable[Codes]) -> Iterator[Codes]:
+def split_lines(vocabulary: Vocabulary, pieces: Iterable[Codes]) -> Iterator[Codes]:
     """The lines of a text that comes as pieces of codes, their line ends included."""
-    waiting: list[Codes] = []
+    line: list[Codes] = []
     for piece in pieces:
         begin = 0
-        for end in np.flatnonzero(piece == LINE_END[piece.dtype == np.object_]) + 1:
-            yield np.concatenate([*waiting, piece[begin:end]])
-            waiting, begin = [], int(end)
+        for end in np.flatnonzero(piece == vocabulary.line_end) + 1:
+            yield np.concatenate([*line, piece[begin:end]])
+            line, begin = [], int(end)
         if begin < len(piece):
-            waiting.append(piece[begin:])
-    if waiting:
-        yield np.concatenate(waiting)
+            line.append(piece[begin:])
+    if line:
+        yield np.concatenate(line)
 
 
 def score_lines(network: Network, vocabulary: Vocabulary, lines: Iterable[Codes]) -> Iterator[tuple[Codes, Score]]:
-    """Each line with its score, in the order in which they come."""
+    """Yields each line with its score, in the order of the lines."""
     for window in _windows(lines):
-        read = [readable(vocabulary, line) for line in window]
+        read = [readable_ids(vocabulary, line) for line in window]
         known = [ids[ids != UNKNOWN] for ids, _ in read]
-        for line, (ids, counted), found in zip(window, read, surprises(network, known), strict=True):
+        for line, (ids, counted), losses in zip(window, read, score_sequences(network, known), strict=True):
             nats = np.full(len(line), np.nan, dtype=np.float32)
-            nats[ids != UNKNOWN] = found
+            nats[ids != UNKNOWN] = losses
             nats[~counted] = np.nan
-            yield line, score([(line, nats)])
+            yield line, sum_scores(vocabulary, [(line, nats)])
 
 
 def _windows(lines: Iterable[Codes]) -> Iterator[list[Codes]]:
@@ -58,34 +57,34 @@ def _windows(lines: Iterable[Codes]) -> Iterator[list[Codes]]:
         yield window
 
 
-def surprises(network: Network, lines: Sequence[Ids]) -> list[Floats]:
-    """The surprise of each line's characters; lines of similar length are read side by side."""
-    order = sorted(range(len(lines)), key=lambda k: len(lines[k]))
-    found: list[Floats] = [np.empty(0, dtype=np.float32)] * len(lines)
-    short = [k for k in order if len(lines[k]) <= LONG]
-    groups = [short[begin : begin + BESIDE] for begin in range(0, len(short), BESIDE)]
-    by_group = on_all_cores(lambda group: _beside(network, [lines[k] for k in group]), groups)
-    for group, nats in zip(groups, by_group, strict=True):
-        for k, of_line in zip(group, nats, strict=True):
-            found[k] = of_line
+def score_sequences(network: Network, sequences: Sequence[Ids]) -> list[Floats]:
+    """-ln p of each id (n,) of each sequence; sequences of similar length are read side by side."""
+    order = sorted(range(len(sequences)), key=lambda k: len(sequences[k]))
+    results: list[Floats] = [np.empty(0, dtype=np.float32)] * len(sequences)
+    short = [k for k in order if len(sequences[k]) <= LONG]
+    batches = [short[begin : begin + BATCH] for begin in range(0, len(short), BATCH)]
+    batch_nats = map_parallel(lambda batch: _score_batch(network, [sequences[k] for k in batch]), batches)
+    for batch, nats in zip(batches, batch_nats, strict=True):
+        for k, losses in zip(batch, nats, strict=True):
+            results[k] = losses
     for k in order[len(short) :]:
-        found[k] = surprise(network, lines[k])
-    return found
+        results[k] = score_ids(network, sequences[k])
+    return results
 
 
-def _beside(network: Network, lines: Sequence[Ids]) -> list[Floats]:
-    """Lines read side by side; the shorter ones are filled up with what is not counted."""
-    reach = max(map(len, lines))
-    columns = np.zeros((reach, len(lines)), dtype=np.int32)  # (T, B)
-    for k, line in enumerate(lines):
-        columns[: len(line), k] = line
+def _score_batch(network: Network, sequences: Sequence[Ids]) -> list[Floats]:
+    """-ln p of each id (n,) of each sequence, padded to the longest."""
+    reach = max(map(len, sequences))
+    columns = np.zeros((reach, len(sequences)), dtype=np.int32)  # (T, B)
+    for k, ids in enumerate(sequences):
+        columns[: len(ids), k] = ids
     nats = np.empty(columns.shape, dtype=np.float32)
-    state = network.initial_state(len(lines))
+    state = network.initial_state(len(sequences))
     before = state.hidden[-1][None].copy()
-    step = chunk_steps(network, len(lines))
+    step = chunk_steps(network, len(sequences))
     for begin in range(0, reach, step):
         chunk = columns[begin : begin + step]
         after = network.read(chunk, state)
-        nats[begin : begin + step] = target_nats(network.logits(np.concatenate([before, after[:-1]])), chunk)
+        nats[begin : begin + step] = cross_entropy(network.logits(np.concatenate([before, after[:-1]])), chunk)
         before = after[-1:]
-    return [nats[: len(line), k] for k, line in enumerate(lines)]
+    return [nats[: len(ids), k] for k, ids in enumerate(sequences)]

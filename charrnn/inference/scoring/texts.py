@@ -1,49 +1,51 @@
-"""Scoring: how surprised a model is by a text.
+"""Scoring: how probable a text is under a language model.
 
     loss        mean over characters of -ln p(character | everything before it)    nats
     bpc         loss / ln 2                                                        bits
     perplexity  e^loss                                                             choices
 
-What is predicted is a token: a character, a byte, or a word or what stands between words; the surprise of a word is
-shared by its characters. Unknown words cost nothing, so a model that knows few words looks better than it is.
+What is predicted is a token: a character, a byte, a word or what stands between words; the nats of a word are divided
+among its characters. Unknown words cost nothing, so a model that knows few words looks better than it is.
 
-A text is one stream. To read it at matrix speed it is cut into pieces that are read side by side; each piece but the
-first reads `WARM_UP` tokens before its own, which are not counted, so that its state has forgotten the initial one.
-Long texts are scored a block at a time, so that none has to fit into memory.
+A text is one stream. To read it with matrix products it is cut into pieces that are read side by side; each piece but
+the first reads `WARM_UP` tokens before its own, which are not counted, so that its state has forgotten the initial one.
+Long texts are scored a block at a time, so that they need not fit into memory.
 
-An unknown character has no probability. It is not counted, and its surprise is NaN; it is read as the symbol
-that stands for rare characters if the model has one, else not at all.
+An unknown character has no probability: it is not counted, and its nats are NaN. It is read as the symbol that stands
+for rare characters if the model has one, otherwise not at all.
 """
 
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.inference.generation.sampling import log_softmax
-from charrnn.inference.network.cores import available_cores, on_all_cores
+from charrnn.inference.network.cores import available_cores, map_parallel
 from charrnn.inference.network.language import Floats, Network
-from charrnn.text.vocabulary.characters import UNKNOWN, Ids, Vocabulary
+from charrnn.text.vocabulary.base import UNKNOWN, Codes, Ids, Vocabulary
 
 WARM_UP = 256
 STREAMS = 128
-LEAST_SHARE = 16  # streams that a core reads side by side
-CHUNK = 32  # time steps per call: what one chunk's gates and scores take stays in the cache
+LEAST_SHARE = 16  # streams for each core
+CHUNK = 32  # time steps per call, so that one chunk's gates and scores stay in the cache
 SCORES = 2**22  # of one chunk, at most
-BLOCK = 2**21  # characters of a long text that are held at a time
+BLOCK = 2**21  # characters of a long text in memory
 
-Codes = NDArray[Any]
-OnProgress = Callable[[int, int], None]  # done, of how many
+OnProgress = Callable[[int, int], None]  # done, total
 
 
 @dataclass(frozen=True)
 class Score:
-    """The figures of a text: `tokens` of `chars` characters were counted, and cost `nats` in all.
+    """The sums of a text.
 
-    `unknown` tokens were left out because they have no probability.
+    Attributes:
+        nats: -ln p of all counted tokens.
+        tokens: those that were counted.
+        chars: characters of the counted tokens.
+        unknown: tokens that were not counted because they have no probability.
     """
 
     nats: float
@@ -76,17 +78,16 @@ class Score:
 
     @property
     def perplexity(self) -> float:
-        """Choices as good as equally likely: e to the loss."""
+        """The number of equally likely characters with the same loss: e^loss."""
         return math.exp(min(self.loss, 700.0))
 
 
-def score(scored: Iterable[tuple[Codes, Floats]]) -> Score:
-    """The figures of a text from its codes and their surprise, NaN for unknown ones, in any number of arrays."""
+def sum_scores(vocabulary: Vocabulary, blocks: Iterable[tuple[Codes, Floats]]) -> Score:
+    """The score of a text from blocks of its codes (n,) and their nats (n,), NaN for unknown ones."""
     total = Score(0.0, 0, 0, 0)
-    for codes, nats in scored:
+    for codes, nats in blocks:
         counted = ~np.isnan(nats)
-        tokens = int(counted.sum())
-        chars = sum(map(len, codes[counted])) if codes.dtype == np.object_ else tokens
+        tokens, chars = int(counted.sum()), vocabulary.count_characters(codes[counted])
         total += Score(float(np.nansum(nats, dtype=np.float64)), tokens, chars, len(nats) - tokens)
     return total
 
@@ -100,30 +101,29 @@ def score_text(
 ) -> Iterator[tuple[Codes, Floats]]:
     """Score a text that comes as pieces of codes, as one stream.
 
-    Yields the text again, a block of codes (n,) at a time, with the surprise (n,) of each character in nats.
-    `progress` hears how many characters of all that have come so far are scored.
+    Yields blocks of codes (n,) and their nats (n,), -ln p of each given all codes before it. `progress` is called with
+    the numbers of characters scored and received so far.
     """
-    before: Ids = np.empty(0, dtype=np.int32)  # what the next block's first characters follow
-    behind = 0
+    context: Ids = np.empty(0, dtype=np.int32)  # before the next block
+    scored = 0
     for codes in _blocks(pieces):
-        read, counted = readable(vocabulary, codes)
-        ids = np.concatenate([before, read[read != UNKNOWN]])
-        follows = _further(progress, behind, len(codes))
-        found = surprise(network, ids, follows, streams, context=len(before))
+        read, counted = readable_ids(vocabulary, codes)
+        ids = np.concatenate([context, read[read != UNKNOWN]])
+        block_progress = _offset_progress(progress, scored, len(codes))
         nats = np.full(len(codes), np.nan, dtype=np.float32)
-        nats[read != UNKNOWN] = found
+        nats[read != UNKNOWN] = score_ids(network, ids, block_progress, streams, context=len(context))
         nats[~counted] = np.nan
         yield codes, nats
-        before = ids[max(0, len(ids) - WARM_UP) :]
-        behind += len(codes)
+        context = ids[max(0, len(ids) - WARM_UP) :]
+        scored += len(codes)
 
 
-def surprise(
+def score_ids(
     network: Network, ids: Ids, progress: OnProgress | None = None, streams: int = STREAMS, context: int = 0
 ) -> Floats:
-    """-ln p of each character (n,) given all before it, read in up to `streams` pieces side by side.
+    """-ln p of each id (n,) given all before it, computed in up to `streams` pieces side by side.
 
-    The first `context` ids are read before the others, and have no surprise in the result.
+    The first `context` ids are only read and not part of the result.
     """
     total = len(ids) - context
     nats = np.empty(max(0, total), dtype=np.float32)
@@ -138,7 +138,7 @@ def surprise(
     reach = int((lasts - starts).max())
 
     def read(share: slice) -> None:
-        """Some of the pieces; the first of the shares tells the progress of all."""
+        """Read some of the pieces; the first share reports the progress of all."""
         state = network.initial_state(len(starts[share]))
         before = state.hidden[-1][None].copy()  # (1, B, H): what predicts the chunk's first characters
         step = chunk_steps(network, len(starts[share]))
@@ -148,30 +148,30 @@ def surprise(
             at = starts[share] + np.arange(begin, min(begin + step, reach))[:, None]  # (T, B) positions in the text
             chunk = ids[np.minimum(at, len(ids) - 1)]
             after = network.read(chunk, state)
-            found = target_nats(network.logits(np.concatenate([before, after[:-1]])), chunk)
+            losses = cross_entropy(network.logits(np.concatenate([before, after[:-1]])), chunk)
             counted = (at >= firsts[share]) & (at < lasts[share])
-            nats[at[counted] - context] = found[counted]
+            nats[at[counted] - context] = losses[counted]
             before = after[-1:]
 
     shares = min(available_cores(), max(1, count // LEAST_SHARE))
-    on_all_cores(read, [slice(count * k // shares, count * (k + 1) // shares) for k in range(shares)])
+    map_parallel(read, [slice(count * k // shares, count * (k + 1) // shares) for k in range(shares)])
     return nats
 
 
 def chunk_steps(network: Network, streams: int) -> int:
-    """Time steps that so many streams are read for at a time."""
+    """Time steps of one call for this number of streams."""
     return max(1, min(CHUNK, SCORES // (streams * network.config.vocab_size)))
 
 
-def target_nats(logits: Floats, targets: Ids) -> Floats:
+def cross_entropy(logits: Floats, targets: Ids) -> Floats:
     """-ln p (T, B) of targets (T, B) under scores (T, B, V)."""
-    found: Floats = -np.take_along_axis(log_softmax(logits), targets[..., None], axis=-1)[..., 0]
-    return found
+    losses: Floats = -np.take_along_axis(log_softmax(logits), targets[..., None], axis=-1)[..., 0]
+    return losses
 
 
-def readable(vocabulary: Vocabulary, codes: Codes) -> tuple[Ids, NDArray[np.bool_]]:
-    """Ids to read, `UNKNOWN` where there is nothing to read, and which of them have a probability."""
-    ids = vocabulary.encode_codes(codes)
+def readable_ids(vocabulary: Vocabulary, codes: Codes) -> tuple[Ids, NDArray[np.bool_]]:
+    """Ids (n,) to read, `UNKNOWN` where there is nothing to read, and which of them have a probability (n,)."""
+    ids = vocabulary.lookup(codes)
     if vocabulary.unknown is None:
         return ids, ids != UNKNOWN
     ids = np.where(ids == UNKNOWN, np.int32(vocabulary.unknown), ids)
@@ -179,18 +179,19 @@ def readable(vocabulary: Vocabulary, codes: Codes) -> tuple[Ids, NDArray[np.bool
 
 
 def _blocks(pieces: Iterable[Codes]) -> Iterator[Codes]:
-    """Pieces joined into blocks of `BLOCK` codes or a little more."""
-    waiting: list[Codes] = []
+    """Pieces joined to blocks of `BLOCK` codes or a little more."""
+    block: list[Codes] = []
     for piece in pieces:
-        waiting.append(piece)
-        if sum(map(len, waiting)) >= BLOCK:
-            yield np.concatenate(waiting)
-            waiting = []
-    if waiting:
-        yield np.concatenate(waiting)
+        block.append(piece)
+        if sum(map(len, block)) >= BLOCK:
+            yield np.concatenate(block)
+            block = []
+    if block:
+        yield np.concatenate(block)
 
 
-def _further(progress: OnProgress | None, behind: int, chars: int) -> OnProgress | None:
+def _offset_progress(progress: OnProgress | None, offset: int, chars: int) -> OnProgress | None:
+    """Progress of a block of `chars` characters as progress of the text of which it is a part."""
     if progress is None:
         return None
-    return lambda done, total: progress(behind + done * chars // total, behind + chars)
+    return lambda done, total: progress(offset + done * chars // total, offset + chars)

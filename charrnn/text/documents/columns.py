@@ -1,4 +1,4 @@
-"""Which columns of a table hold the labels and the texts.
+"""The labels and texts in the columns of TSV and CSV files.
 
 reader = LabelledReader(["titles.csv"], ReadingSettings(), columns="kind,title")
 for label, text in reader:
@@ -13,8 +13,8 @@ from charrnn.text.reading import OnProgress
 from charrnn.text.settings import ReadingSettings
 from charrnn.text.sources import find_sources
 
-DEFAULT = "1,2"
-# What people call these columns; a first line that uses one of them may be a header.
+DEFAULT_COLUMNS = "1,2"
+# Common names of these columns; a first line that uses one of them may be a header.
 LABEL_NAMES = ("label", "class", "category", "target", "sentiment", "language", "tag", "topic", "genre", "kind", "type")
 TEXT_NAMES = ("text", "title", "headline", "name", "surname", "sentence", "message", "review", "content", "comment")
 
@@ -22,19 +22,19 @@ TEXT_NAMES = ("text", "title", "headline", "name", "surname", "sentence", "messa
 class LabelledReader:
     """Iterates over the labels and texts of TSV and CSV files.
 
-    Rows without a label or a text are left out, and counted in the notes. In byte mode a text holds a character
-    for each byte, the one of its number (Latin-1); labels are text in both modes.
+    Rows without a label or a text are left out, and counted in the notes. Texts are bytes if `binary`, else str;
+    labels are str in any case.
 
     Args:
-        names: of files, folders, or `-` for stdin.
-        settings: how they are read.
-        columns: of label and text, by number from 1 or by a header's name; None is `1,2`.
-        tokens: "char" or "byte".
-        progress: is told how far it is.
+        names: files, folders, or `-` for stdin.
+        settings: see `TextReader`.
+        columns: of label and text, by number from 1 or by name in a header; None is `1,2`.
+        binary: whether texts are bytes.
+        progress: called after each row with bytes read and bytes in total.
 
     Attributes:
-        sounds_like_header: whether the first row given reads like a header, known once it was given.
-        notes: what the user should know, complete after the last row.
+        sounds_like_header: whether the first row reads like a header; known once it was returned.
+        notes: for the user, about what was read; complete after the last row.
 
     Raises:
         UsageError: if `columns` does not name two.
@@ -46,25 +46,26 @@ class LabelledReader:
         names: Sequence[str],
         settings: ReadingSettings,
         columns: str | None = None,
-        tokens: str = "char",
+        *,
+        binary: bool = False,
         progress: OnProgress | None = None,
     ) -> None:
-        self._label, self._text = _wanted(columns or DEFAULT)
-        sources, notes = find_sources(names, binary=tokens == "byte")
-        self._rows = TableReader(sources, settings, tokens, progress)
-        self._bytes = tokens == "byte"
+        self._label, self._text = _parse_columns(columns or DEFAULT_COLUMNS)
+        sources, notes = find_sources(names, binary=binary)
+        self._rows = TableReader(sources, settings, binary=binary, progress=progress)
+        self._binary = binary
         self.sounds_like_header = False
         self.notes = list(notes)
 
-    def __iter__(self) -> Iterator[tuple[str, str]]:
-        at, name, left_out, first = (0, 0), None, 0, True
+    def __iter__(self) -> Iterator[tuple[str, str | bytes]]:
+        places, name, left_out, first = (0, 0), None, 0, True
         for row in self._rows:
             if self._rows.name != name:
                 name = self._rows.name
-                at, header = self._places(row)
+                places, header = self._find_columns(row)
                 if header:
                     continue
-            label, text = self._cells(row, at)
+            label, text = self._get_cells(row, places)
             if not label or not text.strip():
                 left_out += 1
                 continue
@@ -73,53 +74,56 @@ class LabelledReader:
             if first:
                 self.sounds_like_header = label.casefold() in LABEL_NAMES or text.strip().casefold() in TEXT_NAMES
                 first = False
-            yield label, text
+            yield (_latin1_to_utf8(label), text.encode("latin-1")) if self._binary else (label, text)
         if left_out:
             self.notes.append(f"{left_out:,} lines without a label or a text were left out")
         self.notes += self._rows.notes
 
-    def _places(self, row: Row) -> tuple[tuple[int, int], bool]:
-        """Where the label and the text are, counted from 0, and whether `row` is the header that says so."""
+    def _find_columns(self, row: Row) -> tuple[tuple[int, int], bool]:
+        """The columns of label and text, counted from 0, and whether `row` is the header that names them."""
         if isinstance(self._label, int) and isinstance(self._text, int):
             return (self._label - 1, self._text - 1), False
-        return (self._place(self._label, row), self._place(self._text, row)), True
+        return (self._find_column(self._label, row), self._find_column(self._text, row)), True
 
-    def _place(self, column: int | str, header: Row) -> int:
+    def _find_column(self, column: int | str, header: Row) -> int:
         if isinstance(column, int):
             return column - 1
         heads = [cell.strip() for cell in header]
         for same in (str, str.casefold):
-            found = [index for index, head in enumerate(heads) if same(head) == same(column)]
-            if found:
-                return found[0]
+            matches = [index for index, head in enumerate(heads) if same(head) == same(column)]
+            if matches:
+                return matches[0]
         raise CorpusError(
             f"{self._rows.name} has no column {column!r}; its first line has {', '.join(heads)[:200]}. "
             "Name columns as there, or by number: --columns 1,2"
         )
 
-    def _cells(self, row: Row, at: tuple[int, int]) -> tuple[str, str]:
-        if max(at) >= len(row):
+    def _get_cells(self, row: Row, places: tuple[int, int]) -> tuple[str, str]:
+        if max(places) >= len(row):
             raise CorpusError(
                 f"line {self._rows.line} of {self._rows.name} has {len(row)} column{'s' * (len(row) > 1)}, not "
-                f"{max(at) + 1}: {' | '.join(row)[:60]!r}; give a label, a tab and a text on each line of a TSV, "
+                f"{max(places) + 1}: {' | '.join(row)[:60]!r}; give a label, a tab and a text on each line of a TSV, "
                 "or name the columns with --columns LABEL,TEXT"
             )
-        label, text = row[at[0]].strip(), row[at[1]]
-        return (label.encode("latin-1").decode("utf-8", "replace") if self._bytes else label), text
+        return row[places[0]].strip(), row[places[1]]
 
 
-def _wanted(columns: str) -> tuple[int | str, int | str]:
-    """Label's and text's column, numbers as such.
+def _latin1_to_utf8(label: str) -> str:
+    return label.encode("latin-1").decode("utf-8", "replace")
+
+
+def _parse_columns(columns: str) -> tuple[int | str, int | str]:
+    """The columns of label and text, numbers as int.
 
     Raises:
-        UsageError: if there are not two, or a number is no column's.
+        UsageError: if there are not two, or a number is not that of a column.
     """
     parts = [part.strip() for part in columns.split(",")]
     if len(parts) != 2 or not all(parts):
         raise UsageError(f"--columns must name two columns, LABEL,TEXT, as in 1,2 or kind,title; found {columns}")
-    found = [int(part) if part.isdecimal() else part for part in parts]
-    if 0 in found:
+    label, text = (int(part) if part.isdecimal() else part for part in parts)
+    if 0 in (label, text):
         raise UsageError(f"--columns counts from 1; found {columns}")
-    if found[0] == found[1]:
+    if label == text:
         raise UsageError(f"--columns must name two different columns; found {columns}")
-    return found[0], found[1]
+    return label, text

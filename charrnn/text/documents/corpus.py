@@ -1,35 +1,34 @@
-"""Labelled texts: TSV or CSV files -> documents with a label each, to learn from and to validate on.
+"""Labelled texts: TSV or CSV files as documents with a label each, for training and validation.
 
-    read = read_labelled(["titles.tsv"])
-    read.labels                  # ("arxiv", "vixra"), in order of name
-    read.train.labels[7]         # 1
-    read.train[7]                # the ids of that text, the end symbol's last
+    corpus = read_labelled(["titles.tsv"])
+    corpus.labels                # ("arxiv", "vixra"), in order of name
+    corpus.train.labels[7]       # 1
+    corpus.train[7]              # the ids of that text, the end symbol last
 
-A document is a text of its own: nothing is carried over from the one before, and a symbol ends it.
+A document is a text of its own: no state is carried over from the one before, and a symbol ends it.
 """
 
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.errors import CorpusError, UsageError
-from charrnn.text.counting import Counter, WordCounter
+from charrnn.errors import CorpusError
+from charrnn.text.corpus import VALID_FRACTION, check_settings, hash_symbols
 from charrnn.text.documents.columns import LabelledReader
 from charrnn.text.reading import PIECE, OnProgress
+from charrnn.text.scanning import TextScan
 from charrnn.text.settings import TextSettings
 from charrnn.text.sources import corpus_name
-from charrnn.text.storage import IN_MEMORY, Mapped, Numbers, Store
-from charrnn.text.tokens import Tokens
-from charrnn.text.vocabulary.characters import END, REPLACEMENT, UNKNOWN, Ids, Vocabulary, codes_of
-from charrnn.text.vocabulary.words import MARKS, WordVocabulary, as_array, split
+from charrnn.text.storage import IN_MEMORY
+from charrnn.text.tokens import TokenIds
+from charrnn.text.vocabulary.base import Ids, Vocabulary
+from charrnn.text.vocabulary.counting import TokenCounter, create_counter
 
-VALID_FRACTION = 0.1
-FEW = 60  # documents that are too few to hold any out
-MANY_LABELS = 50  # more are believed only if a text in three or more has each of them
+MIN_HELD_OUT = 60  # documents; fewer are too few to hold any out
+MANY_LABELS = 50  # more are accepted only if there are three texts for each
 Labels = NDArray[np.int32]
 
 
@@ -38,12 +37,12 @@ class Documents:
     """Texts as token ids, each with its label.
 
     Attributes:
-        tokens: all texts of the corpus, one after the other, the end symbol behind each.
-        begins, ends: where each of these documents lies in them (N,).
-        labels: index of each one's label (N,).
+        tokens: all texts of the corpus, one after the other, each followed by the end symbol.
+        begins, ends: where each of these documents lies in `tokens` (N,).
+        labels: index of the label of each (N,).
     """
 
-    tokens: Tokens
+    tokens: TokenIds
     begins: NDArray[np.int64]
     ends: NDArray[np.int64]
     labels: Labels
@@ -52,7 +51,7 @@ class Documents:
         return len(self.labels)
 
     def __getitem__(self, index: int) -> Ids:
-        """The ids of one document, the end symbol's last."""
+        """The ids of one document, the end symbol last."""
         return self.tokens[int(self.begins[index]) : int(self.ends[index])]
 
     def __iter__(self) -> Iterator[Ids]:
@@ -60,12 +59,12 @@ class Documents:
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """Symbols of each document (N,), its end symbol counted."""
+        """Number of tokens of each document (N,), with its end symbol."""
         return self.ends - self.begins
 
-    def chosen(self, which: NDArray[Any]) -> "Documents":
-        """Only these documents, in this order."""
-        return Documents(self.tokens, self.begins[which], self.ends[which], self.labels[which])
+    def select(self, indices: NDArray[np.int64] | slice) -> "Documents":
+        """The documents with these indices, in this order."""
+        return Documents(self.tokens, self.begins[indices], self.ends[indices], self.labels[indices])
 
 
 @dataclass(frozen=True)
@@ -75,8 +74,8 @@ class LabelledCorpus:
     Attributes:
         labels: names of the classes, K of them.
         counts: documents of each class (K,), in both parts together.
-        fingerprint: the same for the same labels and texts in the same parts with the same vocabulary.
-        notes: what the user should know of how it was read.
+        fingerprint: identifies labels, texts, parts and vocabulary.
+        notes: for the user, about what was read.
     """
 
     name: str
@@ -89,17 +88,17 @@ class LabelledCorpus:
     notes: tuple[str, ...] = ()
 
     @property
-    def symbols(self) -> int:
-        """How many there are to learn from, ends of texts counted."""
+    def train_size(self) -> int:
+        """Number of tokens to learn from, end symbols included."""
         return int(self.train.lengths.sum())
 
     @property
-    def held(self) -> int:
-        """How many there are to validate on."""
+    def valid_size(self) -> int:
+        """Number of tokens to validate on, end symbols included."""
         return int(self.valid.lengths.sum())
 
-    def glimpse(self, most: int) -> Ids:
-        """Some of the symbols to learn from."""
+    def sample(self, most: int) -> Ids:
+        """The first documents to learn from, up to `most` tokens, but one document at least."""
         count = int(self.train.lengths.cumsum().searchsorted(most, side="right"))
         return np.concatenate([self.train[index] for index in range(max(1, count))])
 
@@ -114,42 +113,43 @@ def read_labelled(
 
     Raises:
         UsageError: if settings exclude each other, or --columns does not name two columns.
-        CorpusError: if a source cannot be read, has no such columns, or there is nothing to tell apart.
+        CorpusError: if a source cannot be read or has no such columns, or there are not two classes.
     """
     settings = settings or TextSettings()
-    if settings.valid is not None and settings.valid_fraction is not None:
-        raise UsageError("--valid and --valid-fraction exclude each other; give one of them")
-    counter = WordCounter() if settings.tokens == "word" else Counter(settings.tokens)
-    texts = _Scan(names, settings, columns, counter, progress)
-    held = _Scan([settings.valid], settings, columns, counter, progress) if settings.valid else None
-    labels = tuple(sorted({*texts.names, *(held.names if held else ())}, key=_natural))
-    _check(texts, held, labels, ", ".join(map(str, names)))
-    vocabulary, table, merged = counter.vocabulary(settings.min_count, settings.max_vocab)
-    vocabulary, table = _with_marks(vocabulary, table)
-    documents, notes = texts.documents(table, labels), [*texts.notes, *(held.notes if held else ()), *merged]
-    if held is not None:
-        train, valid = documents, held.documents(table, labels)
+    counter = create_counter(settings.tokens)
+    check_settings(settings, counter)
+    texts = _DocumentScan(names, settings, columns, counter, progress)
+    held_out = _DocumentScan([settings.valid], settings, columns, counter, progress) if settings.valid else None
+    scans = [texts, held_out] if held_out else [texts]
+    labels = tuple(sorted(set().union(*(scan.labels for scan in scans)), key=_sort_key))
+    _check_labels(texts, held_out, labels, ", ".join(map(str, names)))
+    vocabulary, table, merge_notes = counter.build(settings.min_count, settings.max_vocab, documents=True)
+    notes = [*(note for scan in scans for note in scan.notes), *merge_notes]
+    train = texts.to_documents(table, labels)
+    if held_out:
+        valid = held_out.to_documents(table, labels)
     else:
-        train, valid = _split(documents, texts.digests, settings, notes)
-    whole = np.concatenate([train.labels, valid.labels]) if valid is not train else train.labels
+        train, valid = _hold_out(train, texts.digests, settings, notes)
+    all_labels = np.concatenate([train.labels, valid.labels]) if valid is not train else train.labels
     return LabelledCorpus(
         name=corpus_name(names[0]),
         vocabulary=vocabulary,
         labels=labels,
         train=train,
         valid=valid,
-        counts=tuple(np.bincount(whole, minlength=len(labels)).tolist()),
-        fingerprint=_fingerprint(train, valid, vocabulary, [texts.digest, *([held.digest] if held else [])]),
+        counts=tuple(np.bincount(all_labels, minlength=len(labels)).tolist()),
+        fingerprint=_fingerprint(train, valid, vocabulary, scans),
         notes=tuple(notes),
     )
 
 
-class _Scan:
-    """One pass over labelled files: texts are counted and stored, labels gathered.
+class _DocumentScan:
+    """One pass over labelled files: texts are counted and stored, labels collected.
 
     Attributes:
-        names: the different labels.
-        digests: 64 bits of each text (N,), the same for the same text.
+        labels: the distinct labels.
+        digests: 64 bits of each text (N,), the same for equal texts.
+        digest: of all labels and texts.
     """
 
     def __init__(
@@ -157,91 +157,66 @@ class _Scan:
         names: Sequence[str],
         settings: TextSettings,
         columns: str | None,
-        counter: Counter | WordCounter,
+        counter: TokenCounter,
         progress: OnProgress | None,
     ) -> None:
-        reader = LabelledReader(names, settings, columns, settings.tokens, progress)
-        self._counter = counter
-        self._store = Store(IN_MEMORY)
-        self._hash = hashlib.sha256(usedforsecurity=False)
-        self._bytes = settings.tokens == "byte"
-        self._size = 0
-        self._ended: list[NDArray[np.int64]] = []
-        found, digests = [], []
-        held, size = [], 0
-        try:
-            for label, text in reader:
-                found.append(label)
-                digests.append(_digest(text))
-                held.append(text)
-                size += len(text) + 1
-                if size >= PIECE:
-                    self._keep(held)
-                    held, size = [], 0
-            self._keep(held)
-        except BaseException:
-            self._store.close()
-            raise
-        self._labels, self._ends = found, np.concatenate([np.empty(0, dtype=np.int64), *self._ended])
-        self.digests = np.array(digests, dtype=np.uint64)
-        self.first = int(_is_header(reader, found))
-        self.names = set(found[self.first :])
-        self.notes = [*reader.notes, *([f"the first line was taken for a header: {found[0]}"] if self.first else [])]
-        self._stored: Numbers | Mapped = self._store.finish()
+        binary = counter.kind.binary
+        self._reader = LabelledReader(names, settings, columns, binary=binary, progress=progress)
+        self._labels: list[str] = []
+        self._end: str | bytes = b"\0" if binary else "\0"
+        digests: list[int] = []
+        self._scan = TextScan(self._read(digests), counter, IN_MEMORY, documents=True)
+        # The first line was a header after all if it sounds like one and no other text has its label.
+        header = self._reader.sounds_like_header and self._labels.count(self._labels[0]) == 1
+        first = int(header)
+        self._rows = slice(first, None)
+        self.digests = np.array(digests, dtype=np.uint64)[self._rows]
+        self.labels = set(self._labels[self._rows])
+        self.notes = [
+            *self._reader.notes,
+            *([f"the first line was taken for a header: {self._labels[0]}"] if header else []),
+        ]
+        self._scan.hash.update("\0".join(self._labels).encode("utf-8", "surrogatepass"))
+        self.digest = self._scan.hash.digest()
 
     def __len__(self) -> int:
-        return len(self._labels) - self.first
+        return len(self.digests)
 
-    @property
-    def digest(self) -> bytes:
-        """Of all labels and texts."""
-        self._hash.update("\0".join(self._labels).encode("utf-8", "surrogatepass"))
-        return self._hash.digest()
-
-    def documents(self, table: Ids, labels: Sequence[str]) -> Documents:
-        """All of them, as ids by `table`."""
+    def to_documents(self, table: Ids, labels: Sequence[str]) -> Documents:
+        """All documents, with ids by `table`."""
         indices = {name: index for index, name in enumerate(labels)}
-        begins = np.concatenate([[0], self._ends[:-1]]).astype(np.int64)
-        numbers = np.array([indices.get(name, 0) for name in self._labels], dtype=np.int32)
-        return Documents(
-            Tokens(self._stored, table), begins[self.first :], self._ends[self.first :], numbers[self.first :]
-        )
+        ends = self._scan.ends
+        begins = np.concatenate([[0], ends[:-1]]).astype(np.int64)[: len(ends)]
+        of_each = np.array([indices.get(name, 0) for name in self._labels], dtype=np.int32)
+        return Documents(TokenIds(self._scan.stored, table), begins, ends, of_each).select(self._rows)
 
-    def _keep(self, texts: list[str]) -> None:
-        """Store some texts, the end symbol behind each."""
-        if not texts:
-            return
-        joined = "".join(text + chr(END) for text in texts)
-        data = joined.encode("latin-1") if self._bytes else joined
-        self._hash.update(data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass"))
-        if isinstance(self._counter, WordCounter):
-            words = split(joined)
-            numbers = self._counter.number(as_array(words))
-            ends = np.array([word == MARKS["end"] for word in words])  # NumPy takes a NUL for no character
-        else:
-            codes = codes_of(data)
-            numbers, ends = self._counter.number(codes), codes == END
-        self._ended.append(self._size + np.flatnonzero(ends) + 1)
-        self._size += len(numbers)
-        self._store.append(numbers)
+    def _read(self, digests: list[int]) -> Iterator[str | bytes]:
+        """Many texts at a time, each followed by NUL."""
+        texts: list[str | bytes] = []
+        size = 0
+        for label, text in self._reader:
+            self._labels.append(label)
+            digests.append(_digest_text(text))
+            texts += (text, self._end)
+            size += len(text) + 1
+            if size >= PIECE:
+                yield self._end[:0].join(texts)  # type: ignore[arg-type]
+                texts, size = [], 0
+        yield self._end[:0].join(texts)  # type: ignore[arg-type]
 
 
-def _digest(text: str) -> int:
-    found = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, usedforsecurity=False)
-    return int.from_bytes(found.digest(), "little")
+def _digest_text(text: str | bytes) -> int:
+    # Bytes count as Latin-1: saved runs depend on which texts are held out.
+    data = (text.decode("latin-1") if isinstance(text, bytes) else text).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8, usedforsecurity=False).digest(), "little")
 
 
-def _natural(label: str) -> tuple[bool, float, str]:
-    """Sorts numbers as such, before names."""
+def _sort_key(label: str) -> tuple[bool, float, str]:
+    """Numbers by value, before names."""
     return (False, float(label), label) if label.isdecimal() and len(label) < 10 else (True, 0.0, label)
 
 
-def _is_header(reader: LabelledReader, labels: list[str]) -> bool:
-    """Whether the first line was a header after all: it sounds like one, and its label is nobody else's."""
-    return reader.sounds_like_header and labels.count(labels[0]) == 1
-
-
-def _check(texts: _Scan, held: _Scan | None, labels: Sequence[str], named: str) -> None:
+def _check_labels(texts: _DocumentScan, held_out: _DocumentScan | None, labels: Sequence[str], named: str) -> None:
     if not len(texts):
         raise CorpusError(f"{named} holds no labelled text; give lines of a label, a tab and a text")
     if len(labels) < 2:
@@ -254,48 +229,33 @@ def _check(texts: _Scan, held: _Scan | None, labels: Sequence[str], named: str) 
             f"{named} has {len(labels):,} different labels for {len(texts):,} texts, such as {labels[0][:40]!r}; "
             "if that column is not the label, name the columns with --columns LABEL,TEXT"
         )
-    strange = held.names - texts.names if held else set()
-    if strange:
-        raise CorpusError(f"the texts to validate on have a label that is never learned: {min(strange)!r}")
+    unknown = held_out.labels - texts.labels if held_out else set()
+    if unknown:
+        raise CorpusError(f"the texts to validate on have a label that is never learned: {min(unknown)!r}")
 
 
-def _with_marks(vocabulary: Vocabulary, table: Ids) -> tuple[Vocabulary, Ids]:
-    """The vocabulary with an end symbol, and with one for unknown characters, which a new text may hold."""
-    if isinstance(vocabulary, WordVocabulary):
-        return vocabulary.with_marks(), table
-    marks = [END] if vocabulary.tokens == "byte" else [END, REPLACEMENT]
-    codes = np.union1d(vocabulary.codes, marks)
-    places = np.searchsorted(codes, vocabulary.codes).astype(np.int32)
-    moved = np.where(table == UNKNOWN, UNKNOWN, places[table]).astype(np.int32)
-    moved[END] = 0  # the smallest of all codes, and its own number
-    unknown = None if vocabulary.tokens == "byte" else int(np.searchsorted(codes, REPLACEMENT))
-    return Vocabulary(vocabulary.tokens, codes, unknown, end=0), moved
-
-
-def _split(
+def _hold_out(
     documents: Documents, digests: NDArray[np.uint64], settings: TextSettings, notes: list[str]
 ) -> tuple[Documents, Documents]:
-    """Some documents of every class held out, chosen by their texts' digests: the same text goes the same way.
+    """Hold out some documents of every class, chosen by the digests of their texts: equal texts stay together.
 
-    A class of two different texts or more has one or more held out, and one or more to learn from.
+    Of a class with two distinct texts or more at least one is held out, and at least one is not.
     """
-    if len(documents) < FEW and settings.valid_fraction is None:
+    if len(documents) < MIN_HELD_OUT and settings.valid_fraction is None:
         notes.append(f"{len(documents)} texts are too few to hold any out: validation reads those that are learned")
         return documents, documents
     fraction = settings.valid_fraction or VALID_FRACTION
-    digests = digests[len(digests) - len(documents) :]
-    held = np.zeros(len(documents), dtype=bool)
+    held_out = np.zeros(len(documents), dtype=bool)
     for label in np.unique(documents.labels):
         members = np.flatnonzero(documents.labels == label)
-        different = np.unique(digests[members])
-        most = min(len(different) - 1, max(1, round(fraction * len(different))))
-        held[members] = digests[members] < different[most]
-    return documents.chosen(np.flatnonzero(~held)), documents.chosen(np.flatnonzero(held))
+        distinct = np.unique(digests[members])
+        most = min(len(distinct) - 1, max(1, round(fraction * len(distinct))))
+        held_out[members] = digests[members] < distinct[most]
+    return documents.select(np.flatnonzero(~held_out)), documents.select(np.flatnonzero(held_out))
 
 
-def _fingerprint(train: Documents, valid: Documents, vocabulary: Vocabulary, digests: Sequence[bytes]) -> str:
-    whole = hashlib.sha256(b"".join(digests), usedforsecurity=False)
+def _fingerprint(train: Documents, valid: Documents, vocabulary: Vocabulary, scans: Sequence[_DocumentScan]) -> str:
+    digest = hashlib.sha256(b"".join(scan.digest for scan in scans), usedforsecurity=False)
     for part in (train.begins, train.labels, valid.begins, valid.labels):
-        whole.update(np.ascontiguousarray(part).tobytes())
-    whole.update("\0".join(vocabulary.symbols).encode("utf-8"))
-    return whole.hexdigest()[:32]
+        digest.update(np.ascontiguousarray(part).tobytes())
+    return hash_symbols(digest, vocabulary)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import TrainingError
-from charrnn.files import atomic_write, partial_of
+from charrnn.files import atomic_write, partial_path
 
 FORMAT = 1
 EVALUATED, LATEST = "evaluated", "latest"
@@ -133,7 +133,7 @@ class RunFiles:
 
     def partials(self) -> list[Path]:
         """The names of half-written files that interrupted writes leave behind."""
-        return [partial_of(self.output), *(partial_of(self._path(slot)) for slot in SLOTS)]
+        return [partial_path(self.output), *(partial_path(self._path(slot)) for slot in SLOTS)]
 
     def remove_partials(self) -> None:
         """Remove the half-written files of a killed run."""

@@ -21,7 +21,7 @@ from collections.abc import Collection
 from typing import Any, TypeVar
 
 from charrnn.errors import TrainingError, UsageError
-from charrnn.settings import flag_of, format_duration, parse_duration
+from charrnn.settings import format_duration, get_flag, parse_duration
 from charrnn.text.corpus import Corpus
 from charrnn.text.documents.corpus import LabelledCorpus
 from charrnn.training.checkpoint.files import Checkpoint
@@ -62,7 +62,7 @@ def merge_settings(settings: TrainSettings, given: Collection[str], saved: Check
             values[key] = old
             effective = chosen.get(key) if old is None else old
             if key in given and value not in (old, chosen.get(key)):
-                flag = flag_of(declared)
+                flag = get_flag(declared)
                 contradictions.append(
                     f"{flag} {value} contradicts the saved run, which has {flag} {effective}; leave it out"
                 )
@@ -89,7 +89,12 @@ def restore_plan(kind: type[AnyPlan], learning: LearningSettings, given: Collect
 def describe_corpus(corpus: Corpus | LabelledCorpus) -> dict[str, Any]:
     """What the saved state says of the corpus."""
     size = {"texts": sum(corpus.counts)} if isinstance(corpus, LabelledCorpus) else {}
-    return {"name": corpus.name, "chars": corpus.symbols + corpus.held, **size, "fingerprint": corpus.fingerprint}
+    return {
+        "name": corpus.name,
+        "chars": corpus.train_size + corpus.valid_size,
+        **size,
+        "fingerprint": corpus.fingerprint,
+    }
 
 
 def check_corpus(corpus: Corpus | LabelledCorpus, saved: Checkpoint) -> None:
@@ -101,9 +106,11 @@ def check_corpus(corpus: Corpus | LabelledCorpus, saved: Checkpoint) -> None:
     before = saved.state["corpus"]
     if corpus.fingerprint == before["fingerprint"]:
         return
-    size = f"{before['texts']:,} texts" if "texts" in before else f"{before['chars']:,} characters"
+    what, size = "text", f"{before.get('chars', 0):,} characters"
+    if "texts" in before:
+        what, size = "corpus", f"{before['texts']:,} texts"
     raise TrainingError(
-        f"{corpus.name} is not the text of the saved run ({before['name']}, {size}): "
+        f"{corpus.name} is not the {what} of the saved run ({before['name']}, {size}): "
         "its content has changed. Give the text as it was, or train from the start with --overwrite"
     )
 

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.text.documents.corpus import Documents
-from charrnn.text.vocabulary.characters import Ids
+from charrnn.text.vocabulary.base import Ids
 
 POOL = 50  # batches whose documents are sorted by length together: more means less padding and less mixing
 PADDING = -1

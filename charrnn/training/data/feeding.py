@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from charrnn.text.tokens import Tokens
-from charrnn.text.vocabulary.characters import Ids
+from charrnn.text.tokens import TokenIds
+from charrnn.text.vocabulary.base import Ids
 from charrnn.training.data.documents import DocumentReaders
 from charrnn.training.data.readers import Readers
 
@@ -106,7 +106,7 @@ def to_device(array: NDArray[Any], device: torch.device) -> Tensor:
     return tensor.to(device)
 
 
-def upload_if_small(ids: Ids | Tokens, vocab: int, device: torch.device) -> Tensor | None:
+def upload_if_small(ids: Ids | TokenIds, vocab: int, device: torch.device) -> Tensor | None:
     """The text (n,) on the device if that is a GPU with room for it, else None."""
     if device.type != "cuda":
         return None
@@ -114,7 +114,7 @@ def upload_if_small(ids: Ids | Tokens, vocab: int, device: torch.device) -> Tens
     return upload(ids, vocab, device) if len(ids) * id_dtype(vocab).itemsize <= RESIDENT_SHARE * free else None
 
 
-def upload(ids: Ids | Tokens, vocab: int, device: torch.device) -> Tensor:
+def upload(ids: Ids | TokenIds, vocab: int, device: torch.device) -> Tensor:
     """The text (n,) on the device, in the narrowest integer type for `vocab` ids."""
     text = torch.empty(len(ids), dtype=id_dtype(vocab), device=device)
     for begin in range(0, len(ids), UPLOAD_SIZE):

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.text.tokens import Tokens
-from charrnn.text.vocabulary.characters import Ids
+from charrnn.text.tokens import TokenIds
+from charrnn.text.vocabulary.base import Ids
 
 LINE_SEARCH = 512  # characters searched for a line end
 
@@ -51,7 +51,7 @@ class Readers:
     """
 
     def __init__(
-        self, ids: Ids | Tokens, batch: int, *, restart: float, seed: int, line_end: int | None = None
+        self, ids: Ids | TokenIds, batch: int, *, restart: float, seed: int, line_end: int | None = None
     ) -> None:
         self._ids = ids
         self._restart = restart

@@ -100,7 +100,7 @@ def make_language_plan(
     """
     model, learning = settings.model, settings.learning
     weight_dropout = settings.language.weight_dropout
-    budget, chars = _make_budget(learning), corpus.symbols
+    budget, chars = _make_budget(learning), corpus.train_size
     config = _choose_sizes(model, corpus, budget, peak, shape)
     expected = _expected_chars(config, budget, chars, peak, shape)
     pressure = expected / chars * _weights(config) / chars
@@ -136,7 +136,7 @@ def _choose_sizes(
     model: ModelSettings, corpus: Corpus | LabelledCorpus, budget: Budget, peak: float, shape: Shape
 ) -> ModelConfig:
     """The largest network that the run can train on this text."""
-    vocab, chars = len(corpus.vocabulary), corpus.symbols
+    vocab, chars = len(corpus.vocabulary), corpus.train_size
     embedding = min(EMBEDDING, vocab) if model.embedding_size is None else model.embedding_size
     sizes = (model.cell, model.layers or 1, model.hidden_size or SIZES[0], embedding, vocab)
     smallest = ModelConfig(*sizes)
@@ -221,7 +221,7 @@ def _fit_text(learning: LearningSettings, chars: int, shape: Shape) -> tuple[int
     if (seq_len, batch_size) == (wanted_seq_len, wanted_batch):
         return seq_len, batch_size, ()
     wanted = f"{wanted_batch} x {wanted_seq_len}"
-    return seq_len, batch_size, (f"batch {batch_size} x {seq_len} instead of {wanted}, because the text is short",)
+    return seq_len, batch_size, (f"batch {batch_size} x {seq_len} instead of {wanted}: the text is short",)
 
 
 def _fit_documents(

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from charrnn.text.corpus import Corpus
 from charrnn.text.documents.corpus import LabelledCorpus
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.loading import vocabulary_from_json
 from charrnn.training.checkpoint.files import Checkpoint
 from charrnn.training.checkpoint.resume import restore_plan
 from charrnn.training.recipe.classifier import ClassifierPlan, make_classifier_plan
@@ -73,7 +73,7 @@ def _make_language_model(
     vocabulary = source.vocabulary if source is not None else None
     if saved is not None:  # its vocabulary may come from a model that the run started from
         size = saved.state["plan"]["config"]["vocab_size"]
-        vocabulary = Vocabulary.from_json(saved.state["vocabulary"], size)
+        vocabulary = vocabulary_from_json(saved.state["vocabulary"], size)
     if isinstance(corpus, Corpus) and vocabulary is not None:
         corpus = merge_vocabulary(corpus, vocabulary)
     if saved is not None:

@@ -71,7 +71,7 @@ class LanguageTask(Task):
         self._world, self._device = resources.world, resources.device
         self._columns = self._world.shard(plan.batch_size)
         self.network = CharRNN(plan.config, plan.dropout, plan.weight_dropout)
-        sample = torch.from_numpy(corpus.glimpse(COUNTED).astype("int64"))
+        sample = torch.from_numpy(corpus.sample(COUNTED).astype("int64"))
         initialize(self.network, torch.bincount(sample, minlength=plan.config.vocab_size))
         if initial_weights is not None:
             self.network.load(initial_weights(self.network.export()))
@@ -131,11 +131,11 @@ class LanguageTask(Task):
         return detach(self.network.initial_state(count, labels))
 
     def count_epochs(self, symbols: int) -> float:  # noqa: D102
-        return symbols / self.corpus.symbols
+        return symbols / self.corpus.train_size
 
     @property
     def steps_per_epoch(self) -> float:  # noqa: D102
-        return self.corpus.symbols / self._readers.chars_per_step(self.plan.seq_len)
+        return self.corpus.train_size / self._readers.chars_per_step(self.plan.seq_len)
 
     @property
     def characters_per_symbol(self) -> float:  # noqa: D102
@@ -153,13 +153,12 @@ class LanguageTask(Task):
 
     def describe(self, device: str) -> list[Row]:  # noqa: D102
         corpus, plan, config = self.corpus, self.plan, self.plan.config
-        units, different, held = corpus.vocabulary.units, len(corpus.vocabulary), corpus.held
+        units, different, held = corpus.vocabulary.units, len(corpus.vocabulary), corpus.valid_size
         read = count_validated(held, config.vocab_size)
         sampled = f"; each validation reads {read:,} of them, spread evenly" if read < held else ""
-        text = (
-            f"{corpus.name}: {corpus.symbols + held:,} {units}, {different:,} different; {held:,} are held out{sampled}"
-        )
-        start = corpus.vocabulary.decode(corpus.glimpse(SAMPLE).tolist()).decode("utf-8", "backslashreplace")
+        size = f"{corpus.train_size + held:,} {units}, {different:,} different"
+        text = f"{corpus.name}: {size}; {held:,} are held out{sampled}"
+        start = corpus.vocabulary.decode(corpus.sample(SAMPLE).tolist()).decode("utf-8", "backslashreplace")
         of_weights = f" (of weights {plan.weight_dropout:.2g})" if plan.weight_dropout else ""
         network = (
             f"{config.cell} {config.layers}x{config.hidden_size}, {config.parameters:,} parameters, "

@@ -10,8 +10,8 @@ from torch.nn import functional as F  # noqa: N812
 
 from charrnn.errors import CorpusError
 from charrnn.text.documents.corpus import Documents
-from charrnn.text.tokens import Tokens
-from charrnn.text.vocabulary.characters import Ids
+from charrnn.text.tokens import TokenIds
+from charrnn.text.vocabulary.base import Ids
 from charrnn.training.data.documents import pad_documents
 from charrnn.training.devices.workers import Workers
 from charrnn.training.devices.world import World
@@ -55,7 +55,7 @@ class Validation:
 
     def __init__(
         self,
-        ids: Ids | Tokens,
+        ids: Ids | TokenIds,
         device: torch.device,
         vocab: int,
         unknown: int | None = None,

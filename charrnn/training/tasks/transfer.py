@@ -18,11 +18,12 @@ from charrnn.errors import UsageError
 from charrnn.model.config import Tensors
 from charrnn.model.file import load_model
 from charrnn.model.header import ModelHeader
-from charrnn.settings import flag_of
+from charrnn.settings import get_flag
 from charrnn.text.corpus import Corpus
 from charrnn.text.settings import TextSettings
-from charrnn.text.tokens import Tokens
-from charrnn.text.vocabulary.characters import UNKNOWN, Ids, Vocabulary
+from charrnn.text.tokens import TokenIds
+from charrnn.text.vocabulary.base import UNKNOWN, Ids, Vocabulary
+from charrnn.text.vocabulary.loading import vocabulary_from_json
 from charrnn.training.settings import ModelSettings
 
 SIZES = ("cell", "layers", "hidden_size", "embedding_size")
@@ -48,7 +49,7 @@ class Source:
         header, tensors = load_model(path)
         if header.labels:
             raise UsageError(f"--init-from takes a model of plain text, and {path} is one of labelled texts")
-        return cls(path, header, Vocabulary.from_json(header.vocabulary, header.config.vocab_size), tensors)
+        return cls(path, header, vocabulary_from_json(header.vocabulary, header.config.vocab_size), tensors)
 
     def settings(
         self, text: TextSettings, model: ModelSettings, given: Collection[str]
@@ -64,7 +65,7 @@ class Source:
             for declared in dataclasses.fields(group):
                 name, value = declared.name, getattr(group, declared.name)
                 if name in present and name in given and value != present[name]:
-                    flag = flag_of(declared)
+                    flag = get_flag(declared)
                     differing.append(
                         f"{flag} {value} does not fit {self.path}, which has {flag} {present[name]}; leave it out"
                     )
@@ -81,15 +82,14 @@ def merge_vocabulary(corpus: Corpus, vocabulary: Vocabulary) -> Corpus:
         return corpus
     renumber = map_ids(corpus.vocabulary, union)
     train, valid = (
-        part.renumbered(renumber) if isinstance(part, Tokens) else renumber[part]
-        for part in (corpus.train, corpus.valid)
+        part.remap(renumber) if isinstance(part, TokenIds) else renumber[part] for part in (corpus.train, corpus.valid)
     )
     return dataclasses.replace(corpus, vocabulary=union, train=train, valid=valid)
 
 
 def map_ids(symbols: Vocabulary, among: Vocabulary) -> Ids:
     """For each id of `symbols`, the id of the same symbol in `among`, or `UNKNOWN`."""
-    return among.encode_codes(symbols.codes)
+    return among.lookup(symbols.codes)
 
 
 def transfer_weights(fresh: Tensors, vocabulary: Vocabulary, source: Source) -> Tensors:

@@ -10,9 +10,18 @@ import pytest
 from charrnn.model.config import ClassifierConfig
 from charrnn.model.file import save_model
 from charrnn.model.header import ModelHeader
+from tests.cli.notes import without_note
 
 SYMBOLS = "\0\nabcd\ufffd"
 LABELS = ("first", "second")
+
+
+def write_classifier(name: str, vocabulary: dict[str, Any]) -> None:
+    config = ClassifierConfig("gru", 1, 6, 3, len(vocabulary["symbols"]), len(LABELS), True, "all")
+    draw = np.random.default_rng(5)
+    tensors = {name: draw.normal(0, 0.8, shape).astype(np.float32) for name, shape in config.shapes().items()}
+    header = ModelHeader(config, vocabulary, {}, "classify", LABELS, (7, 5))
+    save_model(Path("models", f"{name}.safetensors"), header, tensors)
 
 
 @pytest.fixture
@@ -20,13 +29,8 @@ def charrnn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_process: Any) ->
     """Runs a command in a folder with a small classifier `m`; gives its status, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CHARRNN_TRACEBACK", raising=False)
-    config = ClassifierConfig("gru", 1, 6, 3, len(SYMBOLS), len(LABELS), True, "all")
-    draw = np.random.default_rng(5)
-    tensors = {name: draw.normal(0, 0.8, shape).astype(np.float32) for name, shape in config.shapes().items()}
-    vocabulary = {"tokens": "char", "symbols": SYMBOLS, "unknown": len(SYMBOLS) - 1, "end": 0}
-    header = ModelHeader(config, vocabulary, {}, "classify", LABELS, (7, 5))
-    save_model(Path("models", "m.safetensors"), header, tensors)
-    return in_process
+    write_classifier("m", {"tokens": "char", "symbols": SYMBOLS, "unknown": len(SYMBOLS) - 1, "end": 0})
+    return without_note(in_process, "m")
 
 
 def test_a_row_for_each_line(charrnn: Any) -> None:
@@ -51,7 +55,7 @@ def test_every_labels_probability_and_json(charrnn: Any) -> None:
     assert found[0]["probability"] == max(found[0]["probabilities"].values())
 
 
-def test_evaluate_judges_labelled_texts(charrnn: Any) -> None:
+def test_evaluate_labelled_texts(charrnn: Any) -> None:
     rows = [("first", "abc"), ("second", "d"), ("first", "dda"), ("second", "cab"), ("second", "bb")]
     Path("t.tsv").write_text("label\ttext\n" + "".join(f"{label}\t{text}\n" for label, text in rows))
     status, out, err = charrnn("evaluate", "t.tsv", "--json", "--plot", "p.svg")
@@ -65,7 +69,7 @@ def test_evaluate_judges_labelled_texts(charrnn: Any) -> None:
     assert "taken for a header" in err
     assert Path("p.svg").read_text().startswith("<svg ")
     status, _, err = charrnn("evaluate", "t.tsv", "--plot", "p.svg")
-    assert (status, "exists already" in err) == (2, True)
+    assert (status, err) == (1, "charrnn: p.svg exists already; replace it with --overwrite, or name another file\n")
     assert charrnn("evaluate", "t.tsv", "--plot", "p.png")[0] == 0
     assert Path("p.png").read_bytes().startswith(b"\x89PNG")
     Path("t.csv").write_text("".join(f"{text},{label}\n" for label, text in rows))
@@ -105,6 +109,15 @@ def test_inspect_follows_each_line_from_the_initial_state(charrnn: Any) -> None:
     page = Path("p.html").read_text()
     assert page.count("</script>") == 2
     assert "2 texts" in err
+
+
+def test_inspect_follows_words_one_by_one(charrnn: Any) -> None:
+    write_classifier("w", {"tokens": "word", "symbols": ["a", " rose", "\0"], "end": 2})
+    Path("t.txt").write_text("a rose, is a\n")
+    _, out, _ = charrnn("inspect", "-m", "w", "t.txt")
+    assert [line.split("\t")[0] for line in out.splitlines()] == ["character", "(start)", "a", " rose"]
+    assert charrnn("inspect", "-m", "w", "t.txt", "--html", "p.html")[0] == 0
+    assert '"parts":["a"," rose"]' in Path("p.html").read_text()
 
 
 @pytest.mark.parametrize("option", [("--precision", "bf16"), ("--weight-dropout", "0.2")])

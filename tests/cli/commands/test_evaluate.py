@@ -10,6 +10,7 @@ import pytest
 from charrnn.model.config import ModelConfig
 from charrnn.model.file import save_model
 from charrnn.model.header import ModelHeader
+from tests.cli.notes import without_note
 
 SYMBOLS = "\n\\abcdé"
 
@@ -21,7 +22,7 @@ def charrnn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_process: Any) ->
     monkeypatch.delenv("CHARRNN_TRACEBACK", raising=False)
     write_model("m", {"tokens": "char", "symbols": SYMBOLS})
 
-    return in_process
+    return without_note(in_process, "m")
 
 
 def write_model(name: str, vocabulary: dict[str, Any]) -> None:

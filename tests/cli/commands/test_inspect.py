@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from charrnn.cli.display.heatmap import ground
-from charrnn.inference.settings import InspectSettings
+from charrnn.cli.display.heatmap import background
+from charrnn.inference.settings import SpanSettings
 from charrnn.model.file import save_model
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.bytes import ByteVocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
+from tests.cli.notes import without_note
 from tests.models import make_model
 
 SENTENCE = 'A "word" (or 2)\n'
@@ -24,22 +26,22 @@ def charrnn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_process: Any) ->
     for name in ("CHARRNN_TRACEBACK", "NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
     for name, cell in (("m", "lstm"), ("g", "gru")):
-        made = make_model(Vocabulary.of_text(SENTENCE), cell, layers=2, hidden_size=6)
+        made = make_model(CharVocabulary.of_text(SENTENCE), cell, layers=2, hidden_size=6)
         save_model(tmp_path / "models" / f"{name}.safetensors", made.header, made.network.tensors)
     os.utime(tmp_path / "models" / "g.safetensors", (1, 1))  # m is the newest
     (tmp_path / "text.txt").write_text(SENTENCE * 40)
 
-    return in_process
+    return without_note(in_process, "m")
 
 
 def states(name: str, text: str, kind: str = "hidden") -> Any:
     """The states that the model computes, (L, T, H)."""
-    from charrnn.inference.inspection.tracing import read_text, trace
-    from charrnn.inference.model import load
+    from charrnn.inference.inspection.tracing import read_text, trace_network
+    from charrnn.inference.loading import load_language_model
 
-    model = load(f"models/{name}.safetensors")
-    read = read_text(model.vocabulary, model.vocabulary.codes_of(text), skip_unknown=True)
-    return trace(model.network, read).states(kind)
+    model = load_language_model(Path("models", f"{name}.safetensors"))
+    read = read_text(model.vocabulary, model.vocabulary.tokenize(text), skip_unknown=True)
+    return trace_network(model.network, read).states(kind)
 
 
 def test_one_unit_as_a_table_where_there_are_no_colours(charrnn: Any) -> None:
@@ -70,7 +72,7 @@ def test_colours_on_a_terminal(charrnn: Any, monkeypatch: pytest.MonkeyPatch) ->
     assert status == 0
     assert "layer 1 unit 4, hidden state" in out
     for value in states("m", SENTENCE)[1, :3, 4]:
-        red, green, blue = bytes.fromhex(ground(float(value))[1:])
+        red, green, blue = bytes.fromhex(background(float(value))[1:])
         assert f"48;2;{red};{green};{blue}m" in out
     monkeypatch.setenv("NO_COLOR", "1")
     assert charrnn("inspect", "text.txt", "--unit", "4", "--shown", "3")[1].startswith("character\t")
@@ -81,7 +83,7 @@ def test_the_terminal_shows_controls_and_takes_nothing_for_markup(
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     text = "[red]\t\x1b[2J:smile:\u202e"
-    made = make_model(Vocabulary.of_text(text), hidden_size=6)
+    made = make_model(CharVocabulary.of_text(text), hidden_size=6)
     save_model(Path("models/odd.safetensors"), made.header, made.network.tensors)
     _, out, _ = charrnn("inspect", "-m", "odd", "-", "--unit", "0", stdin=text.encode())
     import re
@@ -177,12 +179,12 @@ def test_places_that_the_model_does_not_have(charrnn: Any) -> None:
 
 
 def test_bytes_that_are_no_text(charrnn: Any) -> None:
-    made = make_model(Vocabulary("byte", range(256)), "gru", hidden_size=6)
+    made = make_model(ByteVocabulary(range(256)), "gru", hidden_size=6)
     save_model(Path("models/bytes.safetensors"), made.header, made.network.tensors)
     _, out, _ = charrnn("inspect", "-m", "bytes", "-", "--unit", "0", stdin=b"a\xff\x00")
     assert [row.split("\t")[0] for row in out.splitlines()[1:]] == ["a", "\\xff", "\\x00"]
 
 
 def test_colours_go_from_blue_over_white_to_red() -> None:
-    assert [ground(value) for value in (0, 1, -1, 5)] == ["#ffffff", "#ff4000", "#0066ff", "#ff4000"]
-    assert InspectSettings().length == 10_000
+    assert [background(value) for value in (0, 1, -1, 5)] == ["#ffffff", "#ff4000", "#0066ff", "#ff4000"]
+    assert SpanSettings().length == 10_000

@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from charrnn.cli.display.escape import VisibleStream, escaped, visible
+from charrnn.cli.display.escape import VisibleStream, visible
 
 
 @pytest.mark.parametrize(
@@ -46,10 +46,3 @@ def test_a_control_cut_between_pieces_is_shown() -> None:
 def test_bytes_that_are_no_text_are_shown() -> None:
     assert written(b"ok \xff\xfe \x9b") == rb"ok \xff\xfe \x9b"
     assert written(b"cut \xf0\x9f") == rb"cut \xf0\x9f"
-
-
-def test_every_code_has_a_name_of_one_line() -> None:
-    for code in [*range(300), 0x2028, 0x1F600, 0xFFFD]:
-        name = escaped(code, raw=False)
-        assert len(name.splitlines()) == 1
-        assert "\t" not in name

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from charrnn.cli.display.surprise import GROUNDS, grade
+from charrnn.cli.display.surprise import GROUNDS, level_of
 from charrnn.model.file import save_model
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.models import make_model
 
 TEXT = "[red]abc[/red]\n\tcab \x1b[31m\nZ日\n"
@@ -19,7 +19,7 @@ TEXT = "[red]abc[/red]\n\tcab \x1b[31m\nZ日\n"
 
 @pytest.fixture(autouse=True)
 def _model(tmp_path: Path) -> None:
-    made = make_model(Vocabulary.of_text("\n\t abcder[]/\x1b3m1"))
+    made = make_model(CharVocabulary.of_text("\n\t abcder[]/\x1b3m1"))
     save_model(tmp_path / "models" / "m.safetensors", made.header, made.network.tensors)
     (tmp_path / "text.txt").write_text(TEXT)
 
@@ -67,5 +67,5 @@ def test_figures_are_a_small_table(tmp_path: Path) -> None:
 
 
 def test_grades_are_in_bits() -> None:
-    assert [grade(bits * math.log(2)) for bits in (0.0, 0.9, 1.01, 3.01, 5.01, 20.0)] == [0, 0, 1, 2, 3, 4]
-    assert grade(math.nan) == len(GROUNDS) + 1
+    assert [level_of(bits * math.log(2)) for bits in (0.0, 0.9, 1.01, 3.01, 5.01, 20.0)] == [0, 0, 1, 2, 3, 4]
+    assert level_of(math.nan) == len(GROUNDS) + 1

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from charrnn.cli.display.curve import drawn
-from charrnn.cli.display.live_area import CLEAR, ERASE_BELOW, LiveArea
-from charrnn.cli.display.plain import PlainReporter, Surroundings
-from charrnn.cli.display.terminal import TerminalReporter, spread
+from charrnn.cli.display.training.area import CLEAR, ERASE_BELOW, LiveArea
+from charrnn.cli.display.training.curve import draw_curve
+from charrnn.cli.display.training.live import LiveReporter, choose_evenly
+from charrnn.cli.display.training.plain import PlainReporter
 from charrnn.text.corpus import Corpus
-from charrnn.text.vocabulary.characters import Vocabulary
-from charrnn.training.network.language import CharRNN
-from charrnn.training.recipe.language import plan
+from charrnn.text.vocabulary.characters import CharVocabulary
+from charrnn.training.observer import Surroundings
 from charrnn.training.reporting import Evaluation, Progress, Reporter, Start, Summary
-from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TextSettings, TrainSettings
+from charrnn.training.tasks.language import LanguageTask
+from tests.training.runs import RESOURCES, make_plan
 
 HOSTILE = "[red]x[/red] [/] :smile: \x1b[31mred \x1b[2J \x07\u202e 日本語の文章 e\u0301 \t[bold" * 3 + "\n"
 CONTROL = re.compile(r"\x1b\[(\?7[lh]|\d*[AJK]|2J|H|[\d;]*m)")
@@ -49,23 +49,19 @@ def said(of: Console) -> str:
 
 def a_run(reporter: Reporter, text: str = HOSTILE * 20) -> None:
     """What a short run on `text` tells."""
-    vocabulary = Vocabulary.of_text(text)
+    vocabulary = CharVocabulary.of_text(text)
     ids = vocabulary.encode(text)
     read = Corpus("[red]\x1b[2J", vocabulary, ids[:-100], ids[-100:], notes=("[bold]noted",))
-    settings = TrainSettings(TextSettings(), ModelSettings(hidden_size=8), LearningSettings(steps=100), RunSettings())
-    chosen = plan(settings, read, 1.0)
-    network = CharRNN(chosen.config, chosen.dropout)
-    reporter.started(Start(read, chosen, network, "cpu", Path("models/a b.safetensors")))
-    reporter.noted("[red]note\x1b[2J")
+    task = LanguageTask(make_plan(read, hidden_size=8, steps=100), read, RESOURCES)
+    reporter.on_start(Start(task, "cpu", Path("models/a b.safetensors")))
+    reporter.on_note("[red]note\x1b[2J")
     for step in (1, 20, 50, 100):
-        reporter.progressed(Progress(step, step / 50, step / 100, step / 10, 2 / step + 1, 0.1, 1.0, 12345.0))
-        reporter.weights(step, network)
-        reporter.evaluated(Evaluation(step, step / 50, 2 / step + 1, 2 / step + 1.1, step < 100))
-        reporter.sampled(step, f"{text[:300]} at {step}")
-    figures = Summary(
-        "models/a b.safetensors", 99, 9, 100, 2.0, 9, 10.0, 12345.0, 1.02, 1.12, 1.6, 3.1, 50, "cpu", 1, "[b]ok"
-    )
-    reporter.finished(figures)
+        reporter.on_progress(Progress(step, step / 50, step / 100, step / 10, 2 / step + 1, 0.1, 1.0, 12345.0))
+        reporter.on_weights(step, task.network)
+        reporter.on_evaluation(Evaluation(step, step / 50, 2 / step + 1, 2 / step + 1.1, step < 100))
+        reporter.on_sample(step, f"{text[:300]} at {step}")
+    figures = Summary("models/a b.safetensors", 99, 9, 100, 2.0, 9, 10.0, 12345.0, 1.02, 1.12, 50, "cpu", 1, "[b]ok")
+    reporter.on_finish(figures)
     reporter.close()
 
 
@@ -73,7 +69,7 @@ def a_run(reporter: Reporter, text: str = HOSTILE * 20) -> None:
 @pytest.mark.parametrize("colour", [True, False])
 def test_any_text_at_any_size_is_shown_and_drives_nothing(size: tuple[int, int], *, colour: bool) -> None:
     terminal = console(*size, colour=colour)
-    a_run(TerminalReporter(Surroundings("a text.txt", Path("runs/a b")), terminal))
+    a_run(LiveReporter(Surroundings("a text.txt", Path("runs/a b")), terminal))
     written = said(terminal)
     shown = CONTROL.sub("", written)
     assert not {"\x1b", "\x07", "\u202e"} & {*shown}
@@ -92,7 +88,7 @@ def test_any_text_at_any_size_is_shown_and_drives_nothing(size: tuple[int, int],
 
 def test_figures_curve_and_the_best_are_there() -> None:
     terminal = console(100, 40)
-    a_run(TerminalReporter(Surroundings(), terminal))
+    a_run(LiveReporter(Surroundings(), terminal))
     last = said(terminal).split("\x1b[?7l")[-1]
     for word in (
         "100%",
@@ -134,17 +130,17 @@ def test_plain_lines_have_no_controls(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_a_curve_goes_from_the_first_point_to_the_last() -> None:
-    lines = drawn([(0.0, 3.0), (0.5, 1.5), (1.0, 1.0)], width=10, rows=3)
+    lines = draw_curve([(0.0, 3.0), (0.5, 1.5), (1.0, 1.0)], width=10, rows=3)
     assert [len(line) for line in lines] == [10, 10, 10]
     assert ord(lines[0][0]) & 0x01  # the upper left dot
     assert ord(lines[-1][-1]) & 0x80  # the lower right one
-    assert drawn([(0.0, 2.0), (1.0, 2.0)], 4, 1) == ["\u28c0" * 4]  # a flat one lies at the bottom
+    assert draw_curve([(0.0, 2.0), (1.0, 2.0)], 4, 1) == ["\u28c0" * 4]  # a flat one lies at the bottom
     columns = np.array([[ord(cell) - 0x2800 for cell in line] for line in lines])
     assert (columns.sum(axis=0) > 0).all()  # without a gap
 
 
 def test_samples_that_tell_are_spread_by_factors_of_steps() -> None:
     samples = [(step, str(step)) for step in (1, 10, 20, 30, 100, 500, 900, 1000)]
-    assert [step for step, _ in spread(samples, 4)] == [1, 10, 100, 1000]
-    assert spread(samples[:2], 4) == samples[:2]
-    assert spread([], 4) == []
+    assert [step for step, _ in choose_evenly(samples, 4)] == [1, 10, 100, 1000]
+    assert choose_evenly(samples[:2], 4) == samples[:2]
+    assert choose_evenly([], 4) == []

@@ -1,6 +1,5 @@
 """Generation with PyTorch against generation with NumPy: the same texts, and the same distribution."""
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +11,12 @@ from hypothesis import strategies as st
 from charrnn.errors import GenerationError
 from charrnn.inference.generation import on_device
 from charrnn.inference.generation.sampling import Sampler, softmax
-from charrnn.inference.model import Model, load, make_request
+from charrnn.inference.loading import load
+from charrnn.inference.model import Model, make_request
 from charrnn.inference.settings import SamplingSettings
 from charrnn.model.config import GATES
 from charrnn.model.file import save_model
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.models import make_model
 
 CPU = torch.device("cpu")
@@ -32,9 +32,8 @@ FILTERS = [
 
 def torch_model(model: Model) -> Model:
     """The same model, writing with PyTorch."""
-    other = Model(model.header, model.vocabulary, model.network)
-    other.write_with(partial(on_device.generate, device=CPU))
-    return other
+    generator = on_device.DeviceGenerator(model.network, model.vocabulary, CPU)
+    return Model(model.header, model.vocabulary, model.network, generator)
 
 
 @given(st.integers(0, 2**31), st.sampled_from(FILTERS), st.integers(2, 40))
@@ -48,7 +47,7 @@ def test_the_same_numbers_choose_the_same_symbols(seed: int, sampler: Sampler, v
 
 @pytest.mark.parametrize(("cell", "embedding"), [(cell, embedding) for cell in GATES for embedding in (0, 6)])
 def test_it_writes_the_texts_that_numpy_writes(cell: str, embedding: int) -> None:
-    model = make_model(Vocabulary.of_text("abcdefghij"), cell, layers=2, embedding_size=embedding)
+    model = make_model(CharVocabulary.of_text("abcdefghij"), cell, layers=2, embedding_size=embedding)
     request = make_request(SamplingSettings(temperature=0.9, top_p=0.95), 100, ["ab", "jj"], loss=True)
     start = model.read(model.prime("abc").ids)
     expected = list(model.samples(start, seeds=range(30), request=request))
@@ -61,7 +60,7 @@ def test_it_writes_the_texts_that_numpy_writes(cell: str, embedding: int) -> Non
 
 
 def test_symbols_come_as_often_as_the_model_says() -> None:
-    model = make_model(Vocabulary.of_text("abcdefgh"))
+    model = make_model(CharVocabulary.of_text("abcdefgh"))
     start = model.read(model.prime("hag").ids)
     count = 6000
     request = make_request(SamplingSettings(temperature=1.0), 1)
@@ -74,7 +73,7 @@ def test_symbols_come_as_often_as_the_model_says() -> None:
 
 def test_many_samples_go_in_groups_and_none_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(on_device, "GROUP", 4)
-    model = torch_model(make_model(Vocabulary.of_text("abc")))
+    model = torch_model(make_model(CharVocabulary.of_text("abc")))
     request = make_request(SamplingSettings(), on_device.BURST + 3)
     samples = list(model.samples(model.read(model.prime("a").ids), seeds=range(10), request=request))
     assert [(sample.seed, len(sample.text)) for sample in samples] == [
@@ -83,11 +82,11 @@ def test_many_samples_go_in_groups_and_none_is_lost(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_length_of_nothing_gives_nothing() -> None:
-    assert torch_model(make_model(Vocabulary.of_text("abc"))).generate("ab", length=0) == ""
+    assert torch_model(make_model(CharVocabulary.of_text("abc"))).generate("ab", length=0) == ""
 
 
 def test_a_device_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = make_model(Vocabulary.of_text("abc"))
+    made = make_model(CharVocabulary.of_text("abc"))
     path = tmp_path / "m.safetensors"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     save_model(path, made.header, made.network.tensors)

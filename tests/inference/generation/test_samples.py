@@ -8,10 +8,10 @@ from charrnn.inference.generation.samples import Request, Sample
 from charrnn.inference.generation.sampling import Sampler
 from charrnn.inference.model import Model
 from charrnn.model.config import GATES
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.models import make_model
 
-LETTERS = Vocabulary.of_text("abcdefg é漢\n")
+LETTERS = CharVocabulary.of_text("abcdefg é漢\n")
 
 
 def texts(model: Model, request: Request, seeds: list[int], prime: str = "") -> list[bytes]:
@@ -107,7 +107,7 @@ def test_stops_pieces_and_batches_over_all_settings(
     seed: int,
     data: st.DataObject,
 ) -> None:
-    model = make_model(Vocabulary.of_text("".join(alphabet)), cell)
+    model = make_model(CharVocabulary.of_text("".join(alphabet)), cell)
     letters = st.sampled_from(sorted(alphabet))
     stops = data.draw(st.lists(st.text(letters, min_size=1, max_size=3), max_size=2))
     request = Request(sampler, length, [stop.encode() for stop in stops])

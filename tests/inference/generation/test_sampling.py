@@ -10,10 +10,10 @@ from charrnn.inference.generation.sampling import (
     Sampler,
     draw,
     log_softmax,
-    min_p_least,
+    min_p_threshold,
     softmax,
-    top_k_least,
-    top_p_least,
+    top_k_threshold,
+    top_p_threshold,
 )
 
 FOUR = np.log(np.array([[0.5, 0.25, 0.15, 0.1]], dtype=np.float32))
@@ -46,9 +46,9 @@ def test_filters_apply_in_their_documented_order() -> None:
 
 def test_equally_likely_symbols_share_their_fate() -> None:
     weights = np.array([[0.2, 0.4, 0.2, 0.2]], dtype=np.float32)
-    assert top_k_least(weights, 2) == np.float32(0.2)
-    assert top_p_least(weights, 0.5) == np.float32(0.2)
-    assert min_p_least(weights, 0.5) == np.float32(0.2)
+    assert top_k_threshold(weights, 2) == np.float32(0.2)
+    assert top_p_threshold(weights, 0.5) == np.float32(0.2)
+    assert min_p_threshold(weights, 0.5) == np.float32(0.2)
 
 
 def test_temperature_zero_is_the_likeliest() -> None:

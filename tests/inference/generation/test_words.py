@@ -23,12 +23,12 @@ def model() -> Model:
 def samples(model: Model, prime: str, length: int = 60, stop: tuple[str, ...] = (), count: int = 20) -> list[Sample]:
     start = model.prime(prime)
     request = make_request(SamplingSettings(temperature=1.5), length, stop, loss=True)
-    request = dataclasses.replace(request, begun=start.begun)
+    request = dataclasses.replace(request, prefix=start.prefix)
     return list(model.samples(model.read(start.ids), seeds=range(count), request=request))
 
 
 @pytest.mark.parametrize(
-    ("prime", "read", "begun"),
+    ("prime", "read", "prefix"),
     [
         ("The ca", "The", " ca"),
         ("The cat", "The", " cat"),
@@ -38,15 +38,15 @@ def samples(model: Model, prime: str, length: int = 60, stop: tuple[str, ...] = 
         ("", "", ""),
     ],
 )
-def test_a_word_that_has_begun_is_completed(model: Model, prime: str, read: str, begun: str) -> None:
+def test_a_word_that_has_begun_is_completed(model: Model, prime: str, read: str, prefix: str) -> None:
     start = model.prime(prime)
     assert model.vocabulary.decode(start.ids).decode() == read
-    assert start.begun.decode() == begun
+    assert start.prefix.decode() == prefix
     found = samples(model, prime)
     assert len({sample.text for sample in found}) > 5
     for sample in found:
-        fitting = [word for word in WORDS if word.startswith(begun)]
-        joined = begun + sample.text.decode()
+        fitting = [word for word in WORDS if word.startswith(prefix)]
+        joined = prefix + sample.text.decode()
         assert any(joined.startswith(word) for word in fitting)
 
 

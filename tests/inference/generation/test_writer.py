@@ -6,16 +6,16 @@ import pytest
 
 from charrnn.inference.generation.kernel.compiled import load_kernel
 from charrnn.inference.generation.sampling import Sampler
-from charrnn.inference.generation.writer import KernelWriter, PlainWriter, Weights, Writer, aligned, writer_for
+from charrnn.inference.generation.writer import KernelWriter, PlainWriter, Weights, Writer, aligned_array, writer_for
 from charrnn.inference.network.language import Network
 from charrnn.model.config import GATES
 from charrnn.native.processor import Tiling
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.inference.generation.kernel.kernels import TILINGS, build_kernel
 from tests.models import make_model
 
 B, T = 5, 30
-LETTERS = Vocabulary.of_text("abcdefghijklm")
+LETTERS = CharVocabulary.of_text("abcdefghijklm")
 
 
 def walked(
@@ -87,7 +87,7 @@ def test_samples_of_any_number_choose_as_each_alone(samples: int) -> None:
     weights = Weights(network, load_kernel("gru"))
     uniforms = np.random.default_rng(5).random((12, 70))
     start, sampler = network.initial_state(), Sampler(0.9, top_k=9, top_p=0.95)
-    symbols, nats = writer_for(weights, start.repeated(samples), sampler, loss=True).write(uniforms[:, :samples])
+    symbols, nats = writer_for(weights, start.repeat(samples), sampler, loss=True).write(uniforms[:, :samples])
     last = samples - 1
     alone, nats_alone = writer_for(weights, start, sampler, loss=True).write(uniforms[:, last, None])
     assert np.array_equal(alone[:, 0], symbols[:, last])
@@ -96,21 +96,23 @@ def test_samples_of_any_number_choose_as_each_alone(samples: int) -> None:
 
 @pytest.mark.parametrize("plain", [False, True])
 @pytest.mark.parametrize("cell", GATES)
-def test_those_that_are_kept_go_on_as_before(cell: str, plain: bool) -> None:
+def test_selected_samples_go_on_as_before(cell: str, plain: bool) -> None:
     network = make_model(LETTERS, cell, 3, 24, 0).network
     weights = Weights(network, None if plain else build_kernel(cell, TILINGS[0]))
     uniforms = np.random.default_rng(3).random((T, B))
 
     def fresh() -> Writer:
-        return writer_for(weights, network.initial_state().repeated(B), Sampler(), loss=True)
+        return writer_for(weights, network.initial_state().repeat(B), Sampler(), loss=True)
 
     wanted, nats = fresh().write(uniforms)
-    writer, staying = fresh().kept(np.arange(B)), np.arange(B)
+    writer, staying = fresh().select(np.arange(B)), np.arange(B)
+    assert writer is not None
     for first, last, chosen in ((0, 4, [0, 2, 3]), (4, 9, [1]), (9, T, [0])):
         found, found_nats = writer.write(uniforms[first:last, staying])
         assert np.array_equal(found, wanted[first:last, staying])
         assert np.array_equal(found_nats, nats[first:last, staying])
-        writer, staying = writer.kept(np.array(chosen)), staying[chosen]
+        writer, staying = writer.select(np.array(chosen)), staying[chosen]
+        assert writer is not None
 
 
 @pytest.mark.parametrize("cell", GATES)
@@ -119,7 +121,7 @@ def test_both_ways_of_writing_write_the_same(cell: str) -> None:
     uniforms = np.random.default_rng(4).random((50, 3))
     start, sampler = network.initial_state(), Sampler(0.8, top_k=10, top_p=0.9, min_p=0.01)
     symbols, nats = writer_for(
-        Weights(network, build_kernel(cell, TILINGS[1])), start.repeated(3), sampler, loss=True
+        Weights(network, build_kernel(cell, TILINGS[1])), start.repeat(3), sampler, loss=True
     ).write(uniforms)
     states = [start.copy() for _ in range(3)]
     plain, plain_nats = PlainWriter(network, states, sampler, loss=True).write(uniforms)
@@ -129,19 +131,19 @@ def test_both_ways_of_writing_write_the_same(cell: str) -> None:
 
 def test_rows_begin_with_a_line_of_the_cache() -> None:
     for shape in ((1,), (3, 16), (2, 5, 32)):
-        assert aligned(*shape).ctypes.data % 64 == 0
-        assert aligned(*shape).shape == shape
-        assert not aligned(*shape).any()
+        assert aligned_array(*shape).ctypes.data % 64 == 0
+        assert aligned_array(*shape).shape == shape
+        assert not aligned_array(*shape).any()
 
 
 def test_threads_that_share_a_table_write_the_same_text_in_every_run() -> None:
     # Sizes at which NumPy releases the global interpreter lock while it fills a row.
-    letters = Vocabulary("char", range(0x4E00, 0x4E00 + 2000))
+    letters = CharVocabulary(range(0x4E00, 0x4E00 + 2000))
     network = make_model(letters, hidden_size=256).network
     use = load_kernel("lstm")
     samples = 32
     uniforms = np.random.default_rng(6).random((3, 40, samples))
-    start = network.initial_state().repeated(samples)
+    start = network.initial_state().repeat(samples)
 
     def write(weights: Weights, barrier: threading.Barrier, draws: np.ndarray) -> np.ndarray:
         barrier.wait()

@@ -5,9 +5,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charrnn.errors import InspectionError
-from charrnn.inference.inspection.tracing import CHUNK, LIKELIEST, PARTS, ReadText, read_text, trace
+from charrnn.inference.inspection.tracing import CHUNK, LIKELIEST, PARTS, ReadText, read_text, trace_network
 from charrnn.model.config import GATES
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 from charrnn.training.network.language import CharRNN
 from tests.inference.network.test_language import V, pair
 from tests.models import make_model
@@ -16,7 +16,7 @@ T = CHUNK + 44  # more than one chunk
 
 
 def read_of(ids: NDArray[np.int32]) -> ReadText:
-    return ReadText(ids.astype(np.uint8), ids, np.ones(len(ids), dtype=np.bool_), [])
+    return ReadText(ids.astype(np.uint8), ids, np.ones(len(ids), dtype=np.bool_), [], ids[:0])
 
 
 def step_by_step(learning: CharRNN, ids: NDArray[np.int32]) -> dict[str, NDArray[np.float32]]:
@@ -65,7 +65,7 @@ def step_by_step(learning: CharRNN, ids: NDArray[np.int32]) -> dict[str, NDArray
 def test_states_and_gates_are_those_of_pytorch(cell: str, layers: int, embedding_size: int) -> None:
     learning, using = pair(cell, layers, embedding_size)
     ids = np.random.default_rng(1).integers(0, V, T).astype(np.int32)
-    found = trace(using, read_of(ids))
+    found = trace_network(using, read_of(ids))
     wanted = step_by_step(learning, ids)
     assert set(found.gates) == set(wanted) - {"hidden", "cell"}
     assert (found.cell is not None) == ("cell" in wanted)
@@ -82,7 +82,7 @@ def test_states_and_gates_are_those_of_pytorch(cell: str, layers: int, embedding
 def test_surprise_and_next_characters_are_those_of_pytorch(cell: str) -> None:
     learning, using = pair(cell, 2, 5)
     ids = np.random.default_rng(2).integers(0, V, T).astype(np.int32)
-    found = trace(using, read_of(ids))
+    found = trace_network(using, read_of(ids))
     with torch.no_grad():
         state = learning.initial_state(1)
         first = learning.next_logits(state)
@@ -96,29 +96,31 @@ def test_surprise_and_next_characters_are_those_of_pytorch(cell: str) -> None:
 
 
 def test_unknown_characters_are_refused_or_left_out() -> None:
-    vocabulary = Vocabulary.of_text("abc")
-    codes = vocabulary.codes_of("axbyx")
+    vocabulary = CharVocabulary.of_text("abc")
+    codes = vocabulary.tokenize("axbyx")
     with pytest.raises(InspectionError, match=r"never seen 'x' \(U\+0078\), 'y' \(U\+0079\); .*--unknown skip"):
         read_text(vocabulary, codes, skip_unknown=False)
     read = read_text(vocabulary, codes, skip_unknown=True)
     assert read.text == "ab"
     assert read.ids.tolist() == [0, 1]
-    assert read.skipped == ["x", "y", "x"]
+    assert read.skipped.tolist() == list(map(ord, "xyx"))
     with pytest.raises(InspectionError, match="nothing to look at"):
-        read_text(vocabulary, vocabulary.codes_of("xyz"), skip_unknown=True)
+        read_text(vocabulary, vocabulary.tokenize("xyz"), skip_unknown=True)
 
 
 def test_merged_rare_characters_are_read_but_have_no_surprise() -> None:
-    vocabulary = Vocabulary("char", [97, 98, 0xFFFD], unknown=2)
-    read = read_text(vocabulary, vocabulary.codes_of("axb"), skip_unknown=False)
+    vocabulary = CharVocabulary([97, 98, 0xFFFD], unknown=2)
+    read = read_text(vocabulary, vocabulary.tokenize("axb"), skip_unknown=False)
     assert read.ids.tolist() == [0, 2, 1]
     assert read.text == "axb"
-    found = trace(make_model(vocabulary).network, read)
+    found = trace_network(make_model(vocabulary).network, read)
     assert np.isnan(found.nats).tolist() == [False, True, False]
 
 
 def test_only_an_lstm_has_cell_states() -> None:
-    model = make_model(Vocabulary.of_text("abc"), cell="gru")
-    found = trace(model.network, read_text(model.vocabulary, model.vocabulary.codes_of("abc"), skip_unknown=False))
+    model = make_model(CharVocabulary.of_text("abc"), cell="gru")
+    found = trace_network(
+        model.network, read_text(model.vocabulary, model.vocabulary.tokenize("abc"), skip_unknown=False)
+    )
     with pytest.raises(InspectionError, match="only an LSTM has cell states"):
         found.states("cell")

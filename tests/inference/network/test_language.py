@@ -64,7 +64,7 @@ def test_reading_without_a_table_of_all_symbols_changes_nothing(monkeypatch: pyt
 def test_a_copied_or_repeated_state_is_its_own() -> None:
     _, using = pair("lstm", 2, 0)
     state = using.initial_state()
-    copied, repeated = state.copy(), state.repeated(3)
+    copied, repeated = state.copy(), state.repeat(3)
     using.read(np.zeros((2, 1), dtype=np.int64), state)
     fresh = using.initial_state(3)
     assert np.array_equal(copied.hidden, fresh.hidden[:, :1])

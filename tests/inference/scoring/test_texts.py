@@ -12,10 +12,10 @@ from charrnn.inference.generation.sampling import log_softmax
 from charrnn.inference.network.language import Network
 from charrnn.inference.scoring import lines
 from charrnn.inference.scoring import texts as scoring
-from charrnn.inference.scoring.lines import lines_of, score_lines
-from charrnn.inference.scoring.texts import score, score_text, surprise
+from charrnn.inference.scoring.lines import score_lines, split_lines
+from charrnn.inference.scoring.texts import score_ids, score_text, sum_scores
 from charrnn.model.config import ModelConfig
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 
 SYMBOLS = "\nabcdefgh"
 
@@ -45,21 +45,21 @@ def some_text(length: int, seed: int = 1) -> str:
 def test_one_stream_is_the_definition(cell: str) -> None:
     network = network_of(9, cell, layers=2)
     ids = np.random.default_rng(2).integers(9, size=150, dtype=np.int32)
-    assert surprise(network, ids, streams=1) == pytest.approx(naive(network, ids), abs=1e-4)
-    assert surprise(network, ids, streams=1, context=40) == pytest.approx(naive(network, ids)[40:], abs=1e-4)
+    assert score_ids(network, ids, streams=1) == pytest.approx(naive(network, ids), abs=1e-4)
+    assert score_ids(network, ids, streams=1, context=40) == pytest.approx(naive(network, ids)[40:], abs=1e-4)
 
 
 @pytest.mark.parametrize("streams", [2, 5, 64])
 @pytest.mark.parametrize("block", [700, 4000, 10**6])
 def test_every_layout_gives_the_figure_of_one_stream(monkeypatch: pytest.MonkeyPatch, streams: int, block: int) -> None:
-    vocabulary = Vocabulary.of_text(SYMBOLS)
+    vocabulary = CharVocabulary.of_text(SYMBOLS)
     network, text = network_of(9), some_text(20_000)
-    one = surprise(network, vocabulary.encode(text), streams=1).mean(dtype=np.float64)
+    one = score_ids(network, vocabulary.encode(text), streams=1).mean(dtype=np.float64)
     monkeypatch.setattr(scoring, "BLOCK", block)
-    pieces = [vocabulary.codes_of(text[begin : begin + 333]) for begin in range(0, len(text), 333)]
+    pieces = [vocabulary.tokenize(text[begin : begin + 333]) for begin in range(0, len(text), 333)]
     scored = list(score_text(network, vocabulary, pieces, streams=streams))
     assert sum(len(codes) for codes, _ in scored) == len(text)
-    found = score(scored)
+    found = sum_scores(vocabulary, scored)
     assert found.chars == len(text)
     assert found.loss == pytest.approx(one, rel=1e-3)
     assert found.bpc == pytest.approx(found.loss / math.log(2))
@@ -67,37 +67,37 @@ def test_every_layout_gives_the_figure_of_one_stream(monkeypatch: pytest.MonkeyP
 
 
 def test_unknown_characters_are_counted_apart() -> None:
-    vocabulary = Vocabulary.of_text(SYMBOLS)
+    vocabulary = CharVocabulary.of_text(SYMBOLS)
     network = network_of(9)
-    [(codes, nats)] = score_text(network, vocabulary, [vocabulary.codes_of("ab~cd語")])
+    [(codes, nats)] = score_text(network, vocabulary, [vocabulary.tokenize("ab~cd語")])
     assert np.isnan(nats).tolist() == [False, False, True, False, False, True]
     assert nats[~np.isnan(nats)] == pytest.approx(naive(network, vocabulary.encode("abcd")), abs=1e-4)
-    found = score([(codes, nats)])
+    found = sum_scores(vocabulary, [(codes, nats)])
     assert (found.chars, found.unknown) == (4, 2)
 
 
 def test_merged_characters_are_read_but_have_no_probability() -> None:
-    vocabulary = Vocabulary("char", [97, 98, 0xFFFD], unknown=2)
+    vocabulary = CharVocabulary([97, 98, 0xFFFD], unknown=2)
     network = network_of(3)
-    [(_, nats)] = score_text(network, vocabulary, [vocabulary.codes_of("a~b\ufffda")])
+    [(_, nats)] = score_text(network, vocabulary, [vocabulary.tokenize("a~b\ufffda")])
     assert np.isnan(nats).tolist() == [False, True, False, True, False]
     expected = np.array(naive(network, [0, 2, 1, 2, 0]))[[0, 2, 4]]
     assert nats[[0, 2, 4]] == pytest.approx(expected, abs=1e-4)
 
 
 def test_nothing_to_score() -> None:
-    vocabulary = Vocabulary.of_text(SYMBOLS)
+    vocabulary = CharVocabulary.of_text(SYMBOLS)
     for text in ("", "~~"):
-        found = score(score_text(network_of(9), vocabulary, [vocabulary.codes_of(text)]))
+        found = sum_scores(vocabulary, score_text(network_of(9), vocabulary, [vocabulary.tokenize(text)]))
         assert math.isnan(found.loss)
         assert (found.chars, found.unknown) == (0, len(text))
 
 
 def test_progress_reaches_what_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scoring, "BLOCK", 3000)
-    vocabulary = Vocabulary.of_text(SYMBOLS)
+    vocabulary = CharVocabulary.of_text(SYMBOLS)
     told: list[tuple[int, int]] = []
-    pieces = [vocabulary.codes_of(some_text(1000, seed)) for seed in range(7)]
+    pieces = [vocabulary.tokenize(some_text(1000, seed)) for seed in range(7)]
     assert len(list(score_text(network_of(9), vocabulary, pieces, lambda *far: told.append(far)))) == 3
     assert told[0] == (0, 3000)
     assert [done for done, _ in told] == sorted(done for done, _ in told)
@@ -109,7 +109,7 @@ def test_lines_are_cut_after_their_ends(pieces: list[list[int]]) -> None:
     arrays = [np.array(piece, dtype=np.uint8) for piece in pieces]
     whole = b"".join(array.tobytes() for array in arrays)
     expected = whole.split(b"\n")
-    found = [line.tobytes() for line in lines_of(arrays)]
+    found = [line.tobytes() for line in split_lines(CharVocabulary([]), arrays)]
     assert b"".join(found) == whole
     assert [line.removesuffix(b"\n") for line in found] == (expected if expected[-1] else expected[:-1])
 
@@ -117,13 +117,13 @@ def test_lines_are_cut_after_their_ends(pieces: list[list[int]]) -> None:
 @pytest.mark.parametrize(("window", "beside", "long"), [(2**19, 256, 2**15), (50, 3, 20)])
 def test_every_line_begins_afresh(monkeypatch: pytest.MonkeyPatch, window: int, beside: int, long: int) -> None:
     monkeypatch.setattr(lines, "WINDOW", window)
-    monkeypatch.setattr(lines, "BESIDE", beside)
+    monkeypatch.setattr(lines, "BATCH", beside)
     monkeypatch.setattr(lines, "LONG", long)
-    vocabulary = Vocabulary.of_text(SYMBOLS)
+    vocabulary = CharVocabulary.of_text(SYMBOLS)
     network = network_of(9)
     text = some_text(400) + "\n\n~~\nab~c" + "abcdefgh" * 9
-    pieces = [vocabulary.codes_of(text[begin : begin + 37]) for begin in range(0, len(text), 37)]
-    found = list(score_lines(network, vocabulary, lines_of(pieces)))
+    pieces = [vocabulary.tokenize(text[begin : begin + 37]) for begin in range(0, len(text), 37)]
+    found = list(score_lines(network, vocabulary, split_lines(vocabulary, pieces)))
     wanted = text.splitlines(keepends=True)
     assert [line.tolist() for line, _ in found] == [list(map(ord, line)) for line in wanted]
     for line, (_, got) in zip(wanted, found, strict=True):

@@ -8,13 +8,15 @@ from charrnn.errors import CorpusError, UsageError
 from charrnn.text.documents.columns import LabelledReader
 from charrnn.text.documents.corpus import LabelledCorpus, read_labelled
 from charrnn.text.settings import ReadingSettings, TextSettings
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.loading import vocabulary_from_json
 
 
-def read(tmp_path: Path, content: str, name: str = "t.tsv", **settings: object) -> LabelledCorpus:
+def read(
+    tmp_path: Path, content: str, name: str = "t.tsv", columns: str | None = None, **settings: object
+) -> LabelledCorpus:
     path = tmp_path / name
     path.write_text(content)
-    return read_labelled([str(path)], TextSettings(**settings))  # type: ignore[arg-type]
+    return read_labelled([str(path)], TextSettings(**settings), columns=columns)  # type: ignore[arg-type]
 
 
 def texts_of(read: LabelledCorpus) -> set[tuple[str, str]]:
@@ -42,7 +44,7 @@ def test_every_text_is_a_document_with_an_end(tmp_path: Path) -> None:
     assert found.train.lengths.tolist() == [4, 2, 3, 2]
     assert found.train is found.valid
     assert "too few to hold any out" in found.notes[-1]
-    assert Vocabulary.from_json(vocabulary.to_json(), 5).end == 0
+    assert vocabulary_from_json(vocabulary.to_json(), 5).end == 0
 
 
 def test_each_class_is_held_out_in_proportion_and_no_text_is_on_both_sides(tmp_path: Path) -> None:

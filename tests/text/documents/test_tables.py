@@ -8,10 +8,10 @@ from charrnn.text.settings import ReadingSettings
 from charrnn.text.sources import find_sources
 
 
-def rows(tmp_path: Path, name: str, content: str, tokens: str = "char") -> list[list[str]]:
+def rows(tmp_path: Path, name: str, content: str, *, binary: bool = False) -> list[list[str]]:
     path = tmp_path / name
     path.write_bytes(content.encode())
-    return list(TableReader(find_sources([path])[0], ReadingSettings(), tokens))
+    return list(TableReader(find_sources([path])[0], ReadingSettings(), binary=binary))
 
 
 def test_a_tsv_row_is_a_line_and_only_whole_cells_are_quoted(tmp_path: Path) -> None:
@@ -35,10 +35,10 @@ def test_where_the_name_says_nothing_the_first_line_does(tmp_path: Path, content
 
 
 def test_bytes_are_the_characters_of_their_numbers(tmp_path: Path) -> None:
-    assert rows(tmp_path, "t.tsv", "a\té\r\n", "byte") == [["a", "Ã©"]]
+    assert rows(tmp_path, "t.tsv", "a\té\r\n", binary=True) == [["a", "Ã©"]]
 
 
 def test_a_quote_that_is_never_closed_is_told_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charrnn.text.documents.tables.MOST_LINES", 20)
+    monkeypatch.setattr("charrnn.text.documents.tables.MAX_LINES", 20)
     with pytest.raises(CorpusError, match=r"a quote of line 3 is not closed within 20 lines"):
         rows(tmp_path, "t.csv", 'a,b\na,b\na,"b\n' + "a,b\n" * 30)

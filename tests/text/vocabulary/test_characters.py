@@ -8,12 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.errors import ModelFileError
-from charrnn.text.vocabulary.characters import UNKNOWN, Vocabulary
+from charrnn.text.vocabulary.base import UNKNOWN
+from charrnn.text.vocabulary.bytes import ByteVocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
+from charrnn.text.vocabulary.loading import vocabulary_from_json
 
 
 @given(text=st.text())
 def test_any_text_comes_back(text: str) -> None:
-    vocabulary = Vocabulary.of_text(text)
+    vocabulary = CharVocabulary.of_text(text)
     ids = vocabulary.encode(text)
     assert vocabulary.decode(ids) == text.encode()
     assert vocabulary.encode(text.encode()).tolist() == ids.tolist()
@@ -21,23 +24,23 @@ def test_any_text_comes_back(text: str) -> None:
 
 @given(data=st.binary())
 def test_any_bytes_come_back(data: bytes) -> None:
-    vocabulary = Vocabulary.of_bytes(data)
+    vocabulary = ByteVocabulary.of_bytes(data)
     assert vocabulary.decode(vocabulary.encode(data)) == data
 
 
 def test_what_it_does_not_have_is_unknown() -> None:
-    vocabulary = Vocabulary.of_text("hello")
+    vocabulary = CharVocabulary.of_text("hello")
     assert vocabulary.encode("hole!\U0001f600").tolist() == [1, 3, 2, 0, UNKNOWN, UNKNOWN]
-    assert vocabulary.encode_codes(np.array([104, 200], dtype=np.uint8)).tolist() == [1, UNKNOWN]
+    assert vocabulary.lookup(np.array([104, 200], dtype=np.uint8)).tolist() == [1, UNKNOWN]
 
 
 def test_the_symbol_for_rare_characters_survives_the_file() -> None:
-    merged = Vocabulary("char", [97, 98, 0xFFFD], unknown=2)
+    merged = CharVocabulary([97, 98, 0xFFFD], unknown=2)
     assert merged.to_json() == {"tokens": "char", "symbols": "ab\ufffd", "unknown": 2}
-    again = Vocabulary.from_json(merged.to_json(), 3)
+    again = vocabulary_from_json(merged.to_json(), 3)
     assert again.unknown == 2
     assert again.never_generated == [2]
-    plain = Vocabulary.from_json({"tokens": "char", "symbols": "ab\ufffd"}, 3)
+    plain = vocabulary_from_json({"tokens": "char", "symbols": "ab\ufffd"}, 3)
     assert plain.unknown is None
     assert plain.never_generated == []
 
@@ -45,4 +48,4 @@ def test_the_symbol_for_rare_characters_survives_the_file() -> None:
 @pytest.mark.parametrize("unknown", [0, 3, -1, 2.0, True, "2", [2]])
 def test_a_wrong_symbol_for_rare_characters_is_refused(unknown: Any) -> None:
     with pytest.raises(ModelFileError, match="is not U\\+FFFD"):
-        Vocabulary.from_json({"tokens": "char", "symbols": "ab\ufffd", "unknown": unknown}, 3)
+        vocabulary_from_json({"tokens": "char", "symbols": "ab\ufffd", "unknown": unknown}, 3)

@@ -12,39 +12,41 @@ from hypothesis import strategies as st
 
 from charrnn.errors import CorpusError, ModelFileError
 from charrnn.text.corpus import Corpus, read_corpus
-from charrnn.text.counting import WordCounter
 from charrnn.text.settings import TextSettings
-from charrnn.text.vocabulary.characters import UNKNOWN, Vocabulary
-from charrnn.text.vocabulary.words import LONGEST, WordVocabulary, as_array, growing, split, split_pieces
+from charrnn.text.vocabulary.base import UNKNOWN
+from charrnn.text.vocabulary.counting import WordCounter
+from charrnn.text.vocabulary.loading import vocabulary_from_json
+from charrnn.text.vocabulary.splitting import LONGEST, find_unfinished, split_pieces, split_words, to_array
+from charrnn.text.vocabulary.words import WordVocabulary
 
-split("")  # the pattern is made once, which takes longer than Hypothesis allows a test
+split_words("")  # the pattern is made once, which takes longer than Hypothesis allows a test
 TRICKY = st.text(alphabet="ab'\u2019 \n\t-.=,_9é\u0301你ไ\0", max_size=40)
 
 
 @given(text=st.one_of(st.text(), TRICKY))
 def test_the_tokens_of_any_text_are_the_text(text: str) -> None:
-    assert "".join(split(text)) == text
+    assert "".join(split_words(text)) == text
 
 
 @given(text=TRICKY, cuts=st.lists(st.integers(0, 40)))
 def test_a_text_in_pieces_has_the_same_tokens(text: str, cuts: list[int]) -> None:
     places = [0, *sorted(cuts), len(text)]
     pieces = [text[a:b] for a, b in pairwise(places)]
-    assert [token for piece in split_pieces(pieces) for token in piece] == split(text)
+    assert [token for piece in split_pieces(pieces) for token in piece] == split_words(text)
 
 
 @given(text=TRICKY)
 def test_the_tokens_of_a_text_are_those_of_its_lines(text: str) -> None:
     lines = text.split("\n")
     ended = [line + "\n" for line in lines[:-1]] + lines[-1:]
-    assert split(text) == [token for line in ended for token in split(line)]
+    assert split_words(text) == [token for line in ended for token in split_words(line)]
 
 
 @given(text=st.text(st.characters(exclude_categories=["Cs"])))
 def test_any_text_of_known_words_comes_back(text: str) -> None:
-    vocabulary = WordVocabulary(dict.fromkeys(split(text)))
+    vocabulary = WordVocabulary(dict.fromkeys(split_words(text)))
     assert vocabulary.decode(vocabulary.encode(text)) == text.encode()
-    again = Vocabulary.from_json(vocabulary.to_json(), len(vocabulary))
+    again = vocabulary_from_json(vocabulary.to_json(), len(vocabulary))
     assert again.symbols == vocabulary.symbols
     assert int(vocabulary.lengths[vocabulary.encode(text)].sum()) == len(text)
 
@@ -61,7 +63,7 @@ def test_any_text_of_known_words_comes_back(text: str) -> None:
     ],
 )
 def test_what_a_token_is(text: str, tokens: list[str]) -> None:
-    assert split(text) == tokens
+    assert split_words(text) == tokens
 
 
 @pytest.mark.parametrize(
@@ -78,7 +80,7 @@ def test_what_a_token_is(text: str, tokens: list[str]) -> None:
     ],
 )
 def test_what_may_still_grow(text: str, end: str) -> None:
-    assert growing(split(text)) == end
+    assert find_unfinished(split_words(text)) == end
 
 
 def corpus_of(path: Path, text: str, **settings: Any) -> Corpus:
@@ -109,8 +111,8 @@ def test_rare_words_become_one(tmp_path: Path) -> None:
 
 def test_words_that_come_too_late_are_rare() -> None:
     counter = WordCounter(most=2)
-    assert counter.number(as_array(["a", "b", "c", "a", "\ufffd"])).tolist() == [1, 2, 0, 1, 0]
-    vocabulary, table, notes = counter.vocabulary()
+    assert counter.add(to_array(["a", "b", "c", "a", "\ufffd"])).tolist() == [1, 2, 0, 1, 0]
+    vocabulary, table, notes = counter.build()
     assert vocabulary.symbols == ["a", "b", "\ufffd"]
     assert table.tolist() == [2, 0, 1]
     assert "more than 0 rare words (2 times" in notes[0]
@@ -133,12 +135,12 @@ def test_a_large_corpus_of_words_stays_on_disk(tmp_path: Path) -> None:
 def test_unknown_words() -> None:
     vocabulary = WordVocabulary(["a", " b"])
     assert vocabulary.encode("a b c").tolist() == [0, 1, UNKNOWN]
-    assert vocabulary.unknown_in("a zig zag") == "'zig', 'zag'"
+    assert vocabulary.describe_unknown(vocabulary.tokenize("a zig zag")) == "'zig', 'zag'"
     marked = vocabulary.with_marks()
     assert marked.symbols == ["a", " b", "\ufffd", "\0"]
     assert (marked.unknown, marked.end) == (2, 3)
     assert marked.union(WordVocabulary(["a", "c"])).symbols == ["a", " b", "\ufffd", "\0", "c"]
-    assert Vocabulary.from_json(marked.to_json(), 4).to_json() == marked.to_json()
+    assert vocabulary_from_json(marked.to_json(), 4).to_json() == marked.to_json()
 
 
 @pytest.mark.parametrize(
@@ -149,13 +151,13 @@ def test_unknown_words() -> None:
 )  # fmt: skip
 def test_a_damaged_vocabulary_is_refused(symbols: Any, marks: dict[str, Any]) -> None:
     with pytest.raises(ModelFileError, match="the model's vocabulary is damaged"):
-        Vocabulary.from_json({"tokens": "word", "symbols": symbols, **marks}, 2)
+        vocabulary_from_json({"tokens": "word", "symbols": symbols, **marks}, 2)
 
 
 def test_words_of_any_script_are_numbered_as_they_come() -> None:
     counter = WordCounter()
     text = "ein Wort, ein Wort"
-    numbers = counter.number(as_array(split(text)))
-    vocabulary, table, _ = counter.vocabulary()
+    numbers = counter.add(to_array(split_words(text)))
+    vocabulary, table, _ = counter.build()
     assert vocabulary.decode(table[numbers]) == text.encode()
     assert table.dtype == np.int32

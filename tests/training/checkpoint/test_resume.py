@@ -1,6 +1,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,23 +10,22 @@ import torch
 from charrnn.errors import TrainingError, UsageError
 from charrnn.model.file import load_model
 from charrnn.text.corpus import Corpus
+from charrnn.training.checkpoint.files import EVALUATED, LATEST, Checkpoint, RunFiles
 from charrnn.training.checkpoint.resume import (
-    corpus_described,
-    new_budget,
-    rebuilt,
-    saved_plan,
-    taken_over,
-    told,
-    with_saved_symbols,
+    check_corpus,
+    describe_corpus,
+    describe_position,
+    merge_settings,
+    rebuild,
+    restore_plan,
 )
-from charrnn.training.checkpoint.state import EVALUATED, LATEST, Checkpoint, CheckpointFolder
-from charrnn.training.recipe.language import Plan, plan
-from charrnn.training.recipe.schedule import Budget
+from charrnn.training.interruption import StopRequest
+from charrnn.training.recipe.language import LanguagePlan, make_language_plan
+from charrnn.training.recipe.plan import Budget
 from charrnn.training.reporting import Evaluation, Reporter, Start, Summary
-from charrnn.training.session import Session, StopRequest
-from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TextSettings, TrainSettings
-
-CPU = torch.device("cpu")
+from charrnn.training.session import Session
+from charrnn.training.settings import LearningSettings, TrainSettings
+from tests.training.runs import make_session
 
 
 class StopAt(StopRequest):
@@ -45,43 +45,38 @@ class Listener(Reporter):
         self.evaluations: list[Evaluation] = []
         self.starts: list[Start] = []
 
-    def started(self, start: Start) -> None:
+    def on_start(self, start: Start) -> None:
         torch.rand(7)  # tracing a network with dropout draws random numbers too
         self.starts.append(start)
 
-    def evaluated(self, evaluation: Evaluation) -> None:
+    def on_evaluation(self, evaluation: Evaluation) -> None:
         self.evaluations.append(evaluation)
 
 
-def settings(cell: str = "lstm", **learning: object) -> TrainSettings:
-    return TrainSettings(
-        TextSettings(),
-        ModelSettings(cell=cell, hidden_size=20, layers=2, embedding_size=8, dropout=0.3),
-        LearningSettings(**{"batch_size": 8, "seq_len": 16, "lr": 0.02, "steps": 130, **learning}),  # type: ignore[arg-type]
-        RunSettings(),
-    )
+SIZES = {"hidden_size": 20, "layers": 2, "embedding_size": 8, "dropout": 0.3}
+
+
+def settings(cell: str = "lstm", **learning: Any) -> TrainSettings:
+    options = {"batch_size": 8, "seq_len": 16, "lr": 0.02, "steps": 130, **learning}
+    return TrainSettings.from_options({"cell": cell, **SIZES, **options})
 
 
 def run(
     corpus: Corpus, output: Path, chosen: TrainSettings, stop: int = 10**9, listener: Reporter | None = None
 ) -> tuple[Session, Summary]:
     """Begin, or go on with what is saved; stop before `stop` steps."""
-    saved, _ = CheckpointFolder.of(output).newest()
-    session = Session(
-        plan(chosen, corpus, peak=1e11) if saved is None else saved_plan(chosen.learning, ("steps",), saved),
-        corpus,
-        output,
-        CPU,
-        listener or Reporter(),
-        resumed=saved,
-        stop=StopAt(stop),
-        described={
-            "settings": dataclasses.asdict(chosen),
-            "corpus": corpus_described(corpus),
-            "vocabulary": corpus.vocabulary.to_json(),
-        },
-    )
-    assert isinstance(session.stop, StopAt)
+    saved, _ = RunFiles(output).read_newest()
+    if saved is None:
+        plan = make_language_plan(chosen, corpus, peak=1e11)
+    else:
+        plan = restore_plan(LanguagePlan, chosen.learning, ("steps",), saved)
+    description = {
+        "settings": dataclasses.asdict(chosen),
+        "corpus": describe_corpus(corpus),
+        "vocabulary": corpus.vocabulary.to_json(),
+    }
+    session = make_session(plan, corpus, output, listener, saved, description)
+    session.stop = StopAt(stop)
     session.stop.session = session
     return session, session.run()
 
@@ -90,7 +85,7 @@ def assert_same_run(a: Session, b: Session) -> None:
     """Weights, optimizer, carried state, counters and figures are equal to the bit."""
     for name, tensor in a.trainer.state_tensors().items():
         assert torch.equal(tensor, b.trainer.state_tensors()[name]), name
-    assert a.trainer.state_json() == b.trainer.state_json()
+    assert a.trainer.get_state() == b.trainer.get_state()
     mine, other = (s.record.to_json() for s in (a, b))
     for name in ("seconds", "step_seconds", "evaluation_cost", "last_evaluation", "good", "best_training"):
         del mine[name], other[name]
@@ -123,7 +118,7 @@ def test_a_killed_run_goes_on_from_its_last_save(corpus: Corpus, tmp_path: Path)
     whole, _ = run(corpus, tmp_path / "whole.safetensors", settings())
     broken = tmp_path / "broken.safetensors"
     run(corpus, broken, settings(), 60)
-    folder = CheckpointFolder.of(broken)
+    folder = RunFiles(broken)
     kept = {slot: folder.read(slot) for slot in (EVALUATED, LATEST)}
     run(corpus, broken, settings(), 110)
     for slot, checkpoint in kept.items():
@@ -168,8 +163,8 @@ def test_a_finished_run_is_trained_further(corpus: Corpus, tmp_path: Path) -> No
 def test_a_run_that_lost_patience_gets_a_new_one_when_it_is_trained_further(corpus: Corpus, tmp_path: Path) -> None:
     output = tmp_path / "m.safetensors"
     run(corpus, output, settings(steps=60, patience=1))
-    folder = CheckpointFolder.of(output)
-    saved, _ = folder.newest()
+    folder = RunFiles(output)
+    saved, _ = folder.read_newest()
     assert saved is not None
     saved.state["record"]["stale"] = 1
     folder.write(LATEST, saved)
@@ -186,7 +181,7 @@ def test_a_damaged_newest_state_gives_way_to_the_one_before(corpus: Corpus, tmp_
     data = bytearray(latest.read_bytes())
     data[-5] ^= 1
     latest.write_bytes(data)
-    saved, complaints = CheckpointFolder.of(output).newest()
+    saved, complaints = RunFiles(output).read_newest()
     assert saved is not None
     assert saved.state["trainer"]["steps"] == 50
     assert complaints == [f"{latest} is damaged (its digest does not fit its content)"]
@@ -199,14 +194,14 @@ def test_a_damaged_newest_state_gives_way_to_the_one_before(corpus: Corpus, tmp_
 def saved(corpus: Corpus, tmp_path: Path) -> Checkpoint:
     output = tmp_path / "saved.safetensors"
     run(corpus, output, settings(), 20)
-    found, _ = CheckpointFolder.of(output).newest()
+    found, _ = RunFiles(output).read_newest()
     assert found is not None
     return found
 
 
 def test_the_saved_settings_win_over_defaults(saved: Checkpoint) -> None:
-    bare = TrainSettings(TextSettings(), ModelSettings(), LearningSettings(), RunSettings(resume=True, json=True))
-    found = taken_over(bare, (), saved)
+    bare = TrainSettings.from_options({"resume": True, "json": True})
+    found = merge_settings(bare, (), saved)
     assert found.model.hidden_size == 20
     assert found.learning.steps == 130
     assert found.run.resume
@@ -214,15 +209,11 @@ def test_the_saved_settings_win_over_defaults(saved: Checkpoint) -> None:
 
 
 def test_all_contradictions_are_told_at_once_with_both_values(saved: Checkpoint) -> None:
-    other = TrainSettings(
-        TextSettings(tokens="byte"),
-        ModelSettings(cell="gru", hidden_size=64),
-        LearningSettings(seq_len=16, weight_decay=0.5, time="1m"),
-        RunSettings(device="cpu"),
-    )
-    given = ("tokens", "cell", "hidden_size", "seq_len", "weight_decay", "time", "device")
+    given = {"tokens": "byte", "cell": "gru", "hidden_size": 64, "seq_len": 16, "weight_decay": 0.5, "time": "1m"}
+    given["device"] = "cpu"
+    other = TrainSettings.from_options(given)
     with pytest.raises(UsageError) as caught:
-        taken_over(other, given, saved)
+        merge_settings(other, given, saved)
     assert str(caught.value).splitlines() == [
         "--tokens byte contradicts the saved run, which has --tokens char; leave it out",
         "--cell gru contradicts the saved run, which has --cell lstm; leave it out",
@@ -234,8 +225,8 @@ def test_all_contradictions_are_told_at_once_with_both_values(saved: Checkpoint)
 
 def test_a_value_that_was_chosen_automatically_may_be_given(saved: Checkpoint) -> None:
     decay = saved.state["plan"]["weight_decay"]
-    same = TrainSettings(TextSettings(), ModelSettings(), LearningSettings(weight_decay=decay), RunSettings())
-    assert taken_over(same, ("weight_decay",), saved).learning.batch_size == 8
+    same = TrainSettings.from_options({"weight_decay": decay})
+    assert merge_settings(same, ("weight_decay",), saved).learning.batch_size == 8
 
 
 @pytest.mark.parametrize(
@@ -254,31 +245,31 @@ def test_given_limits_replace_the_saved_ones_and_time_counts_from_now(
 ) -> None:
     saved.state["record"]["seconds"] = 7.5
     given = [name for name in ("time", "epochs", "steps") if getattr(learning, name) is not None]
-    assert new_budget(learning, given, saved) == expected
-    assert saved_plan(learning, given, saved).budget == (expected or Budget(None, None, 130))
+    budget = restore_plan(LanguagePlan, learning, given, saved).budget
+    assert budget == (expected or Budget(None, None, 130))
 
 
 def test_a_changed_text_is_refused_whatever_it_is_called(corpus: Corpus, saved: Checkpoint) -> None:
-    assert with_saved_symbols(dataclasses.replace(corpus, name="other"), saved).name == "other"
+    check_corpus(dataclasses.replace(corpus, name="other"), saved)
     changed = dataclasses.replace(corpus, fingerprint="of another text")
     with pytest.raises(TrainingError, match="its content has changed"):
-        with_saved_symbols(changed, saved)
+        check_corpus(changed, saved)
 
 
 def test_a_plan_survives_json(corpus: Corpus) -> None:
-    chosen = dataclasses.replace(plan(settings(), corpus, peak=1e11), reasons=("one", "two"))
-    assert rebuilt(Plan, json.loads(json.dumps(dataclasses.asdict(chosen)))) == chosen
+    chosen = dataclasses.replace(make_language_plan(settings(), corpus, peak=1e11), reasons=("one", "two"))
+    assert rebuild(LanguagePlan, json.loads(json.dumps(dataclasses.asdict(chosen)))) == chosen
 
 
 def test_a_plan_of_another_version_is_refused(corpus: Corpus) -> None:
-    found = dataclasses.asdict(plan(settings(), corpus, peak=1e11))
+    found = dataclasses.asdict(make_language_plan(settings(), corpus, peak=1e11))
     with pytest.raises(TrainingError, match=r"another version of charrnn \(momentum\)"):
-        rebuilt(Plan, {**found, "momentum": 0.9})
+        rebuild(LanguagePlan, {**found, "momentum": 0.9})
     del found["lr"]
     with pytest.raises(TrainingError, match=r"another version of charrnn \(lr\)"):
-        rebuilt(Plan, found)
+        rebuild(LanguagePlan, found)
 
 
 def test_where_it_goes_on_is_told(saved: Checkpoint) -> None:
     saved.state["record"]["seconds"] = 95.0
-    assert told(saved) == "going on at step 20, 1m35s into the run"
+    assert describe_position(saved) == "going on at step 20, 1m35s into the run"

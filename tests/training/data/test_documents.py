@@ -8,17 +8,20 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from charrnn.inference.labelled import LabelledModel
-from charrnn.inference.scoring.texts import readable
+from charrnn.inference.scoring.texts import readable_ids
 from charrnn.model.config import LabelledConfig
 from charrnn.model.header import ModelHeader
 from charrnn.text.documents.corpus import LabelledCorpus, read_labelled
 from charrnn.text.settings import TextSettings
 from charrnn.training.data.documents import DocumentReaders
 from charrnn.training.data.feeding import DocumentFeed
-from charrnn.training.network.language import CharRNN, detached
+from charrnn.training.devices.workers import Workers
+from charrnn.training.network.base import detach
+from charrnn.training.network.dropout import NO_MASKS
+from charrnn.training.network.language import CharRNN
+from charrnn.training.network.language_objective import LanguageBatch, LanguageObjective
 from charrnn.training.step import Gradients
-from charrnn.training.tasks.evaluation import DocumentValidation
-from charrnn.training.workers import Workers
+from charrnn.training.tasks.language_validation import DocumentValidation
 
 ROWS = [("animal", "cat"), ("animal", "dog"), ("plant", "oak"), ("animal", "elephant"), ("plant", "a rose is a rose")]
 
@@ -58,7 +61,7 @@ def test_every_document_comes_whole_once_an_epoch(tmp_path: Path, tokens: str) -
     found: list[tuple[str, str]] = []
     text: list[int] = []
     while len(found) < 2 * len(ROWS):
-        batch = readers.next_batch(4)
+        batch = readers.next_window(4)
         assert batch.labels is not None
         text += ([batch.inputs[0, 0]] if batch.fresh[0] else []) + batch.targets[batch.targets >= 0].tolist()
         if text[-1] == corpus.vocabulary.end:
@@ -71,11 +74,11 @@ def test_a_place_in_the_documents_comes_back(tmp_path: Path) -> None:
     corpus = corpus_of(tmp_path)
     readers = DocumentReaders(corpus.train, 2, seed=3)
     for _ in range(5):
-        readers.next_batch(4)
+        readers.next_window(4)
     again = DocumentReaders(corpus.train, 2, seed=3)
-    again.restore(readers.state())
+    again.set_state(readers.get_state())
     for _ in range(9):
-        one, two = readers.next_batch(4), again.next_batch(4)
+        one, two = readers.next_window(4), again.next_window(4)
         assert (one.inputs.tolist(), one.targets.tolist(), one.fresh.tolist()) == (
             two.inputs.tolist(),
             two.targets.tolist(),
@@ -90,32 +93,33 @@ def test_a_step_costs_what_its_documents_cost(tmp_path: Path, cell: str, length:
     corpus = corpus_of(tmp_path)
     network = network_of(corpus, cell)
     readers = DocumentReaders(corpus.train, 5, seed=1)
-    feed, gradients = DocumentFeed(readers, slice(0, 5), CPU), Gradients(network, 5, Workers(5, None))
-    state = detached(network.initial_state(5, torch.zeros(5, dtype=torch.long)))
+    feed, gradients = DocumentFeed(readers, slice(0, 5), CPU), Gradients(LanguageObjective(network), Workers(5, None))
+    state = detach(network.initial_state(5, torch.zeros(5, dtype=torch.long)))
     total, chars = 0.0, 0
-    while chars < corpus.symbols:
+    while chars < corpus.train_size:
         window = feed.next(length)
-        nats, state = gradients.compute(window, state)
+        nats, state = gradients.compute(LanguageBatch.from_window(window, state, NO_MASKS))
         total, chars = total + float(nats), chars + window.chars
     expected = sum(
         naive_nats(network, ids, int(label)).sum() for ids, label in zip(corpus.train, corpus.train.labels, strict=True)
     )
-    assert chars == corpus.symbols
+    assert chars == corpus.train_size
     assert total == pytest.approx(expected, rel=1e-5)
     validation = DocumentValidation(
         corpus.train, torch.device("cpu"), len(corpus.vocabulary), corpus.vocabulary.unknown
     )
-    assert validation.loss(network, Workers(5, None)) == pytest.approx(expected / chars, rel=1e-5)
+    assert validation.measure(network, Workers(5, None)) == pytest.approx(expected / chars, rel=1e-5)
     assert validation.chars == chars
 
 
 def test_only_its_own_label_learns_from_a_document(tmp_path: Path) -> None:
     corpus = corpus_of(tmp_path)
     network = network_of(corpus, "lstm")
-    animals = corpus.train.chosen(np.flatnonzero(corpus.train.labels == 0))
-    state = detached(network.initial_state(2, torch.zeros(2, dtype=torch.long)))
+    animals = corpus.train.select(np.flatnonzero(corpus.train.labels == 0))
+    state = detach(network.initial_state(2, torch.zeros(2, dtype=torch.long)))
     window = DocumentFeed(DocumentReaders(animals, 2, 1), slice(0, 2), CPU).next(50)
-    Gradients(network, 2, Workers(2, None)).compute(window, state)
+    batch = LanguageBatch.from_window(window, state, NO_MASKS)
+    Gradients(LanguageObjective(network), Workers(2, None)).compute(batch)
     assert network.label is not None
     for parameter in (network.label.weight, network.initial_hidden, network.initial_cell):
         assert parameter is not None
@@ -131,17 +135,17 @@ def test_numpy_gives_documents_the_probability_that_pytorch_gives(tmp_path: Path
     network = network_of(corpus, cell, embedding)
     header = ModelHeader(network.config, corpus.vocabulary.to_json(), labels=corpus.labels, label_counts=corpus.counts)
     assert isinstance(network.config, LabelledConfig)
-    model = LabelledModel(header, corpus.vocabulary, network.config, network.export())
+    model = LabelledModel(header, corpus.vocabulary, network.export())
     found = model.log_likelihoods(list(corpus.train))
     for ids, likelihoods in zip(corpus.train, found, strict=True):
         for label in range(2):
             assert likelihoods[label] == pytest.approx(-naive_nats(network, ids, label).sum(), rel=1e-5)
     # By Bayes' rule, written out.
     joint = np.exp(found) * np.array(corpus.counts) / sum(corpus.counts)
-    assert np.exp(model.posterior(found)) == pytest.approx(joint / joint.sum(axis=1, keepdims=True), abs=1e-9)
+    assert np.exp(model.apply_bayes(found)) == pytest.approx(joint / joint.sum(axis=1, keepdims=True), abs=1e-9)
     # What is read symbol by symbol to write is the same, too.
-    own = model.of("plant")
-    ids = readable(model.vocabulary, model.vocabulary.codes_of("a rose"))[0]
+    own = model.for_label("plant")
+    ids = readable_ids(model.vocabulary, model.vocabulary.tokenize("a rose"))[0]
     labels, state = torch.tensor([1]), network.initial_state(1, torch.tensor([1]))
     with torch.no_grad():
         _, state = network(torch.from_numpy(ids[:, None].astype(np.int64)), state, labels=labels)

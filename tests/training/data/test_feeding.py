@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from charrnn.training.data.feeding import TextFeed, narrowest, resident_text, uploaded
+from charrnn.training.data.feeding import TextFeed, id_dtype, upload, upload_if_small
 from charrnn.training.data.readers import Readers
 
 CPU = torch.device("cpu")
@@ -14,7 +14,7 @@ def test_a_text_on_the_device_is_read_as_one_that_is_sent(vocab: int) -> None:
 
     def windows(*, resident: bool) -> list[list[torch.Tensor]]:
         readers = Readers(ids, 6, restart=0.3, seed=1)
-        feed = TextFeed(readers, slice(1, 4), CPU, uploaded(ids, vocab, CPU) if resident else None)
+        feed = TextFeed(readers, slice(1, 4), CPU, upload(ids, vocab, CPU) if resident else None)
         found = [feed.next(9) for _ in range(30)]
         assert all(window.chars >= 9 * 6 for window in found)
         return [[window.inputs, window.targets, window.fresh, window.starts] for window in found]
@@ -36,10 +36,10 @@ def test_a_process_reads_its_own_columns_of_what_all_read() -> None:
 
 
 def test_ids_lie_in_the_narrowest_type_and_stay_in_memory_without_a_gpu() -> None:
-    assert [narrowest(vocab) for vocab in (2, 256, 257, 40_000)] == [
+    assert [id_dtype(vocab) for vocab in (2, 256, 257, 40_000)] == [
         torch.uint8,
         torch.uint8,
         torch.int16,
         torch.int32,
     ]
-    assert resident_text(np.arange(9, dtype=np.int32), 9, CPU) is None
+    assert upload_if_small(np.arange(9, dtype=np.int32), 9, CPU) is None

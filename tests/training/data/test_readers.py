@@ -20,7 +20,7 @@ class Batch(NamedTuple):
 
 
 def next_batch(readers: Readers, length: int) -> Batch:
-    places = readers.next_places(length)
+    places = readers.next_positions(length)
     window = readers.window(places.at, length)
     return Batch(window[:-1], window[1:], places.fresh, places.chars)
 
@@ -75,7 +75,7 @@ def test_a_restored_reader_goes_on_as_if_nothing_had_happened() -> None:
     one, other = (Readers(TEXT, 5, restart=0.2, seed=4) for _ in range(2))
     for _ in range(10):
         next_batch(one, 3)
-    other.restore(json.loads(json.dumps(one.state())))
+    other.set_state(json.loads(json.dumps(one.get_state())))
     for _ in range(10):
         a, b = next_batch(one, 3), next_batch(other, 3)
         np.testing.assert_array_equal(a.inputs, b.inputs)

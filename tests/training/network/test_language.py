@@ -70,7 +70,7 @@ def test_gradient_of_every_weight_equals_finite_differences(cell: str, layers: i
     carried = tuple(torch.randn_like(part) for part in network.initial_state(2))
 
     def loss() -> Tensor:
-        state = network.restarted(tuple(part.detach() for part in carried), fresh)
+        state = network.restart(tuple(part.detach() for part in carried), fresh)
         return sequence_loss(network, ids, targets, state, fresh.nonzero()[:, 0])[0]
 
     network.zero_grad()
@@ -106,7 +106,7 @@ def test_chunks_with_carried_state_equal_the_whole(cell: str) -> None:
 def test_restarted_streams_have_the_initial_state_and_the_others_their_own() -> None:
     network = make("lstm", layers=2)
     carried = tuple(torch.randn_like(part) for part in network.initial_state(3))
-    state = network.restarted(carried, torch.tensor([False, True, False]))
+    state = network.restart(carried, torch.tensor([False, True, False]))
     for kept, initial, found in zip(carried, network.initial_state(3), state, strict=True):
         torch.testing.assert_close(found[:, [0, 2]], kept[:, [0, 2]])
         torch.testing.assert_close(found[:, 1], initial[:, 1])
@@ -138,7 +138,7 @@ def test_weight_dropout_is_a_network_with_other_recurrent_weights(cell: str) -> 
     tensors = network.export()
     for k, mask in enumerate(masks.recurrent):
         tensors[f"rnn.weight_hh_l{k}"] *= mask.numpy()
-    other.adopt(tensors)
+    other.load(tensors)
     ids, state = torch.randint(5, (7, 3)), network.initial_state(3)
     torch.testing.assert_close(network.forward(ids, state, masks), other.forward(ids, state))
     weight = network.rnn[0].get_parameter("weight_hh_l0")
@@ -153,7 +153,7 @@ def test_exported_weights_have_the_model_file_s_names_and_shapes_and_can_be_adop
     exported = network.export()
     assert {name: tensor.shape for name, tensor in exported.items()} == config.shapes()
     assert sum(p.numel() for p in network.parameters()) == config.parameters
-    other.adopt(exported)
+    other.load(exported)
     for a, b in zip(network.parameters(), other.parameters(), strict=True):
         assert torch.equal(a, b)
     exported["decoder.bias"][:] = 9

@@ -1,4 +1,5 @@
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -6,33 +7,27 @@ import torch
 
 from charrnn.model.config import ModelConfig
 from charrnn.text.corpus import Corpus
-from charrnn.text.vocabulary.characters import Vocabulary
-from charrnn.training.recipe.language import DEFAULT_SECONDS, Plan, measuring_helps, plan
-from charrnn.training.recipe.speed import chars_per_second, measure_peak, operations
-from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TextSettings, TrainSettings
+from charrnn.text.vocabulary.characters import CharVocabulary
+from charrnn.training.recipe.language import DEFAULT_SECONDS, LanguagePlan, depends_on_speed, make_language_plan
+from charrnn.training.recipe.speed import chars_per_second, count_operations, measure_peak
+from charrnn.training.settings import TrainSettings
 
 TWO_CORES = 1.75e11  # operations per second of a small machine
 
 
-def settings(model: ModelSettings, learning: LearningSettings) -> TrainSettings:
-    return TrainSettings(TextSettings(), model, learning, RunSettings())
-
-
 def text(chars: int, vocab: int = 65) -> Corpus:
     ids = np.zeros(chars, dtype=np.int32)
-    return Corpus("text", Vocabulary("char", range(vocab)), ids, ids[: chars // 10])
+    return Corpus("text", CharVocabulary(range(vocab)), ids, ids[: chars // 10])
 
 
-def planned(corpus: Corpus, peak: float = TWO_CORES, **learning: object) -> Plan:
-    return plan(settings(ModelSettings(), LearningSettings(**learning)), corpus, peak)  # type: ignore[arg-type]
+def make_plan(corpus: Corpus, peak: float = TWO_CORES, **options: Any) -> LanguagePlan:
+    return make_language_plan(TrainSettings.from_options(options), corpus, peak)
 
 
 def test_what_was_given_wins(corpus: Corpus) -> None:
-    model = ModelSettings("gru", hidden_size=7, layers=3, embedding_size=0, dropout=0.25)
-    learning = LearningSettings(
-        "10s", 2.0, 30, batch_size=3, seq_len=5, lr=0.5, weight_decay=0.0, grad_clip=9.0, patience=4, seed=8
-    )
-    found = plan(settings(model, learning), corpus, TWO_CORES)
+    sizes: dict[str, Any] = {"cell": "gru", "hidden_size": 7, "layers": 3, "embedding_size": 0, "dropout": 0.25}
+    learning: dict[str, Any] = {"lr": 0.5, "weight_decay": 0.0, "grad_clip": 9.0, "patience": 4, "seed": 8}
+    found = make_plan(corpus, time="10s", epochs=2.0, steps=30, batch_size=3, seq_len=5, **sizes, **learning)
     assert (found.config.cell, found.config.hidden_size, found.config.layers) == ("gru", 7, 3)
     assert (found.config.embedding_size, found.dropout) == (0, 0.25)
     assert (found.batch_size, found.seq_len, found.lr, found.weight_decay) == (3, 5, 0.5, 0.0)
@@ -41,13 +36,13 @@ def test_what_was_given_wins(corpus: Corpus) -> None:
 
 
 def test_without_a_limit_it_is_five_minutes(corpus: Corpus) -> None:
-    assert planned(corpus).budget.seconds == DEFAULT_SECONDS
-    assert planned(corpus, steps=9).budget.seconds is None
+    assert make_plan(corpus).budget.seconds == DEFAULT_SECONDS
+    assert make_plan(corpus, steps=9).budget.seconds is None
 
 
 def test_sizes_are_those_that_were_measured_best_on_two_cores() -> None:
     megabyte = text(1_000_000)
-    chosen = {time: planned(megabyte, time=time) for time in ("13s", "60s", "5m")}
+    chosen = {time: make_plan(megabyte, time=time) for time in ("13s", "60s", "5m")}
     assert [p.config.hidden_size for p in chosen.values()] == [192, 256, 512]
     assert [p.seq_len for p in chosen.values()] == [64, 64, 64]
     assert [p.dropout for p in chosen.values()] == pytest.approx([0.0, 0.0, 0.3], abs=0.04)
@@ -56,7 +51,7 @@ def test_sizes_are_those_that_were_measured_best_on_two_cores() -> None:
 
 def test_more_time_text_or_machine_is_never_a_smaller_network() -> None:
     def size(chars: int, peak: float, time: str) -> int:
-        return planned(text(chars), peak, time=time).config.hidden_size
+        return make_plan(text(chars), peak, time=time).config.hidden_size
 
     for grown in ([size(10**6, TWO_CORES, t) for t in ("10s", "1m", "5m", "30m", "3h")],
                   [size(n, TWO_CORES, "5m") for n in (10**3, 10**4, 10**5, 10**6, 10**8)],
@@ -66,7 +61,7 @@ def test_more_time_text_or_machine_is_never_a_smaller_network() -> None:
 
 
 def test_a_small_text_gets_dropout_and_a_small_network() -> None:
-    small, large = planned(text(20_000), time="5m"), planned(text(10**8), time="5m")
+    small, large = make_plan(text(20_000), time="5m"), make_plan(text(10**8), time="5m")
     assert small.dropout == 0.5
     assert large.dropout == 0.0
     assert small.config.hidden_size <= 192
@@ -74,8 +69,7 @@ def test_a_small_text_gets_dropout_and_a_small_network() -> None:
 
 def test_the_rate_falls_where_a_long_run_needs_much_dropout_but_not_to_nothing() -> None:
     def rate(epochs: float) -> float:
-        learning = LearningSettings(epochs=epochs)
-        return plan(settings(ModelSettings(hidden_size=320), learning), text(310_000), TWO_CORES).lr
+        return make_plan(text(310_000), hidden_size=320, epochs=epochs).lr
 
     short, long, endless = rate(1), rate(15), rate(10_000)
     assert rate(1.5) == short == pytest.approx(8e-3, rel=0.01)
@@ -85,21 +79,21 @@ def test_the_rate_falls_where_a_long_run_needs_much_dropout_but_not_to_nothing()
 
 def test_a_run_of_few_steps_keeps_its_rate_however_small_the_text() -> None:
     def rate(steps: int) -> float:
-        return planned(text(2_000), steps=steps).lr
+        return make_plan(text(2_000), steps=steps).lr
 
     assert rate(50) == rate(1000)
     assert rate(10_000) == pytest.approx(0.4 * rate(50))
 
 
 def test_steps_and_epochs_plan_without_the_clock() -> None:
-    one, other = (planned(text(10**6), peak, steps=500) for peak in (1e9, 1e13))
+    one, other = (make_plan(text(10**6), peak, steps=500) for peak in (1e9, 1e13))
     assert dataclasses.replace(one, reasons=()) == dataclasses.replace(other, reasons=())
-    assert not measuring_helps(settings(ModelSettings(), LearningSettings(steps=5)))
-    assert measuring_helps(settings(ModelSettings(), LearningSettings(steps=5, time="1m")))
+    assert not depends_on_speed(TrainSettings.from_options({"steps": 5}))
+    assert depends_on_speed(TrainSettings.from_options({"steps": 5, "time": "1m"}))
 
 
 def test_it_says_why() -> None:
-    (why,) = planned(text(10**6), time="60s").reasons
+    (why,) = make_plan(text(10**6), time="60s").reasons
     assert "in 1m" in why
     assert "epochs" in why
     assert "parameters per character" in why
@@ -108,7 +102,7 @@ def test_it_says_why() -> None:
 def test_operations_count_every_weight_that_is_multiplied() -> None:
     config = ModelConfig("lstm", 2, 10, 4, 7)
     multiplied = sum(p.numel() for p in _matrices(config))
-    assert operations(config) == 6 * multiplied
+    assert count_operations(config) == 6 * multiplied
 
 
 def _matrices(config: ModelConfig) -> list[torch.Tensor]:

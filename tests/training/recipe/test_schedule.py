@@ -1,6 +1,7 @@
 import pytest
 
-from charrnn.training.recipe.schedule import Budget, Schedule
+from charrnn.training.recipe.plan import Budget
+from charrnn.training.recipe.schedule import Schedule
 
 
 def test_progress_is_the_largest_share_of_what_is_limited() -> None:

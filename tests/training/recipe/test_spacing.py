@@ -1,6 +1,6 @@
 import pytest
 
-from charrnn.training.recipe.schedule import Budget
+from charrnn.training.recipe.plan import Budget
 from charrnn.training.recipe.spacing import seconds_between_evaluations, steps_between_evaluations
 
 

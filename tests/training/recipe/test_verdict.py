@@ -1,4 +1,4 @@
-from charrnn.training.recipe.verdict import verdict
+from charrnn.training.recipe.verdict import judge_history
 from charrnn.training.reporting import Evaluation
 
 
@@ -7,20 +7,20 @@ def history(*losses: float) -> list[Evaluation]:
 
 
 def test_a_falling_curve_is_still_improving() -> None:
-    said = verdict(history(3.0, 2.5, 2.2, 2.0, 1.9, 1.8), 60)
+    said = judge_history(history(3.0, 2.5, 2.2, 2.0, 1.9, 1.8), 60)
     assert "still improving" in said
     assert "--time 3m" in said
 
 
 def test_a_flat_end_has_levelled_off() -> None:
-    assert "levelled off" in verdict(history(3.0, 2.0, 1.9, 1.8001, 1.8, 1.8), 60)
+    assert "levelled off" in judge_history(history(3.0, 2.0, 1.9, 1.8001, 1.8, 1.8), 60)
 
 
 def test_a_rising_end_is_overfitting_since_the_best_step() -> None:
-    said = verdict(history(3.0, 2.0, 1.7, 1.8, 1.9, 2.0), 60)
+    said = judge_history(history(3.0, 2.0, 1.7, 1.8, 1.9, 2.0), 60)
     assert "overfitting since step 300" in said
     assert "1.7000" in said
 
 
 def test_a_short_run_tells_nothing() -> None:
-    assert "too short" in verdict(history(3.0, 2.0), 60)
+    assert "too short" in judge_history(history(3.0, 2.0), 60)

@@ -1,6 +1,5 @@
 """A whole run that learns to tell texts apart: it learns, saves, resumes to the same bits, and NumPy agrees."""
 
-import dataclasses
 import random
 from pathlib import Path
 from typing import Any
@@ -10,19 +9,18 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from charrnn.inference.classification.classifier import load_classifier
+from charrnn.inference.loading import load_classifier
 from charrnn.model.file import load_model
 from charrnn.text.documents.corpus import LabelledCorpus, read_labelled
-from charrnn.training.checkpoint.resume import rebuilt
-from charrnn.training.checkpoint.state import CheckpointFolder
-from charrnn.training.recipe.classifier import ClassifierPlan, plan_classifier
-from charrnn.training.session import StopRequest
-from charrnn.training.settings import LearningSettings, ModelSettings, RunSettings, TextSettings, TrainSettings
-from charrnn.training.tasks.classifier_reporting import ClassifierReporter
-from charrnn.training.tasks.classifier_session import ClassifierSession
-from charrnn.training.tasks.classifier_tensorboard import ClassifierBoard
-
-CPU = torch.device("cpu")
+from charrnn.training.checkpoint.files import Checkpoint, RunFiles
+from charrnn.training.checkpoint.resume import rebuild
+from charrnn.training.recipe.classifier import ClassifierPlan, make_classifier_plan
+from charrnn.training.reporting import Reporter
+from charrnn.training.session import Session
+from charrnn.training.settings import TrainSettings
+from charrnn.training.tasks.classifier import ClassifierTask, balance_classes
+from charrnn.training.tensorboard import TensorBoard
+from tests.training.runs import RESOURCES
 
 
 @pytest.fixture(scope="module")
@@ -38,31 +36,43 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> LabelledCorpus:
     return read_labelled([str(path)])
 
 
-def settings(model: dict[str, Any] | None = None, **learning: Any) -> TrainSettings:
-    sizes = ModelSettings(**{"hidden_size": 12, "embedding_size": 6, "dropout": 0.2, **(model or {})})
-    return TrainSettings(TextSettings(task="classify"), sizes, LearningSettings(**learning), RunSettings())
+SIZES = {"hidden_size": 12, "embedding_size": 6, "dropout": 0.2, "batch_size": 32, "lr": 0.02}
 
 
-def session(
-    corpus: LabelledCorpus, output: Path, reporter: ClassifierReporter | None = None, **learning: Any
-) -> ClassifierSession:
-    plan = plan_classifier(settings(**{"batch_size": 32, "lr": 0.02, **learning}), corpus, peak=1e11)
-    return ClassifierSession(plan, corpus, output, CPU, reporter or ClassifierReporter())
+def make_plan(corpus: LabelledCorpus, **options: Any) -> ClassifierPlan:
+    return make_classifier_plan(TrainSettings.from_options({"task": "classify", **options}), corpus, peak=1e11)
+
+
+def make_session(
+    plan: ClassifierPlan,
+    corpus: LabelledCorpus,
+    output: Path,
+    reporter: Reporter | None = None,
+    resumed: Checkpoint | None = None,
+) -> Session:
+    task = ClassifierTask(plan, corpus, RESOURCES)
+    return Session(task, RESOURCES, output, reporter or Reporter(), resumed=resumed)
+
+
+def session(corpus: LabelledCorpus, output: Path, reporter: Reporter | None = None, **options: Any) -> Session:
+    return make_session(make_plan(corpus, **SIZES, **options), corpus, output, reporter)
 
 
 def test_it_learns_and_the_file_scores_what_validation_found(corpus: LabelledCorpus, tmp_path: Path) -> None:
     summary = session(corpus, tmp_path / "m.safetensors", epochs=12.0).run()
-    assert summary.valid_accuracy > 0.95
+    assert summary.accuracy is not None
+    assert summary.accuracy > 0.95
+    assert summary.to_json()["valid_accuracy"] == summary.accuracy
     assert 1 < summary.epochs < 12.2
     model = load_classifier(tmp_path / "m.safetensors")
     assert model.labels == corpus.labels
     assert model.header.label_counts == corpus.counts
     texts = [corpus.vocabulary.decode(ids[:-1]).decode() for ids in corpus.valid]
-    found = model.log_probabilities(texts)
-    loss = -found[np.arange(len(texts)), corpus.valid.labels].mean()
+    log_probabilities = model.log_probabilities(texts)
+    loss = -log_probabilities[np.arange(len(texts)), corpus.valid.labels].mean()
     assert loss == pytest.approx(summary.valid_loss, abs=1e-5)
     again = model.log_probabilities(texts[::-1])[::-1]
-    np.testing.assert_allclose(again, found, atol=1e-5)
+    np.testing.assert_allclose(again, log_probabilities, atol=1e-5)
 
 
 def test_a_stopped_run_resumes_to_the_same_bits(corpus: LabelledCorpus, tmp_path: Path) -> None:
@@ -70,24 +80,23 @@ def test_a_stopped_run_resumes_to_the_same_bits(corpus: LabelledCorpus, tmp_path
     whole.run()
     output = tmp_path / "broken.safetensors"
     first = session(corpus, output, steps=60, seed=2)
-    first.stop = StopRequest()
-    taken = first.trainer.step
+    make_step = first.trainer.step
 
-    def step(rate: float, progress: float) -> tuple[float, int, float]:
+    def step(rate: float, progress: float) -> None:
         if first.trainer.steps == 24:
             first.stop.signal = 2
-        return taken(rate, progress)
+        make_step(rate, progress)
 
     first.trainer.step = step  # type: ignore[method-assign]
     assert first.run().steps == 25
     assert output.exists()
-    saved, complaints = CheckpointFolder.of(output).newest()
+    saved, complaints = RunFiles(output).read_newest()
     assert saved is not None
     assert complaints == []
-    plan = rebuilt(ClassifierPlan, saved.state["plan"])
+    plan = rebuild(ClassifierPlan, saved.state["plan"])
     assert plan == first.plan
     torch.manual_seed(99)
-    ClassifierSession(plan, corpus, output, CPU, ClassifierReporter(), resumed=saved).run()
+    make_session(plan, corpus, output, resumed=saved).run()
     one, two = load_model(tmp_path / "whole.safetensors")[1], load_model(output)[1]
     for name, weight in one.items():
         np.testing.assert_array_equal(weight, two[name])
@@ -103,14 +112,14 @@ def test_it_stops_when_validation_no_longer_improves(corpus: LabelledCorpus, tmp
 def test_weights_that_are_not_finite_end_a_run(corpus: LabelledCorpus, tmp_path: Path) -> None:
     run = session(corpus, tmp_path / "m.safetensors", steps=200)
     with torch.no_grad():
-        run.trainer.network.decoder.weight[0, 0] = float("inf")
+        run.task.network.decoder.weight[0, 0] = float("inf")
     with pytest.raises(Exception, match="training diverged"):
         run.run()
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_tensorboard_has_log_loss_accuracy_and_histograms(corpus: LabelledCorpus, tmp_path: Path) -> None:
-    board = ClassifierBoard(tmp_path / "logs")
+    board = TensorBoard(tmp_path / "logs")
     session(corpus, tmp_path / "m.safetensors", board, steps=30).run()
     board.close()
     events = EventAccumulator(str(tmp_path / "logs"), size_guidance={"histograms": 0, "scalars": 0})
@@ -125,18 +134,21 @@ def test_the_smallest_case_is_learned_by_sgd(tmp_path: Path) -> None:
     words = {"en": "house tree water bread", "de": "haus baum wasser brot", "fr": "maison arbre eau pain"}
     path.write_text("".join(f"{label}\t{word}\n" for label, line in words.items() for word in line.split()))
     corpus = read_labelled([str(path)])
-    chosen = settings({"cell": "rnn", "hidden_size": 4, "dropout": None}, optimizer="sgd", epochs=150.0)
-    plan = plan_classifier(chosen, corpus, peak=1e11)
-    summary = ClassifierSession(plan, corpus, tmp_path / "m.safetensors", CPU, ClassifierReporter()).run()
-    assert summary.valid_accuracy == 1.0
+    plan = make_plan(corpus, cell="rnn", hidden_size=4, embedding_size=6, optimizer="sgd", epochs=150.0)
+    summary = make_session(plan, corpus, tmp_path / "m.safetensors").run()
+    assert summary.accuracy == 1.0
 
 
 def test_the_plan_follows_the_texts_and_the_time(corpus: LabelledCorpus) -> None:
-    def planned(**learning: Any) -> ClassifierPlan:
-        return plan_classifier(dataclasses.replace(settings(**learning), model=ModelSettings()), corpus, peak=1e11)
+    assert make_plan(corpus, time="1s").config.hidden_size <= make_plan(corpus, time="5m").config.hidden_size
+    assert make_plan(corpus).budget.seconds == 180.0
+    assert make_plan(corpus, epochs=2.0).budget.seconds is None
+    assert make_plan(corpus, seq_len=4).seq_len == 4
+    assert make_plan(corpus, batch_size=7).batch_size == 7
 
-    assert planned(time="1s").config.hidden_size <= planned(time="5m").config.hidden_size
-    assert planned().budget.seconds == 180.0
-    assert planned(epochs=2.0).budget.seconds is None
-    assert planned(seq_len=4).seq_len == 4
-    assert planned(batch_size=7).batch_size == 7
+
+def test_balanced_weights_make_classes_equal() -> None:
+    counts = np.array([90, 10])
+    weights = balance_classes(counts)
+    assert weights.tolist() == pytest.approx([0.5556, 5.0], abs=1e-3)
+    assert (weights * counts).tolist() == pytest.approx([50.0, 50.0])

@@ -7,14 +7,14 @@ from charrnn.inference.generation.sampling import MIN_TEMPERATURE, Sampler, log_
 from charrnn.inference.generation.writer import KernelWriter, Weights
 from charrnn.inference.network.language import Floats
 from charrnn.native.processor import Tiling
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.inference.generation.kernel.kernels import TILINGS, build_kernel
 from tests.models import make_model
 
 
 def chosen(logits: Floats, sampler: Sampler, uniforms: np.ndarray, tiling: Tiling) -> list[int]:
     """What the kernel chooses for each of uniforms (n,), from scores (V,); its nats are held against NumPy's, too."""
-    letters = Vocabulary("char", range(0x4E00, 0x4E00 + len(logits)))
+    letters = CharVocabulary(range(0x4E00, 0x4E00 + len(logits)))
     network = make_model(letters, "rnn", hidden_size=4).network
     writer = KernelWriter(Weights(network, build_kernel("rnn", tiling)), network.initial_state(), sampler, loss=True)
     scores = np.full(writer.scores.shape[1], -np.inf, dtype=np.float32)
@@ -86,7 +86,7 @@ def test_equally_likely_symbols_share_their_fate() -> None:
 
 
 def test_scores_that_are_no_numbers_choose_a_symbol_all_the_same() -> None:
-    letters = Vocabulary.of_text("abc")
+    letters = CharVocabulary.of_text("abc")
     network = make_model(letters, "rnn", hidden_size=4).network
     for tiling in TILINGS:
         for sampler in (Sampler(), Sampler(0.0), Sampler(1.0, 2, 0.5, 0.1)):

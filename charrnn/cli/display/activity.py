@@ -1,0 +1,113 @@
+"""What happens inside a model along a text: rankings of units, and values along the text."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+
+from charrnn.cli.display.escape import visible
+
+if TYPE_CHECKING:
+    from charrnn.inference.classification.classifier import Classifier
+    from charrnn.inference.inspection.course import Course
+    from charrnn.inference.inspection.finding import Finding, Unit
+    from charrnn.inference.inspection.tracing import ReadText
+    from charrnn.inference.network.language import Floats
+    from charrnn.text.vocabulary.base import Vocabulary
+
+DRAWN = 500  # characters on a terminal by default
+START = "\u25b8"  # the learned initial state
+
+
+def print_findings(findings: "Sequence[Finding]", state: str, *, as_json: bool) -> None:
+    """Print a ranking of units; as JSON with those that are not above chance."""
+    if as_json:
+        for finding in findings:
+            typer.echo(json.dumps({**asdict(finding), "state": state}))
+        return
+    typer.echo(" score  chance  layer  unit  property")
+    for finding in findings:
+        if finding.above:
+            place = f"{finding.layer:5}  {finding.unit:4}  {visible(finding.property)}"
+            typer.echo(f"{finding.score:+.3f}   {finding.control:.3f}  {place}")
+
+
+class UnitDisplay:
+    """Shows the states (L, T, H) of units along a text."""
+
+    def __init__(self, vocabulary: "Vocabulary", read: "ReadText", states: "Floats", state: str) -> None:
+        self._vocabulary = vocabulary
+        self._read = read
+        self._states = states
+        self._state = state
+
+    def print_json(self, units: "Sequence[Unit]", shown: int) -> None:
+        """Print an object for each unit."""
+        for unit in units:
+            values = self._states[unit.layer, :shown, unit.unit].tolist()
+            record = {
+                "layer": unit.layer,
+                "unit": unit.unit,
+                "state": self._state,
+                "text": "".join(self._read.parts[:shown]),
+                "values": [round(value, 6) for value in values],
+            }
+            typer.echo(json.dumps(record))
+
+    def draw(self, units: "Sequence[Unit]", shown: int | None) -> list[str]:
+        """Print the text coloured by each unit, or a table where there are no colours; returns notes."""
+        from charrnn.cli.display.heatmap import Heatmap
+
+        heatmap, total = Heatmap(), len(self._read.parts)
+        if not heatmap.coloured:
+            self._print_table(units, shown or total)
+            return []
+        parts = self._read.parts[: shown or DRAWN]
+        for unit in units:
+            along = self._states[unit.layer, :, unit.unit]
+            heatmap.draw(unit.heading, parts, along[: len(parts)].tolist(), max(1.0, float(abs(along).max())))
+        if len(parts) == total or shown is not None:
+            return []
+        return [f"drew the first {len(parts):,} of {total:,} {self._vocabulary.units}; see --shown"]
+
+    def _print_table(self, units: "Sequence[Unit]", shown: int) -> None:
+        """Print a row for each token, with a column for each unit."""
+        names = map(self._vocabulary.to_label, self._read.codes[:shown].tolist())
+        values = self._states[[unit.layer for unit in units], :, [unit.unit for unit in units]].T  # (T, units)
+        _print_rows([f"layer {unit.layer} unit {unit.unit}" for unit in units], names, values[:shown].tolist())
+
+
+def print_courses(courses: "Sequence[Course]", model: "Classifier", *, as_json: bool) -> None:
+    """Print the classes' probabilities along each text: coloured, as a table where there are no colours, or as JSON."""
+    labels = model.labels
+    if as_json:
+        for course in courses:
+            record = {
+                "text": "".join(course.parts),
+                "label": labels[course.label],
+                "labels": list(labels),
+                "probabilities": [[round(value, 6) for value in row] for row in course.probabilities.tolist()],
+            }
+            typer.echo(json.dumps(record))
+        return
+    from charrnn.cli.display.heatmap import Heatmap
+
+    heatmap = Heatmap()
+    for course in courses:
+        if heatmap.coloured:
+            # Red is the predicted class, blue any other, white even.
+            along = (2 * course.probabilities[:, course.label] - 1).tolist()
+            heading = f"{labels[course.label]} {course.probabilities[-1, course.label]:.1%}"
+            heatmap.draw(heading, [START, *course.parts], along, 1.0)
+        else:
+            names = ["(start)", *map(model.vocabulary.to_label, course.codes.tolist())]
+            _print_rows(list(map(visible, labels)), names, course.probabilities.tolist())
+
+
+def _print_rows(columns: Sequence[str], names: Iterable[str], rows: Sequence[Sequence[float]]) -> None:
+    lines = ["\t".join(["character", *columns])]
+    for name, row in zip(names, rows, strict=True):
+        lines.append("\t".join([name, *(f"{value:.4f}" for value in row)]))
+    typer.echo("\n".join(lines))

@@ -1,0 +1,119 @@
+"""Classes of texts: a row for each classified line, and the figures of an evaluation."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from charrnn.cli.display.escape import visible
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from charrnn.inference.classification.classifier import LabelScorer
+    from charrnn.inference.classification.evaluation import Evaluation
+    from charrnn.inference.classification.metrics import Metrics
+
+MATRIX = 12  # classes; of more, the most frequent confusions are listed
+WIDTH = 10  # columns of a label in the matrix
+
+
+class ClassTable:
+    """Prints a row for each line: label, probability and the line; with `every`, the probabilities of all labels."""
+
+    def __init__(self, labels: Sequence[str], *, every: bool, as_json: bool) -> None:
+        self._labels = labels
+        self._every = every
+        self._json = as_json
+        self._clean = visible if sys.stdout.isatty() else str
+        if every and not as_json:
+            typer.echo("\t".join([*map(self._format_label, labels), "text"]))
+
+    def print(self, lines: Sequence[str | bytes], log_probabilities: "NDArray[np.float64]") -> None:
+        """Print the rows of lines with these log-probabilities (N, K)."""
+        import numpy as np
+
+        probabilities = np.exp(log_probabilities)
+        rows = []
+        for line, best, shares in zip(lines, probabilities.argmax(axis=1).tolist(), probabilities, strict=True):
+            text = line.decode("utf-8", "surrogateescape") if isinstance(line, bytes) else line
+            rows.append(self._row(text, best, shares.tolist()) + "\n")
+        sys.stdout.buffer.write("".join(rows).encode("utf-8", "surrogateescape"))
+        sys.stdout.flush()
+
+    def _row(self, text: str, best: int, shares: list[float]) -> str:
+        if self._json:
+            record: dict[str, object] = {"label": self._labels[best], "probability": round(shares[best], 6)}
+            if self._every:
+                pairs = zip(self._labels, shares, strict=True)
+                record["probabilities"] = {name: round(share, 6) for name, share in pairs}
+            return json.dumps({**record, "text": text})
+        if self._every:
+            return "\t".join([*(f"{share:.4f}" for share in shares), self._clean(text)])
+        return f"{self._format_label(self._labels[best])}\t{shares[best]:.4f}\t{self._clean(text)}"
+
+    def _format_label(self, label: str) -> str:
+        """A label without tabs and line ends, which a quoted cell of a CSV may hold."""
+        return self._clean(label.replace("\t", " ").replace("\n", " "))
+
+
+def print_evaluation(
+    path: Path, scorer: "LabelScorer", evaluation: "Evaluation", seconds: float, *, as_json: bool
+) -> None:
+    """Print the figures of a model on labelled texts."""
+    metrics, labels = evaluation.metrics, scorer.labels
+    score = evaluation.score if evaluation.score and evaluation.score.tokens else None
+    speed = metrics.n / max(seconds, 1e-9)
+    if as_json:
+        figures = {
+            "model": str(path),
+            "accuracy": metrics.accuracy,
+            "macro_f1": metrics.macro_f1,
+            "log_loss": metrics.log_loss,
+            "auc": metrics.auc,
+            "confusion": metrics.confusion.tolist(),
+            "labels": list(labels),
+            "n": metrics.n,
+        }
+        if score:
+            figures |= {name: getattr(score, name) for name in ("loss", "bpc", "perplexity", "chars", "unknown")}
+        typer.echo(json.dumps(figures | {"seconds": round(seconds, 3), "texts_per_second": round(speed, 1)}))
+        return
+    lines = [
+        f"accuracy    {metrics.accuracy:.4f}",
+        f"macro F1    {metrics.macro_f1:.4f}",
+        f"log-loss    {metrics.log_loss:.4f} nats per text",
+        *([f"ROC AUC     {metrics.auc:.5f}"] if metrics.auc is not None else []),
+        f"texts       {metrics.n:,}",
+        f"speed       {speed:,.0f} texts/s",
+    ]
+    if score:
+        lines += [
+            "",
+            "each text given its label, its end included:",
+            f"cross-entropy        {score.loss:.4f} nats per character",
+            f"bits per character   {score.bpc:.4f}",
+            f"perplexity           {score.perplexity:.3f}",
+            f"{f'unknown {scorer.vocabulary.units}':<21}{score.unknown:,}",
+        ]
+    typer.echo("\n".join([*lines, "", *_format_confusion(labels, metrics)]))
+
+
+def _format_confusion(labels: Sequence[str], metrics: "Metrics") -> list[str]:
+    """The confusion matrix as a table; of many classes, the most frequent confusions."""
+    names = [visible(label)[:WIDTH] for label in labels]
+    if len(labels) > MATRIX:
+        wrong = metrics.confusion.copy()
+        wrong[range(len(labels)), range(len(labels))] = 0
+        ranked = wrong.ravel().argsort()[::-1][:MATRIX].tolist()
+        pairs = [divmod(index, len(labels)) for index in ranked]
+        rows = [f"{wrong[a, b]:>6,}  {names[a]} taken for {names[b]}" for a, b in pairs if wrong[a, b]]
+        return ["confused most often:", *rows, "(--json and --plot show all)"]
+    rows = [" " * WIDTH + "".join(f"{name:>{WIDTH + 1}}" for name in names)]
+    for name, counts in zip(names, metrics.confusion.tolist(), strict=True):
+        rows.append(f"{name:<{WIDTH}}" + "".join(f"{count:>{WIDTH + 1},}" for count in counts))
+    return ["texts by right class (rows) and predicted class (columns):", *rows]

@@ -1,0 +1,68 @@
+"""Evaluating a model that knows classes on labelled files."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.errors import CorpusError
+from charrnn.inference.classification.classifier import LabelScorer, Text, chunk_rows
+from charrnn.inference.classification.metrics import Metrics, compute_metrics
+from charrnn.inference.scoring.texts import Score
+from charrnn.text.documents.columns import LabelledReader
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The results of N labelled texts.
+
+    Attributes:
+        metrics: figures of all texts together.
+        log_probabilities: ln p(class | text) (N, K).
+        classes: the right class of each text (N,).
+        score: of the texts given their classes, if the model gives texts a probability.
+    """
+
+    metrics: Metrics
+    log_probabilities: NDArray[np.float64]
+    classes: NDArray[np.int64]
+    score: Score | None
+
+
+def evaluate_labelled(scorer: LabelScorer, reader: LabelledReader, source: str) -> Evaluation:
+    """Evaluate a model on all rows of a reader; `source` names them in messages.
+
+    Raises:
+        CorpusError: if there are none, or a label is not one of the model's.
+    """
+    classes: list[int] = []
+    log_probabilities: list[NDArray[np.float64]] = []
+    total: Score | None = None
+    for rows in chunk_rows(_read_rows(scorer, reader, source)):
+        chunk = [index for index, _ in rows]
+        scores, score = scorer.evaluate([text for _, text in rows], chunk)
+        classes += chunk
+        log_probabilities.append(scores)
+        total = score if total is None or score is None else total + score
+    if not classes:
+        raise CorpusError(f"{source} holds no labelled text; give lines of a label, a tab and a text")
+    scored, right = np.concatenate(log_probabilities), np.array(classes)
+    return Evaluation(compute_metrics(scored, right), scored, right, total)
+
+
+def _read_rows(scorer: LabelScorer, reader: LabelledReader, source: str) -> Iterator[tuple[int, Text]]:
+    """Each row as the index of its class and its text; a header is left out."""
+    indices = {label: index for index, label in enumerate(scorer.labels)}
+    for number, (label, text) in enumerate(reader):
+        if label in indices:
+            yield indices[label], text
+            continue
+        if number == 0 and reader.sounds_like_header:
+            reader.notes.append(f"the first line was taken for a header: {label}")
+            continue
+        names = ", ".join(scorer.labels[:8]) + (" ..." if len(scorer.labels) > 8 else "")
+        raise CorpusError(
+            f"{source} has a label that the model does not know: {label[:60]!r}; it knows {names}. "
+            "If that column is not the label, name the columns with --columns LABEL,TEXT"
+        )

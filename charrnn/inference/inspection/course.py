@@ -1,0 +1,86 @@
+"""A classifier's probabilities along a text: before the first character, and after each.
+
+course = follow(classifier, "A Proof of Everything")
+course.probabilities[0]          # (K,), of the learned initial state
+course.probabilities[-1]         # of the whole text
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.inference.classification.classifier import Classifier, Text
+from charrnn.inference.inspection.pages import pack, render_page
+from charrnn.text.vocabulary.base import UNKNOWN, Codes
+
+CURVES = 5  # classes that the page draws of each text
+LINES = 20  # lines to follow
+LONGEST = 400  # characters of one
+
+
+@dataclass(frozen=True)
+class Course:
+    """The classes' probabilities along a text.
+
+    Attributes:
+        codes: the T codes that the model reads.
+        parts: each code as text (T,); a byte is the character with its number (Latin-1).
+        probabilities: (T + 1, K) before the first character and after each one, as if the text ended there.
+        label: index of the class that is predicted for the whole text.
+    """
+
+    codes: Codes
+    parts: list[str]
+    probabilities: NDArray[np.float64]
+    label: int
+
+
+def follow(model: Classifier, text: Text) -> Course:
+    """The course of a text, without tokens that the model does not read."""
+    vocabulary = model.vocabulary
+    codes = vocabulary.tokenize(text)
+    if vocabulary.unknown is None:
+        codes = codes[vocabulary.lookup(codes) != UNKNOWN]
+    probabilities = model.running_probabilities(text)
+    return Course(codes, vocabulary.to_strings(codes), probabilities, int(probabilities[-1].argmax()))
+
+
+def follow_lines(
+    model: Classifier, lines: Iterable[Text], longest: int, progress: Callable[[int, int], None]
+) -> tuple[list[Course], list[str]]:
+    """The courses of the first lines that are not blank, each cut to `longest` characters, and notes on what was cut.
+
+    `progress` is called with the number of lines, and 0 for their unknown total.
+    """
+    courses: list[Course] = []
+    notes = []
+    for line in lines:
+        if not line.strip():
+            continue
+        if len(courses) == LINES:
+            notes.append(f"read the first {LINES} lines only")
+            break
+        if len(line) > longest:
+            notes.append(f"read the first {longest:,} of a line's {len(line):,} characters; --shown N reads more")
+        courses.append(follow(model, line[:longest]))
+        progress(len(courses), 0)
+    return courses, notes
+
+
+def render_courses(title: str, courses: Sequence[Course], model: Classifier) -> bytes:
+    """The HTML page of some texts, with the curves of their likeliest classes."""
+    texts = []
+    for course in courses:
+        ranked = np.argsort(-course.probabilities.max(axis=0), kind="stable")[:CURVES].tolist()
+        chosen = sorted({course.label, *ranked}, key=lambda label: -course.probabilities[-1, label])
+        texts.append(
+            {
+                "parts": course.parts,
+                "label": chosen.index(course.label),
+                "classes": [model.labels[label] for label in chosen],
+                "probabilities": pack(course.probabilities[:, chosen].T.astype(np.float32)),
+            }
+        )
+    return render_page("course", title, {"texts": texts, "bytes": model.vocabulary.binary})

@@ -1,0 +1,58 @@
+"""Finding a model file by its name, for `charrnn.load` and the command line's `-m`."""
+
+import difflib
+import os
+from pathlib import Path
+
+from charrnn.errors import ModelFileError
+
+FOLDER = Path("models")
+SUFFIX = ".safetensors"
+PACKAGE = Path(__file__).parents[1]
+BUNDLED = "shakespeare"
+BUNDLED_IN = (PACKAGE, PACKAGE.parent / FOLDER)  # of a wheel, of a checkout
+
+
+def list_models() -> list[Path]:
+    """The model files in models/, sorted by name."""
+    return sorted(FOLDER.glob(f"*{SUFFIX}"))
+
+
+def bundled_model() -> Path | None:
+    """The model that comes with charrnn, if it is there."""
+    paths = (folder / f"{BUNDLED}{SUFFIX}" for folder in BUNDLED_IN)
+    return next((path for path in paths if path.is_file()), None)
+
+
+def default_model() -> Path:
+    """The newest model in models/; where there is none, the bundled one.
+
+    Raises:
+        ModelFileError: if there is no model at all.
+    """
+    newest = max(list_models(), key=lambda path: path.stat().st_mtime, default=None) or bundled_model()
+    if newest is None:
+        raise ModelFileError(f"no model in {FOLDER}/; name one with -m FILE, or train one with: charrnn train CORPUS")
+    return newest
+
+
+def find_model(name: str | os.PathLike[str]) -> Path:
+    """The model file at that path, or with that name in models/.
+
+    Raises:
+        ModelFileError: if there is none; the message suggests similar names.
+    """
+    for path in (Path(name), FOLDER / name, FOLDER / f"{os.fspath(name)}{SUFFIX}"):
+        if path.is_file():
+            return path
+    bundled = bundled_model()
+    if bundled is not None and os.fspath(name) == BUNDLED:
+        return bundled
+    if Path(name).exists():
+        return Path(name)  # a folder or a pipe: opening it raises an error that says so
+    known = {path.stem: str(path) for path in list_models()}
+    if bundled is not None:
+        known.setdefault(BUNDLED, BUNDLED)
+    close = difflib.get_close_matches(Path(name).stem, known, n=3)
+    hint = f"did you mean {' or '.join(known[stem] for stem in close)}?" if close else ""
+    raise ModelFileError(f"no model at {name}; {hint or 'train one with: charrnn train CORPUS'}")

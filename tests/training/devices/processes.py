@@ -1,0 +1,91 @@
+"""What each of several processes does in the tests of them, and a run of one to compare with."""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+
+from charrnn.text.corpus import Corpus
+from charrnn.text.vocabulary.characters import CharVocabulary
+from charrnn.training.checkpoint.files import RunFiles
+from charrnn.training.devices.distributed import process_group
+from charrnn.training.devices.world import World
+from charrnn.training.interruption import StopRequest
+from charrnn.training.recipe.language import LanguagePlan
+from charrnn.training.reporting import Reporter
+from charrnn.training.session import Session
+from charrnn.training.tasks.language import LanguageTask
+from charrnn.training.tasks.task import Resources
+from charrnn.training.trainer import Trainer
+from tests.training.runs import make_plan
+
+CPU = torch.device("cpu")
+LOSSES = 200  # steps
+STOPPED, WHOLE = 60, 120  # steps of a run that is interrupted
+
+
+class StopAt(StopRequest):
+    """Asks for a stop after so many steps."""
+
+    def __init__(self, session: Session, step: int) -> None:
+        self._session, self._step = session, step
+
+    @property
+    def signal(self) -> int | None:
+        return 2 if self._session.trainer.steps >= self._step else None
+
+    @signal.setter
+    def signal(self, number: int | None) -> None:
+        pass
+
+
+def corpus_of(text: str) -> Corpus:
+    vocabulary = CharVocabulary.of_text(text)
+    ids = vocabulary.encode(text)
+    return Corpus("text", vocabulary, ids[: len(ids) * 9 // 10], ids[len(ids) * 9 // 10 :])
+
+
+def plan_of(corpus: Corpus, cell: str, steps: int) -> LanguagePlan:
+    sizes = {"cell": cell, "hidden_size": 24, "layers": 2, "embedding_size": 8, "dropout": 0.2}
+    return make_plan(corpus, steps=steps, batch_size=7, seq_len=16, lr=0.01, **sizes)
+
+
+def losses(corpus: Corpus, world: World) -> list[float]:
+    """The mean loss of all readers at each step."""
+    resources = Resources(CPU, world)
+    trainer = Trainer(LanguageTask(plan_of(corpus, "lstm", LOSSES), corpus, resources), resources)
+    found = []
+    for step in range(LOSSES):
+        trainer.step(0.01, step / LOSSES)
+        learned = trainer.take_metrics()
+        found.append(world.all_reduce(learned.nats) / learned.chars)
+    return found
+
+
+def session(corpus: Corpus, output: Path, world: World, until: int = WHOLE) -> Session:
+    """A run that goes on from what is saved, up to a step."""
+    saved = world.broadcast(lambda: RunFiles(output).read_newest()[0])
+    resources = Resources(CPU, world)
+    task = LanguageTask(plan_of(corpus, "gru", WHOLE), corpus, resources)
+    made = Session(task, resources, output, Reporter(), resumed=saved)
+    if until < WHOLE:
+        made.stop = StopAt(made, until)
+    made.run()
+    return made
+
+
+def main() -> None:
+    """TEXT FOLDER: learn, begin `begun_by_two` and end `begun_by_one` there."""
+    text, folder = Path(sys.argv[1]).read_text(), Path(sys.argv[2])
+    corpus = corpus_of(text)
+    with process_group("cpu") as world:
+        found = losses(corpus, world)
+        session(corpus, folder / "begun_by_two.safetensors", world, STOPPED)
+        session(corpus, folder / "begun_by_one.safetensors", world)
+        if world.is_leader:
+            (folder / "losses.json").write_text(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""Small runs that several tests share."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from charrnn.text.corpus import Corpus
+from charrnn.text.documents.corpus import LabelledCorpus
+from charrnn.training.checkpoint.files import Checkpoint
+from charrnn.training.devices.world import World
+from charrnn.training.recipe.language import LanguagePlan, make_language_plan
+from charrnn.training.reporting import Reporter
+from charrnn.training.session import Session
+from charrnn.training.settings import TrainSettings
+from charrnn.training.tasks.language import LanguageTask
+from charrnn.training.tasks.task import InitialWeights, Resources
+from charrnn.training.trainer import Trainer
+
+CPU = torch.device("cpu")
+RESOURCES = Resources(CPU, World())
+
+
+def make_plan(corpus: Corpus | LabelledCorpus, **options: Any) -> LanguagePlan:
+    """The plan of these options on a machine of a fixed speed."""
+    return make_language_plan(TrainSettings.from_options(options), corpus, peak=1e11)
+
+
+def make_trainer(plan: LanguagePlan, corpus: Corpus | LabelledCorpus, start: InitialWeights | None = None) -> Trainer:
+    """A trainer of a language model on a CPU."""
+    return Trainer(LanguageTask(plan, corpus, RESOURCES, start), RESOURCES)
+
+
+def make_session(
+    plan: LanguagePlan,
+    corpus: Corpus | LabelledCorpus,
+    output: Path,
+    reporter: Reporter | None = None,
+    resumed: Checkpoint | None = None,
+    description: dict[str, Any] | None = None,
+) -> Session:
+    """A run of a language model on a CPU."""
+    task = LanguageTask(plan, corpus, RESOURCES)
+    return Session(task, RESOURCES, output, reporter or Reporter(), resumed=resumed, description=description or {})
