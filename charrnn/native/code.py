@@ -94,7 +94,9 @@ class Number:
         element = self.kind.element if isinstance(self.kind, ir.VectorType) else self.kind
         lanes = f"v{self.kind.count}" if isinstance(self.kind, ir.VectorType) else ""
         function = ir.FunctionType(self.kind, [self.kind] * len(arguments))
-        declared = self.code.builder.module.declare_intrinsic(f"llvm.{name}.{lanes}{element.intrinsic_name}", (), function)
+        declared = self.code.builder.module.declare_intrinsic(
+            f"llvm.{name}.{lanes}{element.intrinsic_name}", (), function
+        )
         return Number(self.code, self.code.builder.call(declared, [argument.value for argument in arguments]))
 
     def bits_as(self, kind: Any) -> "Number":

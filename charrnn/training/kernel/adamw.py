@@ -1,11 +1,11 @@
 """Gradient norm, and AdamW with a moving average of the weights: each number is read and written once.
 
-    g = scale * gradient                               scale: clips the gradient's norm
-    m = m + (1 - beta1) (g - m)                        first moment
-    v = beta2 v + (1 - beta2) g^2                      second moment
-    w = w - rate * decay * w                           decoupled weight decay (Loshchilov and Hutter 2019)
-    w = w - step * m / (sqrt(v) * correction + eps)    step = rate / (1 - beta1^t), correction = (1 - beta2^t)^(-1/2)
-    average = average + share * (w - average)
+g = scale * gradient                               scale: clips the gradient's norm
+m = m + (1 - beta1) (g - m)                        first moment
+v = beta2 v + (1 - beta2) g^2                      second moment
+w = w - rate * decay * w                           decoupled weight decay (Loshchilov and Hutter 2019)
+w = w - step * m / (sqrt(v) * correction + eps)    step = rate / (1 - beta1^t), correction = (1 - beta2^t)^(-1/2)
+average = average + share * (w - average)
 """
 
 from ctypes import sizeof

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from charrnn.training.kernel.compiled import Kernel
 from charrnn.training.kernel.records import Parameter, Update
@@ -22,7 +22,7 @@ class KernelUpdate:
         averages: the moving average of each parameter.
     """
 
-    def __init__(self, kernel: Kernel, optimizer: torch.optim.AdamW, averages: Mapping[Tensor, Tensor]) -> None:
+    def __init__(self, kernel: Kernel, optimizer: torch.optim.AdamW, averages: Mapping[nn.Parameter, Tensor]) -> None:
         self._kernel, self._optimizer, self._averages = kernel, optimizer, averages
         self._gradients: list[Tensor] = []
 
