@@ -5,9 +5,8 @@ from torch import Tensor
 
 from charrnn.training.averaging import WeightAverage, compute_share
 from charrnn.training.devices.workers import Workers
-from charrnn.training.kernel.update import KernelUpdate
+from charrnn.training.kernel.update import KernelUpdate, load_update_functions
 from charrnn.training.network.base import RecurrentNetwork
-from charrnn.training.network.kernel_weights import find_kernel
 from charrnn.training.recipe.plan import Plan
 
 BETAS = (0.9, 0.99)  # beta 2: 0.97 was 0.013 nats worse at 13 s; 0.999 forgets too slowly for short runs
@@ -37,10 +36,12 @@ class WeightUpdate:
         self._network, self._optimizer, self._average = network, optimizer, average
         self._workers, self._grad_clip = workers, grad_clip
         self._scale = 1.0
-        kernel = find_kernel(network.config.cell, network.decoder.weight)
         self._kernel: KernelUpdate | None = None
-        if kernel is not None and isinstance(optimizer, torch.optim.AdamW):
-            self._kernel = KernelUpdate(kernel, optimizer, average.by_parameter())
+        weight = network.decoder.weight
+        if weight.device.type == "cpu" and weight.dtype == torch.float32 and isinstance(optimizer, torch.optim.AdamW):
+            functions = load_update_functions()
+            if functions is not None:
+                self._kernel = KernelUpdate(functions, optimizer, average.by_parameter())
 
     def measure_norm(self) -> Tensor:
         """The norm of the whole gradient, as it was before it was clipped."""

@@ -14,10 +14,18 @@ from typing import Any
 from llvmlite import ir
 
 from charrnn.native.code import DOUBLE, FLOAT, INT, POINTER, Code, Memory, Number, Record
-from charrnn.training.kernel.layout import cover
+from charrnn.native.recurrent.layout import cover
 from charrnn.training.kernel.records import Parameter, Update
 
 CHUNK = 4096  # numbers whose squares are summed in float32, before that sum is added in float64
+
+
+def emit_updates(lanes: int) -> Any:
+    """A module with `sum_squares` and `update`."""
+    module = ir.Module("charrnn")
+    _emit_sum_squares(module, lanes)
+    _emit_update(module, lanes)
+    return module
 
 
 def _parameter(code: Code, index: Number) -> Record:
@@ -25,7 +33,7 @@ def _parameter(code: Code, index: Number) -> Record:
     return Record(records.at(index * (sizeof(Parameter) // 8)), Parameter)
 
 
-def emit_sum_squares(module: Any, lanes: int) -> Any:
+def _emit_sum_squares(module: Any, lanes: int) -> Any:
     """sum_squares(parameters, count): returns the sum of the squares of all gradients."""
     code = Code(module, "sum_squares", [POINTER, INT], DOUBLE, public=True)
     total = code.variable(code.constant(DOUBLE, 0.0))
@@ -53,7 +61,7 @@ def emit_sum_squares(module: Any, lanes: int) -> Any:
     return code.finish(total.value)
 
 
-def emit_update(module: Any, lanes: int) -> Any:
+def _emit_update(module: Any, lanes: int) -> Any:
     """update(parameters, count, constants, part, parts): updates one of equal parts of every parameter."""
     code = Code(module, "update", [POINTER, INT, POINTER, INT, INT], public=True)
     constants = Record(Memory(code, code.arguments[2], INT), Update)

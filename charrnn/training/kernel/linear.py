@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from charrnn.training.kernel.compiled import Kernel
+from charrnn.native.recurrent.compiled import Kernel
 
 
 @dataclass(frozen=True)

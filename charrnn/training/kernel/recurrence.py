@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from charrnn.training.kernel.compiled import Kernel
+from charrnn.native.recurrent.compiled import Kernel
+from charrnn.native.recurrent.records import GROUP, Sequence
 from charrnn.training.kernel.linear import outer, pack_both
-from charrnn.training.kernel.records import GROUP, Sequence
 
 State = tuple[Tensor, ...]
 
@@ -126,4 +126,4 @@ def _add_rows(kernel: Kernel, rows: Tensor, symbols: Tensor, count: int) -> Tens
 def _sequence(sizes: tuple[int, int, int], **arrays: Tensor | None) -> Any:
     """The kernel's argument; the arrays must live as long as it is used."""
     pointers = {name: array.data_ptr() for name, array in arrays.items() if array is not None}
-    return byref(Sequence(*sizes, **pointers, has_symbols="symbols" in pointers))
+    return byref(Sequence(*sizes, **pointers, has_symbols="symbols" in pointers, has_gates=1))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from charrnn.training.kernel.compiled import Kernel, load_kernel
+from charrnn.native.recurrent.compiled import Kernel, load_kernel
 from charrnn.training.kernel.linear import Linear, apply_linear, make_linear
 from charrnn.training.kernel.recurrence import Recurrence, make_recurrence, run_recurrence
 from charrnn.training.network.base import State

@@ -1,6 +1,6 @@
 """Recurrent layers in NumPy, forward and backward, one step and one equation at a time; and the kernel on the same.
 
-T steps, B samples, H units, G gates. The equations are those of `charrnn.training.kernel.lstm`, `gru` and `rnn`.
+T steps, B samples, H units, G gates. The equations are those of `charrnn.native.recurrent.lstm`, `gru` and `rnn`.
 """
 
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from charrnn.model.config import GATES
 from charrnn.native.processor import Processor, Tiling
-from charrnn.training.kernel.compiled import Kernel, compile_kernel, link_kernel
+from charrnn.native.recurrent.compiled import Kernel, compile_kernel, link_kernel
 from charrnn.training.kernel.recurrence import make_recurrence, run_recurrence
 
 Array = NDArray[Any]

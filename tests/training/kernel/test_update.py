@@ -1,17 +1,23 @@
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import cache
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from charrnn.native.processor import Tiling
-from charrnn.training.kernel.update import KernelUpdate
-from tests.training.kernel.reference import TILINGS, build_kernel
+from charrnn.native.processor import Processor, Tiling
+from charrnn.training.kernel.update import KernelUpdate, UpdateFunctions, compile_update, link_update
+from tests.training.kernel.reference import TILINGS
 
 SHAPES = [(100, 37), (65, 16), (5, 1, 3), (4097,), (1,)]
 SHARE = 0.03
+
+
+@cache
+def build_functions(tiling: Tiling = TILINGS[0]) -> UpdateFunctions:
+    processor = Processor()
+    return link_update(processor, compile_update(processor, tiling))
 
 
 def make_optimizer() -> tuple[list[nn.Parameter], torch.optim.AdamW]:
@@ -24,8 +30,9 @@ def make_optimizer() -> tuple[list[nn.Parameter], torch.optim.AdamW]:
     return parameters, torch.optim.AdamW(groups, lr=1e-2, betas=(0.9, 0.99))
 
 
-def run_in_turn(work: Callable[[int], None], parts: Sequence[int]) -> Any:
-    return [work(part) for part in parts]
+def run_in_turn(work: Callable[[int], None], parts: Sequence[int]) -> None:
+    for part in parts:
+        work(part)
 
 
 def averages_of(parameters: list[nn.Parameter]) -> list[Tensor]:
@@ -36,7 +43,7 @@ def run_kernel(parts: int, tiling: Tiling = TILINGS[0], steps: int = 6) -> list[
     """Parameters and their averages after some steps."""
     parameters, optimizer = make_optimizer()
     averages = averages_of(parameters)
-    update = KernelUpdate(build_kernel("rnn", tiling), optimizer, dict(zip(parameters, averages, strict=True)))
+    update = KernelUpdate(build_functions(tiling), optimizer, dict(zip(parameters, averages, strict=True)))
     for step in range(steps):
         set_gradients(parameters, step)
         norm = update.measure_norm()
@@ -74,7 +81,7 @@ def test_the_result_does_not_depend_on_how_the_work_is_divided() -> None:
 def test_the_norm_is_that_of_the_whole_gradient(tiling: Tiling) -> None:
     parameters, optimizer = make_optimizer()
     update = KernelUpdate(
-        build_kernel("rnn", tiling), optimizer, dict(zip(parameters, averages_of(parameters), strict=True))
+        build_functions(tiling), optimizer, dict(zip(parameters, averages_of(parameters), strict=True))
     )
     set_gradients(parameters, 0)
     exact = math.sqrt(sum(float(p.grad.double().square().sum()) for p in parameters if p.grad is not None))
@@ -91,7 +98,7 @@ def test_pytorch_can_continue_from_its_state_and_the_other_way_round() -> None:
     for kernel_first in (True, False):
         parameters, optimizer = make_optimizer()
         averages = dict(zip(parameters, averages_of(parameters), strict=True))
-        update = KernelUpdate(build_kernel("rnn"), optimizer, averages)
+        update = KernelUpdate(build_functions(), optimizer, averages)
         for step in range(4):
             set_gradients(parameters, step)
             if (step % 2 == 0) == kernel_first:
@@ -113,5 +120,5 @@ def test_a_gradient_of_any_strides_is_used() -> None:
     parameters[0].grad = parameters[0].grad.t().contiguous().t()
     for parameter in parameters[1:]:
         parameter.grad = torch.zeros_like(parameter)
-    update = KernelUpdate(build_kernel("rnn"), optimizer, averages)
+    update = KernelUpdate(build_functions(), optimizer, averages)
     assert update.measure_norm() == pytest.approx(math.sqrt(wanted), rel=1e-6)

@@ -1,6 +1,6 @@
 """From the kernel's LLVM code to functions: compiled once for each kind of processor, then read from a cache."""
 
-from ctypes import CFUNCTYPE, POINTER, c_double, c_int64, c_void_p
+from ctypes import CFUNCTYPE, POINTER, c_int64, c_void_p
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import Any
 
 from charrnn.native.cache import load_or_compile
 from charrnn.native.processor import Processor, Tiling
-from charrnn.training.kernel.records import Parameter, Sequence, Update
+from charrnn.native.recurrent.records import Sequence
 
 PASS = CFUNCTYPE(None, POINTER(Sequence))
 FUNCTIONS = {
@@ -18,12 +18,10 @@ FUNCTIONS = {
     "forward": PASS,
     "backward": PASS,
     "softmax": CFUNCTYPE(None, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_void_p),
-    "sum_squares": CFUNCTYPE(c_double, POINTER(Parameter), c_int64),
-    "update": CFUNCTYPE(None, POINTER(Parameter), c_int64, POINTER(Update), c_int64, c_int64),
     "add_rows": CFUNCTYPE(None, c_void_p, c_void_p, c_int64, c_int64, c_void_p),
 }
 HERE = Path(__file__).parent
-SOURCES = (HERE, HERE.parents[1] / "native")
+SOURCES = (HERE, HERE.parent)
 
 
 @dataclass(frozen=True)
@@ -37,8 +35,6 @@ class Kernel:
     backward: Any
     softmax: Any
     add_rows: Any
-    sum_squares: Any
-    update: Any
     alive: Any
 
 
@@ -48,7 +44,7 @@ def load_kernel(cell: str) -> Kernel | None:
     try:
         processor = Processor()
         code = load_or_compile(
-            f"training-{cell}", processor.name, SOURCES, lambda: compile_kernel(processor, cell, processor.tiling)
+            f"recurrent-{cell}", processor.name, SOURCES, lambda: compile_kernel(processor, cell, processor.tiling)
         )
         return link_kernel(processor, code)
     except (ImportError, OSError, RuntimeError):
@@ -57,7 +53,7 @@ def load_kernel(cell: str) -> Kernel | None:
 
 def compile_kernel(processor: Processor, cell: str, tiling: Tiling) -> bytes:
     """The kernel's object code."""
-    from charrnn.training.kernel.program import emit_kernel
+    from charrnn.native.recurrent.program import emit_kernel
 
     return processor.compile(emit_kernel(tiling, cell))
 

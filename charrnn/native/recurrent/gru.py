@@ -10,7 +10,7 @@ With D(v) the gradient of the loss by v, and a_r, a_z, a_n the arguments of the 
 """
 
 from charrnn.native.functions import sigmoid, tanh
-from charrnn.training.kernel.cells import Cell, Units
+from charrnn.native.recurrent.cells import Cell, Units
 
 
 def _forward(units: Units) -> None:

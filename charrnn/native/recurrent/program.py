@@ -14,15 +14,14 @@ from llvmlite import ir
 
 from charrnn.native.code import FLOAT, INT, POINTER, Code, Memory, Number, Record
 from charrnn.native.processor import Tiling
-from charrnn.training.kernel.adamw import emit_sum_squares, emit_update
-from charrnn.training.kernel.cells import Cell, Units
-from charrnn.training.kernel.gru import GRU
-from charrnn.training.kernel.layout import cover, emit_pack
-from charrnn.training.kernel.lstm import LSTM
-from charrnn.training.kernel.products import emit_multiply, emit_outer
-from charrnn.training.kernel.records import GROUP, Sequence
-from charrnn.training.kernel.rnn import RNN
-from charrnn.training.kernel.softmax import emit_softmax
+from charrnn.native.recurrent.cells import Cell, Units
+from charrnn.native.recurrent.gru import GRU
+from charrnn.native.recurrent.layout import cover, emit_pack
+from charrnn.native.recurrent.lstm import LSTM
+from charrnn.native.recurrent.products import emit_multiply, emit_outer
+from charrnn.native.recurrent.records import GROUP, Sequence
+from charrnn.native.recurrent.rnn import RNN
+from charrnn.native.recurrent.softmax import emit_softmax
 
 CELLS = {"lstm": LSTM, "gru": GRU, "rnn": RNN}
 
@@ -34,8 +33,6 @@ def emit_kernel(tiling: Tiling, name: str) -> Any:
     product = emit_multiply(module, tiling)
     emit_outer(module, tiling)
     emit_softmax(module, tiling.lanes)
-    emit_sum_squares(module, tiling.lanes)
-    emit_update(module, tiling.lanes)
     _emit_add_rows(module, tiling.lanes)
     for name_of_pass in ("forward", "backward"):
         _Pass(module, tiling, CELLS[name], product, name_of_pass).emit()
@@ -54,6 +51,7 @@ class _Pass:
         names = "inputs weights bias zeros hidden cells gates inner sums by_outputs by_hidden by_cells"
         self.arrays = {name: record.memory(name, FLOAT) for name in names.split()}
         self.symbols, self.has_symbols = record.memory("symbols", INT), record.number("has_symbols")
+        self.has_gates = record.number("has_gates")
 
     def emit(self) -> Any:
         code = self.code
@@ -98,7 +96,7 @@ class _Pass:
             with code.only_if(self.has_symbols.equals(1)):
                 input_row.value = self.symbols.read(row)
             at_row = {name: arrays[name].at(row * self.units) for name in ("hidden", "cells", "by_outputs")}
-            gates = {name: arrays[name].at(row * self.width) for name in ("gates", "inner")}
+            gates = {name: arrays[name].at(row * self.width * self.has_gates) for name in ("gates", "inner")}
             by_sample = {name: arrays[name].at(sample * self.units) for name in ("by_hidden", "by_cells")}
             others = {
                 "inputs": arrays["inputs"].at(input_row.value * self.width),

@@ -13,7 +13,7 @@ from typing import Any
 
 from charrnn.native.code import FLOAT, INT, POINTER, Code, Memory, Number
 from charrnn.native.processor import Tiling
-from charrnn.training.kernel.layout import cover, cover_rows
+from charrnn.native.recurrent.layout import cover, cover_rows
 
 CHUNK = 128  # terms whose rows of both matrices stay in the cache
 

@@ -14,7 +14,7 @@ from llvmlite import ir
 
 from charrnn.native.code import FLOAT, INT, POINTER, Code, Memory, Number
 from charrnn.native.functions import exp
-from charrnn.training.kernel.layout import cover
+from charrnn.native.recurrent.layout import cover
 
 
 def emit_softmax(module: Any, lanes: int) -> Any:
