@@ -33,8 +33,14 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     _sync_folder(path.parent)
 
 
-def check_output(path: Path, inputs: Iterable[str | Path], *, overwrite: bool) -> None:
+def check_output(path: Path, inputs: Iterable[str | Path], *, overwrite: bool, option: str = "") -> None:
     """Refuse an output file in whose place something would be lost; to be called before slow work.
+
+    Args:
+        path: the output file.
+        inputs: the files to read.
+        overwrite: whether an existing file may be replaced.
+        option: the option that names the output, for the message.
 
     Raises:
         OutputError: if it is a folder, one of the files to read, or exists already and is not to be replaced.
@@ -44,7 +50,8 @@ def check_output(path: Path, inputs: Iterable[str | Path], *, overwrite: bool) -
     if path.exists() and any(Path(name).exists() and path.samefile(name) for name in inputs):
         raise OutputError(f"{path} is one of the files to read; name another one to write")
     if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists already; replace it with --overwrite, or name another file")
+        how = f" with {option}" if option else ""
+        raise OutputError(f"{path} exists already; replace it with --overwrite, or name another file{how}")
 
 
 def partial_path(path: Path) -> Path:

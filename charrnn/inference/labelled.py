@@ -9,6 +9,7 @@ the label's share of the training texts. This makes a generative classifier (Yog
 
 import difflib
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Unpack
 
 import numpy as np
@@ -19,7 +20,7 @@ from charrnn.inference.classification.classifier import Text, encode_document, l
 from charrnn.inference.model import GenerateOptions, Model, random_seed
 from charrnn.inference.network.language import Network
 from charrnn.inference.scoring.lines import score_sequences
-from charrnn.inference.scoring.texts import Score
+from charrnn.inference.scoring.texts import Score, batch_by_size
 from charrnn.model.config import LabelledConfig, Tensors
 from charrnn.model.header import ModelHeader
 from charrnn.text.vocabulary.base import Ids, Vocabulary
@@ -88,14 +89,12 @@ class LabelledModel(Model):
 
         Unknown symbols are read, but their probability is left out.
         """
-        likelihoods = np.zeros((len(documents), len(self.labels)))
-        for index in range(len(self.labels)):
-            network = self._network(index)
-            for begin, window in _windows(documents):
-                nats = score_sequences(network, window)
-                for k, (ids, each) in enumerate(zip(window, nats, strict=True), begin):
-                    likelihoods[k, index] = -each[ids != self.vocabulary.unknown].sum(dtype=np.float64)
-        return likelihoods
+        likelihoods = np.zeros((len(self.labels), len(documents)))
+        for row, network in zip(likelihoods, map(self._network, range(len(self.labels))), strict=True):
+            batches = (zip(batch, score_sequences(network, batch)) for batch in batch_by_size(documents, WINDOW))  # noqa: B905
+            for k, (ids, nats) in enumerate(chain.from_iterable(batches)):
+                row[k] = -nats[ids != self.vocabulary.unknown].sum(dtype=np.float64)
+        return likelihoods.T
 
     def log_probabilities(self, texts: Sequence[Text]) -> NDArray[np.float64]:
         """Give ln p(label | text) (N, K) of texts, by Bayes' rule."""
@@ -114,14 +113,3 @@ class LabelledModel(Model):
     def apply_bayes(self, likelihoods: NDArray[np.float64]) -> NDArray[np.float64]:
         """From ln p(text | label) to ln p(label | text), both (N, K)."""
         return log_softmax(likelihoods + np.log(self.frequencies))
-
-
-def _windows(documents: Sequence[Ids]) -> Iterator[tuple[int, Sequence[Ids]]]:
-    """Runs of documents that are read together, each with the index of its first."""
-    ends = np.cumsum([len(ids) for ids in documents])
-    begin = 0
-    while begin < len(documents):
-        before = int(ends[begin - 1]) if begin else 0
-        end = max(begin + 1, int(ends.searchsorted(before + WINDOW, side="right")))
-        yield begin, documents[begin:end]
-        begin = end

@@ -1,6 +1,5 @@
 """Finding a model file by its name, for `charrnn.load` and the command line's `-m`."""
 
-import difflib
 import os
 from pathlib import Path
 
@@ -50,6 +49,8 @@ def find_model(name: str | os.PathLike[str]) -> Path:
         return bundled
     if Path(name).exists():
         return Path(name)  # a folder or a pipe: opening it raises an error that says so
+    import difflib
+
     known = {path.stem: str(path) for path in list_models()}
     if bundled is not None:
         known.setdefault(BUNDLED, BUNDLED)

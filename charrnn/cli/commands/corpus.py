@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.cli.display.escape import VisibleStream
+from charrnn.cli.display.notes import write_notes
 from charrnn.cli.options import command, examples
 from charrnn.corpora.settings import (
     BracketsSettings,
@@ -18,6 +19,7 @@ from charrnn.corpora.settings import (
     TextToMidiSettings,
 )
 from charrnn.errors import UsageError
+from charrnn.files import check_output
 
 if TYPE_CHECKING:
     from charrnn.corpora.midi import Performance
@@ -155,10 +157,10 @@ def brackets(*, what: BracketsSettings, output: CorpusOutput) -> None:
 def _data_of(performances: Iterable["Performance"], *, quiet: bool) -> Iterator[bytes]:
     """Yield the MIDI files, with a note on stderr about each."""
     for made in performances:
-        if not quiet:
-            dropped = f", {made.dropped:,} dropped: more than 15 at once on one pitch" if made.dropped else ""
-            lines = f"{made.skipped:,} line{'s' * (made.skipped != 1)} skipped"
-            typer.echo(f"text2midi: {made.notes:,} note{'s' * (made.notes != 1)}{dropped}, {lines}", err=True)
+        dropped = f", {made.dropped:,} dropped: more than 15 at once on one pitch" if made.dropped else ""
+        lines = f"{made.skipped:,} line{'s' * (made.skipped != 1)} skipped"
+        note = f"text2midi: {made.notes:,} note{'s' * (made.notes != 1)}{dropped}, {lines}"
+        write_notes([note], quiet=quiet)
         yield made.data
 
 
@@ -170,7 +172,7 @@ def _write(
     unit: str = "characters",
 ) -> None:
     """Write a corpus, and a line about it on stderr. The pieces are not requested before the output is checked."""
-    from charrnn.corpora.output import check_output, write_file, write_pieces
+    from charrnn.corpora.output import write_file, write_pieces
 
     where = ""
     if output.output == "-":
@@ -181,11 +183,10 @@ def _write(
         sys.stdout.buffer.flush()
     else:
         file = Path(output.output)
-        check_output(file, inputs, overwrite=output.overwrite)
+        check_output(file, inputs, overwrite=output.overwrite, option="-o")
         size = write_file(pieces, file)
         where = f" written to {file}"
-    if not output.quiet:
-        typer.echo(f"{kind}: {size:,} {unit}{where}", err=True)
+    write_notes([f"{kind}: {size:,} {unit}{where}"], quiet=output.quiet)
 
 
 def _join(files: Sequence[str]) -> str:

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charrnn.cli.display.classes import print_evaluation
 from charrnn.cli.display.notes import write_notes
 from charrnn.cli.display.progress import Progress
-from charrnn.cli.display.scores import TokenTable, print_line, print_score
 from charrnn.cli.models import choose_model
 from charrnn.cli.options import command, examples, refuse
 from charrnn.errors import CorpusError, UsageError
@@ -75,6 +73,7 @@ def _evaluate_text(
     path: Path, text: list[str], detail: DetailSettings, reading: ReadingSettings, output: OutputSettings
 ) -> list[str]:
     """Score plain text; returns notes on it."""
+    from charrnn.cli.display.scores import TokenTable, print_score
     from charrnn.inference.loading import load_language_model
     from charrnn.inference.scoring.texts import score_text, sum_scores
     from charrnn.text.reading import TextReader
@@ -109,6 +108,7 @@ def _evaluate_text(
 
 def _score_lines(model: "Model", reader: "TextReader", report: "OnProgress", *, as_json: bool) -> "Score":
     """Print a row for each line; returns the score of all."""
+    from charrnn.cli.display.scores import print_line
     from charrnn.inference.scoring.lines import score_lines, split_lines
     from charrnn.inference.scoring.texts import Score
 
@@ -135,6 +135,7 @@ def _evaluate_labelled(
         if file.suffix.lower() not in (".png", ".svg"):
             raise UsageError(f"--plot must end in .png or .svg; found {file}")
         check_output(file, [*text, path], overwrite=plot.overwrite)
+    from charrnn.cli.display.classes import print_evaluation
     from charrnn.inference.classification.evaluation import evaluate_labelled
     from charrnn.inference.loading import load_scorer
     from charrnn.text.documents.columns import LabelledReader

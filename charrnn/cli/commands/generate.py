@@ -12,7 +12,6 @@ import typer
 
 from charrnn.cli.display.notes import write_notes
 from charrnn.cli.display.progress import Progress
-from charrnn.cli.display.samples import SampleWriter
 from charrnn.cli.models import choose_model
 from charrnn.cli.options import command, examples
 from charrnn.errors import GenerationError, UsageError
@@ -48,6 +47,7 @@ def generate(
     if any(not stop for stop in text.stop or []):
         raise UsageError("--stop must not be empty")
     path = choose_model(use.model, quiet=output.quiet)
+    from charrnn.cli.display.samples import SampleWriter
     from charrnn.inference.loading import load_language_model
     from charrnn.inference.model import make_request, random_seed
 
@@ -79,24 +79,26 @@ def _choose_labels(model: "Model", label: str | None, seeds: Sequence[int]) -> l
     Raises:
         UsageError: if a label is given and the model has none.
     """
+    if not model.header.labels:
+        if label is not None:
+            raise UsageError("--label is for models of labelled texts; train one with: charrnn train FILE.tsv --labels")
+        return []
     from charrnn.inference.labelled import LabelledModel
 
-    if isinstance(model, LabelledModel):
-        return [model.draw_label(seed) for seed in seeds] if label is None else [label] * len(seeds)
-    if label is not None:
-        raise UsageError("--label is for models of labelled texts; train one with: charrnn train FILE.tsv --labels")
-    return []
+    assert isinstance(model, LabelledModel)  # noqa: S101 - it has labels
+    return [model.draw_label(seed) for seed in seeds] if label is None else [label] * len(seeds)
 
 
 def _generate_pieces(
     model: "Model", labels: Sequence[str], ids: "Ids", seeds: Sequence[int], request: "Request", *, quiet: bool
 ) -> "Generator[Piece]":
     """Pieces of all samples, one label after the other."""
-    from charrnn.inference.labelled import LabelledModel
-
-    if not isinstance(model, LabelledModel):
+    if not labels:
         yield from model.pieces(_read_prime(model, ids, quiet=quiet), seeds=seeds, request=request)
         return
+    from charrnn.inference.labelled import LabelledModel
+
+    assert isinstance(model, LabelledModel)  # noqa: S101 - it has labels
     for label in dict.fromkeys(labels):
         plain, samples = model.for_label(label), [k for k, other in enumerate(labels) if other == label]
         state = _read_prime(plain, ids, quiet=quiet)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charrnn.cli.display.activity import UnitDisplay, print_courses, print_findings
 from charrnn.cli.display.notes import write_notes
 from charrnn.cli.display.progress import Progress
 from charrnn.cli.models import choose_model
@@ -109,6 +108,7 @@ def _inspect_classifier(
     output: OutputSettings,
 ) -> list[str]:
     """Show the classes' probabilities along each line; returns notes."""
+    from charrnn.cli.display.activity import print_courses
     from charrnn.inference.inspection.course import LONGEST, follow_lines, render_courses
     from charrnn.inference.loading import load_classifier
     from charrnn.text.reading import TextReader
@@ -154,6 +154,7 @@ class _Inspection:
 
     def run(self, text: list[str], reading: ReadingSettings) -> list[str]:
         """Print findings or units, and write files; returns notes."""
+        from charrnn.cli.display.activity import UnitDisplay, print_findings
         from charrnn.inference.inspection.finding import Unit, choose_units
         from charrnn.inference.inspection.tracing import read_text, trace_network
 

@@ -11,7 +11,6 @@ from charrnn.cli.display.training.observer import TerminalObserver
 from charrnn.cli.options import command, examples
 from charrnn.inference.locating import find_model
 from charrnn.text.settings import ColumnSettings, TextSettings
-from charrnn.training.run import run_training
 from charrnn.training.settings import (
     ClassifierSettings,
     LanguageSettings,
@@ -56,6 +55,7 @@ def train(  # noqa: PLR0913 - a parameter for each group of options
 ) -> None:
     """Learn a text and write the best model to a file."""
     from charrnn.inference.preview import write_preview
+    from charrnn.training.run import run_training
 
     if language.init_from is not None:
         language = dataclasses.replace(language, init_from=str(find_model(language.init_from)))

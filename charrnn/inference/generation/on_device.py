@@ -17,7 +17,7 @@ from torch import Tensor
 
 from charrnn.errors import GenerationError
 from charrnn.inference.generation.samples import Request, TextGenerator
-from charrnn.inference.generation.sampling import MIN_TEMPERATURE, Sampler
+from charrnn.inference.generation.sampling import Sampler
 from charrnn.inference.generation.writer import Symbols
 from charrnn.inference.network.language import Floats, Network, State
 from charrnn.text.vocabulary.base import Vocabulary
@@ -71,15 +71,15 @@ class DeviceWriter:
     burst: int | None = BURST
 
     def __init__(self, network: Network, state: State, request: Request, device: torch.device) -> None:
-        config, tensors = network.config, {name: _copy_to(t, device) for name, t in network.tensors.items()}
+        config, tensors = network.config, {name: torch.tensor(t, device=device) for name, t in network.tensors.items()}
         kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         self._cell = config.cell
         self._layers = [[tensors[f"rnn.{kind}_l{k}"] for kind in kinds] for k in range(config.layers)]
         self._inputs = tensors["embedding.weight"] if config.embedding_size else torch.eye(config.vocab_size).to(device)
-        self._decoder = tensors["decoder.weight"].t(), _copy_to(network.decoder_bias, device)
+        self._decoder = tensors["decoder.weight"].t(), torch.tensor(network.decoder_bias, device=device)
         batch = state.hidden.shape[1]
-        self._hidden = [_copy_to(part, device) for part in state.hidden]
-        self._cells = [] if state.cell is None else [_copy_to(part, device) for part in state.cell]
+        self._hidden = [torch.tensor(part, device=device) for part in state.hidden]
+        self._cells = [] if state.cell is None else [torch.tensor(part, device=device) for part in state.cell]
         self._sampler, self._loss = request.sampler, request.loss
         # float32 is too coarse for cumulative sums over many symbols, but mps has nothing finer
         wide = torch.float32 if device.type == "mps" else torch.float64
@@ -145,7 +145,7 @@ class DeviceWriter:
 
 def choose(sampler: Sampler, logits: Tensor, uniforms: Tensor) -> Tensor:
     """One symbol (B,) for each row of scores (B, V), drawn by `uniforms` (B,): `Sampler.choose` in PyTorch."""
-    if sampler.temperature < MIN_TEMPERATURE:
+    if sampler.greedy:
         return logits.argmax(dim=-1)
     return _draw(filter_weights(sampler, logits), uniforms)
 
@@ -172,8 +172,3 @@ def _draw(weights: Tensor, uniforms: Tensor) -> Tensor:
     cumulative = weights.cumsum(dim=-1, dtype=uniforms.dtype)
     targets = uniforms[:, None] * cumulative[:, -1:]
     return torch.searchsorted(cumulative, targets, right=True)[:, 0].clamp_(max=weights.shape[-1] - 1)
-
-
-def _copy_to(array: Floats, device: torch.device) -> Tensor:
-    """A copy of the array on the device."""
-    return torch.tensor(array, device=device)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.inference.network.language import Floats, gru_step, lstm_step
+from charrnn.inference.network.language import Floats, run_cells
 from charrnn.model.config import ClassifierConfig, Tensors
 
 EMPTY = np.float32(-1e30)  # padding in max pooling
@@ -28,14 +28,13 @@ class Direction:
     def __init__(self, config: ClassifierConfig, tensors: Tensors, layer: int, direction: int) -> None:
         suffix = config.suffixes(layer)[direction]
         size, at = config.hidden_size, layer * config.directions + direction
-        self._size, self._cell = size, config.cell
         self._input = tensors[f"rnn.weight_ih{suffix}"].T  # (I, G*H)
         self._recurrent = tensors[f"rnn.weight_hh{suffix}"].T  # (H, G*H)
         inside = size if config.cell == "gru" else 0  # the GRU's b_hn stays inside the reset product
         outside = config.gates * size - inside
         self._bias = tensors[f"rnn.bias_ih{suffix}"].copy()
         self._bias[:outside] += tensors[f"rnn.bias_hh{suffix}"][:outside]
-        self._inside = tensors[f"rnn.bias_hh{suffix}"][outside:]
+        self._inside = tensors[f"rnn.bias_hh{suffix}"][outside:] if inside else None
         self.initial_hidden: Floats = tensors["initial_hidden"][at]
         self._initial_cell = tensors["initial_cell"][at] if config.cell == "lstm" else None
 
@@ -52,16 +51,9 @@ class Direction:
     def run(self, gates: Floats) -> Floats:
         """Outputs (T, B, H) from gate inputs (T, B, G*H), which are overwritten."""
         batch = gates.shape[1]
-        outputs = np.empty((*gates.shape[:2], self._size), dtype=np.float32)
         hidden = self.initial_hidden[None].repeat(batch, axis=0)
         cell = None if self._initial_cell is None else self._initial_cell[None].repeat(batch, axis=0)
-        for t, projected in enumerate(gates):
-            if self._cell == "gru":
-                hidden = outputs[t] = gru_step(projected, hidden @ self._recurrent, hidden, self._inside)
-                continue
-            summed = np.add(projected, hidden @ self._recurrent, out=projected)
-            hidden = np.tanh(summed, out=outputs[t]) if cell is None else lstm_step(summed, cell, outputs[t])
-        return outputs
+        return run_cells(gates, self._recurrent, hidden, cell, self._inside)
 
 
 class ClassifierNetwork:

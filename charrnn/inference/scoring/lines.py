@@ -10,7 +10,15 @@ import numpy as np
 
 from charrnn.inference.network.cores import map_parallel
 from charrnn.inference.network.language import Floats, Network
-from charrnn.inference.scoring.texts import Score, chunk_steps, cross_entropy, readable_ids, score_ids, sum_scores
+from charrnn.inference.scoring.texts import (
+    Score,
+    batch_by_size,
+    chunk_steps,
+    cross_entropy,
+    readable_ids,
+    score_ids,
+    sum_scores,
+)
 from charrnn.text.vocabulary.base import UNKNOWN, Codes, Ids, Vocabulary
 
 WINDOW = 2**19  # characters of lines that are sorted by length together
@@ -34,7 +42,7 @@ def split_lines(vocabulary: Vocabulary, pieces: Iterable[Codes]) -> Iterator[Cod
 
 def score_lines(network: Network, vocabulary: Vocabulary, lines: Iterable[Codes]) -> Iterator[tuple[Codes, Score]]:
     """Yields each line with its score, in the order of the lines."""
-    for window in _windows(lines):
+    for window in batch_by_size(lines, WINDOW):
         read = [readable_ids(vocabulary, line) for line in window]
         known = [ids[ids != UNKNOWN] for ids, _ in read]
         for line, (ids, counted), losses in zip(window, read, score_sequences(network, known), strict=True):
@@ -42,19 +50,6 @@ def score_lines(network: Network, vocabulary: Vocabulary, lines: Iterable[Codes]
             nats[ids != UNKNOWN] = losses
             nats[~counted] = np.nan
             yield line, sum_scores(vocabulary, [(line, nats)])
-
-
-def _windows(lines: Iterable[Codes]) -> Iterator[list[Codes]]:
-    window: list[Codes] = []
-    chars = 0
-    for line in lines:
-        window.append(line)
-        chars += len(line)
-        if chars >= WINDOW:
-            yield window
-            window, chars = [], 0
-    if window:
-        yield window
 
 
 def score_sequences(network: Network, sequences: Sequence[Ids]) -> list[Floats]:

@@ -18,6 +18,7 @@ for rare characters if the model has one, otherwise not at all.
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,7 @@ SCORES = 2**22  # of one chunk, at most
 BLOCK = 2**21  # characters of a long text in memory
 
 OnProgress = Callable[[int, int], None]  # done, total
+Array = TypeVar("Array", bound=NDArray[Any])
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def score_text(
     """
     context: Ids = np.empty(0, dtype=np.int32)  # before the next block
     scored = 0
-    for codes in _blocks(pieces):
+    for codes in map(np.concatenate, batch_by_size(pieces, BLOCK)):
         read, counted = readable_ids(vocabulary, codes)
         ids = np.concatenate([context, read[read != UNKNOWN]])
         block_progress = _offset_progress(progress, scored, len(codes))
@@ -178,16 +180,18 @@ def readable_ids(vocabulary: Vocabulary, codes: Codes) -> tuple[Ids, NDArray[np.
     return ids, ids != vocabulary.unknown
 
 
-def _blocks(pieces: Iterable[Codes]) -> Iterator[Codes]:
-    """Pieces joined to blocks of `BLOCK` codes or a little more."""
-    block: list[Codes] = []
-    for piece in pieces:
-        block.append(piece)
-        if sum(map(len, block)) >= BLOCK:
-            yield np.concatenate(block)
-            block = []
-    if block:
-        yield np.concatenate(block)
+def batch_by_size(arrays: Iterable[Array], size: int) -> Iterator[list[Array]]:
+    """Arrays in lists of `size` entries in total or a little more."""
+    batch: list[Array] = []
+    total = 0
+    for array in arrays:
+        batch.append(array)
+        total += len(array)
+        if total >= size:
+            yield batch
+            batch, total = [], 0
+    if batch:
+        yield batch
 
 
 def _offset_progress(progress: OnProgress | None, offset: int, chars: int) -> OnProgress | None:
