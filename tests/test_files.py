@@ -84,7 +84,7 @@ def test_an_output_in_whose_place_something_would_be_lost_is_refused(tmp_path: P
     check_output(existing, [new, "-"], overwrite=True)
     with pytest.raises(OutputError, match="existing exists already; replace it with --overwrite, or name another file"):
         check_output(existing, [], overwrite=False)
-    with pytest.raises(OutputError, match="or name another file with -o$"):
+    with pytest.raises(OutputError, match=r"or name another file with -o$"):
         check_output(existing, [], overwrite=False, option="-o")
     with pytest.raises(OutputError, match="existing is one of the files to read; name another one to write"):
         check_output(tmp_path / "folder" / ".." / "existing", [existing], overwrite=True)

@@ -11,7 +11,8 @@ import unicodedata
 from typing import BinaryIO
 
 ALLOWED = "\n\t"
-HIDDEN_CATEGORIES = ("Cc", "Cf", "Zl", "Zp")  # controls, invisible formatting, line and paragraph separators
+# controls, invisible formatting, line and paragraph separators, surrogates
+HIDDEN_CATEGORIES = ("Cc", "Cf", "Zl", "Zp", "Cs")
 JOINERS = "\u200c\u200d"  # harmless formatting that scripts and emoji need
 
 
@@ -52,4 +53,4 @@ class VisibleStream:
         self._write(self._decoder.decode(b"", final=True))
 
     def _write(self, text: str) -> None:
-        self._stream.write(visible(text).encode("utf-8", "backslashreplace"))
+        self._stream.write(visible(text).encode())
