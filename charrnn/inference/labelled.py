@@ -58,8 +58,10 @@ class LabelledModel(Model):
         if label not in self.labels:
             folded = {name.casefold(): name for name in self.labels}
             close = [folded[name] for name in difflib.get_close_matches(label.casefold(), folded, n=3)]
-            some = ", ".join(map(repr, self.labels[:SHOWN])) + (" ..." if len(self.labels) > SHOWN else "")
-            hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"it has {some}"
+            some = ", ".join(repr(name[:60]) for name in self.labels[:SHOWN]) + (
+                " ..." if len(self.labels) > SHOWN else ""
+            )
+            hint = f"did you mean {' or '.join(repr(name[:60]) for name in close)}?" if close else f"it has {some}"
             raise GenerationError(f"the model has no label {label!r}; {hint}")
         network = self._network(self.labels.index(label))
         return Model(self.header, self.vocabulary, network, self.generator.for_network(network))

@@ -91,8 +91,8 @@ def test_an_encoding_that_lacks_characters(tmp_path: Path, model: str, encoding:
     assert (status, err) == (0, "")
     assert b"--hidden-size" in out
     # What is not for people is UTF-8 whatever the encoding: programs read it.
-    status, out, _ = shell(tmp_path, f"{CHARRNN} novelty old.txt new.txt --new", PYTHONIOENCODING=encoding)
-    assert (status, out) == (0, "a \u2603\n".encode())
+    status, out, err = shell(tmp_path, f"{CHARRNN} novelty old.txt new.txt --new", PYTHONIOENCODING=encoding)
+    assert (status, out) == (0, "a \u2603\n".encode()), err
     coloured = {"PYTHONIOENCODING": encoding, "FORCE_COLOR": "1"}
     status, out, err = shell(tmp_path, f"{CHARRNN} inspect -m {model} new.txt --unit 1 --quiet", **coloured)
     assert (status, err) == (0, "")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from charrnn.cli.display.escape import to_cell
 from charrnn.cli.display.notes import write_notes
 from charrnn.cli.display.progress import Progress
 from charrnn.cli.display.records import print_record
@@ -68,7 +69,7 @@ def generate(
             _print_json(model, _count(pieces, text.length * text.samples, progress), seeds, prime, labels)
             return
         shown_labels = labels if text.label is None else []
-        headings = [f"{label}\t".encode() + prime for label in shown_labels] or [prime]
+        headings = [f"{to_cell(label)}\t".encode() + prime for label in shown_labels] or [prime]
         writer = SampleWriter(headings if text.echo else [b""], text.samples, binary=model.vocabulary.binary)
         writer.write(pieces)
 

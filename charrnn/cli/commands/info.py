@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from charrnn.cli.display.escape import visible
+from charrnn.cli.display.escape import to_cell, visible
 from charrnn.cli.display.records import print_record
 from charrnn.cli.models import choose_model, complete_model
 from charrnn.cli.options import command, examples
@@ -64,4 +64,4 @@ def info(
     for name, value in values.items():
         shown = f"{value:,}" if isinstance(value, int) and name != "seed" else value
         shown = f"{value:.4f}" if isinstance(value, float) else shown
-        write_line(f"{name:<17} {visible(str(shown))}")
+        write_line(f"{name:<17} {visible(to_cell(str(shown)))}")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from charrnn.cli.display.escape import visible
+from charrnn.cli.display.escape import to_cell, visible
 from charrnn.cli.display.records import print_record
 from charrnn.cli.streams import write_line
 
@@ -102,7 +102,7 @@ def print_courses(courses: "Sequence[Course]", model: "Classifier", *, as_json: 
             heatmap.draw(heading, [START, *course.parts], along, 1.0)
         else:
             names = ["(start)", *map(model.vocabulary.to_label, course.codes.tolist())]
-            _print_rows(list(map(visible, labels)), names, course.probabilities.tolist())
+            _print_rows([visible(to_cell(label)) for label in labels], names, course.probabilities.tolist())
 
 
 def _print_rows(columns: Sequence[str], names: Iterable[str], rows: Sequence[Sequence[float]]) -> None:

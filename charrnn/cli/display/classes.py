@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.display.escape import visible
+from charrnn.cli.display.escape import to_cell, visible
 from charrnn.cli.display.records import format_record, print_record
 from charrnn.cli.streams import write_data, write_line
 
@@ -56,8 +56,7 @@ class ClassTable:
         return f"{self._format_label(self._labels[best])}\t{shares[best]:.4f}\t{self._clean(text)}"
 
     def _format_label(self, label: str) -> str:
-        """A label without tabs and line ends, which a quoted cell of a CSV may hold."""
-        return self._clean(label.replace("\t", " ").replace("\n", " "))
+        return self._clean(to_cell(label))
 
 
 def print_evaluation(
@@ -104,7 +103,7 @@ def print_evaluation(
 
 def _format_confusion(labels: Sequence[str], metrics: "Metrics") -> list[str]:
     """The confusion matrix as a table; of many classes, the most frequent confusions."""
-    names = [visible(label)[:WIDTH] for label in labels]
+    names = [visible(to_cell(label))[:WIDTH] for label in labels]
     if len(labels) > MATRIX:
         wrong = metrics.confusion.copy()
         wrong[range(len(labels)), range(len(labels))] = 0

@@ -13,6 +13,7 @@ from typing import BinaryIO
 ALLOWED = "\n\t"
 # controls, invisible formatting, line and paragraph separators, surrogates
 HIDDEN_CATEGORIES = ("Cc", "Cf", "Zl", "Zp", "Cs")
+SEPARATORS = str.maketrans("\t\n\r", "   ")
 JOINERS = "\u200c\u200d"  # harmless formatting that scripts and emoji need
 
 
@@ -21,6 +22,11 @@ def visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(map(_escape, text))
+
+
+def to_cell(text: str) -> str:
+    """`text` as a cell of a table: its tabs and line ends, which a quoted cell of a CSV file may hold, as spaces."""
+    return text.translate(SEPARATORS)
 
 
 def _escape(character: str) -> str:
