@@ -11,8 +11,8 @@ A text is one stream. To read it with matrix products it is cut into pieces that
 the first reads `WARM_UP` tokens before its own, which are not counted, so that its state has forgotten the initial one.
 Long texts are scored a block at a time, so that they need not fit into memory.
 
-An unknown character has no probability: it is not counted, and its nats are NaN, as no others are. It is read as the symbol that stands
-for rare characters if the model has one, otherwise not at all.
+An unknown character has no probability: it is not counted, and its nats are NaN, as no others are. It is read as the
+symbol that stands for rare characters if the model has one, otherwise not at all.
 """
 
 import math
