@@ -15,12 +15,8 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from charrnn.cli.models import complete_model
-from charrnn.errors import UsageError
+from charrnn.errors import OutputError, UsageError
 from charrnn.settings import Rule, check_settings, get_flag, get_rule
-
-
-class ReaderGoneError(Exception):
-    """The reader of our output has closed it. Not an OSError, at which typer would exit with status 1."""
 
 
 def command(
@@ -43,8 +39,8 @@ def command(
             refuse(check_settings(*settings.values()))
             try:
                 function(**values, **settings)
-            except BrokenPipeError:
-                raise ReaderGoneError from None
+            except BrokenPipeError as error:  # typer would exit without a word
+                raise OutputError(f"{error.filename or 'a pipe'} cannot be written: {error.strerror}") from None
 
         run.__doc__ = function.__doc__
         run.__name__ = function.__name__
