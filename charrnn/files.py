@@ -13,6 +13,11 @@ from typing import BinaryIO
 from charrnn.errors import OutputError
 
 
+def models_folder() -> Path:
+    """Where models lie: `models`, or what the environment variable CHARRNN_MODELS names."""
+    return Path(os.environ.get("CHARRNN_MODELS") or "models")
+
+
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """Open a temporary file next to `path`; on exit, flush it to disk and rename it to `path`.

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from charrnn import __version__
-from charrnn.cli.commands import classify, corpus, evaluate, generate, info, inspect, novelty, train
 from charrnn.cli.display.escape import visible
+from charrnn.cli.groups import LazyGroup
 from charrnn.cli.interrupts import STATUS, exit_on_interrupt, raise_on_interrupt
 from charrnn.cli.options import examples
 from charrnn.cli.streams import ReaderGoneError, flush_stdout, prepare_streams, write_line
@@ -19,14 +19,14 @@ from charrnn.training.devices.world import FollowerError, get_rank
 
 app = typer.Typer(
     name="charrnn",
+    cls=LazyGroup,
+    rich_markup_mode=None,
     help="Learn a text one character at a time, then write more of it.",
     epilog=examples("charrnn train book.txt", 'charrnn generate --prime "It was"', "charrnn train --help"),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (train, generate, evaluate, classify, novelty, inspect, info, corpus):
-    module.add_to(app)
 
 # The base class of usage errors is not public in typer, but that of a public one.
 _UsageProblem: type[Exception] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
@@ -42,7 +42,7 @@ def _show_version(requested: bool) -> None:
 def _root(
     _version: Annotated[
         bool,
-        typer.Option("--version", help="Print the version and exit.", callback=_show_version, is_eager=True),
+        typer.Option("--version", "-v", help="Print the version and exit.", callback=_show_version, is_eager=True),
     ] = False,
 ) -> None:
     pass
