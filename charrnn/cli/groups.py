@@ -65,6 +65,10 @@ class PlainGroup(TyperGroup):
 class LazyGroup(PlainGroup):
     """The commands of `COMMANDS`, each imported from the module of its name in `charrnn.cli.commands`."""
 
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = dict.fromkeys(COMMANDS)  # type: ignore[arg-type] # the names that a mistyped one may mean
+
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         """The names of all commands."""
         return list(COMMANDS)
