@@ -1,5 +1,7 @@
 """Errors that a user can cause, each with a message of one line; any other exception is a bug."""
 
+import errno
+
 
 class CharrnnError(Exception):
     """Base class of all errors that a user can cause.
@@ -39,6 +41,20 @@ class OutputError(CharrnnError):
 
 class InspectionError(CharrnnError):
     """A model that cannot be inspected in this way."""
+
+
+MEMORY_WORDS = (
+    *("can't allocate memory", "cannot allocate memory", "not enough memory", "bad_alloc", "out of memory"),
+    *("could not create a memory", "could not create a primitive", "could not execute a primitive"),
+    "can't start new thread",
+)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that memory ran out, for which PyTorch, oneDNN and threads have no type of their own."""
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in MEMORY_WORDS)
 
 
 def quote_value(value: object) -> str:

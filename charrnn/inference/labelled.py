@@ -27,6 +27,7 @@ from charrnn.text.vocabulary.base import Ids, Vocabulary
 
 WINDOW = 2**19  # symbols of texts that are read together
 SHOWN = 10  # labels in a message
+LONGEST_SHOWN = 60  # characters of a label in a message
 LABEL_STREAM = 1  # the random stream of a seed that draws the label; texts are drawn from another
 
 
@@ -58,9 +59,9 @@ class LabelledModel(Model):
         if label not in self.labels:
             folded = {name.casefold(): name for name in self.labels}
             close = [folded[name] for name in difflib.get_close_matches(label.casefold(), folded, n=3)]
-            some = ", ".join(map(repr, self.labels[:SHOWN])) + (" ..." if len(self.labels) > SHOWN else "")
-            hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"it has {some}"
-            raise GenerationError(f"the model has no label {label!r}; {hint}")
+            some = ", ".join(map(_quote, self.labels[:SHOWN])) + (" ..." if len(self.labels) > SHOWN else "")
+            hint = f"did you mean {' or '.join(map(_quote, close))}?" if close else f"it has {some}"
+            raise GenerationError(f"the model has no label {_quote(label)}; {hint}")
         network = self._network(self.labels.index(label))
         return Model(self.header, self.vocabulary, network, self.generator.for_network(network))
 
@@ -113,3 +114,8 @@ class LabelledModel(Model):
     def apply_bayes(self, likelihoods: NDArray[np.float64]) -> NDArray[np.float64]:
         """From ln p(text | label) to ln p(label | text), both (N, K)."""
         return log_softmax(likelihoods + np.log(self.frequencies))
+
+
+def _quote(label: str) -> str:
+    """The beginning of a label, for a message."""
+    return repr(label[:LONGEST_SHOWN])

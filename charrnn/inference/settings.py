@@ -111,7 +111,7 @@ class OutputSettings:
     """The format of stdout, and whether to use stderr."""
 
     json: bool = setting(False, "Machine-readable output on stdout.", group=RUN)
-    quiet: bool = setting(False, "Write nothing but errors to stderr.", group=RUN)
+    quiet: bool = setting(False, "Write nothing but errors to stderr.", short="-q", group=RUN)
 
 
 @dataclass(frozen=True)

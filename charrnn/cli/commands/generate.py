@@ -1,7 +1,6 @@
 """`charrnn generate`: text from a language model."""
 
 import dataclasses
-import json
 import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
@@ -10,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from charrnn.cli.display.escape import to_cell
 from charrnn.cli.display.notes import write_notes
 from charrnn.cli.display.progress import Progress
+from charrnn.cli.display.records import print_record
 from charrnn.cli.models import choose_model
 from charrnn.cli.options import command, examples
 from charrnn.errors import GenerationError, UsageError
@@ -68,7 +69,7 @@ def generate(
             _print_json(model, _count(pieces, text.length * text.samples, progress), seeds, prime, labels)
             return
         shown_labels = labels if text.label is None else []
-        headings = [f"{label}\t".encode() + prime for label in shown_labels] or [prime]
+        headings = [f"{to_cell(label)}\t".encode() + prime for label in shown_labels] or [prime]
         writer = SampleWriter(headings if text.echo else [b""], text.samples, binary=model.vocabulary.binary)
         writer.write(pieces)
 
@@ -110,12 +111,12 @@ def _generate_pieces(
 def _read_prime_text(text: PrimeSettings) -> bytes:
     if text.prime_file is None:
         return (text.prime or "").encode("utf-8", "surrogateescape")
-    if text.prime_file == "-":
-        return sys.stdin.buffer.read()
+    stdin = text.prime_file == "-"
     try:
-        return Path(text.prime_file).read_bytes()
+        return sys.stdin.buffer.read() if stdin else Path(text.prime_file).read_bytes()
     except OSError as error:
-        raise GenerationError(f"the prime cannot be read from {text.prime_file}: {error.strerror}") from None
+        name = "stdin" if stdin else text.prime_file
+        raise GenerationError(f"the prime cannot be read from {name}: {error.strerror}") from None
 
 
 def _read_prime(model: "Model", ids: "Ids", *, quiet: bool) -> "State":
@@ -157,4 +158,4 @@ def _print_json(
             "loss": sample.loss,
             **({"label": labels[sample.seed - seeds[0]]} if labels else {}),
         }
-        typer.echo(json.dumps(record))
+        print_record(record)

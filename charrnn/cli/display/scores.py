@@ -1,12 +1,12 @@
 """Scores of a language model: tables of tokens and lines, and the figures of a text."""
 
-import json
 import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
+from charrnn.cli.display.records import format_record, print_record
+from charrnn.cli.streams import write_line, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,13 +40,12 @@ class TokenTable:
                 return
         for codes, nats in blocks:
             rows = map(self._row, codes.tolist(), nats.tolist())
-            sys.stdout.buffer.write("".join(rows).encode())
+            write_text("".join(rows))
             yield codes, nats
 
     def _row(self, code: int | str, nats: float) -> str:
         if self._json:
-            figure = None if math.isnan(nats) else round(nats, 6)
-            return json.dumps({**self._vocabulary.to_record(code), "nats": figure}) + "\n"
+            return format_record({**self._vocabulary.to_record(code), "nats": round(nats, 6)}) + "\n"
         label = self._labels.get(code)
         if label is None:
             label = self._labels[code] = self._vocabulary.to_label(code)
@@ -57,11 +56,9 @@ def print_line(line: str, score: "Score", *, as_json: bool) -> None:
     """Print the row of a line of text."""
     text = line.removesuffix("\n")
     if as_json:
-        bpc = score.bpc if score.chars else None
-        row = json.dumps({"bpc": bpc, "chars": score.chars, "unknown": score.unknown, "line": text}).encode()
+        print_record({"bpc": score.bpc, "chars": score.chars, "unknown": score.unknown, "line": text})
     else:
-        row = f"{score.bpc:.4f}\t{score.chars}\t{text}".encode("utf-8", "surrogateescape")
-    sys.stdout.buffer.write(row + b"\n")
+        write_text(f"{score.bpc:.4f}\t{score.chars}\t{text}\n")
 
 
 def print_score(
@@ -82,7 +79,7 @@ def print_score(
             "seconds": round(seconds, 3),
             "chars_per_second": round(speed * score.chars / score.tokens, 1),
         }
-        typer.echo(json.dumps(figures))
+        print_record(figures)
         return
     rows = [
         ("cross-entropy", f"{score.loss:.4f}", "nats per character"),
@@ -104,4 +101,4 @@ def print_score(
         print_figures(str(path), rows, to_stderr=to_stderr)
         return
     for name, figure, unit in rows:
-        typer.echo(f"{name:<20} {figure} {unit}".rstrip(), err=to_stderr)
+        write_line(f"{name:<20} {figure} {unit}".rstrip(), to_stderr=to_stderr)

@@ -61,7 +61,7 @@ def _read_rows(scorer: LabelScorer, reader: LabelledReader, source: str) -> Iter
         if number == 0 and reader.sounds_like_header:
             reader.notes.append(f"the first line was taken for a header: {label}")
             continue
-        names = ", ".join(scorer.labels[:8]) + (" ..." if len(scorer.labels) > 8 else "")
+        names = ", ".join(name[:60] for name in scorer.labels[:8]) + (" ..." if len(scorer.labels) > 8 else "")
         raise CorpusError(
             f"{source} has a label that the model does not know: {label[:60]!r}; it knows {names}. "
             "If that column is not the label, name the columns with --columns LABEL,TEXT"

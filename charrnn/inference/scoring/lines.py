@@ -13,12 +13,14 @@ from charrnn.inference.network.language import Floats, Network
 from charrnn.inference.scoring.texts import (
     Score,
     batch_by_size,
+    check_losses,
     chunk_steps,
     cross_entropy,
     readable_ids,
     score_ids,
     sum_scores,
 )
+from charrnn.text.reading import check_line_length
 from charrnn.text.vocabulary.base import UNKNOWN, Codes, Ids, Vocabulary
 
 WINDOW = 2**19  # characters of lines that are sorted by length together
@@ -27,7 +29,11 @@ LONG = 2**15  # tokens; a longer sequence is read in pieces, like a text
 
 
 def split_lines(vocabulary: Vocabulary, pieces: Iterable[Codes]) -> Iterator[Codes]:
-    """The lines of a text that comes as pieces of codes, their line ends included."""
+    """The lines of a text that comes as pieces of codes, their line ends included.
+
+    Raises:
+        CorpusError: if a line is longer than `charrnn.text.reading.LONGEST_LINE`.
+    """
     line: list[Codes] = []
     for piece in pieces:
         begin = 0
@@ -36,6 +42,7 @@ def split_lines(vocabulary: Vocabulary, pieces: Iterable[Codes]) -> Iterator[Cod
             line, begin = [], int(end)
         if begin < len(piece):
             line.append(piece[begin:])
+            check_line_length(sum(map(len, line)))
     if line:
         yield np.concatenate(line)
 
@@ -82,4 +89,4 @@ def _score_batch(network: Network, sequences: Sequence[Ids]) -> list[Floats]:
         after = network.read(chunk, state)
         nats[begin : begin + step] = cross_entropy(network.logits(np.concatenate([before, after[:-1]])), chunk)
         before = after[-1:]
-    return [nats[: len(ids), k] for k, ids in enumerate(sequences)]
+    return [check_losses(nats[: len(ids), k]) for k, ids in enumerate(sequences)]

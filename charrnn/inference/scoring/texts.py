@@ -11,8 +11,8 @@ A text is one stream. To read it with matrix products it is cut into pieces that
 the first reads `WARM_UP` tokens before its own, which are not counted, so that its state has forgotten the initial one.
 Long texts are scored a block at a time, so that they need not fit into memory.
 
-An unknown character has no probability: it is not counted, and its nats are NaN. It is read as the symbol that stands
-for rare characters if the model has one, otherwise not at all.
+An unknown character has no probability: it is not counted, and its nats are NaN, as no others are. It is read as the
+symbol that stands for rare characters if the model has one, otherwise not at all.
 """
 
 import math
@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.errors import GenerationError
 from charrnn.inference.generation.sampling import log_softmax
 from charrnn.inference.network.cores import available_cores, map_parallel
 from charrnn.inference.network.language import Floats, Network
@@ -126,6 +127,9 @@ def score_ids(
     """-ln p of each id (n,) given all before it, computed in up to `streams` pieces side by side.
 
     The first `context` ids are only read and not part of the result.
+
+    Raises:
+        charrnn.errors.GenerationError: if the model's scores overflow.
     """
     total = len(ids) - context
     nats = np.empty(max(0, total), dtype=np.float32)
@@ -157,7 +161,7 @@ def score_ids(
 
     shares = min(available_cores(), max(1, count // LEAST_SHARE))
     map_parallel(read, [slice(count * k // shares, count * (k + 1) // shares) for k in range(shares)])
-    return nats
+    return check_losses(nats)
 
 
 def chunk_steps(network: Network, streams: int) -> int:
@@ -168,6 +172,17 @@ def chunk_steps(network: Network, streams: int) -> int:
 def cross_entropy(logits: Floats, targets: Ids) -> Floats:
     """-ln p (T, B) of targets (T, B) under scores (T, B, V)."""
     losses: Floats = -np.take_along_axis(log_softmax(logits), targets[..., None], axis=-1)[..., 0]
+    return losses
+
+
+def check_losses(losses: Floats) -> Floats:
+    """The same losses, which are finite; NaN is left to mark unknown characters.
+
+    Raises:
+        charrnn.errors.GenerationError: if one is not finite.
+    """
+    if not np.isfinite(losses).all():
+        raise GenerationError("the model's scores overflow: its weights are too large to compute with")
     return losses
 
 
