@@ -39,7 +39,7 @@ SEQUENCES = "".join(f">record {number}\n{'ACGTTGCA' * 9}\n" for number in range(
 TABLES = ("titles.tsv", "held-out.tsv", "surnames.tsv", "test.tsv", "reviews.csv")  # of labelled texts
 KINDS = ("shakespeare", "tinyshakespeare", "stdlib", "names", "fasta", "abc", "midi", "text2midi", "brackets")
 COMMANDS = (
-    *("train", "generate", "evaluate", "classify", "novelty", "inspect", "info", "corpus"),
+    *("train", "generate", "evaluate", "classify", "novelty", "inspect", "info", "export", "corpus"),
     *(f"corpus {kind}" for kind in KINDS),
 )
 

@@ -17,6 +17,7 @@ COMMANDS = {  # the summary is the first line of the command's own help; a test 
     "classify": "Classify every line: print its label, the label's probability and the line, separated by tabs.",
     "novelty": "Measure how much of a text is copied from a corpus: the longest span that both share, and whole lines.",
     "inspect": "Show what each unit does along a text, and which units follow its properties; with a classifier, each class.",
+    "export": "Write a model as one page that writes in any browser, offline, or as an ONNX graph for other programs.",
     "models": "List the models in models/: size, corpus, held-out loss and date.",
     "info": "Show what a model file holds, without reading its weights.",
     "corpus": "Make a text to train on: from files of other formats, from packages, or generated.",

@@ -65,6 +65,10 @@ class LabelledModel(Model):
         network = self._network(self.labels.index(label))
         return Model(self.header, self.vocabulary, network, self.generator.for_network(network))
 
+    def _contents(self) -> tuple[ModelHeader, Tensors]:
+        """See `Model`; with all labels."""
+        return self.header, self._tensors
+
     def _network(self, index: int) -> Network:
         return Network(*self._config.select_class(self._tensors, index))
 

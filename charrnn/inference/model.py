@@ -11,7 +11,7 @@ import codecs
 import secrets
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from charrnn.errors import GenerationError
 from charrnn.inference.generation.samples import Piece, Request, Sample, TextGenerator, join_pieces, read_prime
@@ -19,9 +19,13 @@ from charrnn.inference.generation.sampling import Sampler
 from charrnn.inference.network.language import Network, State
 from charrnn.inference.scoring.texts import OnProgress, Score, readable_ids, score_text, sum_scores
 from charrnn.inference.settings import PrimeSettings, SamplingSettings
+from charrnn.model.config import Tensors
 from charrnn.model.header import ModelHeader
 from charrnn.settings import check_settings
 from charrnn.text.vocabulary.base import UNKNOWN, Ids, Vocabulary
+
+if TYPE_CHECKING:
+    from charrnn.inference.export.notebook import Frame
 
 
 class GenerateOptions(TypedDict, total=False):
@@ -148,3 +152,24 @@ class Model:
         """Loss, bits per character and perplexity of a text; unknown characters are counted apart."""
         codes = [self.vocabulary.tokenize(text)]
         return sum_scores(self.vocabulary, score_text(self.network, self.vocabulary, codes, progress))
+
+    def page(self, title: str | None = None, *, height: int = 900) -> "Frame":
+        """The page that `charrnn export` writes, to be shown in a notebook; `page().html` is its text.
+
+        Args:
+            title: its heading, by default the name of the corpus.
+            height: of the frame, in pixels.
+        """
+        from charrnn.inference.export.notebook import Frame
+
+        return Frame.of_model(*self._contents(), title, height)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of the model."""
+        from charrnn.inference.export.notebook import render_facts
+
+        return render_facts(self._contents()[0])
+
+    def _contents(self) -> tuple[ModelHeader, Tensors]:
+        """The header and weights of a file of this model."""
+        return replace(self.header, config=self.network.config, labels=(), label_counts=()), self.network.tensors

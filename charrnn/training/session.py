@@ -1,6 +1,7 @@
 """A training run from first step to last: when to evaluate, report, sample, save and stop."""
 
 import dataclasses
+import datetime as dt
 import math
 import time
 from collections.abc import Callable
@@ -331,7 +332,8 @@ class Session:
         """How the model was made, as its file says it."""
         plan = dataclasses.asdict(self.plan)
         settings = {name: value for name, value in plan.items() if name not in ("config", "reasons")}
-        return {"corpus": self.task.corpus.name, **summary.to_json(), "settings": settings}
+        today = dt.datetime.now(dt.UTC).date().isoformat()
+        return {"corpus": self.task.corpus.name, "date": today, **summary.to_json(), "settings": settings}
 
     def summarize(self, record: Record | None = None, best: Measurement | None = None) -> Summary:
         """The figures so far; those of validation are of the best weights, which the model file holds."""
