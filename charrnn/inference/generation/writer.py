@@ -30,9 +30,9 @@ from charrnn.inference.generation.kernel.compiled import Kernel
 from charrnn.inference.generation.kernel.records import Batch, Job, Stage
 from charrnn.inference.generation.sampling import Sampler, log_softmax
 from charrnn.inference.network.language import Floats, Network, State
+from charrnn.native.arrays import aligned_array
 
 Symbols = NDArray[np.int64]
-CACHE_LINE = 64  # bytes
 GREEDY = 1e30  # factor of the scores where only the highest counts
 
 
@@ -311,12 +311,3 @@ def _job(weights: Floats, bias: Floats, x: Floats, out: Floats) -> Job:
 def _round_up(size: int, unit: int) -> int:
     """The least multiple of `unit` that is no less than `size`."""
     return -(-size // unit) * unit
-
-
-def aligned_array(*shape: int, zeros: bool = True) -> Floats:
-    """An array that begins at a cache line: vectors across two lines are slow to read."""
-    size = int(np.prod(shape))
-    behind = CACHE_LINE // 4
-    whole = (np.zeros if zeros else np.empty)(size + behind, dtype=np.float32)
-    first = -whole.ctypes.data % CACHE_LINE // 4
-    return whole[first : first + size].reshape(shape)

@@ -4,18 +4,17 @@ The line end, where there is one, counts as a character of its line: so a line t
 penalized too, and the characters of all lines add up to those of the text.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
 from charrnn.inference.network.cores import map_parallel
 from charrnn.inference.network.language import Floats, Network
+from charrnn.inference.scoring.scorer import Scorer, make_scorers
 from charrnn.inference.scoring.texts import (
     Score,
     batch_by_size,
     check_losses,
-    chunk_steps,
-    cross_entropy,
     readable_ids,
     score_ids,
     sum_scores,
@@ -65,7 +64,8 @@ def score_sequences(network: Network, sequences: Sequence[Ids]) -> list[Floats]:
     results: list[Floats] = [np.empty(0, dtype=np.float32)] * len(sequences)
     short = [k for k in order if len(sequences[k]) <= LONG]
     batches = [short[begin : begin + BATCH] for begin in range(0, len(short), BATCH)]
-    batch_nats = map_parallel(lambda batch: _score_batch(network, [sequences[k] for k in batch]), batches)
+    make_scorer = make_scorers(network)
+    batch_nats = map_parallel(lambda batch: _score_batch(make_scorer, [sequences[k] for k in batch]), batches)
     for batch, nats in zip(batches, batch_nats, strict=True):
         for k, losses in zip(batch, nats, strict=True):
             results[k] = losses
@@ -74,19 +74,14 @@ def score_sequences(network: Network, sequences: Sequence[Ids]) -> list[Floats]:
     return results
 
 
-def _score_batch(network: Network, sequences: Sequence[Ids]) -> list[Floats]:
+def _score_batch(make_scorer: Callable[[int], Scorer], sequences: Sequence[Ids]) -> list[Floats]:
     """-ln p of each id (n,) of each sequence, padded to the longest."""
     reach = max(map(len, sequences))
     columns = np.zeros((reach, len(sequences)), dtype=np.int32)  # (T, B)
     for k, ids in enumerate(sequences):
         columns[: len(ids), k] = ids
     nats = np.empty(columns.shape, dtype=np.float32)
-    state = network.initial_state(len(sequences))
-    before = state.hidden[-1][None].copy()
-    step = chunk_steps(network, len(sequences))
-    for begin in range(0, reach, step):
-        chunk = columns[begin : begin + step]
-        after = network.read(chunk, state)
-        nats[begin : begin + step] = cross_entropy(network.logits(np.concatenate([before, after[:-1]])), chunk)
-        before = after[-1:]
+    scorer = make_scorer(len(sequences))
+    for begin in range(0, reach, scorer.steps):
+        nats[begin : begin + scorer.steps] = scorer.read(columns[begin : begin + scorer.steps])
     return [check_losses(nats[: len(ids), k]) for k, ids in enumerate(sequences)]

@@ -24,16 +24,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import GenerationError
-from charrnn.inference.generation.sampling import log_softmax
 from charrnn.inference.network.cores import available_cores, map_parallel
 from charrnn.inference.network.language import Floats, Network
+from charrnn.inference.scoring.scorer import make_scorers
 from charrnn.text.vocabulary.base import UNKNOWN, Codes, Ids, Vocabulary
 
 WARM_UP = 256
 STREAMS = 128
 LEAST_SHARE = 16  # streams for each core
-CHUNK = 32  # time steps per call, so that one chunk's gates and scores stay in the cache
-SCORES = 2**22  # of one chunk, at most
 BLOCK = 2**21  # characters of a long text in memory
 
 OnProgress = Callable[[int, int], None]  # done, total
@@ -142,37 +140,24 @@ def score_ids(
     lasts = np.minimum(firsts + length, len(ids))
     starts = np.maximum(firsts - WARM_UP, 0) if count > 1 else np.zeros(1, dtype=np.int64)
     reach = int((lasts - starts).max())
+    make_scorer = make_scorers(network)
 
     def read(share: slice) -> None:
         """Read some of the pieces; the first share reports the progress of all."""
-        state = network.initial_state(len(starts[share]))
-        before = state.hidden[-1][None].copy()  # (1, B, H): what predicts the chunk's first characters
-        step = chunk_steps(network, len(starts[share]))
+        scorer = make_scorer(len(starts[share]))
+        step = scorer.steps
         for begin in range(0, reach, step):
             if progress and not share.start:
                 progress(begin * total // reach, total)
             at = starts[share] + np.arange(begin, min(begin + step, reach))[:, None]  # (T, B) positions in the text
             chunk = ids[np.minimum(at, len(ids) - 1)]
-            after = network.read(chunk, state)
-            losses = cross_entropy(network.logits(np.concatenate([before, after[:-1]])), chunk)
+            losses = scorer.read(chunk)
             counted = (at >= firsts[share]) & (at < lasts[share])
             nats[at[counted] - context] = losses[counted]
-            before = after[-1:]
 
     shares = min(available_cores(), max(1, count // LEAST_SHARE))
     map_parallel(read, [slice(count * k // shares, count * (k + 1) // shares) for k in range(shares)])
     return check_losses(nats)
-
-
-def chunk_steps(network: Network, streams: int) -> int:
-    """Time steps of one call for this number of streams."""
-    return max(1, min(CHUNK, SCORES // (streams * network.config.vocab_size)))
-
-
-def cross_entropy(logits: Floats, targets: Ids) -> Floats:
-    """-ln p (T, B) of targets (T, B) under scores (T, B, V)."""
-    losses: Floats = -np.take_along_axis(log_softmax(logits), targets[..., None], axis=-1)[..., 0]
-    return losses
 
 
 def check_losses(losses: Floats) -> Floats:
