@@ -35,6 +35,12 @@ class GenerationError(CharrnnError):
     """Text that cannot be generated or scored."""
 
 
+class PatternError(GenerationError):
+    """A regular expression that no generated text can follow."""
+
+    exit_code = UsageError.exit_code
+
+
 class OutputError(CharrnnError):
     """A file that cannot be written as asked."""
 

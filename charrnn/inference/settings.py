@@ -27,7 +27,19 @@ class PrimeSettings:
     )
     samples: int = setting(1, "Texts to generate, side by side.", short="-n", at_least=1, at_most=100_000, group=TEXT)
     stop: list[str] | None = setting(
-        None, "End a text before this string, which is not printed; may be repeated.", group=TEXT
+        None,
+        "End a text before this string, which is not printed; \\n is a line end, \\t a tab, \\\\ a backslash; may be "
+        "repeated.",
+        group=TEXT,
+    )
+    lines: bool = setting(
+        False, "Write one item a line: end a text before its first line end, as --stop '\\n' does.", group=TEXT
+    )
+    match: str | None = setting(
+        None,
+        "Every text matches this regular expression (Python's syntax) in full, after the prime. Where a text may end, "
+        "it ends if the model would go on with a character that the expression does not allow. --length is the limit.",
+        group=TEXT,
     )
     echo: bool = setting(True, "Print the prime too.", off_flag="--no-echo", group=TEXT)
     unknown: str = setting(
@@ -68,6 +80,14 @@ class SamplingSettings:
         "Leave out characters less than P times as likely as the likeliest; 0.05 allows a higher temperature.",
         at_least=0,
         at_most=1,
+        group=SAMPLING,
+    )
+    best: int = setting(
+        1,
+        "Make K texts for each one printed, and keep the one with the lowest loss per character. Useful at "
+        "temperatures of 0.7 and more; far below, the K are alike, and the best one is the dullest.",
+        at_least=1,
+        at_most=10_000,
         group=SAMPLING,
     )
     seed: int | None = setting(

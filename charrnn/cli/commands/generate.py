@@ -1,6 +1,7 @@
 """`charrnn generate`: text from a language model."""
 
 import dataclasses
+import re
 import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
@@ -19,10 +20,16 @@ from charrnn.errors import GenerationError, UsageError
 from charrnn.inference.settings import GenerationSettings, OutputSettings, PrimeSettings, SamplingSettings
 
 if TYPE_CHECKING:
+    from charrnn.inference.generation.best import Choice
     from charrnn.inference.generation.samples import Piece, Request
     from charrnn.inference.model import Model
     from charrnn.inference.network.language import State
     from charrnn.text.vocabulary.base import Ids
+
+MOST_TEXTS = 1_000_000  # all those that the best are chosen from
+ESCAPES = {r"\n": "\n", r"\t": "\t", r"\\": "\\"}  # in --stop
+SYLLABLES = r"(?:[^aeiouy\n]{1,3}[aeiouy]{1,2})"
+HAIKU = rf"(?i){SYLLABLES}{{5}}\n{SYLLABLES}{{7}}\n{SYLLABLES}{{5}}"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -35,6 +42,12 @@ def add_to(app: typer.Typer) -> None:
             "charrnn generate -m titles -n 20 -t 1 --min-p 0.05 -l 60",
             "charrnn generate -m book --prime-file letter.txt --no-echo",
             "charrnn generate -n 100 -l 200 --seed 7 --json | jq .loss",
+            "charrnn generate -m titles -n 5 --best 10 -t 1 --lines",
+            "charrnn generate -m names -n 12 --match '[A-Z][a-z]{5}'  # names of six letters",
+            "charrnn generate -m titles -n 5 --match '(Man|Woman) .{20,60}'  # headlines that begin so",
+            f"charrnn generate --match '{HAIKU}'",
+            "charrnn generate -m tunes --match '(?:[A-Ga-g]{4} ?[A-Ga-g]{4}\\|){8}'  # eight bars",
+            "charrnn generate -m genome --match '[ACGT]{200}GAATTC[ACGT]{200}'  # with the site of EcoRI",
         ),
     )(generate)
 
@@ -47,31 +60,45 @@ def generate(
         raise UsageError("--prime and --prime-file exclude each other; give one of them")
     if any(not stop for stop in text.stop or []):
         raise UsageError("--stop must not be empty")
+    if text.samples * sampling.best > MOST_TEXTS:
+        raise UsageError(f"--samples times --best must be at most {MOST_TEXTS:,}")
     path = choose_model(use.model, quiet=output.quiet)
     from charrnn.cli.display.samples import SampleWriter
     from charrnn.inference.loading import load_language_model
     from charrnn.inference.model import make_request, random_seed
 
     model = load_language_model(path, use.device)
-    request = make_request(sampling, text.length, text.stop or (), loss=output.json)
+    request = make_request(sampling, text.length, _read_stops(text), loss=output.json)
     seed = random_seed() if sampling.seed is None else sampling.seed
-    seeds = range(seed, seed + text.samples)
-    labels = _choose_labels(model, text.label, seeds)
+    seeds = range(seed, seed + text.samples * sampling.best)
+    labels = [
+        label for label in _choose_labels(model, text.label, seeds[:: sampling.best]) for _ in range(sampling.best)
+    ]
     prime = _read_prime_text(text)
     start = model.prime(prime, skip_unknown=text.unknown == "skip")
-    request = dataclasses.replace(request, prefix=start.prefix)
+    request = model.constrain(dataclasses.replace(request, prefix=start.prefix), text.match)
     if sampling.seed is None:
         write_notes([f"seed {seed}"], quiet=output.quiet)
     # Closed here rather than by the garbage collector, so that its threads end before the main thread.
     with closing(_generate_pieces(model, labels, start.ids, seeds, request, quiet=output.quiet)) as pieces:
+        progress = Progress("writing", quiet=output.quiet)
+        total = text.length * len(seeds)
         if output.json:
-            progress = Progress("writing", quiet=output.quiet)
-            _print_json(model, _count(pieces, text.length * text.samples, progress), seeds, prime, labels)
+            _print_json(model, _choose(_count(pieces, total, progress), seeds, sampling.best), seed, prime, labels)
             return
-        shown_labels = labels if text.label is None else []
+        shown_labels = labels[:: sampling.best] if text.label is None else []
         headings = [f"{to_cell(label)}\t".encode() + prime for label in shown_labels] or [prime]
         writer = SampleWriter(headings if text.echo else [b""], text.samples, binary=model.vocabulary.binary)
-        writer.write(pieces)
+        if sampling.best > 1:
+            writer.write(_join(_choose(_count(pieces, total, progress), seeds, sampling.best)))
+        else:
+            writer.write(pieces)
+
+
+def _read_stops(text: PrimeSettings) -> list[str]:
+    """The strings of --stop, with line ends and tabs in the place of their escapes, and that of --lines."""
+    stops = [re.sub(r"\\[nt\\]", lambda match: ESCAPES[match[0]], stop) for stop in text.stop or []]
+    return [*stops, "\n"] if text.lines else stops
 
 
 def _choose_labels(model: "Model", label: str | None, seeds: Sequence[int]) -> list[str]:
@@ -140,14 +167,27 @@ def _count(pieces: "Iterator[Piece]", total: int, progress: Progress) -> "Iterat
     progress.close()
 
 
-def _print_json(
-    model: "Model", pieces: "Iterator[Piece]", seeds: Sequence[int], prime: bytes, labels: Sequence[str]
-) -> None:
-    """Print one object per sample and line, as soon as it and those before it are complete."""
+def _choose(pieces: "Iterator[Piece]", seeds: Sequence[int], count: int) -> "Iterator[Choice]":
+    """The best of every `count` texts, as soon as they and those before them are complete."""
+    from charrnn.inference.generation.best import choose_best
     from charrnn.inference.generation.samples import join_pieces
 
+    return choose_best(join_pieces(pieces, seeds), count)
+
+
+def _join(choices: "Iterator[Choice]") -> "Generator[Piece]":
+    """Each chosen text as one piece."""
+    from charrnn.inference.generation.samples import Piece
+
+    for index, choice in enumerate(choices):
+        yield Piece(index, choice.sample.text, choice.sample.finish)
+
+
+def _print_json(model: "Model", choices: "Iterator[Choice]", seed: int, prime: bytes, labels: Sequence[str]) -> None:
+    """Print one object per sample and line."""
     vocabulary = model.vocabulary
-    for sample in join_pieces(pieces, seeds):
+    for choice in choices:
+        sample = choice.sample
         text = sample.text.decode("utf-8", errors="surrogateescape")
         record = {
             "text": text,
@@ -156,6 +196,7 @@ def _print_json(
             "finish": sample.finish,
             "seed": sample.seed,
             "loss": sample.loss,
-            **({"label": labels[sample.seed - seeds[0]]} if labels else {}),
+            **({"losses": choice.losses} if len(choice.losses) > 1 else {}),
+            **({"label": labels[sample.seed - seed]} if labels else {}),
         }
         print_record(record)
