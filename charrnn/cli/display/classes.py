@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from charrnn.cli.display.escape import visible
+from charrnn.cli.display.scores import adapted_figures, adapted_rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,6 +82,8 @@ def print_evaluation(
         }
         if score:
             figures |= {name: getattr(score, name) for name in ("loss", "bpc", "perplexity", "chars", "unknown")}
+        if score and evaluation.adapted_score:
+            figures |= adapted_figures(evaluation.adapted_score)
         typer.echo(json.dumps(figures | {"seconds": round(seconds, 3), "texts_per_second": round(speed, 1)}))
         return
     lines = [
@@ -99,6 +102,10 @@ def print_evaluation(
             f"bits per character   {score.bpc:.4f}",
             f"perplexity           {score.perplexity:.3f}",
             f"{f'unknown {scorer.vocabulary.units}':<21}{score.unknown:,}",
+        ]
+    if score and evaluation.adapted_score:
+        lines += [
+            f"{name:<20} {figure} {unit}".rstrip() for name, figure, unit in adapted_rows(evaluation.adapted_score)
         ]
     typer.echo("\n".join([*lines, "", *_format_confusion(labels, metrics)]))
 
