@@ -10,13 +10,20 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from charrnn.cli.adaptation import adapt_model, check_adaptation
 from charrnn.cli.display.notes import write_notes
 from charrnn.cli.display.progress import Progress
 from charrnn.cli.display.samples import SampleWriter
 from charrnn.cli.models import choose_model
 from charrnn.cli.options import command, examples
 from charrnn.errors import GenerationError, UsageError
-from charrnn.inference.settings import GenerationSettings, OutputSettings, PrimeSettings, SamplingSettings
+from charrnn.inference.settings import (
+    AdaptSettings,
+    GenerationSettings,
+    OutputSettings,
+    PrimeSettings,
+    SamplingSettings,
+)
 
 if TYPE_CHECKING:
     from charrnn.inference.generation.samples import Piece, Request
@@ -35,19 +42,28 @@ def add_to(app: typer.Typer) -> None:
             "charrnn generate -m titles -n 20 -t 1 --min-p 0.05 -l 60",
             "charrnn generate -m book --prime-file letter.txt --no-echo",
             "charrnn generate -n 100 -l 200 --seed 7 --json | jq .loss",
+            "charrnn generate -m book --adapt letters.txt",
         ),
     )(generate)
 
 
 def generate(
-    *, text: PrimeSettings, sampling: SamplingSettings, use: GenerationSettings, output: OutputSettings
+    *,
+    text: PrimeSettings,
+    sampling: SamplingSettings,
+    adaptation: AdaptSettings,
+    use: GenerationSettings,
+    output: OutputSettings,
 ) -> None:
     """Generate text with a model, continuing a prime."""
     if text.prime is not None and text.prime_file is not None:
         raise UsageError("--prime and --prime-file exclude each other; give one of them")
     if any(not stop for stop in text.stop or []):
         raise UsageError("--stop must not be empty")
+    if text.prime_file == adaptation.adapt == "-":
+        raise UsageError("--prime-file and --adapt cannot both read stdin; give one of them a file")
     path = choose_model(use.model, quiet=output.quiet)
+    check_adaptation(adaptation, [path])
     from charrnn.inference.loading import load_language_model
     from charrnn.inference.model import make_request, random_seed
 
@@ -56,6 +72,7 @@ def generate(
     seed = random_seed() if sampling.seed is None else sampling.seed
     seeds = range(seed, seed + text.samples)
     labels = _choose_labels(model, text.label, seeds)
+    model = adapt_model(model, adaptation, text.label, quiet=output.quiet)
     prime = _read_prime_text(text)
     start = model.prime(prime, skip_unknown=text.unknown == "skip")
     request = dataclasses.replace(request, prefix=start.prefix)

@@ -14,14 +14,14 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from charrnn.inference.adaptation.adapter import Adapter
+from charrnn.inference.adaptation.learning import PIECE, read_codes
 from charrnn.inference.classification.classifier import Text, encode_document
 from charrnn.inference.labelled import LabelledModel
 from charrnn.inference.network.language import Floats, Network
 from charrnn.inference.scoring.lines import score_line_tokens, score_sequences
-from charrnn.inference.scoring.texts import NOTHING, OnProgress, Score, readable_ids, score_text, sum_columns
-from charrnn.text.vocabulary.base import UNKNOWN, Codes, Vocabulary
+from charrnn.inference.scoring.texts import NOTHING, OnProgress, Score, score_text, sum_columns
+from charrnn.text.vocabulary.base import Codes, Vocabulary
 
-PIECE = 2**13  # codes between two reports of progress
 SHARE = 0.002
 
 
@@ -49,12 +49,9 @@ class AdaptedScorer:
             codes: the next part of the text.
             trained: their nats (n,) under the network as trained.
         """
-        ids, counted = readable_ids(self._vocabulary, codes)
-        read = ids != UNKNOWN
-        learned = np.full(len(codes), np.nan, dtype=np.float32)
-        learned[read] = self.adapter.read(ids[read], counted[read])
-        nats = np.full(len(codes), np.nan, dtype=np.float32)
-        nats[counted] = self.mix(trained[counted], learned[counted])
+        nats = read_codes(self.adapter, self._vocabulary, codes)
+        counted = ~np.isnan(nats)
+        nats[counted] = self.mix(trained[counted], nats[counted])
         return nats
 
     def mix(self, trained: Floats, learned: Floats) -> Floats:
