@@ -20,7 +20,7 @@ from charrnn.inference.classification.classifier import Text, encode_document, l
 from charrnn.inference.model import GenerateOptions, Model, random_seed
 from charrnn.inference.network.language import Network
 from charrnn.inference.scoring.lines import score_sequences
-from charrnn.inference.scoring.texts import Score, batch_by_size
+from charrnn.inference.scoring.texts import OnProgress, Score, batch_by_size
 from charrnn.model.config import LabelledConfig, Tensors
 from charrnn.model.header import ModelHeader
 from charrnn.text.vocabulary.base import Ids, Vocabulary
@@ -88,6 +88,10 @@ class LabelledModel(Model):
         seed = options.get("seed")
         options["seed"] = seed = random_seed() if seed is None else seed
         yield from self.for_label(self.draw_label(seed) if label is None else label).stream(prime, **options)
+
+    def adapt(self, text: str | bytes, progress: OnProgress | None = None, *, label: str | None = None) -> Model:
+        """As `Model.adapt`, for the model of this label or, if None, of the most frequent one; each line is a text."""
+        return super().adapt(text, progress) if label is None else self.for_label(label).adapt(text, progress)
 
     def log_likelihoods(self, documents: Sequence[Ids]) -> NDArray[np.float64]:
         """Give ln p(text | label) (N, K) of documents that end with the end symbol.

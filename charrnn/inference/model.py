@@ -9,7 +9,7 @@ model.score("To be, or not to be").bpc
 
 import codecs
 import secrets
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -23,7 +23,9 @@ from charrnn.inference.settings import PrimeSettings, SamplingSettings
 from charrnn.model.config import Tensors
 from charrnn.model.header import ModelHeader
 from charrnn.settings import check_settings
-from charrnn.text.vocabulary.base import UNKNOWN, Ids, Vocabulary
+from charrnn.text.vocabulary.base import UNKNOWN, Codes, Ids, Vocabulary
+
+MEASURED = ("_loss", "_bpc", "_perplexity", "_accuracy")  # figures of a training that do not hold once weights change
 
 if TYPE_CHECKING:
     from charrnn.inference.export.notebook import Frame
@@ -175,6 +177,31 @@ class Model:
         """The state after reading ids (n,) from the learned initial state."""
         *_, (_, state) = read_prime(self.network, ids)
         return state
+
+    def adapt(self, text: str | bytes, progress: OnProgress | None = None) -> "Model":
+        """A model that has learned from `text` while reading it, and goes on where the text ends.
+
+            model.adapt(letters).generate("Dear")
+
+        Raises:
+            charrnn.errors.CorpusError: if the text holds nothing that the model knows.
+        """
+        return self.adapt_to_codes([self.vocabulary.tokenize(text)], progress)[0]
+
+    def adapt_to_codes(self, pieces: Iterable[Codes], progress: OnProgress | None = None) -> "tuple[Model, Score]":
+        """As `adapt`, to a text that comes as pieces of codes; also returns its score while it was read."""
+        from charrnn.inference.adaptation.learning import adapt_network
+
+        network, score = adapt_network(self.network, self.vocabulary, pieces, progress)
+        training = {name: value for name, value in self.header.training.items() if not name.endswith(MEASURED)}
+        header = replace(
+            self.header,
+            config=network.config,
+            training=training | {"adapted_chars": score.chars},
+            labels=(),
+            label_counts=(),
+        )
+        return Model(header, self.vocabulary, network, self.generator.for_weights(network)), score
 
     def score(self, text: str | bytes, progress: OnProgress | None = None) -> Score:
         """Loss, bits per character and perplexity of a text; unknown characters are counted apart."""

@@ -6,6 +6,7 @@ from charrnn.settings import auto_setting, setting
 from charrnn.text.settings import TEXT
 
 SAMPLING, LOOK, FILES, RUN = "Sampling", "Inspection", "Files", "The run"
+ADAPTATION = "Adaptation"
 MAX_SHOWN = 16_000  # characters, the widest canvas of browsers
 
 
@@ -154,6 +155,31 @@ class DetailSettings:
     def any(self) -> bool:
         """Whether a table is printed."""
         return self.per_line or self.per_char
+
+
+@dataclass(frozen=True)
+class DynamicSettings:
+    """Dynamic evaluation: what `charrnn evaluate` learns from the text that it scores."""
+
+    adapt: bool = setting(
+        False,
+        "Score the text a second time with a copy of the model that learns from each part after scoring it.",
+        group=RUN,
+    )
+
+
+@dataclass(frozen=True)
+class AdaptSettings:
+    """The text that a model learns from before `charrnn generate` writes."""
+
+    adapt: str | None = setting(
+        None,
+        "Let a copy of the model read this text first, learning from it, and go on where it ends, or with the prime, "
+        "if there is one; - is stdin.",
+        group=ADAPTATION,
+    )
+    output: str | None = setting(None, "Save the adapted model to this file.", short="-o", group=ADAPTATION)
+    overwrite: bool = setting(False, "Replace the file if it exists.", group=ADAPTATION)
 
 
 @dataclass(frozen=True)

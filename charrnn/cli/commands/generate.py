@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from charrnn.cli.adaptation import adapt_model, check_adaptation
 from charrnn.cli.display.escape import to_cell
 from charrnn.cli.display.notes import write_notes
 from charrnn.cli.display.progress import Progress
@@ -17,7 +18,13 @@ from charrnn.cli.display.records import print_record
 from charrnn.cli.models import choose_model
 from charrnn.cli.options import command, examples
 from charrnn.errors import GenerationError, UsageError
-from charrnn.inference.settings import GenerationSettings, OutputSettings, PrimeSettings, SamplingSettings
+from charrnn.inference.settings import (
+    AdaptSettings,
+    GenerationSettings,
+    OutputSettings,
+    PrimeSettings,
+    SamplingSettings,
+)
 
 if TYPE_CHECKING:
     from charrnn.inference.generation.best import Choice
@@ -48,12 +55,18 @@ def add_to(app: typer.Typer) -> None:
             f"charrnn generate --match '{HAIKU}'",
             "charrnn generate -m tunes --match '(?:[A-Ga-g]{4} ?[A-Ga-g]{4}\\|){8}'  # eight bars",
             "charrnn generate -m genome --match '[ACGT]{200}GAATTC[ACGT]{200}'  # with the site of EcoRI",
+            "charrnn generate -m book --adapt letters.txt",
         ),
     )(generate)
 
 
 def generate(
-    *, text: PrimeSettings, sampling: SamplingSettings, use: GenerationSettings, output: OutputSettings
+    *,
+    text: PrimeSettings,
+    sampling: SamplingSettings,
+    adaptation: AdaptSettings,
+    use: GenerationSettings,
+    output: OutputSettings,
 ) -> None:
     """Generate text with a model, continuing a prime."""
     if text.prime is not None and text.prime_file is not None:
@@ -62,7 +75,10 @@ def generate(
         raise UsageError("--stop must not be empty")
     if text.samples * sampling.best > MOST_TEXTS:
         raise UsageError(f"--samples times --best must be at most {MOST_TEXTS:,}")
+    if text.prime_file == adaptation.adapt == "-":
+        raise UsageError("--prime-file and --adapt cannot both read stdin; give one of them a file")
     path = choose_model(use.model, quiet=output.quiet)
+    check_adaptation(adaptation, [path])
     from charrnn.cli.display.samples import SampleWriter
     from charrnn.inference.loading import load_language_model
     from charrnn.inference.model import make_request, random_seed
@@ -74,6 +90,7 @@ def generate(
     labels = [
         label for label in _choose_labels(model, text.label, seeds[:: sampling.best]) for _ in range(sampling.best)
     ]
+    model = adapt_model(model, adaptation, text.label, quiet=output.quiet)
     prime = _read_prime_text(text)
     start = model.prime(prime, skip_unknown=text.unknown == "skip")
     request = model.constrain(dataclasses.replace(request, prefix=start.prefix), text.match)

@@ -46,7 +46,7 @@ def info(
         "tokens": header.vocabulary.get("tokens"),
         **{name: training.get(name) for name in ("corpus", "steps", "epochs", "chars", "seconds", "train_loss")},
         **{name: training.get(name) for name in ("valid_loss", "valid_bpc", "valid_perplexity", "best_step", "seed")},
-        **({"command": training["command"]} if "command" in training else {}),
+        **{name: training[name] for name in ("adapted_chars", "command") if name in training},
         "symbols": header.vocabulary.get("symbols"),
     }
     if header.labels:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.display.escape import to_cell, visible
 from charrnn.cli.display.records import format_record, print_record
+from charrnn.cli.display.scores import adapted_figures, adapted_rows
 from charrnn.cli.streams import write_data, write_line
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ def print_evaluation(
         }
         if score:
             figures |= {name: getattr(score, name) for name in ("loss", "bpc", "perplexity", "chars", "unknown")}
+        if score and evaluation.adapted_score:
+            figures |= adapted_figures(evaluation.adapted_score)
         print_record(figures | {"seconds": round(seconds, 3), "texts_per_second": round(speed, 1)})
         return
     lines = [
@@ -97,6 +100,10 @@ def print_evaluation(
             f"bits per character   {score.bpc:.4f}",
             f"perplexity           {score.perplexity:.3f}",
             f"{f'unknown {scorer.vocabulary.units}':<21}{score.unknown:,}",
+        ]
+    if score and evaluation.adapted_score:
+        lines += [
+            f"{name:<20} {figure} {unit}".rstrip() for name, figure, unit in adapted_rows(evaluation.adapted_score)
         ]
     write_line("\n".join([*lines, "", *_format_confusion(labels, metrics)]))
 

@@ -50,6 +50,10 @@ class DeviceGenerator(TextGenerator):
         """A generator for another network on the same device."""
         return DeviceGenerator(network, self.vocabulary, self._device)
 
+    def for_weights(self, network: Network) -> "DeviceGenerator":
+        """A generator for a network with other weights on the same device."""
+        return DeviceGenerator(network, self.vocabulary, self._device)
+
     def make_writer(self, state: State, request: Request) -> "DeviceWriter":
         """A writer of one sample for each stream of `state`."""
         return DeviceWriter(self.network, state, request, self._device)

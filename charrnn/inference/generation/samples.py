@@ -109,6 +109,10 @@ class TextGenerator:
         """A generator for a network that differs in the initial state and the first layer's bias only."""
         return TextGenerator(network, self.vocabulary, self)
 
+    def for_weights(self, network: Network) -> "TextGenerator":
+        """A generator for a network with other weights."""
+        return TextGenerator(network, self.vocabulary)
+
     @cached_property
     def weights(self) -> Weights:
         """The network's weights, laid out for the kernel."""

@@ -48,6 +48,14 @@ def split_lines(vocabulary: Vocabulary, pieces: Iterable[Codes]) -> Iterator[Cod
 
 def score_lines(network: Network, vocabulary: Vocabulary, lines: Iterable[Codes]) -> Iterator[tuple[Codes, Score]]:
     """Yields each line with its score, in the order of the lines."""
+    for line, nats in score_line_tokens(network, vocabulary, lines):
+        yield line, sum_scores(vocabulary, [(line, nats)])
+
+
+def score_line_tokens(
+    network: Network, vocabulary: Vocabulary, lines: Iterable[Codes]
+) -> Iterator[tuple[Codes, Floats]]:
+    """Yields each line's codes (n,) with their nats (n,), NaN for unknown ones, in the order of the lines."""
     for window in batch_by_size(lines, WINDOW):
         read = [readable_ids(vocabulary, line) for line in window]
         known = [ids[ids != UNKNOWN] for ids, _ in read]
@@ -55,7 +63,7 @@ def score_lines(network: Network, vocabulary: Vocabulary, lines: Iterable[Codes]
             nats = np.full(len(line), np.nan, dtype=np.float32)
             nats[ids != UNKNOWN] = losses
             nats[~counted] = np.nan
-            yield line, sum_scores(vocabulary, [(line, nats)])
+            yield line, nats
 
 
 def score_sequences(network: Network, sequences: Sequence[Ids]) -> list[Floats]:

@@ -36,6 +36,7 @@ BLOCK = 2**21  # characters of a long text in memory
 
 OnProgress = Callable[[int, int], None]  # done, total
 Array = TypeVar("Array", bound=NDArray[Any])
+Block = tuple[Codes, *tuple[Floats, ...]]  # codes (n,) of a text, and their nats (n,) under one model or several
 
 
 @dataclass(frozen=True)
@@ -83,14 +84,23 @@ class Score:
         return math.exp(min(self.loss, 700.0))
 
 
+NOTHING = Score(0.0, 0, 0, 0)
+
+
 def sum_scores(vocabulary: Vocabulary, blocks: Iterable[tuple[Codes, Floats]]) -> Score:
     """The score of a text from blocks of its codes (n,) and their nats (n,), NaN for unknown ones."""
-    total = Score(0.0, 0, 0, 0)
-    for codes, nats in blocks:
-        counted = ~np.isnan(nats)
+    return sum_columns(vocabulary, blocks, 1)[0]
+
+
+def sum_columns(vocabulary: Vocabulary, blocks: Iterable[Block], columns: int) -> list[Score]:
+    """The scores of a text by several models, from blocks of its codes (n,) and their nats (n,) under each model."""
+    totals = [NOTHING] * columns
+    for codes, *of_models in blocks:
+        counted = ~np.isnan(of_models[0])
         tokens, chars = int(counted.sum()), vocabulary.count_characters(codes[counted])
-        total += Score(float(np.nansum(nats, dtype=np.float64)), tokens, chars, len(nats) - tokens)
-    return total
+        for k, nats in enumerate(of_models):
+            totals[k] += Score(float(np.nansum(nats, dtype=np.float64)), tokens, chars, len(nats) - tokens)
+    return totals
 
 
 def score_text(
