@@ -2,7 +2,10 @@
 
 import os
 import signal
-from typing import Any
+
+TYPE_CHECKING = False  # typing would take longer to import than all the rest
+if TYPE_CHECKING:
+    from typing import Any
 
 STATUS = 130  # of a program that Ctrl-C has ended
 
@@ -17,7 +20,7 @@ def raise_on_interrupt() -> None:
     _replace_handler(_exit, signal.default_int_handler)
 
 
-def _replace_handler(present: Any, new: Any) -> None:
+def _replace_handler(present: "Any", new: "Any") -> None:
     if signal.getsignal(signal.SIGINT) is present:
         signal.signal(signal.SIGINT, new)
 
