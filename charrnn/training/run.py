@@ -22,6 +22,7 @@ from charrnn.training.checkpoint.lock import lock_output
 from charrnn.training.checkpoint.resume import (
     check_corpus,
     describe_corpus,
+    describe_finished,
     describe_position,
     merge_settings,
 )
@@ -106,7 +107,10 @@ def run_training(
             notes.append(f"nothing to resume in {files.folder}: starting")
         request.settings.check_task(given)
         session = _assemble(request, files, saved, world)
-        with stop_on_signals(session.stop, files.partials(), exits=exits):
+        if saved is not None and session.ended:
+            notes.append(describe_finished(session.plan.budget, saved))
+        announce, several = session.reporter.on_stop, world.size > 1
+        with stop_on_signals(session.stop, files.partials(), announce, exits=exits, several=several):
             summary = _run(session, notes, request)
         return RunResult(files.output, summary, session.stopped_by, world.is_leader)
 

@@ -20,7 +20,7 @@ from charrnn.training.network.classifier_objective import ClassifierBatch, Class
 from charrnn.training.network.initialization import initialize
 from charrnn.training.recipe.classifier import ClassifierPlan
 from charrnn.training.tasks.classifier_validation import ClassifierValidation
-from charrnn.training.tasks.task import Measurement, Metric, Resources, Row, Task
+from charrnn.training.tasks.task import Measurement, Metric, OnShare, Resources, Row, Task, ignore_share
 
 LISTED_CLASSES = 8
 
@@ -97,8 +97,8 @@ class ClassifierTask(Task):
     def steps_per_epoch(self) -> float:  # noqa: D102
         return len(self.corpus.train) / self.plan.batch_size
 
-    def validate(self, workers: Workers) -> Measurement:  # noqa: D102
-        return self._world.broadcast(lambda: self._validation.measure(self.network, workers))
+    def validate(self, workers: Workers, on_share: OnShare = ignore_share) -> Measurement:  # noqa: D102
+        return self._validation.measure(self.network, workers, self._world, on_share)
 
     def calibrate(self, weights: Tensors, measurement: Measurement) -> Tensors:
         """The weights with scores that are as confident as validation says they should be."""
@@ -135,6 +135,7 @@ class ClassifierTask(Task):
             *(("note", note) for note in corpus.notes),
             ("network", network),
             *(("because", reason) for reason in plan.reasons),
+            *(("warning", warning) for warning in plan.warnings),
         ]
 
     def summarize(self, best: Measurement) -> dict[str, Any]:  # noqa: D102
