@@ -29,7 +29,8 @@ def test_train_then_generate_then_evaluate_then_info_as_typed(charrnn: Charrnn, 
     assert list((tmp_path / "runs" / "rhyme").glob("events*"))
     assert set(summary) == {
         *("model", "parameters", "vocab", "steps", "epochs", "chars", "seconds", "chars_per_second", "train_loss"),
-        *("valid_loss", "valid_bpc", "valid_perplexity", "best_step", "device", "seed", "verdict"),
+        *("valid_loss", "valid_bpc", "valid_perplexity", "valid_unknown_share", "valid_charged_loss"),
+        *("best_step", "device", "seed", "verdict"),
     }
     written = charrnn("generate", "--prime", "the ", "-t", "0.5", "-l", 50)
     assert written.returncode == 0, written.stderr

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from charrnn.cli.display.escape import visible
+from charrnn.cli.display.scores import score_rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,7 +81,8 @@ def print_evaluation(
             "n": metrics.n,
         }
         if score:
-            figures |= {name: getattr(score, name) for name in ("loss", "bpc", "perplexity", "chars", "unknown")}
+            names = ("loss", "charged_loss", "bpc", "perplexity", "chars", "unknown", "unknown_share")
+            figures |= {name: getattr(score, name) for name in names}
         typer.echo(json.dumps(figures | {"seconds": round(seconds, 3), "texts_per_second": round(speed, 1)}))
         return
     lines = [
@@ -95,10 +97,7 @@ def print_evaluation(
         lines += [
             "",
             "each text given its label, its end included:",
-            f"cross-entropy        {score.loss:.4f} nats per character",
-            f"bits per character   {score.bpc:.4f}",
-            f"perplexity           {score.perplexity:.3f}",
-            f"{f'unknown {scorer.vocabulary.units}':<21}{score.unknown:,}",
+            *(f"{name:<20} {figure} {unit}".rstrip() for name, figure, unit in score_rows(scorer.vocabulary, score)),
         ]
     typer.echo("\n".join([*lines, "", *_format_confusion(labels, metrics)]))
 
