@@ -39,7 +39,10 @@ def test_train_then_generate_then_evaluate_then_info_as_typed(charrnn: Charrnn, 
     assert written.stderr.startswith(newest("rhyme") + "seed ")
     scored = charrnn("evaluate", "rhyme.txt", "--json")
     figures = json.loads(scored.stdout)
-    assert set(figures) == {"model", "chars", "unknown", "loss", "bpc", "perplexity", "seconds", "chars_per_second"}
+    assert set(figures) == {
+        *("model", "chars", "unknown", "loss", "bpc", "perplexity", "seconds", "chars_per_second"),
+        *("unknown_share", "charged_loss"),
+    }
     assert figures["chars"] == len(text.read_text())
     described = json.loads(charrnn("info", "--json").stdout)
     assert described["format"] == 1

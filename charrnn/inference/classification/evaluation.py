@@ -39,7 +39,7 @@ def evaluate_labelled(scorer: LabelScorer, reader: LabelledReader, source: str) 
     classes: list[int] = []
     log_probabilities: list[NDArray[np.float64]] = []
     total: Score | None = None
-    for rows in chunk_rows(_read_rows(scorer, reader, source)):
+    for rows in chunk_rows(_read_rows(scorer, reader, source), get_length=lambda row: len(row[1])):
         chunk = [index for index, _ in rows]
         scores, score = scorer.evaluate([text for _, text in rows], chunk)
         classes += chunk

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name that everyone uses
 
 from charrnn.model.config import ClassifierConfig
-from charrnn.training.network.base import RecurrentNetwork
+from charrnn.training.network.base import RecurrentNetwork, State
 from charrnn.training.network.language import CELLS
 
 EMPTY = -1e30  # what padding counts as where the largest output is sought
@@ -81,7 +81,7 @@ class TextClassifier(RecurrentNetwork):
         time = torch.arange(len(ids), device=ids.device)[:, None]
         inside = time < lengths
         turned = torch.where(inside, lengths - 1 - time, time)
-        outputs = self._embedded(ids)
+        outputs = self.embed(ids)
         if masks is not None and self.embedding is not None:
             outputs = outputs * masks.inputs
         for layer in range(self.config.layers):
@@ -92,31 +92,31 @@ class TextClassifier(RecurrentNetwork):
         scores: Tensor = self.decoder(pooled if masks is None else pooled * masks.pooled)
         return scores
 
-    def _embedded(self, ids: Tensor) -> Tensor:
+    def embed(self, ids: Tensor) -> Tensor:
+        """The first layer's inputs (T, B, E or V) for ids (T, B)."""
         if self.embedding is not None:
-            found: Tensor = self.embedding(ids)
-            return found
+            vectors: Tensor = self.embedding(ids)
+            return vectors
         return F.one_hot(ids, self.config.vocab_size).to(self.decoder.weight.dtype)
 
     def _layer(self, layer: int, inputs: Tensor, turned: Tensor) -> Tensor:
         """One layer's outputs (T, B, D*H), those of both directions after reading the character of their place."""
         first = layer * self.config.directions
-        outputs = self._run(first, inputs)
+        outputs, _ = self.run(first, inputs, self.initial_state(first, inputs.shape[1]))
         if not self.config.bidirectional:
             return outputs
-        backward = _at(self._run(first + 1, _at(inputs, turned)), turned)
-        return torch.cat([outputs, backward], dim=-1)
+        backward, _ = self.run(first + 1, _at(inputs, turned), self.initial_state(first + 1, inputs.shape[1]))
+        return torch.cat([outputs, _at(backward, turned)], dim=-1)
 
-    def _run(self, index: int, inputs: Tensor) -> Tensor:
-        """One direction of one layer over inputs (T, B, I)."""
-        shape = (1, inputs.shape[1], self.config.hidden_size)
-        hidden = self.initial_hidden[index].expand(shape).contiguous()
-        outputs: Tensor
-        if self.initial_cell is not None:
-            outputs, _ = self.rnn[index](inputs, (hidden, self.initial_cell[index].expand(shape).contiguous()))
-        else:
-            outputs, _ = self.rnn[index](inputs, hidden)
-        return outputs
+    def initial_state(self, index: int, batch: int) -> State:
+        """The learned initial state of one direction of one layer: hidden (1, B, H), and of an LSTM the cell too."""
+        parts = [self.initial_hidden, *([] if self.initial_cell is None else [self.initial_cell])]
+        return tuple(part[index].expand(1, batch, self.config.hidden_size).contiguous() for part in parts)
+
+    def run(self, index: int, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """Outputs (T, B, H) of one direction of one layer over inputs (T, B, I), and the state after them."""
+        outputs, after = self.rnn[index](inputs, state if len(state) > 1 else state[0])
+        return outputs, after if len(state) > 1 else (after,)
 
     def _pooled(self, outputs: Tensor, lengths: Tensor, inside: Tensor) -> Tensor:
         """One vector (B, P*D*H) for each document from the top outputs (T, B, D*H)."""
