@@ -116,7 +116,16 @@ class LabelledModel(Model):
         symbols = np.concatenate(documents)
         known = symbols[symbols != self.vocabulary.unknown]
         nats = -float(likelihoods[np.arange(len(classes)), classes].sum())
-        score = Score(nats, len(known), int(self.vocabulary.lengths[known].sum()), len(symbols) - len(known))
+        chars = int(self.vocabulary.lengths[known].sum())
+        unknown_chars = sum(map(len, texts)) + len(texts) - chars  # each text has an end symbol
+        score = Score(
+            nats=nats,
+            tokens=len(known),
+            chars=chars,
+            unknown=len(symbols) - len(known),
+            unknown_chars=unknown_chars,
+            unknown_nats=unknown_chars * self.vocabulary.unknown_nats,
+        )
         return self.apply_bayes(likelihoods), score
 
     def apply_bayes(self, likelihoods: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -29,7 +29,8 @@ def test_train_then_generate_then_evaluate_then_info_as_typed(charrnn: Charrnn, 
     assert list((tmp_path / "runs" / "rhyme").glob("events*"))
     assert set(summary) == {
         *("model", "parameters", "vocab", "steps", "epochs", "chars", "seconds", "chars_per_second", "train_loss"),
-        *("valid_loss", "valid_bpc", "valid_perplexity", "best_step", "device", "seed", "verdict"),
+        *("valid_loss", "valid_bpc", "valid_perplexity", "valid_unknown_share", "valid_charged_loss"),
+        *("best_step", "device", "seed", "verdict"),
     }
     written = charrnn("generate", "--prime", "the ", "-t", "0.5", "-l", 50)
     assert written.returncode == 0, written.stderr
@@ -38,7 +39,10 @@ def test_train_then_generate_then_evaluate_then_info_as_typed(charrnn: Charrnn, 
     assert written.stderr.startswith(newest("rhyme") + "seed ")
     scored = charrnn("evaluate", "rhyme.txt", "--json")
     figures = json.loads(scored.stdout)
-    assert set(figures) == {"model", "chars", "unknown", "loss", "bpc", "perplexity", "seconds", "chars_per_second"}
+    assert set(figures) == {
+        *("model", "chars", "unknown", "loss", "bpc", "perplexity", "seconds", "chars_per_second"),
+        *("unknown_share", "charged_loss"),
+    }
     assert figures["chars"] == len(text.read_text())
     described = json.loads(charrnn("info", "--json").stdout)
     assert described["format"] == 1

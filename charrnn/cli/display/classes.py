@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.display.escape import to_cell, visible
 from charrnn.cli.display.records import format_record, print_record
-from charrnn.cli.display.scores import adapted_figures, adapted_rows
+from charrnn.cli.display.scores import adapted_figures, adapted_rows, score_rows
 from charrnn.cli.streams import write_data, write_line
 
 if TYPE_CHECKING:
@@ -79,7 +79,8 @@ def print_evaluation(
             "n": metrics.n,
         }
         if score:
-            figures |= {name: getattr(score, name) for name in ("loss", "bpc", "perplexity", "chars", "unknown")}
+            names = ("loss", "charged_loss", "bpc", "perplexity", "chars", "unknown", "unknown_share")
+            figures |= {name: getattr(score, name) for name in names}
         if score and evaluation.adapted_score:
             figures |= adapted_figures(evaluation.adapted_score)
         print_record(figures | {"seconds": round(seconds, 3), "texts_per_second": round(speed, 1)})
@@ -96,10 +97,7 @@ def print_evaluation(
         lines += [
             "",
             "each text given its label, its end included:",
-            f"cross-entropy        {score.loss:.4f} nats per character",
-            f"bits per character   {score.bpc:.4f}",
-            f"perplexity           {score.perplexity:.3f}",
-            f"{f'unknown {scorer.vocabulary.units}':<21}{score.unknown:,}",
+            *(f"{name:<20} {figure} {unit}".rstrip() for name, figure, unit in score_rows(scorer.vocabulary, score)),
         ]
     if score and evaluation.adapted_score:
         lines += [

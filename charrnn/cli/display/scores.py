@@ -78,6 +78,22 @@ def adapted_rows(score: "Score") -> list[tuple[str, str, str]]:
     ]
 
 
+def score_rows(vocabulary: "Vocabulary", score: "Score") -> list[tuple[str, str, str]]:
+    """The figures of a text as rows of a name, a figure and its unit; with a charged loss if a token is unknown."""
+    share = f"in {score.unknown_share:.2%} of all characters" if score.unknown else ""
+    rows = [
+        ("cross-entropy", f"{score.loss:.4f}", "nats per character"),
+        ("bits per character", f"{score.bpc:.4f}", ""),
+        ("perplexity", f"{score.perplexity:.3f}", ""),
+        ("characters", f"{score.chars:,}", ""),
+        (f"unknown {vocabulary.units}", f"{score.unknown:,}", share),
+    ]
+    if score.unknown:
+        charge = f"{vocabulary.unknown_nats:.4f} for each unknown character, ln {max(2, vocabulary.characters):,}"
+        rows.append(("charged loss", f"{score.charged_loss:.4f}", f"nats per character, with {charge}"))
+    return rows
+
+
 def print_score(
     path: Path,
     vocabulary: "Vocabulary",
@@ -97,7 +113,9 @@ def print_score(
             "chars": score.chars,
             **({"tokens": score.tokens, "token_loss": score.token_loss} if by_token else {}),
             "unknown": score.unknown,
+            "unknown_share": score.unknown_share,
             "loss": score.loss,
+            "charged_loss": score.charged_loss,
             "bpc": score.bpc,
             "perplexity": score.perplexity,
             **(adapted_figures(adapted) if adapted else {}),
@@ -107,12 +125,8 @@ def print_score(
         print_record(figures)
         return
     rows = [
-        ("cross-entropy", f"{score.loss:.4f}", "nats per character"),
-        ("bits per character", f"{score.bpc:.4f}", ""),
-        ("perplexity", f"{score.perplexity:.3f}", ""),
+        *score_rows(vocabulary, score),
         *(adapted_rows(adapted) if adapted else []),
-        ("characters", f"{score.chars:,}", ""),
-        (f"unknown {vocabulary.units}", f"{score.unknown:,}", ""),
         ("speed", f"{speed:,.0f}", f"{vocabulary.units}/s"),
     ]
     if by_token:
@@ -122,8 +136,11 @@ def print_score(
     if (sys.stderr if to_stderr else sys.stdout).isatty():
         from charrnn.cli.display.surprise import print_figures
 
-        rows[1] = (*rows[1][:2], "1 is a coin toss for each character")
-        rows[2] = (*rows[2][:2], f"as many equally likely characters: about {score.perplexity:.0f}")
+        remarks = {
+            "bits per character": "1 is a coin toss for each character",
+            "perplexity": f"as many equally likely characters: about {score.perplexity:.0f}",
+        }
+        rows = [(name, figure, remarks.get(name, unit)) for name, figure, unit in rows]
         print_figures(str(path), rows, to_stderr=to_stderr)
         return
     for name, figure, unit in rows:

@@ -48,7 +48,7 @@ def evaluate_labelled(
     log_probabilities: list[NDArray[np.float64]] = []
     total: Score | None = None
     adapted = NOTHING
-    for rows in chunk_rows(_read_rows(scorer, reader, source)):
+    for rows in chunk_rows(_read_rows(scorer, reader, source), get_length=lambda row: len(row[1])):
         chunk = [index for index, _ in rows]
         texts = [text for _, text in rows]
         scores, score = scorer.evaluate(texts, chunk)

@@ -1,7 +1,7 @@
 """Learning to classify: a network that tells labelled texts apart."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,7 +39,7 @@ class ClassifierTask(Task):
 
     name = CLASSIFY
     unit = "text"
-    metrics: ClassVar = (
+    metrics = (
         Metric("nats/text", "loss", "loss {} nats per text", lambda loss, _: loss),
         Metric("accuracy", "accuracy", "accuracy {}", lambda _, accuracy: accuracy, ".2%", follows_loss=False),
     )

@@ -111,7 +111,7 @@ class Task(ABC):
 
     name: ClassVar[str]
     unit: ClassVar[str]
-    metrics: ClassVar[tuple[Metric, ...]]
+    metrics: tuple[Metric, ...]
     writes: ClassVar[bool] = False
     plan: Plan
     corpus: Corpus | LabelledCorpus
