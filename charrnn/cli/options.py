@@ -8,7 +8,6 @@ the command. All settings that break a limit are reported together, before the f
 """
 
 import inspect
-import re
 from collections.abc import Callable
 from dataclasses import Field, fields
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -63,8 +62,7 @@ def refuse(complaints: list[str]) -> None:
 
 def examples(*lines: str) -> str:
     """Commands to copy, for the end of a help page; each is a paragraph, so that they are not joined."""
-    # A bracket before a letter would begin a style of rich's markup.
-    return "\n\n".join(["Examples:", *(re.sub(r"\[(?=[a-z#/@])", r"\\[", line) for line in lines)])
+    return "\n\n".join(["Examples:", *lines])
 
 
 def _option(group: type, declared: Field[Any]) -> inspect.Parameter:
