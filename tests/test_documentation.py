@@ -24,7 +24,8 @@ PAGES = ("README.md", "CONTRIBUTING.md", "docs/tutorial.md")  # docs/export.md h
 MARKDOWN = sorted(str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 # Installation and checks precede these tests; torchrun has tests of its own.
 ELSEWHERE = re.compile(
-    r"make |python3 -m venv|\. \.venv/bin/activate|\.venv/bin/python -m pip|pip install |\.venv/bin/ruff |.*--device cuda|torchrun "
+    r"make |python3 -m venv|\. \.venv/bin/activate|\.venv/bin/python -m pip|pip install |\.venv/bin/ruff "
+    r"|.*--device cuda|torchrun "
 )
 FILES = (
     "book.txt",
