@@ -1,13 +1,20 @@
 """The command `charrnn`, and `python -m charrnn`."""
 
+import sys
+
 from charrnn.cli.interrupts import exit_on_interrupt
+from charrnn.errors import FREE_MEMORY, is_out_of_memory
 
 
 def main() -> None:
     """Run the command line; Ctrl-C ends it without a traceback while its modules are loading, too."""
     exit_on_interrupt()
-    from charrnn.cli.app import main as run
-
+    try:
+        from charrnn.cli.app import main as run
+    except (MemoryError, ImportError) as error:
+        if is_out_of_memory(error):
+            sys.exit(f"charrnn: out of memory; {FREE_MEMORY}")
+        raise
     run()
 
 

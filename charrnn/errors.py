@@ -49,18 +49,19 @@ class InspectionError(CharrnnError):
     """A model that cannot be inspected in this way."""
 
 
+FREE_MEMORY = "close other programs, or raise the limit that ulimit -v shows"
 MEMORY_WORDS = (
     *("can't allocate memory", "cannot allocate memory", "not enough memory", "bad_alloc", "out of memory"),
     *("could not create a memory", "could not create a primitive", "could not execute a primitive"),
-    "can't start new thread",
+    *("can't start new thread", "failed to map segment"),
 )
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error means that memory ran out, for which PyTorch, oneDNN and threads have no type of their own."""
+    """Whether an error means that memory ran out; PyTorch, oneDNN, threads and libraries have no type for that."""
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return True
-    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in MEMORY_WORDS)
+    return isinstance(error, RuntimeError | ImportError) and any(words in str(error).lower() for words in MEMORY_WORDS)
 
 
 def quote_value(value: object) -> str:

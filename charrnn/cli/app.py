@@ -14,7 +14,7 @@ from charrnn.cli.groups import LazyGroup
 from charrnn.cli.interrupts import STATUS, exit_on_interrupt, raise_on_interrupt
 from charrnn.cli.options import examples
 from charrnn.cli.streams import ReaderGoneError, flush_stdout, prepare_streams, write_line
-from charrnn.errors import CharrnnError, is_out_of_memory
+from charrnn.errors import FREE_MEMORY, CharrnnError, is_out_of_memory
 from charrnn.training.devices.world import FollowerError, get_rank
 
 app = typer.Typer(
@@ -83,7 +83,7 @@ def _run() -> int:
 def _describe(error: Exception) -> str:
     """A message for an error of the system that was not handled before; empty for a bug."""
     if is_out_of_memory(error):
-        return "out of memory; try a smaller --hidden-size, --batch-size or --seq-len"
+        return f"out of memory; {FREE_MEMORY}"
     if isinstance(error, OSError):
         return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
     return ""

@@ -26,6 +26,7 @@ from charrnn.training.checkpoint.resume import (
     describe_position,
     merge_settings,
 )
+from charrnn.training.devices.memory import require_room_for_pytorch
 from charrnn.training.devices.world import World, get_world_size
 from charrnn.training.interruption import StopRequest, stop_on_signals
 from charrnn.training.observer import Observer, Surroundings
@@ -146,6 +147,7 @@ def _assemble(request: Request, files: RunFiles, saved: Checkpoint | None, world
     if saved is not None:
         check_corpus(corpus, saved)
     request.observer.show_loading()
+    require_room_for_pytorch()
     import torch
 
     from charrnn.training.devices.device import choose_device
