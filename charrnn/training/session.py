@@ -17,6 +17,7 @@ from charrnn.training.devices.clock import Clock
 from charrnn.training.devices.device import get_random_states, set_random_states
 from charrnn.training.interruption import Interrupted, StopRequest
 from charrnn.training.metrics import StepMetrics
+from charrnn.training.network.precision import full_precision
 from charrnn.training.recipe.schedule import Annealing, Schedule
 from charrnn.training.recipe.spacing import seconds_between_evaluations, steps_between_evaluations
 from charrnn.training.reporting import Evaluation, Progress, Reporter, Start, Summary
@@ -87,14 +88,15 @@ class Session:
             TrainingError: if training diverges, memory runs out, or a file cannot be written.
         """
         try:
-            self._report_start()
-            self.checkpointer.save_first(self.record, resumed=self.resumed is not None)
-            self.clock.start()  # what came before is not learning, and not counted
-            self._synchronize()
-            try:
-                return self._train()
-            except Interrupted:
-                return self._interrupt()
+            with full_precision():
+                self._report_start()
+                self.checkpointer.save_first(self.record, resumed=self.resumed is not None)
+                self.clock.start()  # what came before is not learning, and not counted
+                self._synchronize()
+                try:
+                    return self._train()
+                except Interrupted:
+                    return self._interrupt()
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise

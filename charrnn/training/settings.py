@@ -127,7 +127,7 @@ class LanguageSettings:
     )
     precision: str = setting(
         "auto",
-        "What large products are computed in; auto is bf16 on GPUs that have fast kernels for it.",
+        "Of large products; auto is bf16 on GPUs that are fast at it. fp32 is exact: no TF32.",
         choices=("auto", "fp32", "bf16"),
         group=RUN,
     )

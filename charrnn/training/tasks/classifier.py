@@ -13,6 +13,7 @@ from charrnn.model.config import Tensors
 from charrnn.model.header import CLASSIFY, ModelHeader
 from charrnn.text.documents.corpus import LabelledCorpus
 from charrnn.training.data.documents import ClassifierBatches, DocumentBatch
+from charrnn.training.data.feeding import to_device
 from charrnn.training.devices.workers import Workers
 from charrnn.training.network.base import State
 from charrnn.training.network.classifier import TextClassifier
@@ -68,7 +69,7 @@ class ClassifierTask(Task):
 
     def next_batch(self) -> ClassifierBatch:  # noqa: D102
         documents = self._batches.next_batch()
-        ids = self._add_noise(documents).to(self._device)
+        ids = to_device(self._add_noise(documents).numpy(), self._device)
         masks = self.network.draw_masks(ids.shape[1], self.plan.input_dropout, self.plan.dropout)
         self._documents += ids.shape[1]
         batch = ClassifierBatch.from_documents(documents, ids, masks)
