@@ -97,6 +97,8 @@ def test_the_python_of_the_readme(shell: Shell) -> None:
 def test_the_examples_of_the_help_pages(shell: Shell) -> None:
     shell.run("charrnn train titles.tsv --task classify -o models/kinds.safetensors")
     shell.run("charrnn corpus midi pieces -o data/pieces.txt")
+    for name in ("names.txt", "tunes.abc", "genome.fa"):
+        shell.run(f"charrnn train {name}")
     for command in ("", *COMMANDS):
         page = shell.run(f"charrnn {command} --help")
         lines = page.split("Examples:")[1].splitlines()
