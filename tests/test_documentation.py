@@ -129,6 +129,8 @@ def test_the_examples_of_the_help_pages(shell: Shell) -> None:
     for name in ("book", "titles", "names", "tunes", "genome"):
         save_model(Path(f"models/{name}.safetensors"), made.header, made.network.tensors)
     shell.run("charrnn corpus midi pieces -o data/pieces.txt")
+    for name in ("names.txt", "tunes.abc", "genome.fa"):
+        shell.run(f"charrnn train {name}")
     for command in ("", *COMMANDS):
         page = shell.run(f"charrnn {command} --help")
         lines = page.split("Examples:")[1].splitlines()

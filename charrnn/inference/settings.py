@@ -42,6 +42,12 @@ class PrimeSettings:
         "it ends if the model would go on with a character that the expression does not allow. --length is the limit.",
         group=TEXT,
     )
+    interactive: bool = setting(
+        False,
+        "Write in turns: type a text, get a continuation of 200 characters unless --length is given, or -n of them to "
+        "choose from; ? shows the commands.",
+        group=TEXT,
+    )
     echo: bool = setting(True, "Print the prime too.", off_flag="--no-echo", group=TEXT)
     unknown: str = setting(
         "error",

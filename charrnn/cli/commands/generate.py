@@ -1,7 +1,6 @@
 """`charrnn generate`: text from a language model."""
 
 import dataclasses
-import re
 import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
@@ -16,7 +15,8 @@ from charrnn.cli.display.notes import write_notes
 from charrnn.cli.display.progress import Progress
 from charrnn.cli.display.records import print_record
 from charrnn.cli.models import choose_model
-from charrnn.cli.options import command, examples
+from charrnn.cli.options import command, examples, refuse
+from charrnn.cli.prompt import Prompt, unescape
 from charrnn.errors import GenerationError, UsageError
 from charrnn.inference.settings import (
     AdaptSettings,
@@ -31,10 +31,11 @@ if TYPE_CHECKING:
     from charrnn.inference.generation.samples import Piece, Request
     from charrnn.inference.model import Model
     from charrnn.inference.network.language import State
+    from charrnn.inference.session import Session
     from charrnn.text.vocabulary.base import Ids
 
 MOST_TEXTS = 1_000_000  # all those that the best are chosen from
-ESCAPES = {r"\n": "\n", r"\t": "\t", r"\\": "\\"}  # in --stop
+TURN_LENGTH = 200  # characters of a continuation with --interactive
 SYLLABLES = r"(?:[^aeiouy\n]{1,3}[aeiouy]{1,2})"
 HAIKU = rf"(?i){SYLLABLES}{{5}}\n{SYLLABLES}{{7}}\n{SYLLABLES}{{5}}"
 
@@ -69,12 +70,7 @@ def generate(
     output: OutputSettings,
 ) -> None:
     """Generate text with a model, continuing a prime."""
-    if text.prime is not None and text.prime_file is not None:
-        raise UsageError("--prime and --prime-file exclude each other; give one of them")
-    if any(not stop for stop in text.stop or []):
-        raise UsageError("--stop must not be empty")
-    if text.samples * sampling.best > MOST_TEXTS:
-        raise UsageError(f"--samples times --best must be at most {MOST_TEXTS:,}")
+    refuse(_find_conflicts(text, sampling, output))
     if text.prime_file == adaptation.adapt == "-":
         raise UsageError("--prime-file and --adapt cannot both read stdin; give one of them a file")
     path = choose_model(use.model, quiet=output.quiet)
@@ -84,7 +80,8 @@ def generate(
     from charrnn.inference.model import make_request, random_seed
 
     model = load_language_model(path, use.device)
-    request = make_request(sampling, text.length, _read_stops(text), loss=output.json)
+    length = TURN_LENGTH if text.interactive and text.length == PrimeSettings.length else text.length
+    request = make_request(sampling, length, _read_stops(text), loss=output.json)
     seed = random_seed() if sampling.seed is None else sampling.seed
     seeds = range(seed, seed + text.samples * sampling.best)
     labels = [
@@ -92,6 +89,10 @@ def generate(
     ]
     model = adapt_model(model, adaptation, text.label, quiet=output.quiet)
     prime = _read_prime_text(text)
+    if text.interactive:
+        session = _start_session(model, labels, request, text, sampling)
+        Prompt(dataclasses.replace(session, seed=seed, prime=prime), echo=text.echo, quiet=output.quiet).run()
+        return
     start = model.prime(prime, skip_unknown=text.unknown == "skip")
     request = model.constrain(dataclasses.replace(request, prefix=start.prefix), text.match)
     if sampling.seed is None:
@@ -112,9 +113,40 @@ def generate(
             writer.write(pieces)
 
 
+def _start_session(
+    model: "Model", labels: Sequence[str], request: "Request", text: PrimeSettings, sampling: SamplingSettings
+) -> "Session":
+    """A session without a prime; of a labelled model, with the first label."""
+    from charrnn.inference.labelled import LabelledModel
+    from charrnn.inference.session import Session
+
+    plain = model.for_label(labels[0]) if isinstance(model, LabelledModel) else model
+    return Session(
+        plain,
+        request,
+        seed=0,
+        match=text.match,
+        samples=text.samples,
+        best=sampling.best,
+        skip_unknown=text.unknown == "skip",
+    )
+
+
+def _find_conflicts(text: PrimeSettings, sampling: SamplingSettings, output: OutputSettings) -> list[str]:
+    """What is wrong with the settings together."""
+    checks = {
+        "--prime and --prime-file exclude each other; give one of them": None not in (text.prime, text.prime_file),
+        "--stop must not be empty": not all(text.stop or []),
+        f"--samples times --best must be at most {MOST_TEXTS:,}": text.samples * sampling.best > MOST_TEXTS,
+        "--interactive reads lines from stdin and writes text: leave out --json and --prime-file -": text.interactive
+        and (output.json or text.prime_file == "-"),
+    }
+    return [message for message, wrong in checks.items() if wrong]
+
+
 def _read_stops(text: PrimeSettings) -> list[str]:
     """The strings of --stop, with line ends and tabs in the place of their escapes, and that of --lines."""
-    stops = [re.sub(r"\\[nt\\]", lambda match: ESCAPES[match[0]], stop) for stop in text.stop or []]
+    stops = [unescape(stop) for stop in text.stop or []]
     return [*stops, "\n"] if text.lines else stops
 
 

@@ -199,12 +199,13 @@ def _cast_together(weights: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
     return [by_number[k] for k in range(len(weights))]
 
 
-def sequence_loss(
+def sequence_loss(  # noqa: PLR0913 - what a batch holds
     network: CharRNN,
     ids: Tensor,
     targets: Tensor,
     state: State,
     starts: Tensor,
+    *,
     masks: Masks = NO_MASKS,
     labels: Tensor | None = None,
     inside: Tensor | None = None,

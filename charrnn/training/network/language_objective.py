@@ -100,9 +100,9 @@ class LanguageObjective(Objective):
                 batch.targets,
                 state,
                 batch.starts,
-                batch.masks,
-                batch.labels,
-                batch.inside,
-                weights,
+                masks=batch.masks,
+                labels=batch.labels,
+                inside=batch.inside,
+                weights=weights,
             )
         return loss, loss, after
