@@ -53,8 +53,9 @@ def adapt_model(model: "Model", settings: AdaptSettings, label: str | None, *, q
             """Progress, estimated from how much of the text was read."""
             progress(done, read * reader.total_bytes // max(1, reader.bytes_read))
 
-        adapted, score = model.adapt_to_codes(model.vocabulary.tokenize_pieces(reader), report)
-    notes = [*reader.notes, f"adapted to {score.chars:,} characters of {settings.adapt}: {score.loss:.4f} nats each"]
+        adapted, before, after = model.adapt_to_codes(model.vocabulary.tokenize_pieces(reader), report)
+    losses = f"{before.loss:.4f} nats each as trained, {after.loss:.4f} while learning from them"
+    notes = [*reader.notes, f"adapted to {after.chars:,} characters of {settings.adapt}: {losses}"]
     if settings.output is not None:
         from charrnn.model.file import save_model
 

@@ -188,20 +188,22 @@ class Model:
         """
         return self.adapt_to_codes([self.vocabulary.tokenize(text)], progress)[0]
 
-    def adapt_to_codes(self, pieces: Iterable[Codes], progress: OnProgress | None = None) -> "tuple[Model, Score]":
-        """As `adapt`, to a text that comes as pieces of codes; also returns its score while it was read."""
+    def adapt_to_codes(
+        self, pieces: Iterable[Codes], progress: OnProgress | None = None
+    ) -> "tuple[Model, Score, Score]":
+        """As `adapt`, to a text that comes as pieces of codes.
+
+        Returns:
+            The model; the score of the text under the model as trained; and its score while it was learned from.
+        """
         from charrnn.inference.adaptation.learning import adapt_network
 
-        network, score = adapt_network(self.network, self.vocabulary, pieces, progress)
+        result = adapt_network(self.network, self.vocabulary, pieces, progress)
         training = {name: value for name, value in self.header.training.items() if not name.endswith(MEASURED)}
-        header = replace(
-            self.header,
-            config=network.config,
-            training=training | {"adapted_chars": score.chars},
-            labels=(),
-            label_counts=(),
-        )
-        return Model(header, self.vocabulary, network, self.generator.for_weights(network)), score
+        training["adapted_chars"] = result.adapted.chars
+        header = replace(self.header, config=result.network.config, training=training, labels=(), label_counts=())
+        model = Model(header, self.vocabulary, result.network, self.generator.for_weights(result.network))
+        return model, result.trained, result.adapted
 
     def score(self, text: str | bytes, progress: OnProgress | None = None) -> Score:
         """Loss, bits per character and perplexity of a text; unknown characters are counted apart."""

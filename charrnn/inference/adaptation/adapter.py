@@ -20,9 +20,9 @@ from charrnn.inference.generation.sampling import log_softmax
 from charrnn.inference.network.language import Network
 from charrnn.text.vocabulary.base import Ids
 
-SEGMENT = 32  # tokens
-RATE = 1e-3
-DECAY = 3e-3  # of a step
+SEGMENT = 20  # tokens
+RATE = 1.5e-3
+DECAY = 5e-3  # of a step
 AVERAGING = 0.999  # of m
 EPSILON = 0.1
 TINY = 1e-30  # keeps 0 / 0 away
@@ -72,8 +72,10 @@ class Adapter:
         Returns:
             -ln p (n,) of each id, given all before it and what was learned until then.
         """
+        if not len(ids):
+            return np.empty(0, dtype=self._values.dtype)
         counted = np.ones(len(ids), dtype=np.bool_) if counted is None else counted
-        nats = [self._score_first(ids[:1])] if not len(self._last) and len(ids) else []
+        nats = [] if len(self._last) else [self._score_first(ids[:1])]
         inputs, first = np.concatenate([self._last, ids[:-1]]), len(nats)
         begin = 0
         while begin < len(inputs):
@@ -81,8 +83,8 @@ class Adapter:
             part = slice(begin + first, end + first)
             nats.append(self._read_segment(inputs[begin:end], ids[part], counted[part]))
             begin = end
-        self._last = ids[-1:] if len(ids) else self._last
-        return np.concatenate(nats) if nats else np.empty(0, dtype=np.float32)
+        self._last = ids[-1:]
+        return np.concatenate(nats)
 
     def _score_first(self, ids: Ids) -> Array:
         """-ln p (1,) of the first id of a text, from the initial state."""
@@ -125,16 +127,18 @@ class Adapter:
         np.add(self._trained, self._learned, out=self._values)
         self._waiting = 0
 
-    def to_network(self, *, carry_state: bool) -> Network:
-        """A network with the present weights; what is left of a segment is learned first.
+    def to_network(self, *, share: float = 1.0, carry_state: bool) -> Network:
+        """A network of what was learned; what is left of a segment is learned first.
 
         Args:
+            share: of what was learned that is kept: weights are w_0 + share * (w - w_0).
             carry_state: whether its initial state is the one after the text, so that it goes on where the text ends.
         """
         if self._waiting:
             self._gradient[:] = self._pending
             self._learn()
-        tensors = self._network.tensors | {name: weight.copy() for name, weight in self._weights.items()}
+        kept = _views(self._trained + share * self._learned, self._weights)
+        tensors = self._network.tensors | kept
         network = Network(self._network.config, tensors)
         if not carry_state:
             return network

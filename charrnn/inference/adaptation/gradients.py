@@ -67,7 +67,7 @@ class Segment:
     def differentiate(self, targets: Ids, counted: Array, gradient: Weights) -> None:
         """Write the gradient of the loss, the sum of -ln p(target) over `counted` targets (T,), into `gradient`.
 
-        `gradient` has an array for each weight; those of the initial state become 0.
+        `gradient` has an array for each weight but the initial state, of which there is none.
         """
         scores = np.exp(self.log_probabilities)
         scores[np.arange(len(targets)), targets] -= 1
