@@ -18,7 +18,7 @@ from llvmlite import ir
 
 FLOAT, DOUBLE, INT, WORD, BYTE = ir.FloatType(), ir.DoubleType(), ir.IntType(64), ir.IntType(32), ir.IntType(8)
 POINTER = ir.PointerType()
-BYTES = {FLOAT: 4, DOUBLE: 8, INT: 8, POINTER: 8, BYTE: 1}  # the alignment of numbers and of vectors of them
+BYTES = {FLOAT: 4, DOUBLE: 8, INT: 8, POINTER: 8, WORD: 4, BYTE: 1}  # the alignment of numbers and of vectors of them
 FIELD_KINDS = {ctypes.c_int64: INT, ctypes.c_double: DOUBLE, ctypes.c_void_p: POINTER}
 
 

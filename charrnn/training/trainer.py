@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from charrnn.model.config import Tensors
 from charrnn.training.averaging import WeightAverage
 from charrnn.training.devices.workers import Workers
 from charrnn.training.metrics import DeviceStepMetrics, StepMetrics
@@ -135,6 +136,12 @@ class Trainer:
         self._load_weights(tensors)
         self.task.reset_state()
         self._set_bad_steps(0)
+
+    def load_weights(self, weights: Tensors) -> None:
+        """Learn on from these weights, and read on from the present position."""
+        self.task.network.load(weights)
+        self.average.load({name: torch.from_numpy(array) for name, array in weights.items()})
+        self.task.reset_state()
 
     def _set_bad_steps(self, count: int) -> None:
         self.bad_steps = count

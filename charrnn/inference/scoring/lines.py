@@ -14,10 +14,12 @@ from charrnn.inference.scoring.scorer import Scorer, make_scorers
 from charrnn.inference.scoring.texts import (
     Score,
     batch_by_size,
+    check_losses,
     readable_ids,
     score_ids,
     sum_scores,
 )
+from charrnn.text.reading import check_line_length
 from charrnn.text.vocabulary.base import UNKNOWN, Codes, Ids, Vocabulary
 
 WINDOW = 2**19  # characters of lines that are sorted by length together
@@ -26,7 +28,11 @@ LONG = 2**15  # tokens; a longer sequence is read in pieces, like a text
 
 
 def split_lines(vocabulary: Vocabulary, pieces: Iterable[Codes]) -> Iterator[Codes]:
-    """The lines of a text that comes as pieces of codes, their line ends included."""
+    """The lines of a text that comes as pieces of codes, their line ends included.
+
+    Raises:
+        CorpusError: if a line is longer than `charrnn.text.reading.LONGEST_LINE`.
+    """
     line: list[Codes] = []
     for piece in pieces:
         begin = 0
@@ -35,12 +41,21 @@ def split_lines(vocabulary: Vocabulary, pieces: Iterable[Codes]) -> Iterator[Cod
             line, begin = [], int(end)
         if begin < len(piece):
             line.append(piece[begin:])
+            check_line_length(sum(map(len, line)))
     if line:
         yield np.concatenate(line)
 
 
 def score_lines(network: Network, vocabulary: Vocabulary, lines: Iterable[Codes]) -> Iterator[tuple[Codes, Score]]:
     """Yields each line with its score, in the order of the lines."""
+    for line, nats in score_line_tokens(network, vocabulary, lines):
+        yield line, sum_scores(vocabulary, [(line, nats)])
+
+
+def score_line_tokens(
+    network: Network, vocabulary: Vocabulary, lines: Iterable[Codes]
+) -> Iterator[tuple[Codes, Floats]]:
+    """Yields each line's codes (n,) with their nats (n,), NaN for unknown ones, in the order of the lines."""
     for window in batch_by_size(lines, WINDOW):
         read = [readable_ids(vocabulary, line) for line in window]
         known = [ids[ids != UNKNOWN] for ids, _ in read]
@@ -48,7 +63,7 @@ def score_lines(network: Network, vocabulary: Vocabulary, lines: Iterable[Codes]
             nats = np.full(len(line), np.nan, dtype=np.float32)
             nats[ids != UNKNOWN] = losses
             nats[~counted] = np.nan
-            yield line, sum_scores(vocabulary, [(line, nats)])
+            yield line, nats
 
 
 def score_sequences(network: Network, sequences: Sequence[Ids]) -> list[Floats]:
@@ -77,4 +92,4 @@ def _score_batch(make_scorer: Callable[[int], Scorer], sequences: Sequence[Ids])
     scorer = make_scorer(len(sequences))
     for begin in range(0, reach, scorer.steps):
         nats[begin : begin + scorer.steps] = scorer.read(columns[begin : begin + scorer.steps])
-    return [nats[: len(ids), k] for k, ids in enumerate(sequences)]
+    return [check_losses(nats[: len(ids), k]) for k, ids in enumerate(sequences)]

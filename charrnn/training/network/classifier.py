@@ -16,7 +16,7 @@ from torch.nn import functional as F  # noqa: N812 - the name that everyone uses
 
 from charrnn.model.config import ClassifierConfig
 from charrnn.training.kernel.linear import apply_linear, make_linear
-from charrnn.training.network.base import RecurrentNetwork
+from charrnn.training.network.base import RecurrentNetwork, State
 from charrnn.training.network.kernel_weights import KernelWeights, find_kernel, make_layer_weights
 from charrnn.training.network.language import CELLS
 
@@ -117,9 +117,14 @@ class TextClassifier(RecurrentNetwork):
         """The first layer's inputs (T, B, I); the ids if it reads them through a table."""
         if weights is not None and isinstance(weights.layers[0].projection, Tensor):
             return ids
+        vectors = self.embed(ids)
+        return vectors if masks is None or self.embedding is None else vectors * masks.inputs
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """The first layer's inputs (T, B, E or V) for ids (T, B)."""
         if self.embedding is not None:
-            embedded: Tensor = self.embedding(ids)
-            return embedded if masks is None else embedded * masks.inputs
+            vectors: Tensor = self.embedding(ids)
+            return vectors
         return F.one_hot(ids, self.config.vocab_size).to(self.decoder.weight.dtype)
 
     def _layer(self, layer: int, inputs: Tensor, turned: Tensor, weights: KernelWeights | None) -> Tensor:
@@ -132,15 +137,21 @@ class TextClassifier(RecurrentNetwork):
         return torch.cat([outputs, backward], dim=-1)
 
     def _run(self, index: int, inputs: Tensor, weights: KernelWeights | None) -> Tensor:
-        """One direction of one layer over inputs (T, B, I), or ids (T, B)."""
-        shape = (inputs.shape[1], self.config.hidden_size)
-        learned = (self.initial_hidden,) if self.initial_cell is None else (self.initial_hidden, self.initial_cell)
-        state = tuple(part[index].expand(shape).contiguous() for part in learned)
+        """One direction of one layer over inputs (T, B, I), or ids (T, B), from the learned initial state."""
+        state = self.initial_state(index, inputs.shape[1])
         if weights is not None:
-            return weights.layers[index].run(inputs, state)[0]
-        state = tuple(part[None] for part in state)
-        outputs: Tensor = self.rnn[index](inputs, state if len(state) > 1 else state[0])[0]
-        return outputs
+            return weights.layers[index].run(inputs, tuple(part[0] for part in state))[0]
+        return self.run(index, inputs, state)[0]
+
+    def initial_state(self, index: int, batch: int) -> State:
+        """The learned initial state of one direction of one layer: hidden (1, B, H), and of an LSTM the cell too."""
+        parts = [self.initial_hidden, *([] if self.initial_cell is None else [self.initial_cell])]
+        return tuple(part[index].expand(1, batch, self.config.hidden_size).contiguous() for part in parts)
+
+    def run(self, index: int, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """Outputs (T, B, H) of one direction of one layer over inputs (T, B, I), and the state after them."""
+        outputs, after = self.rnn[index](inputs, state if len(state) > 1 else state[0])
+        return outputs, after if len(state) > 1 else (after,)
 
     def _pooled(self, outputs: Tensor, lengths: Tensor, inside: Tensor) -> Tensor:
         """One vector (B, P*D*H) for each document from the top outputs (T, B, D*H)."""

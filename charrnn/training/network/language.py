@@ -152,6 +152,8 @@ class CharRNN(RecurrentNetwork):
             weights[4 * k + 1] = weights[4 * k + 1] * mask
         lower = lower_precision(inputs.device)
         if lower is None:
+            if masks.recurrent and inputs.is_cuda:  # the products lie apart, and cuDNN would copy piece by piece
+                weights = _cast_together(weights, inputs.dtype)
             return self._kernel(inputs, before, weights)
         with torch.autocast(inputs.device.type, enabled=False):
             lowered = tuple(part.to(lower) for part in before)
@@ -197,27 +199,30 @@ def _cast_together(weights: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
     return [by_number[k] for k in range(len(weights))]
 
 
-def sequence_loss(
+def sequence_loss(  # noqa: PLR0913 - what a batch holds
     network: CharRNN,
     ids: Tensor,
     targets: Tensor,
     state: State,
     starts: Tensor,
+    *,
     masks: Masks = NO_MASKS,
     labels: Tensor | None = None,
+    inside: Tensor | None = None,
     weights: KernelWeights | None = None,
 ) -> tuple[Tensor, State]:
     """Summed cross-entropy in nats of one step of truncated BPTT, and the state to carry on.
 
     Every reader pays for `targets` (T, B); those that start afresh (their numbers, `starts` (n,)) also pay for their
-    very first character, predicted from the learned initial state. Of documents, with `labels` (B,), targets below 0
-    are padding, and cost nothing. `weights` are those of `make_kernel_weights`.
+    very first character, predicted from the learned initial state. Of documents, with `labels` (B,), only the targets
+    at the places `inside` (m,) of the flattened (T * B,) count; the others are padding. `weights` are those of
+    `make_kernel_weights`.
     """
     weights = weights or network.make_kernel_weights(masks, ids.numel())
     hidden, after = network.read(ids, state, masks, labels, weights)
     rows, wanted = hidden.flatten(0, 1), targets.flatten()
-    if labels is not None:
-        rows, wanted = rows[wanted >= 0], wanted[wanted >= 0]
+    if inside is not None:
+        rows, wanted = rows.index_select(0, inside), wanted.index_select(0, inside)
     if weights is None:
         loss = output_loss(rows, network.decoder.weight, network.decoder.bias, wanted)
     else:

@@ -17,7 +17,8 @@ from charrnn.training.network.precision import computing
 class LanguageBatch:
     """Some readers of a step: tensors (T, B) and (B,), their states and their dropout masks.
 
-    `count` is the number of characters that all readers of all processes predict.
+    `inside` (m,) are the places of real targets among padded ones, as in `Window`. `count` is the number of characters
+    that all readers of all processes predict.
     """
 
     inputs: Tensor
@@ -27,13 +28,22 @@ class LanguageBatch:
     state: State
     masks: Masks
     labels: Tensor | None
+    inside: Tensor | None
     count: int
 
     @classmethod
     def from_window(cls, window: Window, state: State, masks: Masks) -> "LanguageBatch":
         """The batch of a window whose readers carry `state`."""
         return cls(
-            window.inputs, window.targets, window.fresh, window.starts, state, masks, window.labels, window.chars
+            window.inputs,
+            window.targets,
+            window.fresh,
+            window.starts,
+            state,
+            masks,
+            window.labels,
+            window.inside,
+            window.chars,
         )
 
     @property
@@ -47,16 +57,17 @@ class LanguageBatch:
         return len(self.fresh)
 
     def columns(self, part: slice) -> "LanguageBatch":
-        """Only these readers."""
-        fresh = self.fresh[part]
+        """Only these readers; on a GPU this waits for it, but there nothing divides batches."""
+        fresh, targets = self.fresh[part], self.targets[:, part]
         return LanguageBatch(
             self.inputs[:, part],
-            self.targets[:, part],
+            targets,
             fresh,
             fresh.nonzero()[:, 0],
             tuple(tensor[:, part] for tensor in self.state),
             self.masks.columns(part),
             None if self.labels is None else self.labels[part],
+            None if self.inside is None else (targets.flatten() >= 0).nonzero()[:, 0],
             self.count,
         )
 
@@ -84,6 +95,14 @@ class LanguageObjective(Objective):
         state = self.network.restart(batch.state, batch.fresh, batch.labels)
         with computing(self._precision, batch.inputs.device):
             loss, after = sequence_loss(
-                self.network, batch.inputs, batch.targets, state, batch.starts, batch.masks, batch.labels, weights
+                self.network,
+                batch.inputs,
+                batch.targets,
+                state,
+                batch.starts,
+                masks=batch.masks,
+                labels=batch.labels,
+                inside=batch.inside,
+                weights=weights,
             )
         return loss, loss, after

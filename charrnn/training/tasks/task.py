@@ -23,6 +23,11 @@ from charrnn.training.step import Batch
 
 Row = tuple[str, str]  # what it is, and the words
 InitialWeights = Callable[[Tensors], Tensors]
+OnShare = Callable[[float], None]  # is called with the share of a validation that is done, and may raise to end it
+
+
+def ignore_share(share: float) -> None:
+    """An `OnShare` that does nothing."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,7 @@ class Task(ABC):
 
     name: ClassVar[str]
     unit: ClassVar[str]
-    metrics: ClassVar[tuple[Metric, ...]]
+    metrics: tuple[Metric, ...]
     writes: ClassVar[bool] = False
     plan: Plan
     corpus: Corpus | LabelledCorpus
@@ -143,8 +148,11 @@ class Task(ABC):
         return 1.0
 
     @abstractmethod
-    def validate(self, workers: Workers) -> Measurement:
-        """Measure the network on the held-out part of the corpus; equal in all processes."""
+    def validate(self, workers: Workers, on_share: OnShare = ignore_share) -> Measurement:
+        """Measure the network on the held-out part of the corpus; equal in all processes.
+
+        `on_share` is called every second or so, at once in all processes.
+        """
 
     def calibrate(self, weights: Tensors, measurement: Measurement) -> Tensors:  # noqa: ARG002
         """The weights that go into the model file, given their validation."""

@@ -56,6 +56,7 @@ def make_batch(network: CharRNN, labels: Tensor | None = None) -> LanguageBatch:
         state,
         network.draw_masks(B),
         labels,
+        None if labels is None else (targets.flatten() >= 0).nonzero()[:, 0],
         int((targets >= 0).sum()),
     )
 
@@ -105,7 +106,9 @@ def test_a_classifier_s_gradients_equal_those_of_pytorch_s_layers(bidirectional:
     torch.manual_seed(0)
     network = TextClassifier(ClassifierConfig("lstm", 2, 10, embedding, V, 3, bidirectional, "all"))
     ids, lengths = torch.randint(V, (T, B)), torch.randint(1, T + 1, (B,))
-    batch = ClassifierBatch(ids, lengths, torch.randint(3, (B,)), network.draw_masks(B, 0.2, 0.3), B, T * B)
+    batch = ClassifierBatch(
+        ids, lengths, torch.randint(3, (B,)), network.draw_masks(B, 0.2, 0.3), lengths.numpy(), B, T * B
+    )
 
     def compute() -> tuple[list[Tensor], list[Tensor]]:
         sharing = Workers(B, 2)
