@@ -25,7 +25,7 @@ def folder(tmp_path: Path, in_process: Any, monkeypatch: pytest.MonkeyPatch) -> 
     save_model(Path("models/book.safetensors"), made.header, made.network.tensors)
     lines = commands(DOCUMENT)
     assert len(lines) == 4
-    for line in lines:
+    for _, line in lines:
         Shell(in_process, monkeypatch, "").run(line)
     return tmp_path
 

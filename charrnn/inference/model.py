@@ -9,11 +9,12 @@ model.score("To be, or not to be").bpc
 
 import codecs
 import secrets
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from charrnn.errors import GenerationError
+from charrnn.inference.generation.best import choose_best
 from charrnn.inference.generation.samples import Piece, Request, Sample, TextGenerator, join_pieces, read_prime
 from charrnn.inference.generation.sampling import Sampler
 from charrnn.inference.network.language import Network, State
@@ -22,7 +23,9 @@ from charrnn.inference.settings import PrimeSettings, SamplingSettings
 from charrnn.model.config import Tensors
 from charrnn.model.header import ModelHeader
 from charrnn.settings import check_settings
-from charrnn.text.vocabulary.base import UNKNOWN, Ids, Vocabulary
+from charrnn.text.vocabulary.base import UNKNOWN, Codes, Ids, Vocabulary
+
+MEASURED = ("_loss", "_bpc", "_perplexity", "_accuracy")  # figures of a training that do not hold once weights change
 
 if TYPE_CHECKING:
     from charrnn.inference.export.notebook import Frame
@@ -37,6 +40,8 @@ class GenerateOptions(TypedDict, total=False):
     top_p: float | None
     min_p: float | None
     stop: Sequence[str]
+    match: str | None
+    best: int
     seed: int | None
 
 
@@ -56,6 +61,8 @@ def random_seed() -> int:
 def make_request(sampling: SamplingSettings, length: int, stop: Sequence[str] = (), *, loss: bool = False) -> Request:
     """What to generate for every sample, checked against the limits of the settings.
 
+    The loss is computed if `loss`, or if texts are chosen by it.
+
     Raises:
         charrnn.errors.GenerationError: if a setting is out of its limits; all such settings are named.
     """
@@ -67,7 +74,9 @@ def make_request(sampling: SamplingSettings, length: int, stop: Sequence[str] = 
         raise GenerationError("; ".join(names))
     sampler = Sampler(sampling.temperature, sampling.top_k, sampling.top_p, sampling.min_p)
     # Bytes of the command line that are not UTF-8 came in as surrogates; they go out as they were.
-    return Request(sampler, length, [text.encode("utf-8", "surrogateescape") for text in stop], loss)
+    return Request(
+        sampler, length, [text.encode("utf-8", "surrogateescape") for text in stop], loss or sampling.best > 1
+    )
 
 
 class Model:
@@ -94,11 +103,12 @@ class Model:
         Raises:
             charrnn.errors.GenerationError: if the prime has characters that are not in the vocabulary, or an option
                 is out of its limits.
+            charrnn.errors.PatternError: if no text can match `match`, or it is not a regular expression.
         """
         return "".join(self.stream(prime, **options))
 
     def stream(self, prime: str | bytes = "", **options: Unpack[GenerateOptions]) -> Iterator[str]:
-        """The text of `generate` in pieces, as they are made.
+        """The text of `generate` in pieces, as they are made; the best of several texts is one piece.
 
         Bytes of a byte model that are not UTF-8 are replaced by U+FFFD; `pieces` yields them unchanged.
 
@@ -107,16 +117,36 @@ class Model:
         """
         values: dict[str, Any] = dict(options)
         length, stop = values.pop("length", PrimeSettings.length), values.pop("stop", ())
+        match = values.pop("match", None)
         sampling = SamplingSettings(**values)
         request = make_request(sampling, length, stop)
         start = self.prime(prime)
-        request = replace(request, prefix=start.prefix)
+        request = self.constrain(replace(request, prefix=start.prefix), match)
         seed = random_seed() if sampling.seed is None else sampling.seed
+        if sampling.best > 1:
+            samples = self.samples(self.read(start.ids), seeds=range(seed, seed + sampling.best), request=request)
+            yield from (choice.sample.text.decode("utf-8", "replace") for choice in choose_best(samples, sampling.best))
+            return
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         for piece in self.pieces(self.read(start.ids), seeds=[seed], request=request):
             text = decoder.decode(piece.text, final=piece.finish is not None)
             if text:
                 yield text
+
+    def constrain(self, request: Request, pattern: str | None) -> Request:
+        """The request for texts that match a regular expression in full; unchanged if that is None.
+
+        Raises:
+            charrnn.errors.PatternError: if no text can match, or it is not a regular expression.
+        """
+        if pattern is None:
+            return request
+        from charrnn.inference.generation.constraint.tables import build_constraint
+
+        constraint = build_constraint(
+            pattern, self.vocabulary, request.length, stops=request.stops, prefix=request.prefix
+        )
+        return replace(request, constraint=constraint, stops=constraint.stops)
 
     def pieces(self, start: State, *, seeds: Sequence[int], request: Request) -> Generator[Piece]:
         """Pieces of several texts generated side by side, one for each seed, all continuing from `start`."""
@@ -147,6 +177,33 @@ class Model:
         """The state after reading ids (n,) from the learned initial state."""
         *_, (_, state) = read_prime(self.network, ids)
         return state
+
+    def adapt(self, text: str | bytes, progress: OnProgress | None = None) -> "Model":
+        """A model that has learned from `text` while reading it, and goes on where the text ends.
+
+            model.adapt(letters).generate("Dear")
+
+        Raises:
+            charrnn.errors.CorpusError: if the text holds nothing that the model knows.
+        """
+        return self.adapt_to_codes([self.vocabulary.tokenize(text)], progress)[0]
+
+    def adapt_to_codes(
+        self, pieces: Iterable[Codes], progress: OnProgress | None = None
+    ) -> "tuple[Model, Score, Score]":
+        """As `adapt`, to a text that comes as pieces of codes.
+
+        Returns:
+            The model; the score of the text under the model as trained; and its score while it was learned from.
+        """
+        from charrnn.inference.adaptation.learning import adapt_network
+
+        result = adapt_network(self.network, self.vocabulary, pieces, progress)
+        training = {name: value for name, value in self.header.training.items() if not name.endswith(MEASURED)}
+        training["adapted_chars"] = result.adapted.chars
+        header = replace(self.header, config=result.network.config, training=training, labels=(), label_counts=())
+        model = Model(header, self.vocabulary, result.network, self.generator.for_weights(result.network))
+        return model, result.trained, result.adapted
 
     def score(self, text: str | bytes, progress: OnProgress | None = None) -> Score:
         """Loss, bits per character and perplexity of a text; unknown characters are counted apart."""

@@ -9,6 +9,7 @@ import typer
 
 from charrnn.cli.display.escape import VisibleStream
 from charrnn.cli.display.notes import write_notes
+from charrnn.cli.groups import PlainGroup
 from charrnn.cli.options import command, examples
 from charrnn.corpora.settings import (
     BracketsSettings,
@@ -32,6 +33,7 @@ Files = Annotated[
 def add_to(app: typer.Typer) -> None:
     """Register the command and its subcommands."""
     corpus = typer.Typer(
+        cls=PlainGroup,
         help="Make a text to train on: from files of other formats, from packages, or generated.",
         epilog=examples("charrnn corpus stdlib -o data/stdlib.txt", "charrnn corpus fasta --help"),
         no_args_is_help=True,

@@ -1,12 +1,11 @@
 """`charrnn train`: a text goes in, a model comes out."""
 
 import dataclasses
-import json
-import math
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from charrnn.cli.display.records import print_record
 from charrnn.cli.display.training.observer import TerminalObserver
 from charrnn.cli.options import command, examples
 from charrnn.inference.locating import find_model
@@ -69,8 +68,7 @@ def train(  # noqa: PLR0913 - a parameter for each group of options
         exits=True,
     )
     if run.json and result.is_leader:
-        figures = result.summary.to_json()
-        typer.echo(json.dumps({name: None if _is_undefined(value) else value for name, value in figures.items()}))
+        print_record(result.summary.to_json())
     if result.signal is not None:
         raise typer.Exit(128 + result.signal)
 
@@ -79,8 +77,3 @@ def _given_options(ctx: typer.Context) -> set[str]:
     """The names of the settings that were given on the command line."""
     sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
     return {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
-
-
-def _is_undefined(value: Any) -> bool:
-    """Whether a figure is not known yet: JSON has no word for infinity."""
-    return isinstance(value, float) and not math.isfinite(value)

@@ -46,7 +46,7 @@ def build_graph(header: ModelHeader, tensors: Tensors) -> "ModelProto":
         import onnx
     except ImportError:
         raise ModelFileError(
-            "ONNX graphs need the package onnx; install it with: pip install 'charrnn[onnx]'"
+            "ONNX graphs need the package onnx; install it with: pip install 'the package onnx'"
         ) from None
     if header.task == CLASSIFY:
         raise ModelFileError("this model is a classifier, which writes no text; export a language model")

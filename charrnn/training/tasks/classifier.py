@@ -1,7 +1,7 @@
 """Learning to classify: a network that tells labelled texts apart."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from charrnn.model.config import Tensors
 from charrnn.model.header import CLASSIFY, ModelHeader
 from charrnn.text.documents.corpus import LabelledCorpus
 from charrnn.training.data.documents import ClassifierBatches, DocumentBatch
+from charrnn.training.data.feeding import to_device
 from charrnn.training.devices.workers import Workers
 from charrnn.training.network.base import State
 from charrnn.training.network.classifier import TextClassifier
@@ -20,7 +21,7 @@ from charrnn.training.network.classifier_objective import ClassifierBatch, Class
 from charrnn.training.network.initialization import initialize
 from charrnn.training.recipe.classifier import ClassifierPlan
 from charrnn.training.tasks.classifier_validation import ClassifierValidation
-from charrnn.training.tasks.task import Measurement, Metric, Resources, Row, Task
+from charrnn.training.tasks.task import Measurement, Metric, OnShare, Resources, Row, Task, ignore_share
 
 LISTED_CLASSES = 8
 
@@ -39,7 +40,7 @@ class ClassifierTask(Task):
 
     name = CLASSIFY
     unit = "text"
-    metrics: ClassVar = (
+    metrics = (
         Metric("nats/text", "loss", "loss {} nats per text", lambda loss, _: loss),
         Metric("accuracy", "accuracy", "accuracy {}", lambda _, accuracy: accuracy, ".2%", follows_loss=False),
     )
@@ -68,7 +69,7 @@ class ClassifierTask(Task):
 
     def next_batch(self) -> ClassifierBatch:  # noqa: D102
         documents = self._batches.next_batch()
-        ids = self._add_noise(documents).to(self._device)
+        ids = to_device(self._add_noise(documents).numpy(), self._device)
         masks = self.network.draw_masks(ids.shape[1], self.plan.input_dropout, self.plan.dropout)
         self._documents += ids.shape[1]
         batch = ClassifierBatch.from_documents(documents, ids, masks)
@@ -97,8 +98,8 @@ class ClassifierTask(Task):
     def steps_per_epoch(self) -> float:  # noqa: D102
         return len(self.corpus.train) / self.plan.batch_size
 
-    def validate(self, workers: Workers) -> Measurement:  # noqa: D102
-        return self._world.broadcast(lambda: self._validation.measure(self.network, workers))
+    def validate(self, workers: Workers, on_share: OnShare = ignore_share) -> Measurement:  # noqa: D102
+        return self._validation.measure(self.network, workers, self._world, on_share)
 
     def calibrate(self, weights: Tensors, measurement: Measurement) -> Tensors:
         """The weights with scores that are as confident as validation says they should be."""
@@ -135,6 +136,7 @@ class ClassifierTask(Task):
             *(("note", note) for note in corpus.notes),
             ("network", network),
             *(("because", reason) for reason in plan.reasons),
+            *(("warning", warning) for warning in plan.warnings),
         ]
 
     def summarize(self, best: Measurement) -> dict[str, Any]:  # noqa: D102

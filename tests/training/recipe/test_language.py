@@ -92,6 +92,31 @@ def test_steps_and_epochs_plan_without_the_clock() -> None:
     assert depends_on_speed(TrainSettings.from_options({"steps": 5, "time": "1m"}))
 
 
+def test_batch_and_sequence_length_that_are_given_decide_how_much_is_read() -> None:
+    wide = make_plan(text(500_000), steps=1000, batch_size=128, seq_len=256)
+    same = make_plan(text(500_000), steps=32_000)  # as many characters
+    small = make_plan(text(500_000), steps=1000)
+    assert (wide.config, wide.dropout, wide.weight_dropout) == (same.config, same.dropout, same.weight_dropout)
+    assert wide.config.hidden_size > small.config.hidden_size
+    assert wide.reasons == same.reasons != small.reasons
+
+
+def test_a_size_that_makes_few_steps_in_its_time_is_warned_of() -> None:
+    (warning,) = make_plan(text(10**6), hidden_size=2000, time="20s", dropout=0.1, weight_dropout=0.0).warnings
+    assert "only about 32 steps fit in 20s, too few to learn from; give it more --time, or a smaller" in warning
+    assert not make_plan(text(10**6), hidden_size=2000, time="2m").warnings
+    assert not make_plan(text(10**6), hidden_size=2000, steps=3).warnings
+    assert not make_plan(text(10**6), hidden_size=64, steps=3, time="5m").warnings
+
+
+def test_a_validation_reads_what_the_time_affords() -> None:
+    large, small = (make_plan(text(10**7), hidden_size=size, time="20s").validated for size in (2000, 256))
+    assert large is not None
+    assert small is not None
+    assert 4096 <= large < 10_000 < small
+    assert make_plan(text(10**7), steps=9).validated is None
+
+
 def test_it_says_why() -> None:
     (why,) = make_plan(text(10**6), time="60s").reasons
     assert "in 1m" in why
