@@ -115,3 +115,12 @@ def test_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_names_of_corpora() -> None:
     names = ["texts/book.txt", "book.txt.gz", "-", "folder/", "archive.tar.xz"]
     assert [corpus_name(name) for name in names] == ["book", "book", "stdin", "folder", "archive"]
+
+
+def test_a_folder_of_midi_files_names_the_converter(tmp_path: Path) -> None:
+    (tmp_path / "a.mid").write_bytes(b"MThd\0\0\0\6" + bytes(20))
+    with pytest.raises(CorpusError, match=rf"1 file there not text\); .* charrnn corpus midi {tmp_path} -o FILE"):
+        find_sources([str(tmp_path)])
+    (tmp_path / "b.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(20))
+    with pytest.raises(CorpusError, match=r"2 files there not text\); name a folder or file with text"):
+        find_sources([str(tmp_path)])

@@ -18,6 +18,7 @@ from charrnn.corpora.settings import (
     TextToMidiSettings,
 )
 from charrnn.errors import UsageError
+from charrnn.wording import count_of
 
 if TYPE_CHECKING:
     from charrnn.corpora.midi import Performance
@@ -142,7 +143,7 @@ def text_to_midi(
     if output.output == "-" and sys.stdout.isatty():
         raise UsageError("a MIDI file cannot be shown on a terminal; name a file with -o new.mid")
     performances = (convert(read_lines([name]), _join([name]), music.grid, music.tempo) for name in [file])
-    _write("text2midi", _data_of(performances, quiet=output.quiet), output, [file], unit="bytes")
+    _write("text2midi", _data_of(performances, quiet=output.quiet), output, [file], unit="byte")
 
 
 def brackets(*, what: BracketsSettings, output: CorpusOutput) -> None:
@@ -157,8 +158,8 @@ def _data_of(performances: Iterable["Performance"], *, quiet: bool) -> Iterator[
     for made in performances:
         if not quiet:
             dropped = f", {made.dropped:,} dropped: more than 15 at once on one pitch" if made.dropped else ""
-            lines = f"{made.skipped:,} line{'s' * (made.skipped != 1)} skipped"
-            typer.echo(f"text2midi: {made.notes:,} note{'s' * (made.notes != 1)}{dropped}, {lines}", err=True)
+            lines = f"{count_of(made.skipped, 'line')} skipped"
+            typer.echo(f"text2midi: {count_of(made.notes, 'note')}{dropped}, {lines}", err=True)
         yield made.data
 
 
@@ -167,7 +168,7 @@ def _write(
     pieces: Iterable[str | bytes],
     output: CorpusOutput,
     inputs: Sequence[str] = (),
-    unit: str = "characters",
+    unit: str = "character",
 ) -> None:
     """Write a corpus, and a line about it on stderr. The pieces are not requested before the output is checked."""
     from charrnn.corpora.output import check_output, write_file, write_pieces
@@ -185,7 +186,7 @@ def _write(
         size = write_file(pieces, file)
         where = f" written to {file}"
     if not output.quiet:
-        typer.echo(f"{kind}: {size:,} {unit}{where}", err=True)
+        typer.echo(f"{kind}: {count_of(size, unit)}{where}", err=True)
 
 
 def _join(files: Sequence[str]) -> str:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -10,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from charrnn.cli.display.notes import write_notes
+from charrnn.cli.display.notes import announce_stdin, write_notes
 from charrnn.cli.display.progress import Progress
 from charrnn.cli.models import choose_model
 from charrnn.cli.options import command, examples
-from charrnn.errors import GenerationError, UsageError
+from charrnn.errors import CorpusError, GenerationError, UsageError
 from charrnn.inference.settings import GenerationSettings, OutputSettings, PrimeSettings, SamplingSettings
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ def generate(
     seed = random_seed() if sampling.seed is None else sampling.seed
     seeds = range(seed, seed + text.samples)
     labels = _choose_labels(model, text.label, seeds)
-    prime = _read_prime_text(text)
+    prime = _read_prime_text(text, binary=model.vocabulary.binary, quiet=output.quiet)
     start = model.prime(prime, skip_unknown=text.unknown == "skip")
     request = dataclasses.replace(request, prefix=start.prefix)
     if sampling.seed is None:
@@ -107,15 +106,22 @@ def _generate_pieces(
                 yield dataclasses.replace(piece, sample=samples[piece.sample])
 
 
-def _read_prime_text(text: PrimeSettings) -> bytes:
+def _read_prime_text(text: PrimeSettings, *, binary: bool, quiet: bool) -> bytes:
+    """The prime; a file is read as a corpus is: without a byte order mark, with LF as line ends."""
     if text.prime_file is None:
         return (text.prime or "").encode("utf-8", "surrogateescape")
-    if text.prime_file == "-":
-        return sys.stdin.buffer.read()
+    from charrnn.text.reading import TextReader
+    from charrnn.text.settings import ReadingSettings
+    from charrnn.text.sources import Source
+
+    path = None if text.prime_file == "-" else Path(text.prime_file)
+    announce_stdin([text.prime_file], quiet=quiet)
     try:
-        return Path(text.prime_file).read_bytes()
-    except OSError as error:
-        raise GenerationError(f"the prime cannot be read from {text.prime_file}: {error.strerror}") from None
+        pieces = list(TextReader([Source(text.prime_file, path)], ReadingSettings(), binary=binary))
+    except CorpusError as error:
+        reason = str(error).split("; ")[0].removeprefix(f"{text.prime_file} cannot be read: ")
+        raise GenerationError(f"the prime cannot be read from {text.prime_file}: {reason}") from None
+    return b"".join(piece.encode() if isinstance(piece, str) else piece for piece in pieces)
 
 
 def _read_prime(model: "Model", ids: "Ids", *, quiet: bool) -> "State":
@@ -147,10 +153,10 @@ def _print_json(
 
     vocabulary = model.vocabulary
     for sample in join_pieces(pieces, seeds):
-        text = sample.text.decode("utf-8", errors="surrogateescape")
+        text = sample.text.decode("utf-8", errors="replace")  # JSON has no other bytes
         record = {
             "text": text,
-            "prime": prime.decode("utf-8", errors="surrogateescape"),
+            "prime": prime.decode("utf-8", errors="replace"),
             "chars": vocabulary.count_characters(vocabulary.tokenize(sample.text)),
             "finish": sample.finish,
             "seed": sample.seed,

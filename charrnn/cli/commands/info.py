@@ -44,6 +44,7 @@ def info(
         "tokens": header.vocabulary.get("tokens"),
         **{name: training.get(name) for name in ("corpus", "steps", "epochs", "chars", "seconds", "train_loss")},
         **{name: training.get(name) for name in ("valid_loss", "valid_bpc", "valid_perplexity", "best_step", "seed")},
+        **{name: training[name] for name in ("valid_unknown_share", "valid_charged_loss") if training.get(name)},
         **({"command": training["command"]} if "command" in training else {}),
         "symbols": header.vocabulary.get("symbols"),
     }
@@ -60,6 +61,8 @@ def info(
         counts = zip(header.labels, header.label_counts, strict=True)
         values["labels"] = ", ".join(f"{label} {count:,}" for label, count in counts)[:200]
     for name, value in values.items():
+        if value is None:
+            continue
         shown = f"{value:,}" if isinstance(value, int) and name != "seed" else value
         shown = f"{value:.4f}" if isinstance(value, float) else shown
         typer.echo(f"{name:<17} {visible(str(shown))}")

@@ -1,6 +1,7 @@
 """Notes to the user."""
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 
 import typer
 
@@ -12,3 +13,9 @@ def write_notes(notes: Iterable[str], *, quiet: bool) -> None:
     if not quiet:
         for note in notes:
             typer.echo(visible(note), err=True)
+
+
+def announce_stdin(names: Sequence[str], *, quiet: bool) -> None:
+    """Say that a text is read from the terminal, if one of the names is `-` and stdin is a terminal."""
+    if "-" in names and sys.stdin.isatty():
+        write_notes(["reading the text from this terminal; end it with Ctrl-D on a line of its own"], quiet=quiet)

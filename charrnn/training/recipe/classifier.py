@@ -20,6 +20,7 @@ from charrnn.text.documents.corpus import LabelledCorpus
 from charrnn.training.recipe.plan import Budget, Plan
 from charrnn.training.recipe.speed import HALF_SPEED
 from charrnn.training.settings import LearningSettings, TrainSettings
+from charrnn.wording import round_number
 
 DEFAULT_SECONDS = 180.0
 SIZES = (32, 48, 64, 96, 128, 192, 256)
@@ -161,7 +162,7 @@ def _why(corpus: LabelledCorpus, budget: Budget, longest: int, expected: float) 
     epochs = expected / max(1, read)
     if budget.seconds is not None:
         limit = f"in {format_duration(budget.seconds)}"
-        found.append(f"about {min(epochs, budget.epochs or epochs):.2g} epochs {limit}")
+        found.append(f"about {round_number(min(epochs, budget.epochs or epochs))} epochs {limit}")
     if longest < int(corpus.train.lengths.max()):
         found.append(f"of longer texts each step reads {longest:,} characters, at a random position")
     return tuple(found)
