@@ -8,4 +8,10 @@ def test_one_thing_has_no_plural() -> None:
 
 
 def test_numbers_have_no_exponents() -> None:
-    assert [round_number(value) for value in (0.034, 1.64, 9.96, 160.4, 12345.0)] == ["0.034", "1.6", "10", "160", "12,000"]
+    assert [round_number(value) for value in (0.034, 1.64, 9.96, 160.4, 12345.0)] == [
+        "0.034",
+        "1.6",
+        "10",
+        "160",
+        "12,000",
+    ]

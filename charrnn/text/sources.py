@@ -173,7 +173,8 @@ def _find_in_folder(folder: Path, notes: list[str], *, binary: bool) -> list[Sou
         else:
             others.append(source)
     if not sources:
-        seen = f" ({count_of(len(others), 'file')} there not text)" if others else ""
+        verb = "is" if len(others) == 1 else "are"
+        seen = f" ({count_of(len(others), 'file')} there {verb} not text)" if others else ""
         raise CorpusError(f"no text files in the folder {folder}{seen}; {_advise(str(folder), others)}")
     if others:
         left_out = count_of(len(others), "other")

@@ -158,7 +158,7 @@ def test_a_prime_file_is_read_as_a_corpus_is(charrnn: Charrnn, model: library.Mo
     assert done.stdout.startswith("ab\nc" + model.generate("ab\nc", length=20, seed=1)[:10])
 
 
-@pytest.mark.parametrize("arguments", [["-p", b"\xff"], ["--prime-file", "-"]])
+@pytest.mark.parametrize("arguments", [["-p", "\udcff"], ["--prime-file", "-"]])
 def test_a_prime_that_is_no_text_is_one_line(tmp_path: Path, model: library.Model, arguments: list[str]) -> None:
     done = raw(tmp_path, *arguments, stdin=b"\xff")
     assert (done.returncode, done.stdout) == (1, b"")
