@@ -149,3 +149,31 @@ def test_unknown_characters_can_be_left_out(charrnn: Charrnn, model: library.Mod
 
 def test_no_length_is_the_prime_alone(charrnn: Charrnn, model: library.Model) -> None:
     assert charrnn("generate", "-p", "abc", "-l", 0, "--seed", 1).stdout == "abc\n"
+
+
+def test_a_prime_file_is_read_as_a_corpus_is(charrnn: Charrnn, model: library.Model, tmp_path: Path) -> None:
+    (tmp_path / "prime.txt").write_bytes(b"\xef\xbb\xbfab\r\nc")
+    done = charrnn("generate", "--prime-file", "prime.txt", "-l", 20, "--seed", 1)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("ab\nc" + model.generate("ab\nc", length=20, seed=1)[:10])
+
+
+@pytest.mark.parametrize("arguments", [["-p", "\udcff"], ["--prime-file", "-"]])
+def test_a_prime_that_is_no_text_is_one_line(tmp_path: Path, model: library.Model, arguments: list[str]) -> None:
+    done = raw(tmp_path, *arguments, stdin=b"\xff")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.count(b"charrnn: ") == 1
+    assert b"Traceback" not in done.stderr
+
+
+def test_json_of_bytes_holds_no_halves_of_characters(charrnn: Charrnn, tmp_path: Path) -> None:
+    made = make_model(ByteVocabulary.of_bytes(bytes(range(0, 256, 5))))
+    save_model(tmp_path / "models" / "b.safetensors", made.header, made.network.tensors)
+    done = charrnn("generate", "-l", 100, "--seed", 1, "-t", 3, "--json")
+    json.loads(done.stdout)["text"].encode("utf-8")
+
+
+def test_a_text_without_prime_gets_a_hint(charrnn: Charrnn, model: library.Model) -> None:
+    done = charrnn("generate", "ROMEO:")
+    assert done.returncode == 2
+    assert "A text to continue goes after --prime: " in done.stderr
