@@ -70,6 +70,7 @@ PEAK_RATE, PEAK_AT, MOST_RATE = 9e-3, 256, 1.2e-2  # a larger layer wants a smal
 CALM_FROM, CALMEST = 2.8, 0.4  # pressure from which the peak falls, by its cube root, and the least share that is left
 CALM_STEPS = 1000  # up to which it does not: a run so short has to hurry, however small the text
 DROPOUT_FROM, DROPOUT_SLOPE, MAX_DROPOUT = 1.5, 0.2, 0.5  # by the logarithm of pressure
+HEAVY_FROM, HEAVY_SLOPE, MAX_HEAVY = 50.0, 0.05, 0.7  # more of it where a text will be read fifty times and more
 MAX_WEIGHT_DROPOUT = 0.3
 VALIDATED_SHARE = (
     0.2  # of the characters of a timed run, at most, in one validation: it costs a third as much as learning
@@ -204,7 +205,10 @@ def _dropout(pressure: float) -> float:
     Args:
         pressure: epochs times weights per character of the text.
     """
-    return round(min(MAX_DROPOUT, max(0.0, DROPOUT_SLOPE * math.log(max(pressure, 1e-9) / DROPOUT_FROM))), 2)
+    pressure = max(pressure, 1e-9)
+    usual = min(MAX_DROPOUT, max(0.0, DROPOUT_SLOPE * math.log(pressure / DROPOUT_FROM)))
+    heavy = min(MAX_HEAVY, MAX_DROPOUT + HEAVY_SLOPE * math.log(pressure / HEAVY_FROM))
+    return round(max(usual, heavy) if pressure > HEAVY_FROM else usual, 2)
 
 
 def _weight_dropout(model: ModelSettings, pressure: float) -> float:

@@ -25,6 +25,7 @@ from charrnn.training.tasks.task import Measurement, Metric, OnShare, Resources,
 from charrnn.wording import count_of
 
 LISTED_CLASSES = 8
+MAX_LABEL = 24  # characters of a label that are shown
 
 
 class ClassifierTask(Task):
@@ -116,7 +117,7 @@ class ClassifierTask(Task):
     def describe(self, device: str) -> list[Row]:  # noqa: D102
         corpus, plan, config = self.corpus, self.plan, self.plan.config
         ranked = sorted(zip(corpus.counts, corpus.labels, strict=True), reverse=True)
-        named = ", ".join(f"{label} {count:,}" for count, label in ranked[:LISTED_CLASSES])
+        named = ", ".join(f"{_shorten(label)} {count:,}" for count, label in ranked[:LISTED_CLASSES])
         more = f" and {len(ranked) - LISTED_CLASSES} more" if len(ranked) > LISTED_CLASSES else ""
         texts, symbols = count_of(sum(corpus.counts), "text"), len(corpus.vocabulary)
         held, read = len(corpus.valid), len(self._validation)
@@ -166,6 +167,11 @@ class ClassifierTask(Task):
     def set_state(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:  # noqa: ARG002, D102
         self._documents = state["documents"]
         self._batches.set_state(state["batches"])
+
+
+def _shorten(label: str) -> str:
+    """A label, or the beginning of a long one."""
+    return label if len(label) <= MAX_LABEL else f"{label[: MAX_LABEL - 3]}..."
 
 
 _OUTPUT_WEIGHTS = ("decoder.weight", "decoder.bias")
