@@ -126,11 +126,10 @@ def test_the_python_of_the_readme(shell: Shell) -> None:
 def test_the_examples_of_the_help_pages(shell: Shell) -> None:
     shell.run("charrnn train titles.tsv --task classify -o models/kinds.safetensors")
     made = make_model(CharVocabulary.of_text(string.printable))
-    for name in ("book", "titles", "names", "tunes", "genome"):
+    for name in ("book", "tunes", "genome", "pieces"):
         save_model(Path(f"models/{name}.safetensors"), made.header, made.network.tensors)
     shell.run("charrnn corpus midi pieces -o data/pieces.txt")
-    for name in ("names.txt", "tunes.abc", "genome.fa"):
-        shell.run(f"charrnn train {name}")
+    shell.run("charrnn train names.txt && charrnn train titles.txt")
     for command in ("", *COMMANDS):
         page = shell.run(f"charrnn {command} --help")
         lines = page.split("Examples:")[1].splitlines()

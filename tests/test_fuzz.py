@@ -210,6 +210,7 @@ def commands(model: str, text: str, page: str, *, as_json: bool) -> list[Callabl
             generate.generate,
             text=settings.PrimeSettings(length=4, samples=2),
             sampling=settings.SamplingSettings(seed=1),
+            adaptation=settings.AdaptSettings(),
             use=settings.GenerationSettings(model=model),
             output=output,
         ),

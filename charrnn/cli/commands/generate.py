@@ -169,12 +169,11 @@ def _generate_pieces(
     model: "Model", labels: Sequence[str], ids: "Ids", seeds: Sequence[int], request: "Request", *, quiet: bool
 ) -> "Generator[Piece]":
     """Pieces of all samples, one label after the other."""
-    if not labels:
-        yield from model.pieces(_read_prime(model, ids, quiet=quiet), seeds=seeds, request=request)
-        return
     from charrnn.inference.labelled import LabelledModel
 
-    assert isinstance(model, LabelledModel)  # noqa: S101 - it has labels
+    if not isinstance(model, LabelledModel):  # a model adapted with a label is a plain one
+        yield from model.pieces(_read_prime(model, ids, quiet=quiet), seeds=seeds, request=request)
+        return
     for label in dict.fromkeys(labels):
         plain, samples = model.for_label(label), [k for k, other in enumerate(labels) if other == label]
         state = _read_prime(plain, ids, quiet=quiet)
@@ -197,7 +196,8 @@ def _read_prime_text(text: PrimeSettings, *, binary: bool, quiet: bool) -> bytes
         pieces = list(TextReader([Source(text.prime_file, path)], ReadingSettings(), binary=binary))
     except CorpusError as error:
         reason = str(error).split("; ")[0].removeprefix(f"{text.prime_file} cannot be read: ")
-        raise GenerationError(f"the prime cannot be read from {text.prime_file}: {reason}") from None
+        name = "stdin" if text.prime_file == "-" else text.prime_file
+        raise GenerationError(f"the prime cannot be read from {name}: {reason}") from None
     return b"".join(piece.encode() if isinstance(piece, str) else piece for piece in pieces)
 
 

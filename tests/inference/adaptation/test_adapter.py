@@ -60,7 +60,7 @@ def test_a_segment_is_scored_before_it_is_learned(cell: str) -> None:
 @CELLS
 def test_at_a_rate_of_zero_the_figures_are_the_plain_ones(cell: str) -> None:
     network, ids = make_network(cell, 2, dtype=np.float32), draw_ids(400)
-    assert Adapter(network, rate=0).read(ids) == pytest.approx(score_ids(network, ids, streams=1), abs=1e-5)
+    assert Adapter(network, rate=0).read(ids) == pytest.approx(score_ids(network, ids, streams=1), rel=1e-5, abs=1e-5)
 
 
 def test_learning_helps_where_a_text_repeats_itself() -> None:
