@@ -5,6 +5,8 @@ import gzip
 import re
 import shutil
 import string
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +104,11 @@ def test_the_links_of_a_page_lead_somewhere(page: str) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", (ROOT / page).read_text()):
         if "://" not in target:
             assert (ROOT / page).parent.joinpath(target).exists(), target
+
+
+def test_the_page_of_commands_is_that_of_the_settings() -> None:
+    script = [sys.executable, str(ROOT / "scripts" / "commands.py"), "--check"]
+    assert subprocess.run(script, check=False).returncode == 0, "write it with: python scripts/commands.py"
 
 
 def test_the_map_names_every_room() -> None:

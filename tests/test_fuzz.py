@@ -202,7 +202,14 @@ def commands(model: str, text: str, page: str, *, as_json: bool) -> list[Callabl
         "use": settings.UseSettings(model=model),
         "output": output,
     }
-    score = partial(evaluate.evaluate, [text], columns=ColumnSettings(), plot=settings.PlotSettings(), **common)
+    score = partial(
+        evaluate.evaluate,
+        [text],
+        columns=ColumnSettings(),
+        plot=settings.PlotSettings(),
+        dynamic=settings.DynamicSettings(),
+        **common,
+    )
     look = partial(inspect.inspect, [text], span=settings.SpanSettings(length=300), **common)
     return [
         partial(info.info, model, output=output),
