@@ -14,8 +14,8 @@ sys.path.insert(0, str(ROOT))  # the checkout, whatever is installed
 
 PAGE = ROOT / "docs" / "commands.md"
 HEAD = """# Commands
-The help page of every command, written by `python scripts/commands.py`. What an option does follows from the settings in
-the code, which this page is held equal to.
+The help page of every command, written by `python scripts/commands.py` from the settings in the code; a test holds them
+equal.
 """
 
 
