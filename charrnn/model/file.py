@@ -15,7 +15,7 @@ from charrnn.errors import ModelFileError, quote_value
 from charrnn.files import atomic_write
 from charrnn.model.config import Tensors
 from charrnn.model.header import ModelHeader
-from charrnn.model.tensors import write_tensors
+from charrnn.model.tensors import read_tensor, write_tensors
 
 DTYPES = {"single": ("F32", np.float32), "half": ("F16", np.float16)}  # on disk: name in the file, type
 METADATA_KEY = "charrnn"
@@ -60,7 +60,7 @@ def load_model(path: Path) -> tuple[ModelHeader, Tensors]:
     """
     with _open_safetensors(path) as file:
         header = _read_checked_header(file, path)
-        tensors = {name: file.get_tensor(name).astype(np.float32, copy=False) for name in header.config.shapes()}
+        tensors = {name: read_tensor(file, name).astype(np.float32, copy=False) for name in header.config.shapes()}
     for name, tensor in tensors.items():
         largest = float(np.maximum(tensor.max(), -tensor.min()))
         if not math.isfinite(largest):

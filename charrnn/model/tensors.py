@@ -1,12 +1,13 @@
-"""Writing safetensors files one tensor after the other.
+"""Safetensors files where memory is short: the library aborts the process if there is not enough.
 
-The library's own `save` makes one string of bytes of them all, and aborts the process if there is no memory for it.
+Tensors are written one after the other, for which its `save` makes one string of bytes of them all.
 
 A file is the length of its header (8 bytes, little-endian), the header (JSON: type, shape and place of each tensor,
 and metadata), and the tensors; see https://github.com/huggingface/safetensors#format.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
@@ -21,6 +22,18 @@ TYPES = {
     **{f"{kind}{size}": f"{kind.upper()}{8 * size}" for kind in "iu" for size in (1, 2, 4, 8)},
 }
 ALIGNMENT = 8  # bytes; the header is padded with spaces
+
+
+def read_tensor(file: Any, name: str) -> NDArray[Any]:
+    """The tensor with this name in a file that `safetensors.safe_open` has opened.
+
+    Raises:
+        MemoryError: if there is no memory for it.
+    """
+    view = file.get_slice(name)
+    np.empty(math.prod(view.get_shape()), dtype=np.float64)  # raises the error that the library does not
+    tensor: NDArray[Any] = file.get_tensor(name)
+    return tensor
 
 
 def write_tensors(stream: BinaryIO, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:

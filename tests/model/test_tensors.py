@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import load, save
 
-from charrnn.model.tensors import TYPES, write_tensors
+from charrnn.model.tensors import TYPES, read_tensor, write_tensors
 
 
 def written(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> bytes:
@@ -42,6 +42,24 @@ def test_it_is_what_the_library_writes() -> None:
     }
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     assert written(tensors, {"k": 'e "\n'}) == save(contiguous, metadata={"k": 'e "\n'})
+
+
+def test_a_tensor_for_which_there_is_no_memory(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(written({"a": np.arange(5)}, {}))
+    with safe_open(tmp_path / "file", framework="numpy") as file:
+        assert read_tensor(file, "a").tolist() == [0, 1, 2, 3, 4]
+
+    class Huge:
+        """A file that would need more memory than there can be."""
+
+        def get_slice(self, _name: str) -> "Huge":
+            return self
+
+        def get_shape(self) -> list[int]:
+            return [2**30, 2**25]
+
+    with pytest.raises(MemoryError):
+        read_tensor(Huge(), "a")
 
 
 def test_metadata_and_order_of_bytes(tmp_path: Path) -> None:
