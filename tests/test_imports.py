@@ -40,7 +40,9 @@ def folder(tmp_path: Path) -> Path:
     [
         ["generate", "-l", "5"],
         ["generate", "-l", "5", "-n", "20", "--json"],
+        ["generate", "-l", "5", "--adapt", "text.txt"],
         ["evaluate", "text.txt"],
+        ["evaluate", "text.txt", "--adapt"],
         ["inspect", "text.txt", "--find", "--html", "page.html", "--npz", "trace.npz"],
         ["info"],
     ],

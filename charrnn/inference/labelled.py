@@ -20,13 +20,14 @@ from charrnn.inference.classification.classifier import Text, encode_document, l
 from charrnn.inference.model import GenerateOptions, Model, random_seed
 from charrnn.inference.network.language import Network
 from charrnn.inference.scoring.lines import score_sequences
-from charrnn.inference.scoring.texts import Score, batch_by_size
+from charrnn.inference.scoring.texts import OnProgress, Score, batch_by_size
 from charrnn.model.config import LabelledConfig, Tensors
 from charrnn.model.header import ModelHeader
 from charrnn.text.vocabulary.base import Ids, Vocabulary
 
 WINDOW = 2**19  # symbols of texts that are read together
 SHOWN = 10  # labels in a message
+LONGEST_SHOWN = 60  # characters of a label in a message
 LABEL_STREAM = 1  # the random stream of a seed that draws the label; texts are drawn from another
 
 
@@ -58,11 +59,15 @@ class LabelledModel(Model):
         if label not in self.labels:
             folded = {name.casefold(): name for name in self.labels}
             close = [folded[name] for name in difflib.get_close_matches(label.casefold(), folded, n=3)]
-            some = ", ".join(map(repr, self.labels[:SHOWN])) + (" ..." if len(self.labels) > SHOWN else "")
-            hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"it has {some}"
-            raise GenerationError(f"the model has no label {label!r}; {hint}")
+            some = ", ".join(map(_quote, self.labels[:SHOWN])) + (" ..." if len(self.labels) > SHOWN else "")
+            hint = f"did you mean {' or '.join(map(_quote, close))}?" if close else f"it has {some}"
+            raise GenerationError(f"the model has no label {_quote(label)}; {hint}")
         network = self._network(self.labels.index(label))
         return Model(self.header, self.vocabulary, network, self.generator.for_network(network))
+
+    def _contents(self) -> tuple[ModelHeader, Tensors]:
+        """See `Model`; with all labels."""
+        return self.header, self._tensors
 
     def _network(self, index: int) -> Network:
         return Network(*self._config.select_class(self._tensors, index))
@@ -83,6 +88,10 @@ class LabelledModel(Model):
         seed = options.get("seed")
         options["seed"] = seed = random_seed() if seed is None else seed
         yield from self.for_label(self.draw_label(seed) if label is None else label).stream(prime, **options)
+
+    def adapt(self, text: str | bytes, progress: OnProgress | None = None, *, label: str | None = None) -> Model:
+        """As `Model.adapt`, for the model of this label or, if None, of the most frequent one; each line is a text."""
+        return super().adapt(text, progress) if label is None else self.for_label(label).adapt(text, progress)
 
     def log_likelihoods(self, documents: Sequence[Ids]) -> NDArray[np.float64]:
         """Give ln p(text | label) (N, K) of documents that end with the end symbol.
@@ -122,3 +131,8 @@ class LabelledModel(Model):
     def apply_bayes(self, likelihoods: NDArray[np.float64]) -> NDArray[np.float64]:
         """From ln p(text | label) to ln p(label | text), both (N, K)."""
         return log_softmax(likelihoods + np.log(self.frequencies))
+
+
+def _quote(label: str) -> str:
+    """The beginning of a label, for a message."""
+    return repr(label[:LONGEST_SHOWN])

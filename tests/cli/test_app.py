@@ -85,6 +85,23 @@ def test_an_existing_model_is_not_overwritten_unless_asked(charrnn: Charrnn, tex
     assert model.read_bytes() != b"mine"
 
 
+def test_special_files_stay_what_they_are(charrnn: Charrnn, text: Path, tmp_path: Path) -> None:
+    pipe, link, target = tmp_path / "pipe", tmp_path / "link.safetensors", tmp_path / "target.safetensors"
+    os.mkfifo(pipe)
+    refused = charrnn("train", text, "--steps", 1, *SMALL, "-o", pipe, "--overwrite")
+    assert (refused.returncode, refused.stderr) == (
+        1,
+        f"charrnn: {pipe} is a pipe, which no file can replace; name a regular file\n",
+    )
+    assert pipe.is_fifo()
+    link.symlink_to(target)
+    assert charrnn("train", text, "--steps", 1, *SMALL, "-o", link, "--quiet").returncode == 0
+    assert link.is_symlink()
+    page = charrnn("inspect", "-m", link, text, "--html", pipe, "--overwrite", "--quiet")
+    assert (page.returncode, page.stderr) == (1, refused.stderr)
+    assert json.loads(charrnn("info", target, "--json").stdout)["steps"] == 1
+
+
 def test_a_corpus_that_is_not_there(charrnn: Charrnn) -> None:
     done = charrnn("train", "nowhere.txt")
     assert done.returncode == 1

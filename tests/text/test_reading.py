@@ -1,5 +1,6 @@
 """Decoding in pieces: borders anywhere, encodings, line ends, and what is refused."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from charrnn.errors import CorpusError, UsageError
 from charrnn.text import reading
-from charrnn.text.reading import TextReader
+from charrnn.text.reading import TextReader, split_lines
 from charrnn.text.settings import ReadingSettings
 from charrnn.text.sources import find_sources
 from charrnn.text.vocabulary.characters import code_points
@@ -111,6 +112,32 @@ def test_verbatim_is_what_lies_in_the_file(tmp_path: Path) -> None:
     for data, verbatim in ((b"plain", True), (b"a\r\nb", False), (b"\xef\xbb\xbfmarked", False)):
         path.write_bytes(data)
         assert read(path)[1].verbatim is verbatim
+
+
+def test_surrogates_are_refused_whatever_the_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "text"
+    path.write_bytes(b"a+2AA-b")
+    with pytest.raises(CorpusError, match="is not UTF-7 text: it holds surrogates"):
+        read(path, encoding="utf-7")
+    path.write_bytes(b"\\ud800")
+    with pytest.raises(CorpusError, match="is not UNICODE_ESCAPE text: it holds surrogates"):
+        read(path, encoding="unicode_escape")
+
+
+def test_a_line_that_would_fill_the_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "LONGEST_LINE", 100)
+    assert list(split_lines(["a" * 60, "b" * 39 + "\n", "c" * 100])) == ["a" * 60 + "b" * 39 + "\n", "c" * 100]
+    read_pieces = 0
+
+    def endless() -> Iterator[str]:
+        nonlocal read_pieces
+        while True:
+            read_pieces += 1
+            yield "x" * 30
+
+    with pytest.raises(CorpusError, match="a line is longer than 100 characters, and lines are read as a whole"):
+        list(split_lines(endless()))
+    assert read_pieces == 4
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,9 @@ import typer
 from charrnn.cli.display.escape import visible
 from charrnn.cli.display.notes import announce_stdin, write_notes
 from charrnn.cli.display.progress import Progress
+from charrnn.cli.display.records import print_record
 from charrnn.cli.options import command, examples
+from charrnn.cli.streams import write_line, write_text
 from charrnn.errors import CorpusError, UsageError
 from charrnn.inference.settings import OutputSettings
 from charrnn.text.settings import NoveltySettings, ReadingSettings
@@ -61,9 +63,16 @@ def novelty(
     result = comparison.result()
     if copying.new:
         for line in comparison.new_lines():
-            typer.echo(line)
-    if not (copying.new and output.quiet):
-        typer.echo(json.dumps(asdict(result)) if output.json else _format(result, copying.span), err=copying.new)
+            if output.json:
+                print_record({"line": line})
+            else:
+                write_text(f"{line}\n")
+        if not output.quiet:
+            write_line(_format(result, copying.span), to_stderr=True)
+    elif output.json:
+        print_record(asdict(result))
+    else:
+        write_line(_format(result, copying.span))
     write_notes([*text_reader.notes, *corpus_reader.notes], quiet=output.quiet)
 
 

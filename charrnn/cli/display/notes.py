@@ -3,8 +3,6 @@
 import sys
 from collections.abc import Iterable, Sequence
 
-import typer
-
 from charrnn.cli.display.escape import visible
 
 
@@ -12,7 +10,7 @@ def write_notes(notes: Iterable[str], *, quiet: bool) -> None:
     """Write each note to stderr, on a line of its own, unless `quiet`."""
     if not quiet:
         for note in notes:
-            typer.echo(visible(note), err=True)
+            sys.stderr.write(visible(note) + "\n")
 
 
 def announce_stdin(names: Sequence[str], *, quiet: bool) -> None:

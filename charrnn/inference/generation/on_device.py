@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charrnn.errors import GenerationError
-from charrnn.inference.generation.samples import Request, TextGenerator
+from charrnn.inference.generation.constraint.tracking import ENDED, Tracker
+from charrnn.inference.generation.samples import Request, TextGenerator, make_tracker
 from charrnn.inference.generation.sampling import Sampler
 from charrnn.inference.generation.writer import Symbols
 from charrnn.inference.network.language import Floats, Network, State
@@ -47,6 +48,10 @@ class DeviceGenerator(TextGenerator):
 
     def for_network(self, network: Network) -> "DeviceGenerator":
         """A generator for another network on the same device."""
+        return DeviceGenerator(network, self.vocabulary, self._device)
+
+    def for_weights(self, network: Network) -> "DeviceGenerator":
+        """A generator for a network with other weights on the same device."""
         return DeviceGenerator(network, self.vocabulary, self._device)
 
     def make_writer(self, state: State, request: Request) -> "DeviceWriter":
@@ -83,6 +88,8 @@ class DeviceWriter:
         self._hidden = [torch.tensor(part, device=device) for part in state.hidden]
         self._cells = [] if state.cell is None else [torch.tensor(part, device=device) for part in state.cell]
         self._sampler, self._loss = request.sampler, request.loss
+        tracker = make_tracker(request, state)
+        self._match = None if tracker is None else DeviceTracker(tracker, config.vocab_size, device)
         # float32 is too coarse for cumulative sums over many symbols, but mps has nothing finer
         wide = torch.float32 if device.type == "mps" else torch.float64
         self._uniforms = torch.zeros(BURST, batch, dtype=wide, device=device)
@@ -107,7 +114,7 @@ class DeviceWriter:
     @torch.inference_mode()
     def _capture(self) -> Callable[[], object]:
         """A step as one graph; the state is restored after the steps that warm up the kernels."""
-        mutable = [*self._hidden, *self._cells, self._place]
+        mutable = [*self._hidden, *self._cells, self._place, *(self._match.mutable if self._match else [])]
         saved = [tensor.clone() for tensor in mutable]
         side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream())
@@ -127,8 +134,10 @@ class DeviceWriter:
         """Choose a symbol for each sample and read it, within the buffers."""
         weight, bias = self._decoder
         logits = torch.addmm(bias, self._hidden[-1], weight)
-        chosen = choose(self._sampler, logits, self._uniforms.index_select(0, self._place)[0])
-        self._symbols.index_copy_(0, self._place, chosen[None])
+        candidates = logits if self._match is None else self._match.mask(logits)
+        chosen = choose(self._sampler, candidates, self._uniforms.index_select(0, self._place)[0])
+        written = chosen if self._match is None else self._match.advance(chosen)
+        self._symbols.index_copy_(0, self._place, written[None])
         if self._loss:
             nats = torch.nn.functional.cross_entropy(logits, chosen, reduction="none")
             self._nats.index_copy_(0, self._place, nats[None])
@@ -162,6 +171,41 @@ class DeviceWriter:
             mixed = (candidate + (reset + r).sigmoid() * n).tanh()
             return torch.lerp(mixed, hidden, (update + z).sigmoid())
         return (below + state).tanh()
+
+
+class DeviceTracker:
+    """The states of B samples in a constraint, on a device: `Tracker` in PyTorch.
+
+    Attributes:
+        mutable: the tensors that a step changes.
+    """
+
+    def __init__(self, tracker: Tracker, symbols: int, device: torch.device) -> None:
+        tables = tracker.constraint
+        self._next = torch.tensor(tables.next[:, :symbols], dtype=torch.long, device=device)
+        self._needed = torch.tensor(tables.needed[:, :symbols], device=device)
+        self._shortest = torch.tensor(tables.shortest, device=device)
+        self._accepting = torch.tensor(tables.accepting.astype(np.bool_), device=device)
+        self._states = torch.tensor(tracker.states, device=device)
+        self._left = torch.tensor(tracker.left.astype(np.int32), device=device)
+        self._ended = torch.zeros(len(tracker.states), dtype=torch.bool, device=device)
+        self.mutable = [self._states, self._left, self._ended]
+
+    def mask(self, logits: Tensor) -> Tensor:
+        """Scores (B, V) without those of symbols after which no match is possible, where a text may not end."""
+        possible = self._needed.index_select(0, self._states) <= self._left[:, None]
+        free = self._accepting.index_select(0, self._states)
+        return torch.where(possible | free[:, None], logits, -torch.inf)
+
+    def advance(self, chosen: Tensor) -> Tensor:
+        """Go on with symbols (B,); returns them, or `ENDED` for texts that end before theirs."""
+        needed = self._needed[self._states, chosen]
+        self._ended |= needed > self._left
+        after = torch.where(self._ended, self._states, self._next[self._states, chosen])
+        left = self._left - needed + self._shortest[after]
+        self._left.copy_(torch.where(self._ended, self._left, left))
+        self._states.copy_(after)
+        return torch.where(self._ended, ENDED, chosen)
 
 
 def choose(sampler: Sampler, logits: Tensor, uniforms: Tensor) -> Tensor:

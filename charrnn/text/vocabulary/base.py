@@ -26,7 +26,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.errors import ModelFileError
+from charrnn.errors import ModelFileError, quote_value
 
 UNKNOWN = -1
 REPLACEMENT = 0xFFFD  # what rare tokens are merged into
@@ -243,7 +243,7 @@ def read_marks(description: dict[str, Any], symbols: list[str]) -> dict[str, int
     for name, index in marks.items():
         if type(index) is not int or symbols[index : index + 1] != [MARKS[name]]:
             code = f"U+{ord(MARKS[name]):04X}"
-            raise ModelFileError(f"the model's vocabulary is damaged: symbol {index!r} is not {code}")
+            raise ModelFileError(f"the model's vocabulary is damaged: symbol {quote_value(index)} is not {code}")
     return marks
 
 

@@ -21,7 +21,16 @@ from charrnn.training.network.language import CharRNN
 from charrnn.training.network.language_objective import LanguageBatch, LanguageObjective
 from charrnn.training.recipe.language import LanguagePlan
 from charrnn.training.tasks.language_validation import DocumentValidation, Validation, count_validated
-from charrnn.training.tasks.task import InitialWeights, Measurement, Metric, Resources, Row, Task
+from charrnn.training.tasks.task import (
+    InitialWeights,
+    Measurement,
+    Metric,
+    OnShare,
+    Resources,
+    Row,
+    Task,
+    ignore_share,
+)
 
 COUNTED = 1_000_000  # characters from which the frequency of each symbol is estimated
 SAMPLE = 120  # characters of the beginning of a text that are shown
@@ -104,7 +113,7 @@ class LanguageTask(Task):
 
     def _make_validation(self) -> Validation | DocumentValidation:
         corpus, symbols = self.corpus, self.corpus.vocabulary
-        options = (self._device, self.plan.config.vocab_size, symbols.unknown, symbols.lengths)
+        options = (self._device, self.plan.config.vocab_size, symbols.unknown, symbols.lengths, self.plan.validated)
         if isinstance(corpus, LabelledCorpus):
             return DocumentValidation(corpus.valid, *options)
         return Validation(corpus.valid, *options)
@@ -155,8 +164,8 @@ class LanguageTask(Task):
     def characters_per_symbol(self) -> float:  # noqa: D102
         return self._validation.characters_per_symbol
 
-    def validate(self, workers: Workers) -> Measurement:  # noqa: D102
-        return Measurement(self._validation.measure(self.network, workers, self._world))
+    def validate(self, workers: Workers, on_share: OnShare = ignore_share) -> Measurement:  # noqa: D102
+        return Measurement(self._validation.measure(self.network, workers, self._world, on_share))
 
     def make_header(self, training: dict[str, Any]) -> ModelHeader:  # noqa: D102
         labels, counts = (
@@ -168,7 +177,7 @@ class LanguageTask(Task):
     def describe(self, device: str) -> list[Row]:  # noqa: D102
         corpus, plan, config = self.corpus, self.plan, self.plan.config
         units, different, held = corpus.vocabulary.units, len(corpus.vocabulary), corpus.valid_size
-        read = count_validated(held, config.vocab_size)
+        read = count_validated(held, config.vocab_size, plan.validated)
         sampled = f"; each validation reads {read:,} of them, spread evenly" if read < held else ""
         size = f"{corpus.train_size + held:,} {units}, {different:,} different"
         text = f"{corpus.name}: {size}; {held:,} are held out{sampled}"
@@ -185,6 +194,7 @@ class LanguageTask(Task):
             *(("note", note) for note in [*corpus.notes, *self._describe_unknown()]),
             ("network", network),
             *(("because", reason) for reason in plan.reasons),
+            *(("warning", warning) for warning in plan.warnings),
         ]
 
     def _describe_unknown(self) -> list[str]:

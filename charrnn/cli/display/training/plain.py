@@ -2,9 +2,11 @@
 
 import shlex
 import sys
+import time
 
 from charrnn.cli.display.escape import visible
 from charrnn.settings import format_duration
+from charrnn.training.network.base import RecurrentNetwork
 from charrnn.training.observer import Surroundings
 from charrnn.training.reporting import Evaluation, Progress, Reporter, Start, Summary
 from charrnn.training.tasks.task import Row, Task
@@ -20,6 +22,7 @@ class PlainReporter(Reporter):
     def __init__(self, surroundings: Surroundings) -> None:
         self._surroundings = surroundings
         self._last_line = 0.0
+        self._last_share = time.monotonic()
 
     def on_start(self, start: Start) -> None:
         """What was read and what will be trained."""
@@ -34,8 +37,18 @@ class PlainReporter(Reporter):
         self._last_line = progress.seconds
         _print(
             f"{progress.progress:4.0%}  step {progress.step}  epoch {progress.epochs:.2f}  "
-            f"train loss {progress.loss:.4f}  {progress.chars_per_second:,.0f} characters/s"
+            f"recent loss {progress.loss:.4f}  {progress.chars_per_second:,.0f} characters/s"
         )
+
+    def on_weights(self, step: int, network: RecurrentNetwork) -> None:  # noqa: ARG002
+        """Remembers when the validation begins."""
+        self._last_share = time.monotonic()
+
+    def on_validation(self, share: float) -> None:
+        """A line every ten seconds."""
+        if time.monotonic() - self._last_share >= LINE_INTERVAL:
+            self._last_share = time.monotonic()
+            _print(f"validating: {share:.0%}")
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
         """A line each."""
@@ -50,6 +63,10 @@ class PlainReporter(Reporter):
         )
 
     def on_note(self, message: str) -> None:
+        """As it is."""
+        _print(message)
+
+    def on_stop(self, message: str) -> None:
         """As it is."""
         _print(message)
 
