@@ -77,7 +77,8 @@ class LabelledReader:
                 first = False
             yield (_latin1_to_utf8(label), text.encode("latin-1")) if self._binary else (label, text)
         if left_out:
-            self.notes.append(f"left out {count_of(left_out, 'line')} without a label or a text")
+            verb = "was" if left_out == 1 else "were"
+            self.notes.append(f"{count_of(left_out, 'line')} without a label or a text {verb} left out")
         self.notes += self._rows.notes
 
     def _find_columns(self, row: Row) -> tuple[tuple[int, int], bool]:
