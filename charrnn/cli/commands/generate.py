@@ -42,7 +42,7 @@ def add_to(app: typer.Typer) -> None:
             "charrnn generate -m titles -n 20 -t 1 --min-p 0.05 -l 60",
             "charrnn generate -m book --prime-file letter.txt --no-echo",
             "charrnn generate -n 100 -l 200 --seed 7 --json | jq .loss",
-            "charrnn generate -m book --adapt letters.txt",
+            "charrnn generate -m book --adapt letter.txt",
         ),
     )(generate)
 
