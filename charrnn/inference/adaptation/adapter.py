@@ -11,6 +11,8 @@ et al. (2018, arXiv 1709.07432), who gather m on the training text, which a mode
 are one default for all models, chosen by measuring eight texts and three cells: docs/adaptation.md has the tables.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -92,6 +94,7 @@ class Adapter:
         nats: Array = -log_softmax(logits)[0, ids]
         return nats
 
+    @np.errstate(over="ignore", invalid="ignore")
     def _read_segment(self, inputs: Ids, targets: Ids, counted: NDArray[np.bool_]) -> Array:
         """Score the targets (T,) that follow the inputs (T,), then learn from them."""
         weights = self._weights | {FIRST_BIAS: self._weights[FIRST_BIAS] + self._bias_offset}
@@ -107,13 +110,18 @@ class Adapter:
         nats: Array = -segment.log_probabilities[np.arange(len(targets)), targets]
         return nats
 
+    @np.errstate(over="ignore", invalid="ignore")
     def _learn(self) -> None:
         """Take a step against the gradient, and decay to the trained weights."""
         gradient, step = self._gradient, self._values  # the values are computed anew at the end
+        self._waiting = 0
+        mean_square = float(np.dot(gradient, gradient)) / len(gradient)
+        if not math.isfinite(mean_square):  # it overflowed: nothing to learn from
+            return
         self._total = AVERAGING * self._total + 1
         self._squares *= AVERAGING
         self._squares += np.multiply(gradient, gradient, out=step)
-        self._mean_square = AVERAGING * self._mean_square + float(np.dot(gradient, gradient)) / len(gradient)
+        self._mean_square = AVERAGING * self._mean_square + mean_square
         np.sqrt(self._squares, out=step)
         step += max(EPSILON * self._mean_square**0.5, TINY)
         np.divide(gradient, step, out=step)
@@ -121,7 +129,6 @@ class Adapter:
         self._learned -= step
         self._learned *= 1 - DECAY
         np.add(self._trained, self._learned, out=self._values)
-        self._waiting = 0
 
     def to_network(self, *, share: float = 1.0, carry_state: bool) -> Network:
         """A network of what was learned; what is left of a segment is learned first.
