@@ -22,7 +22,11 @@ class Start:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run has come. `loss` (nats per unit of the task) and `grad_norm` are means since the last report."""
+    """How far a run has come.
+
+    `loss` (nats per unit of the task) and `grad_norm` are means since the last report, of about a second. The loss is
+    shown as "recent loss"; "train loss" is the mean since the last evaluation.
+    """
 
     step: int
     epochs: float
@@ -94,6 +98,9 @@ class Reporter:
     def on_weights(self, step: int, network: RecurrentNetwork) -> None:
         """A validation begins; the network still has the gradients of its last step."""
 
+    def on_validation(self, share: float) -> None:
+        """This share of a validation is done."""
+
     def on_evaluation(self, evaluation: Evaluation) -> None:
         """A validation has ended."""
 
@@ -102,6 +109,9 @@ class Reporter:
 
     def on_note(self, message: str) -> None:
         """Something happened that the user should know."""
+
+    def on_stop(self, message: str) -> None:
+        """A stop was requested; called from another thread, whatever the run does at that moment."""
 
     def on_save(self, step: int) -> None:
         """A state to resume from is about to be written: reports up to `step` should be on disk first."""
@@ -131,6 +141,10 @@ class Reporters(Reporter):
         for reporter in self._reporters:
             reporter.on_weights(step, network)
 
+    def on_validation(self, share: float) -> None:  # noqa: D102
+        for reporter in self._reporters:
+            reporter.on_validation(share)
+
     def on_evaluation(self, evaluation: Evaluation) -> None:  # noqa: D102
         for reporter in self._reporters:
             reporter.on_evaluation(evaluation)
@@ -142,6 +156,10 @@ class Reporters(Reporter):
     def on_note(self, message: str) -> None:  # noqa: D102
         for reporter in self._reporters:
             reporter.on_note(message)
+
+    def on_stop(self, message: str) -> None:  # noqa: D102
+        for reporter in self._reporters:
+            reporter.on_stop(message)
 
     def on_save(self, step: int) -> None:  # noqa: D102
         for reporter in self._reporters:

@@ -22,12 +22,14 @@ from charrnn.training.checkpoint.lock import lock_output
 from charrnn.training.checkpoint.resume import (
     check_corpus,
     describe_corpus,
+    describe_finished,
     describe_position,
     merge_settings,
 )
+from charrnn.training.devices.memory import require_room_for_pytorch
 from charrnn.training.devices.world import World, get_world_size
 from charrnn.training.interruption import StopRequest, stop_on_signals
-from charrnn.training.observer import Observer, Surroundings
+from charrnn.training.observer import OTHER_TEXT, Observer, Surroundings
 from charrnn.training.output import choose_logdir, choose_output
 from charrnn.training.settings import TrainSettings
 from charrnn.training.tasks.transfer import Source
@@ -106,7 +108,10 @@ def run_training(
             notes.append(f"nothing to resume in {files.folder}: starting")
         request.settings.check_task(given)
         session = _assemble(request, files, saved, world)
-        with stop_on_signals(session.stop, files.partials(), exits=exits):
+        if saved is not None and session.ended:
+            notes.append(describe_finished(session.plan.budget, saved))
+        announce, several = session.reporter.on_stop, world.size > 1
+        with stop_on_signals(session.stop, files.partials(), announce, exits=exits, several=several):
             summary = _run(session, notes, request)
         return RunResult(files.output, summary, session.stopped_by, world.is_leader)
 
@@ -142,6 +147,7 @@ def _assemble(request: Request, files: RunFiles, saved: Checkpoint | None, world
     if saved is not None:
         check_corpus(corpus, saved)
     request.observer.show_loading()
+    require_room_for_pytorch()
     import torch
 
     from charrnn.training.devices.device import choose_device
@@ -214,8 +220,11 @@ def _make_reporter(request: Request, logdir: Path, saved: Checkpoint | None) -> 
     """
     from charrnn.training.reporting import Reporters
 
-    run, text = request.settings.run, request.settings.text.valid or request.corpus[0]
-    surroundings = Surroundings("TEXT" if text == "-" else text, logdir if run.tensorboard else None)
+    run, held_out = request.settings.run, request.settings.text.valid
+    # Scoring the text that was learned says little, so a text to evaluate is named only if it was held out.
+    surroundings = Surroundings(
+        OTHER_TEXT if held_out in (None, "-") else str(held_out), logdir if run.tensorboard else None
+    )
     shown = Reporters(request.observer.make_reporters(surroundings))
     if not run.tensorboard:
         return shown

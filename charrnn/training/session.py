@@ -2,29 +2,31 @@
 
 import dataclasses
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from charrnn.errors import TrainingError
+from charrnn.errors import TrainingError, is_out_of_memory
 from charrnn.model.config import Tensors
 from charrnn.model.header import ModelHeader
 from charrnn.training.checkpoint.checkpointer import Checkpointer
 from charrnn.training.checkpoint.files import EVALUATED, LATEST, Checkpoint
 from charrnn.training.checkpoint.record import Record
-from charrnn.training.devices.device import get_random_states, is_out_of_memory, set_random_states
-from charrnn.training.interruption import StopRequest
+from charrnn.training.devices.clock import Clock
+from charrnn.training.devices.device import get_random_states, set_random_states
+from charrnn.training.interruption import Interrupted, StopRequest
 from charrnn.training.metrics import StepMetrics
-from charrnn.training.recipe.schedule import Schedule
+from charrnn.training.network.precision import full_precision
+from charrnn.training.recipe.schedule import Annealing, Schedule
 from charrnn.training.recipe.spacing import seconds_between_evaluations, steps_between_evaluations
-from charrnn.training.recipe.verdict import judge_history
 from charrnn.training.reporting import Evaluation, Progress, Reporter, Start, Summary
-from charrnn.training.tasks.task import Measurement, Resources, Task
+from charrnn.training.summary import describe_training, measure_speed, summarize
+from charrnn.training.tasks.task import Measurement, OnShare, Resources, Task
 from charrnn.training.trainer import MAX_BAD_STEPS, Trainer
 
 REPORT_INTERVAL = 1.0  # seconds
+VALIDATION_INTERVAL = 0.25  # seconds between reports of how far a validation has come
 READ_INTERVAL = 0.25  # seconds between readings of a GPU's metrics; each waits for all of its steps
 SAVE_INTERVAL = 20.0  # seconds, beside the saves after every evaluation
 MAX_RETRIES = 3  # of a run that diverges, each with half the learning rate
@@ -40,8 +42,8 @@ class Session:
     Everything that the clock decides (reports, samples, saves) changes nothing that is learned, so a run that was
     interrupted and resumed ends with the weights of one that was not.
 
-    Each of several processes has a session, and all must decide alike. So decisions use nothing but figures that
-    `_synchronize` has exchanged: the clock and the request to stop of rank 0, and losses summed over all.
+    Each of several processes has a session, and all must decide alike. So decisions use counts of steps, losses that
+    were summed over all processes, and the values of `Clock`; a session reads no clock and no request to stop itself.
 
     Attributes:
         task: what learns, and from what.
@@ -53,8 +55,7 @@ class Session:
         stop: a request to stop.
         resumed: the saved state to continue from; None begins anew.
         description: what a saved state says of the run beside its progress.
-        seconds: duration of the run, as last exchanged.
-        stopped_by: the signal that has requested a stop in any process, as last exchanged.
+        clock: time and requests to stop, the same in all processes.
     """
 
     task: Task
@@ -75,10 +76,9 @@ class Session:
         self.record = Record() if self.resumed is None else self.checkpointer.restore(self.resumed)
         best = self.record.best_training
         self._best = Measurement.from_summary(best) if best else Measurement(math.inf)
-        self.stopped_by: int | None = None
         self._recent, self._own = StepMetrics(), StepMetrics()
-        self._step_seconds = self.record.step_seconds  # of this process
-        self.seconds = self._last_report = self._last_save = self._last_read = self.record.seconds
+        self.clock = Clock(self.resources.world, self.record.seconds, self.record.step_seconds)
+        self._last_report = self._last_save = self._last_read = self._last_share = self.clock.seconds
         self._last_sample = -math.inf  # what the network writes before it has learned anything is worth seeing, too
 
     def run(self) -> Summary:
@@ -87,17 +87,16 @@ class Session:
         Raises:
             TrainingError: if training diverges, memory runs out, or a file cannot be written.
         """
-        self._begin = time.monotonic() - self.record.seconds
-        self._synchronize()
-        self._report_start()
         try:
-            self.checkpointer.save_first(self.record, resumed=self.resumed is not None)
-            while not self._ended and self.stopped_by is None:
-                self._step()
+            with full_precision():
+                self._report_start()
+                self.checkpointer.save_first(self.record, resumed=self.resumed is not None)
+                self.clock.start()  # what came before is not learning, and not counted
                 self._synchronize()
-                self._after_step()
-            self._read_metrics()
-            return self._finish() if self._ended else self._interrupt()
+                try:
+                    return self._train()
+                except Interrupted:
+                    return self._interrupt()
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -108,6 +107,28 @@ class Session:
             self.checkpointer.wait()
             self.trainer.workers.close()
 
+    def _train(self) -> Summary:
+        """Step by step to the end of the run.
+
+        Raises:
+            Interrupted: if a stop was requested.
+        """
+        if self._evaluation_due() and 0 < self.trainer.steps != self.record.evaluated_at:
+            self._evaluate()  # as it was interrupted
+        while not self.ended and self.stopped_by is None:
+            self._step()
+            self._synchronize()
+            self._after_step()
+        self._read_metrics()
+        if self.ended:
+            return self._finish()
+        raise Interrupted
+
+    @property
+    def stopped_by(self) -> int | None:
+        """The signal that requested a stop in any process, None if there was none."""
+        return self.clock.stopped_by
+
     @property
     def epochs(self) -> float:
         """How often the corpus has been read."""
@@ -115,17 +136,22 @@ class Session:
 
     @property
     def progress(self) -> float:
-        """The share of the budget that is used."""
-        return self.plan.budget.progress(self.seconds, self.epochs, self.trainer.steps)
+        """The used share of the budget, or of what is left after a stall."""
+        used = self.plan.budget.progress(self.clock.seconds, self.epochs, self.trainer.steps)
+        annealing = self.record.annealing
+        return used if annealing is None else max(used, annealing.progress(self.trainer.steps))
 
     @property
-    def _ended(self) -> bool:
-        return self.progress >= 1.0 or self.record.stale >= self.plan.patience
+    def ended(self) -> bool:
+        """Whether nothing is left to learn."""
+        stalled = self.record.annealing is None and self.record.stale >= self.plan.patience
+        return self.progress >= 1.0 or stalled
 
     @property
     def _rate(self) -> float:
-        """The learning rate: half of the schedule's for each time that training has diverged."""
-        return self.schedule.rate(self.progress) * 0.5**self.record.retries
+        """The learning rate, halved each time that training has diverged."""
+        schedule = self.record.annealing or self.schedule
+        return schedule.rate(self.progress) * 0.5**self.record.retries
 
     def _report_start(self) -> None:
         """Whatever the reporters do with the network, such as tracing it, leaves the random states unchanged."""
@@ -134,32 +160,26 @@ class Session:
         set_random_states(states, self.resources.device)
 
     def _step(self) -> None:
-        begin = time.perf_counter()
-        self.trainer.step(self._rate, self.progress)
-        self._step_seconds += time.perf_counter() - begin
-        if not self.trainer.runs_ahead or self.seconds - self._last_read >= READ_INTERVAL:
+        with self.clock.measure_step():
+            self.trainer.step(self._rate, self.progress)
+        if not self.trainer.runs_ahead or self.clock.seconds - self._last_read >= READ_INTERVAL:
             self._take_metrics()
 
     def _take_metrics(self) -> None:
         """Take the trainer's metrics; where a GPU runs ahead, wait for it."""
-        begin = time.perf_counter()
-        metrics = self.trainer.take_metrics()
-        self._step_seconds += time.perf_counter() - begin
+        with self.clock.measure_step():
+            metrics = self.trainer.take_metrics()
         self._own.add(metrics.nats, metrics.chars, metrics.norm, metrics.steps)
-        self._last_read = self.seconds
+        self._last_read = self.clock.seconds
         if self.trainer.diverged:
             self._go_back()
 
     def _synchronize(self) -> None:
         """Exchange clocks, requests to stop and losses with the other processes, if there are any."""
-        clock = time.monotonic() - self._begin
-        row = [clock, self._step_seconds, float(self.stop.signal or 0), self._own.nats]
-        rows = self.resources.world.all_gather(row)
-        self.seconds, self.record.step_seconds = rows[0][:2]
-        self.stopped_by = next((int(row[2]) for row in rows if row[2]), None)
+        (nats,) = self.clock.synchronize(self.stop, [self._own.nats])
         own, self._own = self._own, StepMetrics()
         for metrics in (self._recent, self.record.since):
-            metrics.add(sum(row[3] for row in rows), own.chars, own.norm, own.steps)
+            metrics.add(nats, own.chars, own.norm, own.steps)
 
     def _read_metrics(self) -> None:
         """Bring everything that was learned into the record."""
@@ -187,53 +207,81 @@ class Session:
             f"weights, with half the learning rate ({record.retries} of {MAX_RETRIES} tries)"
         )
 
+    def _anneal(self) -> None:
+        """Return to the best weights, and bring the learning rate down to zero from there."""
+        steps, record = self.trainer.steps, self.record
+        record.annealing = Annealing.begin(self.schedule.rate(self.progress), self.progress, steps)
+        self.checkpointer.go_back_to_best()
+        self.reporter.on_note(
+            f"validation has not improved since step {record.best_step}: back to the weights of that step; the "
+            f"learning rate falls to zero until step {record.annealing.end}"
+        )
+
     def _after_step(self) -> None:
-        if self.seconds - self._last_report >= REPORT_INTERVAL:
+        if self.clock.seconds - self._last_report >= REPORT_INTERVAL:
             self._report()
-        if self._evaluation_due() and not self.trainer.bad_steps:
+        if self._evaluation_due():
             self._evaluate()
-        elif self.seconds - self._last_save >= SAVE_INTERVAL:
+        elif self.clock.seconds - self._last_save >= SAVE_INTERVAL:
             self._save_in_background(LATEST)
         self._report_failures()
-        if self.seconds - self._last_sample >= self.sample_interval:
-            self._last_sample = self.seconds
+        if self.clock.seconds - self._last_sample >= self.sample_interval:
+            self._last_sample = self.clock.seconds
             self._sample()
 
     def _evaluation_due(self) -> bool:
         """By time where time is the budget; else by steps, so that the same run evaluates at the same steps."""
-        budget, record = self.plan.budget, self.record
+        if self.trainer.bad_steps:
+            return False
+        budget, record, seconds = self.plan.budget, self.record, self.clock.seconds
         if budget.seconds is None:
             return self.trainer.steps % steps_between_evaluations(budget, self.task.steps_per_epoch) == 0
-        epoch = record.step_seconds / max(self.epochs, 1e-9)  # in seconds
+        epoch = self.clock.step_seconds / max(self.epochs, 1e-9)  # in seconds
         pause = seconds_between_evaluations(budget.seconds, epoch, record.evaluation_cost)
-        return self.seconds - record.last_evaluation >= pause and self.seconds + pause / 2 < budget.seconds
+        return seconds - record.last_evaluation >= pause and seconds + pause / 2 < budget.seconds
 
     def _evaluate(self) -> None:
+        """Validate, and save the weights if they are the best.
+
+        Raises:
+            Interrupted: if a stop was requested; nothing has changed then.
+        """
         self._read_metrics()
-        begin = self.seconds
+        begin = self.clock.seconds
         trainer, record = self.trainer, self.record
         self.reporter.on_weights(trainer.steps, self.task.network)
-        measured = self._validate()
+        measured = self._validate(self._watch_evaluation)
         if not math.isnan(record.since.loss):
             record.train_loss = record.since.loss / self.task.characters_per_symbol
         best = measured.loss < record.best
         record.stale = 0 if best else record.stale + 1
         if best:
             record.best, record.best_step, self._best = measured.loss, trainer.steps, measured
-            record.best_training = self._describe_training(self.summarize())
+            record.best_training = describe_training(self.task, self.summarize())
             self.checkpointer.save_best(self._export(measured), record)
         evaluation = Evaluation(trainer.steps, self.epochs, record.train_loss, measured.loss, best, measured.accuracy)
         record.history.append(evaluation)
         self.reporter.on_evaluation(evaluation)
         self._synchronize()
         record.since = StepMetrics()
-        record.evaluated_at, record.last_evaluation = trainer.steps, self.seconds
-        record.evaluation_cost = self.seconds - begin
+        record.evaluated_at, record.last_evaluation = trainer.steps, self.clock.seconds
+        record.evaluation_cost = self.clock.seconds - begin
+        if record.stale >= self.plan.patience and record.annealing is None and math.isfinite(record.best):
+            self._anneal()
         self._save_in_background(EVALUATED if math.isfinite(measured.loss) else LATEST)
 
-    def _validate(self) -> Measurement:
+    def _validate(self, on_share: OnShare) -> Measurement:
         with self.trainer.average.apply():
-            return self.task.validate(self.trainer.workers)
+            return self.task.validate(self.trainer.workers, on_share)
+
+    def _watch_evaluation(self, share: float) -> None:
+        """Report how far a validation has come, and end it on request."""
+        self._synchronize()
+        if self.clock.seconds - self._last_share >= VALIDATION_INTERVAL:
+            self._last_share = self.clock.seconds
+            self.reporter.on_validation(share)
+        if self.stopped_by is not None:
+            raise Interrupted
 
     def _export(self, measured: Measurement) -> Tensors:
         return self.task.calibrate(self.trainer.average.export(), measured)
@@ -256,25 +304,34 @@ class Session:
         return summary
 
     def _interrupt(self) -> Summary:
-        """Save; then keep the newest weights if they are the best, without recording that in the saved run.
+        """Save; then write the newest weights to the model file if they are the best, without recording that.
 
         An undisturbed run would not make this evaluation, so it counts for the model file only.
         """
         self._save_now()
-        steps, record = self.trainer.steps, self.record
+        steps, record, begin = self.trainer.steps, self.record, self.clock.seconds
         if record.evaluated_at == steps or record.evaluation_cost > MAX_LAST_EVALUATION:
             return self.summarize()
-        measured = self._validate()
+
+        def watch(_share: float) -> None:
+            self._synchronize()
+            if self.clock.seconds - begin > MAX_LAST_EVALUATION:
+                raise Interrupted
+
+        try:
+            measured = self._validate(watch)
+        except Interrupted:
+            return self.summarize()
         if not measured.loss < record.best:
             return self.summarize()
         aside = dataclasses.replace(record, best=measured.loss, best_step=steps)
         summary = self.summarize(aside, measured)
-        self.checkpointer.write_model(self._describe_training(summary), self._export(measured))
+        self.checkpointer.write_model(describe_training(self.task, summary), self._export(measured))
         return summary
 
     def _sample(self) -> None:
         if self.write_sample and self.sample_interval:
-            header = self.task.make_header(self._describe_training(self.summarize()))
+            header = self.task.make_header(describe_training(self.task, self.summarize()))
             self.reporter.on_sample(self.trainer.steps, self.write_sample(header, self.trainer.average.export()))
 
     def _save_in_background(self, slot: str) -> None:
@@ -282,12 +339,14 @@ class Session:
         self.checkpointer.save_in_background(slot, self.record)
 
     def _save_now(self) -> None:
+        self.stop.accepted = True
         self._before_save()
         self.checkpointer.save_now(self.record)
 
     def _before_save(self) -> None:
         self.reporter.on_save(self.trainer.steps)
-        self._last_save = self.record.seconds = self.seconds
+        self._last_save = self.record.seconds = self.clock.seconds
+        self.record.step_seconds = self.clock.step_seconds
 
     def _report_failures(self) -> None:
         """A save that failed on the way costs nothing yet: report it, and try again next time."""
@@ -298,59 +357,25 @@ class Session:
             )
 
     def _report(self) -> None:
-        self._last_report = self.seconds
+        self._last_report = self.clock.seconds
         recent, self._recent = self._recent, StepMetrics()
         self.reporter.on_progress(
             Progress(
                 step=self.trainer.steps,
                 epochs=self.epochs,
                 progress=self.progress,
-                seconds=self.seconds,
+                seconds=self.clock.seconds,
                 loss=recent.loss / self.task.characters_per_symbol,
                 lr=self._rate,
                 grad_norm=recent.grad_norm,
-                chars_per_second=self._speed,
+                chars_per_second=measure_speed(self.trainer, self.clock),
             )
         )
-
-    @property
-    def _chars(self) -> int:
-        """Characters learned from; for words, estimated by their mean number of characters."""
-        return round(self.trainer.symbols * self.task.characters_per_symbol)
-
-    @property
-    def _speed(self) -> float:
-        """Characters learned from per second of training steps."""
-        return self._chars / self.record.step_seconds if self.record.step_seconds else 0.0
 
     @property
     def _device(self) -> str:
         return self.resources.world.describe(self.resources.device)
 
-    def _describe_training(self, summary: Summary) -> dict[str, Any]:
-        """How the model was made, as its file says it."""
-        plan = dataclasses.asdict(self.plan)
-        settings = {name: value for name, value in plan.items() if name not in ("config", "reasons")}
-        return {"corpus": self.task.corpus.name, **summary.to_json(), "settings": settings}
-
     def summarize(self, record: Record | None = None, best: Measurement | None = None) -> Summary:
-        """The figures so far; those of validation are of the best weights, which the model file holds."""
-        record, best = record or self.record, best or self._best
-        return Summary(
-            model=str(self.output),
-            parameters=self.plan.config.parameters,
-            vocab=self.plan.config.vocab_size,
-            steps=self.trainer.steps,
-            epochs=round(self.epochs, 4),
-            chars=self._chars,
-            seconds=round(self.seconds, 3),
-            chars_per_second=round(self._speed, 1),
-            train_loss=record.train_loss,
-            valid_loss=record.best,
-            best_step=record.best_step,
-            device=self._device,
-            seed=self.plan.seed,
-            verdict=judge_history(record.history, self.seconds),
-            accuracy=best.accuracy,
-            details=self.task.summarize(best),
-        )
+        """The figures so far, of this record and these best weights if they are given."""
+        return summarize(self.trainer, self.clock, record or self.record, best or self._best, self.output, self._device)

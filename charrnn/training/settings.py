@@ -51,7 +51,7 @@ class LearningSettings:
 
     time: str | None = setting(
         None,
-        "How long to learn: 30s, 5m, 1h. The network is sized to be taught in that time.",
+        "How long to train in all: 30s, 5m, 1h. The network is sized for that time.",
         duration=True,
         above=0,
         group=LEARNING,
@@ -59,12 +59,12 @@ class LearningSettings:
     )
     epochs: float | None = setting(
         None,
-        "Times to read the whole text. Of several limits the first that is reached ends the run.",
+        "Times to read the whole text in all. Of several limits the first that is reached ends the run.",
         above=0,
         group=LEARNING,
     )
     steps: int | None = setting(
-        None, "Optimizer steps to make, each of --batch-size times --seq-len characters.", at_least=1, group=LEARNING
+        None, "Optimizer steps in all, each of --batch-size times --seq-len characters.", at_least=1, group=LEARNING
     )
     batch_size: int | None = auto_setting(
         "Parallel readers of the text: more make steps smoother, and fewer of them.",
@@ -94,7 +94,9 @@ class LearningSettings:
         "Largest norm of a gradient: less tames a run whose loss jumps.", above=0, group=LEARNING
     )
     patience: int | None = auto_setting(
-        "Stop after this many evaluations without a new best.", at_least=1, group=LEARNING
+        "Evaluations without a new best after which the learning rate falls to zero and the run ends.",
+        at_least=1,
+        group=LEARNING,
     )
     seed: int = setting(
         1,
@@ -125,7 +127,7 @@ class LanguageSettings:
     )
     precision: str = setting(
         "auto",
-        "What large products are computed in; auto is bf16 on GPUs that have fast kernels for it.",
+        "Of large products; auto is bf16 on GPUs that are fast at it. fp32 is exact: no TF32.",
         choices=("auto", "fp32", "bf16"),
         group=RUN,
     )
@@ -166,7 +168,7 @@ class RunSettings:
     overwrite: bool = setting(False, "Replace the model file if there is one.", group=FILES)
     resume: bool = setting(
         False,
-        "Go on exactly where the run stopped; with --time, --epochs or --steps, train a finished one further.",
+        "Go on exactly where the run stopped; a larger total of --time, --epochs or --steps trains it further.",
         group=FILES,
     )
     logdir: str | None = setting(None, "TensorBoard's folder.", group=FILES, shown_default="runs/MODEL")
@@ -175,7 +177,7 @@ class RunSettings:
     threads: int | None = setting(
         None, "CPU threads of each process.", at_least=1, at_most=1024, group=RUN, shown_default="all cores"
     )
-    quiet: bool = setting(False, "Say nothing on stderr but errors.", group=RUN)
+    quiet: bool = setting(False, "Write nothing but errors to stderr.", short="-q", group=RUN)
     json: bool = setting(False, "End with one JSON object on stdout.", group=RUN)
 
 

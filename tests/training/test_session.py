@@ -9,11 +9,17 @@ from charrnn.inference.loading import load_language_model
 from charrnn.model.config import Tensors
 from charrnn.model.file import load_model
 from charrnn.model.header import ModelHeader
-from charrnn.text.corpus import Corpus
+from charrnn.text.corpus import Corpus, read_corpus
+from charrnn.text.settings import TextSettings
+from charrnn.text.vocabulary.splitting import split_words
+from charrnn.training import session as module
+from charrnn.training.checkpoint.record import Record
+from charrnn.training.devices import clock
 from charrnn.training.interruption import StopRequest
 from charrnn.training.network.base import RecurrentNetwork
 from charrnn.training.reporting import Evaluation, Reporter, Start, Summary
 from charrnn.training.session import Session
+from charrnn.training.tasks import language_validation
 from tests.training.runs import make_plan, make_session
 
 
@@ -23,9 +29,13 @@ class Listener(Reporter):
         self.evaluations: list[Evaluation] = []
         self.histograms = 0
         self.samples: list[str] = []
+        self.shares: list[float] = []
 
     def on_start(self, start: Start) -> None:
         self.heard.append("started")
+
+    def on_validation(self, share: float) -> None:
+        self.shares.append(share)
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
         self.evaluations.append(evaluation)
@@ -86,11 +96,66 @@ def test_time_ends_a_run(corpus: Corpus, tmp_path: Path) -> None:
     assert listener.evaluations
 
 
+class SlowStart(Listener):
+    """Takes its time before the first step, as tracing a graph does."""
+
+    def __init__(self, now: "Now") -> None:
+        super().__init__()
+        self._now = now
+
+    def on_start(self, start: Start) -> None:
+        self._now.seconds += 1000.0
+
+
+class Now:
+    """What the module `time` tells the clock of a run."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def monotonic(self) -> float:
+        self.seconds += 0.01
+        return self.seconds
+
+    perf_counter = monotonic
+
+
+def test_what_comes_before_the_first_step_does_not_count_as_time(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = Now()
+    monkeypatch.setattr(clock, "time", now)
+    run = session(corpus, tmp_path / "m.safetensors", SlowStart(now), time="2s")
+    save = run.checkpointer.save_first
+
+    def save_slowly(record: Record, *, resumed: bool) -> None:
+        save(record, resumed=resumed)
+        now.seconds += 1000.0
+
+    monkeypatch.setattr(run.checkpointer, "save_first", save_slowly)
+    summary = run.run()
+    assert summary.steps > 10
+    assert 2.0 <= summary.seconds < 3.0
+
+
+def test_a_validation_reports_how_far_it_is(corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(language_validation, "CHUNK", 100)
+    monkeypatch.setattr(module, "VALIDATION_INTERVAL", 0.0)
+    listener = Listener()
+    session(corpus, tmp_path / "m.safetensors", listener, steps=3).run()
+    assert len(listener.shares) == math.ceil(len(corpus.valid) / 100)
+    assert listener.shares == sorted(listener.shares)
+    assert listener.shares[-1] == 1.0
+
+
 def test_patience_ends_a_run_that_no_longer_improves(corpus: Corpus, tmp_path: Path) -> None:
     listener = Listener()
-    summary = session(corpus, tmp_path / "m.safetensors", listener, steps=100_000, patience=1).run()
-    assert summary.steps < 100_000
-    assert not listener.evaluations[-1].best
+    run = session(corpus, tmp_path / "m.safetensors", listener, steps=100_000, patience=1)
+    summary = run.run()
+    assert run.record.annealing is not None
+    assert summary.steps == run.record.annealing.end < 100_000
+    stalled = next(evaluation for evaluation in listener.evaluations if not evaluation.best)
+    assert stalled.step < summary.steps
 
 
 def test_a_stop_saves_what_was_learned(corpus: Corpus, tmp_path: Path) -> None:
@@ -115,3 +180,18 @@ def test_samples_are_written_on_the_way(corpus: Corpus, tmp_path: Path) -> None:
     run.write_sample = write
     run.run()
     assert listener.samples == ["a text"] * 4  # after each step, and of the best weights at the end
+
+
+def test_unknown_words_are_charged_as_the_model_file_charges_them(rhyme: str, tmp_path: Path) -> None:
+    text, output = tmp_path / "rhyme.txt", tmp_path / "rhyme.safetensors"
+    text.write_text(rhyme)
+    corpus = read_corpus([text], TextSettings(tokens="word", max_vocab=8))
+    summary = session(corpus, output, Listener(), steps=30).run().to_json()
+    model = load_language_model(output)
+    held_out = "".join(split_words(rhyme)[len(corpus.train) :])
+    score = model.score(held_out)
+    assert summary["valid_unknown_share"] == pytest.approx(score.unknown_share, rel=0.1)  # by the mean length
+    assert summary["valid_unknown_share"] > 0.1
+    share, rate = summary["valid_unknown_share"], math.log(len(set(rhyme)))
+    assert summary["valid_charged_loss"] == pytest.approx((1 - share) * summary["valid_loss"] + share * rate)
+    assert summary["valid_charged_loss"] == pytest.approx(score.charged_loss, rel=0.05)

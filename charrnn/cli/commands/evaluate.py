@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charrnn.cli.display.classes import print_evaluation
-from charrnn.cli.display.notes import write_notes
+from charrnn.cli.display.notes import announce_stdin, write_notes
 from charrnn.cli.display.progress import Progress
-from charrnn.cli.display.scores import TokenTable, print_line, print_score
 from charrnn.cli.models import choose_model
 from charrnn.cli.options import command, examples, refuse
 from charrnn.errors import CorpusError, UsageError
@@ -22,6 +20,7 @@ from charrnn.text.settings import ColumnSettings, ReadingSettings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from charrnn.cli.display.scores import TokenTable
     from charrnn.inference.classification.classifier import LabelScorer
     from charrnn.inference.classification.evaluation import ScoreTexts
     from charrnn.inference.model import Model
@@ -66,6 +65,7 @@ def evaluate(
     if detail.per_line and detail.per_char:
         raise UsageError("--per-line and --per-char exclude each other; give one of them")
     path = choose_model(use.model, quiet=output.quiet)
+    announce_stdin(text, quiet=output.quiet)
     from charrnn.model.file import read_header
 
     kind = LABELLED if read_header(path).labels else PLAIN
@@ -88,6 +88,7 @@ def _evaluate_text(
     adapt: bool,
 ) -> list[str]:
     """Score plain text; returns notes on it."""
+    from charrnn.cli.display.scores import TokenTable, print_score
     from charrnn.inference.loading import load_language_model
     from charrnn.text.reading import TextReader
 
@@ -117,7 +118,7 @@ def _evaluate_text(
 
 
 def _score_stream(
-    model: "Model", reader: "TextReader", report: "OnProgress", table: TokenTable | None, *, adapt: bool
+    model: "Model", reader: "TextReader", report: "OnProgress", table: "TokenTable | None", *, adapt: bool
 ) -> "list[Score]":
     """Print a row for each token, if there is a table; returns the score of all, and the adapted one."""
     from charrnn.inference.scoring.texts import score_text, sum_columns
@@ -137,6 +138,7 @@ def _score_lines(
     model: "Model", reader: "TextReader", report: "OnProgress", *, adapt: bool, as_json: bool
 ) -> "list[Score]":
     """Print a row for each line; returns the score of all, and the adapted one."""
+    from charrnn.cli.display.scores import print_line
     from charrnn.inference.scoring.lines import score_lines, split_lines
     from charrnn.inference.scoring.texts import NOTHING
 
@@ -172,6 +174,7 @@ def _evaluate_labelled(
         if file.suffix.lower() not in (".png", ".svg"):
             raise UsageError(f"--plot must end in .png or .svg; found {file}")
         check_output(file, [*text, path], overwrite=plot.overwrite)
+    from charrnn.cli.display.classes import print_evaluation
     from charrnn.inference.classification.evaluation import evaluate_labelled
     from charrnn.inference.loading import load_scorer
     from charrnn.text.documents.columns import LabelledReader

@@ -1,12 +1,12 @@
 """Scores of a language model: tables of tokens and lines, and the figures of a text."""
 
-import json
 import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
+from charrnn.cli.display.records import format_record, print_record
+from charrnn.cli.streams import write_line, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,14 +40,13 @@ class TokenTable:
                 return
         for block in blocks:
             rows = map(self._row, *(column.tolist() for column in block))
-            sys.stdout.buffer.write("".join(rows).encode())
+            write_text("".join(rows))
             yield block
 
     def _row(self, code: int | str, *nats: float) -> str:
         if self._json:
-            figures = [None if math.isnan(each) else round(each, 6) for each in nats]
-            names = zip(("nats", "adapted_nats"), figures, strict=False)
-            return json.dumps({**self._vocabulary.to_record(code), **dict(names)}) + "\n"
+            figures = zip(("nats", "adapted_nats"), (round(each, 6) for each in nats), strict=False)
+            return format_record({**self._vocabulary.to_record(code), **dict(figures)}) + "\n"
         label = self._labels.get(code)
         if label is None:
             label = self._labels[code] = self._vocabulary.to_label(code)
@@ -59,12 +58,10 @@ def print_line(line: str, score: "Score", adapted: "Score | None" = None, *, as_
     text = line.removesuffix("\n")
     scores = [score] if adapted is None else [score, adapted]
     if as_json:
-        figures = zip(("bpc", "adapted_bpc"), (each.bpc if each.chars else None for each in scores), strict=False)
-        row = json.dumps({**dict(figures), "chars": score.chars, "unknown": score.unknown, "line": text}).encode()
+        figures = zip(("bpc", "adapted_bpc"), (each.bpc for each in scores), strict=False)
+        print_record({**dict(figures), "chars": score.chars, "unknown": score.unknown, "line": text})
     else:
-        cells = [*(f"{each.bpc:.4f}" for each in scores), str(score.chars), text]
-        row = "\t".join(cells).encode("utf-8", "surrogateescape")
-    sys.stdout.buffer.write(row + b"\n")
+        write_text("\t".join([*(f"{each.bpc:.4f}" for each in scores), str(score.chars), text]) + "\n")
 
 
 def adapted_figures(score: "Score") -> dict[str, float]:
@@ -79,6 +76,22 @@ def adapted_rows(score: "Score") -> list[tuple[str, str, str]]:
         ("adapted bits", f"{score.bpc:.4f}", "per character"),
         ("adapted perplexity", f"{score.perplexity:.3f}", ""),
     ]
+
+
+def score_rows(vocabulary: "Vocabulary", score: "Score") -> list[tuple[str, str, str]]:
+    """The figures of a text as rows of a name, a figure and its unit; with a charged loss if a token is unknown."""
+    share = f"in {score.unknown_share:.2%} of all characters" if score.unknown else ""
+    rows = [
+        ("cross-entropy", f"{score.loss:.4f}", "nats per character"),
+        ("bits per character", f"{score.bpc:.4f}", ""),
+        ("perplexity", f"{score.perplexity:.3f}", ""),
+        ("characters", f"{score.chars:,}", ""),
+        (f"unknown {vocabulary.units}", f"{score.unknown:,}", share),
+    ]
+    if score.unknown:
+        charge = f"{vocabulary.unknown_nats:.4f} for each unknown character, ln {max(2, vocabulary.characters):,}"
+        rows.append(("charged loss", f"{score.charged_loss:.4f}", f"nats per character, with {charge}"))
+    return rows
 
 
 def print_score(
@@ -100,22 +113,20 @@ def print_score(
             "chars": score.chars,
             **({"tokens": score.tokens, "token_loss": score.token_loss} if by_token else {}),
             "unknown": score.unknown,
+            "unknown_share": score.unknown_share,
             "loss": score.loss,
+            "charged_loss": score.charged_loss,
             "bpc": score.bpc,
             "perplexity": score.perplexity,
             **(adapted_figures(adapted) if adapted else {}),
             "seconds": round(seconds, 3),
             "chars_per_second": round(speed * score.chars / score.tokens, 1),
         }
-        typer.echo(json.dumps(figures))
+        print_record(figures)
         return
     rows = [
-        ("cross-entropy", f"{score.loss:.4f}", "nats per character"),
-        ("bits per character", f"{score.bpc:.4f}", ""),
-        ("perplexity", f"{score.perplexity:.3f}", ""),
+        *score_rows(vocabulary, score),
         *(adapted_rows(adapted) if adapted else []),
-        ("characters", f"{score.chars:,}", ""),
-        (f"unknown {vocabulary.units}", f"{score.unknown:,}", ""),
         ("speed", f"{speed:,.0f}", f"{vocabulary.units}/s"),
     ]
     if by_token:
@@ -125,9 +136,12 @@ def print_score(
     if (sys.stderr if to_stderr else sys.stdout).isatty():
         from charrnn.cli.display.surprise import print_figures
 
-        rows[1] = (*rows[1][:2], "1 is a coin toss for each character")
-        rows[2] = (*rows[2][:2], f"as many equally likely characters: about {score.perplexity:.0f}")
+        remarks = {
+            "bits per character": "1 is a coin toss for each character",
+            "perplexity": f"as many equally likely characters: about {score.perplexity:.0f}",
+        }
+        rows = [(name, figure, remarks.get(name, unit)) for name, figure, unit in rows]
         print_figures(str(path), rows, to_stderr=to_stderr)
         return
     for name, figure, unit in rows:
-        typer.echo(f"{name:<20} {figure} {unit}".rstrip(), err=to_stderr)
+        write_line(f"{name:<20} {figure} {unit}".rstrip(), to_stderr=to_stderr)

@@ -48,7 +48,7 @@ def evaluate_labelled(
     log_probabilities: list[NDArray[np.float64]] = []
     total: Score | None = None
     adapted = NOTHING
-    for rows in chunk_rows(_read_rows(scorer, reader, source)):
+    for rows in chunk_rows(_read_rows(scorer, reader, source), get_length=lambda row: len(row[1])):
         chunk = [index for index, _ in rows]
         texts = [text for _, text in rows]
         scores, score = scorer.evaluate(texts, chunk)
@@ -72,7 +72,7 @@ def _read_rows(scorer: LabelScorer, reader: LabelledReader, source: str) -> Iter
         if number == 0 and reader.sounds_like_header:
             reader.notes.append(f"the first line was taken for a header: {label}")
             continue
-        names = ", ".join(scorer.labels[:8]) + (" ..." if len(scorer.labels) > 8 else "")
+        names = ", ".join(name[:60] for name in scorer.labels[:8]) + (" ..." if len(scorer.labels) > 8 else "")
         raise CorpusError(
             f"{source} has a label that the model does not know: {label[:60]!r}; it knows {names}. "
             "If that column is not the label, name the columns with --columns LABEL,TEXT"

@@ -47,7 +47,7 @@ class Checkpointer:
         """Put trainer and randomness where they were when `saved` was made; returns the history of the run."""
         record = Record.from_json(saved.state["record"])
         if record.finished and dataclasses.asdict(self._trainer.task.plan.budget) != saved.state["plan"]["budget"]:
-            record.finished, record.stale = False, 0  # a finished run is trained further
+            record.finished, record.stale, record.annealing = False, 0, None  # a finished run is trained further
         self._generation = saved.generation
         self._best = saved.select("best")
         self._good = saved.select("trainer")
@@ -61,6 +61,10 @@ class Checkpointer:
     def go_back(self) -> None:
         """Undo what the trainer has learned since the last evaluation."""
         self._trainer.go_back(_to_tensors(self._good))
+
+    def go_back_to_best(self) -> None:
+        """Give the trainer the best weights."""
+        self._trainer.load_weights(self._best)
 
     def save_best(self, weights: Tensors, record: Record) -> None:
         """Write `weights` to the model file in the background; `record.best_training` describes how they were made."""

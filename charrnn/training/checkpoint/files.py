@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from charrnn.errors import TrainingError
 from charrnn.files import atomic_write, partial_path
+from charrnn.model.tensors import write_tensors
 
 FORMAT = 1
 EVALUATED, LATEST = "evaluated", "latest"
@@ -71,12 +72,10 @@ class RunFiles:
         Raises:
             OSError: if it cannot be written.
         """
-        from safetensors.numpy import save
-
         text = json.dumps(checkpoint.state)
         metadata = {"charrnn-state": text, "digest": _digest(text, checkpoint.tensors)}
         with atomic_write(self._path(slot)) as stream:
-            stream.write(save(checkpoint.tensors, metadata=metadata))
+            write_tensors(stream, checkpoint.tensors, metadata)
 
     def read(self, slot: str) -> Checkpoint | None:
         """The state in `slot`, checked; None if there is none.

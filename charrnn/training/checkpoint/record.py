@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from charrnn.training.metrics import StepMetrics
+from charrnn.training.recipe.schedule import Annealing
 from charrnn.training.reporting import Evaluation
 
 
@@ -23,6 +24,7 @@ class Record:
         since: metrics of the steps since the last evaluation.
         good: generation of the state that training goes back to when it diverges.
         retries: how often it has gone back.
+        annealing: what is left of a run that has stalled, None if it has not.
         finished: whether the budget was used, or validation had stopped improving.
     """
 
@@ -40,6 +42,7 @@ class Record:
     history: list[Evaluation] = field(default_factory=list)
     good: int = 0
     retries: int = 0
+    annealing: Annealing | None = None
     finished: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -50,4 +53,10 @@ class Record:
     def from_json(cls, values: dict[str, Any]) -> "Record":
         """The record that `to_json` wrote."""
         history = [Evaluation(**evaluation) for evaluation in values["history"]]
-        return cls(**{**values, "since": StepMetrics(**values["since"]), "history": history})
+        annealing = values.get("annealing")
+        parts = {
+            "since": StepMetrics(**values["since"]),
+            "history": history,
+            "annealing": Annealing(**annealing) if annealing else None,
+        }
+        return cls(**{**values, **parts})

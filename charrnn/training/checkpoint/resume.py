@@ -1,20 +1,21 @@
 """What a resumed run takes from the saved one, and what may change on the way.
 
 The saved settings win. An option that is given again must have the saved value; only those in `CHANGEABLE` may
-differ. Limits that are given replace all saved ones:
+differ. Limits are totals of the whole run, what was learned before included; given ones replace all saved ones:
 
     saved --steps 400, resumed with --steps 400    continues to step 400, as if nothing had happened
     saved --steps 400, resumed with --steps 800    continues to step 800
     saved --time 5m, resumed without               the rest of the five minutes
-    saved with anything, resumed with --time 10m   ten minutes more, from now
+    saved --time 5m, resumed with --time 15m       the rest of fifteen minutes
 
-The learning rate stays a function of progress over the whole budget: a run of five minutes that is given ten more is
-a third through a run of fifteen, and has the learning rate of such a run at that point.
+The learning rate stays a function of progress over the whole budget: a run of five minutes that is resumed with
+fifteen is a third through a run of fifteen, and has the learning rate of such a run at that point.
 
 This module loads no PyTorch: a contradicting option is reported before anything slow.
 """
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Collection
@@ -80,9 +81,7 @@ def restore_plan(kind: type[AnyPlan], learning: LearningSettings, given: Collect
     limits = {name: getattr(learning, name) for name in LIMITS if name in given and getattr(learning, name) is not None}
     if not limits:
         return plan
-    seconds = None
-    if "time" in limits:
-        seconds = float(saved.state["record"]["seconds"]) + parse_duration(limits["time"])
+    seconds = parse_duration(limits["time"]) if "time" in limits else None
     return dataclasses.replace(plan, budget=Budget(seconds, limits.get("epochs"), limits.get("steps")))
 
 
@@ -168,3 +167,19 @@ def describe_position(saved: Checkpoint) -> str:
     """Where a resumed run continues, in words."""
     record, steps = saved.state["record"], saved.state["trainer"]["steps"]
     return f"going on at step {steps:,}, {format_duration(record['seconds'])} into the run"
+
+
+def describe_finished(budget: Budget, saved: Checkpoint) -> str:
+    """That nothing is left to learn within a budget, and what to type to train further, in words."""
+    record, steps = saved.state["record"], saved.state["trainer"]["steps"]
+    seconds, epochs = record["seconds"], [int(each["epochs"]) for each in record["history"]]
+    if budget.steps is not None:
+        more = f"--steps {2 * max(steps, budget.steps)}"
+    elif budget.epochs is not None and budget.seconds is None:
+        more = f"--epochs {math.ceil(2 * max([budget.epochs, *epochs]))}"
+    else:
+        more = f"--time {format_duration(2 * max(seconds, budget.seconds or 0.0))}"
+    return (
+        f"already finished at step {steps:,}, {format_duration(seconds)} into the run; "
+        f"give it more with --resume {more} (a total: what was learned before counts)"
+    )

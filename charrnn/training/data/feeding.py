@@ -28,7 +28,8 @@ class Window:
 
     `inputs` (T, b) are read, `targets` (T, b) follow them; `fresh` (b,) marks the readers that start anew, and
     `starts` (n,) are their numbers. `chars` counts the characters that all processes predict in this step. For
-    documents `labels` (b,) are their labels, and targets after a document's end are negative.
+    documents `labels` (b,) are their labels, targets after a document's end are negative, and `inside` (m,) are the
+    places of the others in the flattened targets, known here so that no GPU has to be asked for their number.
     """
 
     inputs: Tensor
@@ -37,6 +38,7 @@ class Window:
     starts: Tensor
     chars: int
     labels: Tensor | None = None
+    inside: Tensor | None = None
 
 
 class Feed(Protocol):
@@ -93,9 +95,11 @@ class DocumentFeed:
         """See `Feed`."""
         window, own = self._readers.next_window(length), self._columns
         fresh = window.fresh[own]
-        arrays = window.inputs[:, own], window.targets[:, own], fresh, np.flatnonzero(fresh), window.labels[own]
-        inputs, targets, marks, starts, labels = (to_device(array, self._device) for array in arrays)
-        return Window(inputs, targets, marks, starts, window.chars, labels)
+        targets = window.targets[:, own]
+        arrays = window.inputs[:, own], targets, fresh, np.flatnonzero(fresh), window.labels[own]
+        inputs, targets_there, marks, starts, labels = (to_device(array, self._device) for array in arrays)
+        inside = to_device(np.flatnonzero(targets >= 0), self._device)
+        return Window(inputs, targets_there, marks, starts, window.chars, labels, inside)
 
 
 def to_device(array: NDArray[Any], device: torch.device) -> Tensor:

@@ -53,9 +53,23 @@ class ProcessWorld(World):
         return self._broadcast(self._first_here, self._machine, make)
 
     def _broadcast(self, source: int, group: dist.ProcessGroup | None, make: Callable[[], T]) -> T:
-        """Call `make` in one process of a group and return its result in all of them."""
-        objects: list[Any] = [make()] if self.rank == source else [None]
+        """Call `make` in one process of a group and return its result in all of them.
+
+        Raises:
+            CharrnnError: if `make` does so; in the other processes, ReportedElsewhereError.
+        """
+        objects: list[Any] = [None, False]  # the result, and whether there is none
+        error: CharrnnError | None = None
+        if self.rank == source:
+            try:
+                objects[0] = make()
+            except CharrnnError as failure:
+                error, objects[1] = failure, True
         dist.broadcast_object_list(objects, source, group, device=torch.device("cpu"))
+        if error is not None:
+            raise error
+        if objects[1]:
+            raise ReportedElsewhereError
         result: T = objects[0]
         return result
 
@@ -101,6 +115,8 @@ def process_group(device: str) -> Iterator[ProcessWorld]:
     )
     try:
         yield ProcessWorld()
+    except ReportedElsewhereError:
+        raise
     except CharrnnError as error:
         if rank == 0:
             store.set(FAILED, "")
@@ -118,7 +134,13 @@ def process_group(device: str) -> Iterator[ProcessWorld]:
             "Go on with the same command and --resume"
         )
         raise (lost if rank == 0 else _follower_error(rank, lost)) from None
-    dist.destroy_process_group()
+    else:
+        gpus = False  # all have come to this point, so NCCL waits for nobody
+    finally:
+        if not gpus:  # NCCL would wait for the others, which may be lost
+            # gloo's threads must end before the interpreter does: what they find torn down makes them abort.
+            with suppress(RuntimeError):
+                dist.destroy_process_group()
 
 
 def _follower_error(rank: int, error: CharrnnError) -> FollowerError:

@@ -2,33 +2,39 @@
 
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor, nn
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from charrnn.training.data.documents import DocumentBatch
+from charrnn.training.data.feeding import to_device
+from charrnn.training.network.base import Objective
 from charrnn.training.network.classifier import Masks, TextClassifier
+from charrnn.training.network.kernel_weights import KernelWeights
 
 
 @dataclass(frozen=True)
 class ClassifierBatch:
     """Some documents of a step: ids (T, B), lengths (B,), labels (B,), and their dropout masks.
 
-    `count` documents of `symbols` symbols are in the batches of all processes together.
+    `host_lengths` are the lengths in the host's memory, which need not wait for a GPU to be known. `count` documents
+    of `symbols` symbols are in the batches of all processes together.
     """
 
     ids: Tensor
     lengths: Tensor
     labels: Tensor
     masks: Masks
+    host_lengths: NDArray[np.int64]
     count: int
     symbols: int
 
     @classmethod
     def from_documents(cls, documents: DocumentBatch, ids: Tensor, masks: Masks) -> "ClassifierBatch":
         """The batch of documents, of which `ids` (T, B) may have been changed; on the device of `ids`."""
-        lengths, labels = (torch.from_numpy(part).to(ids.device) for part in (documents.lengths, documents.labels))
-        return cls(ids, lengths, labels, masks, len(labels), documents.symbols)
+        lengths, labels = (to_device(part, ids.device) for part in (documents.lengths, documents.labels))
+        return cls(ids, lengths, labels, masks, documents.lengths, len(labels), documents.symbols)
 
     @property
     def width(self) -> int:
@@ -37,12 +43,13 @@ class ClassifierBatch:
 
     def columns(self, part: slice) -> "ClassifierBatch":
         """Only these documents, without padding that none of them needs."""
-        lengths = self.lengths[part]
+        lengths = self.host_lengths[part]
         ids = self.ids[: int(lengths.max()), part]
-        return ClassifierBatch(ids, lengths, self.labels[part], self.masks.columns(part), self.count, self.symbols)
+        masks = self.masks.columns(part)
+        return ClassifierBatch(ids, self.lengths[part], self.labels[part], masks, lengths, self.count, self.symbols)
 
 
-class ClassifierObjective(nn.Module):
+class ClassifierObjective(Objective):
     """The summed log-loss of a batch, with label smoothing and class weights in what is minimised.
 
     Args:
@@ -57,9 +64,13 @@ class ClassifierObjective(nn.Module):
         self._smoothing = smoothing
         self._class_weights = class_weights
 
-    def forward(self, batch: ClassifierBatch) -> tuple[Tensor, Tensor, tuple[()]]:
+    def prepare(self, batch: ClassifierBatch) -> KernelWeights | None:
+        """What `forward` of all shares of a batch has in common."""
+        return self.network.make_kernel_weights(batch.masks)
+
+    def forward(self, batch: ClassifierBatch, weights: KernelWeights | None = None) -> tuple[Tensor, Tensor, tuple[()]]:
         """The loss to minimise and the plain log-loss, both in nats; no state is carried over."""
-        scores = self.network(batch.ids, batch.lengths, batch.masks)
+        scores = self.network(batch.ids, batch.lengths, batch.masks, weights)
         loss = F.cross_entropy(
             scores, batch.labels, self._class_weights, reduction="sum", label_smoothing=self._smoothing
         )

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from charrnn.training.data.feeding import Window
-from charrnn.training.network.base import State
+from charrnn.training.network.base import Objective, State
 from charrnn.training.network.dropout import Masks
+from charrnn.training.network.kernel_weights import KernelWeights
 from charrnn.training.network.language import CharRNN, sequence_loss
 from charrnn.training.network.precision import computing
 
@@ -16,7 +17,8 @@ from charrnn.training.network.precision import computing
 class LanguageBatch:
     """Some readers of a step: tensors (T, B) and (B,), their states and their dropout masks.
 
-    `count` is the number of characters that all readers of all processes predict.
+    `inside` (m,) are the places of real targets among padded ones, as in `Window`. `count` is the number of characters
+    that all readers of all processes predict.
     """
 
     inputs: Tensor
@@ -26,13 +28,22 @@ class LanguageBatch:
     state: State
     masks: Masks
     labels: Tensor | None
+    inside: Tensor | None
     count: int
 
     @classmethod
     def from_window(cls, window: Window, state: State, masks: Masks) -> "LanguageBatch":
         """The batch of a window whose readers carry `state`."""
         return cls(
-            window.inputs, window.targets, window.fresh, window.starts, state, masks, window.labels, window.chars
+            window.inputs,
+            window.targets,
+            window.fresh,
+            window.starts,
+            state,
+            masks,
+            window.labels,
+            window.inside,
+            window.chars,
         )
 
     @property
@@ -46,21 +57,22 @@ class LanguageBatch:
         return len(self.fresh)
 
     def columns(self, part: slice) -> "LanguageBatch":
-        """Only these readers."""
-        fresh = self.fresh[part]
+        """Only these readers; on a GPU this waits for it, but there nothing divides batches."""
+        fresh, targets = self.fresh[part], self.targets[:, part]
         return LanguageBatch(
             self.inputs[:, part],
-            self.targets[:, part],
+            targets,
             fresh,
             fresh.nonzero()[:, 0],
             tuple(tensor[:, part] for tensor in self.state),
             self.masks.columns(part),
             None if self.labels is None else self.labels[part],
+            None if self.inside is None else (targets.flatten() >= 0).nonzero()[:, 0],
             self.count,
         )
 
 
-class LanguageObjective(nn.Module):
+class LanguageObjective(Objective):
     """The summed cross-entropy of a batch.
 
     Args:
@@ -73,11 +85,24 @@ class LanguageObjective(nn.Module):
         self.network = network
         self._precision = precision
 
-    def forward(self, batch: LanguageBatch) -> tuple[Tensor, Tensor, State]:
+    def prepare(self, batch: LanguageBatch) -> KernelWeights | None:
+        """What `forward` of all shares of a batch has in common."""
+        with computing(self._precision, batch.inputs.device):
+            return self.network.make_kernel_weights(batch.masks, batch.inputs.numel())
+
+    def forward(self, batch: LanguageBatch, weights: KernelWeights | None = None) -> tuple[Tensor, Tensor, State]:
         """The loss in nats, twice, and the state after; the initial state has a part in every graph."""
         state = self.network.restart(batch.state, batch.fresh, batch.labels)
         with computing(self._precision, batch.inputs.device):
             loss, after = sequence_loss(
-                self.network, batch.inputs, batch.targets, state, batch.starts, batch.masks, batch.labels
+                self.network,
+                batch.inputs,
+                batch.targets,
+                state,
+                batch.starts,
+                masks=batch.masks,
+                labels=batch.labels,
+                inside=batch.inside,
+                weights=weights,
             )
         return loss, loss, after

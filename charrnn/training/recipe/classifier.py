@@ -17,9 +17,10 @@ from dataclasses import dataclass, replace
 from charrnn.model.config import ClassifierConfig
 from charrnn.settings import format_duration
 from charrnn.text.documents.corpus import LabelledCorpus
-from charrnn.training.recipe.plan import Budget, Plan
+from charrnn.training.recipe.plan import Budget, Plan, warn_of_few_steps
 from charrnn.training.recipe.speed import HALF_SPEED
 from charrnn.training.settings import LearningSettings, TrainSettings
+from charrnn.wording import round_number
 
 DEFAULT_SECONDS = 180.0
 SIZES = (32, 48, 64, 96, 128, 192, 256)
@@ -72,6 +73,7 @@ def make_classifier_plan(settings: TrainSettings, corpus: LabelledCorpus, peak: 
     longest = learning.seq_len or _longest(expected, len(lengths), int(lengths.max()))
     if learning.batch_size is None:
         batch_size = _batch_size(len(lengths), longest)
+    step = batch_size * float(lengths.clip(max=longest).mean())
     sgd = classifier.optimizer == "sgd"
     small = config.hidden_size < SIZES[0]  # the user's choice, where every unit is needed
     dropout = (0.0 if small else 0.5) if model.dropout is None else model.dropout
@@ -94,6 +96,7 @@ def make_classifier_plan(settings: TrainSettings, corpus: LabelledCorpus, peak: 
         patience=learning.patience or PATIENCE,
         seed=learning.seed,
         reasons=_why(corpus, budget, longest, expected),
+        warnings=warn_of_few_steps(budget, _expected_in_time(config, budget, peak) / step),
     )
 
 
@@ -142,11 +145,15 @@ def count_recurrent_weights(config: ClassifierConfig) -> int:
 
 def _expected(config: ClassifierConfig, budget: Budget, symbols: float, peak: float) -> float:
     """Symbols that the run will read within the tightest of its limits."""
-    limits = [(budget.epochs or EPOCHS) * symbols]
-    if budget.seconds is not None:
-        busy = config.hidden_size / (config.hidden_size + HALF_SPEED)
-        limits.append(budget.seconds * peak * busy / (6 * count_recurrent_weights(config)))
-    return min(limits)
+    return min((budget.epochs or EPOCHS) * symbols, _expected_in_time(config, budget, peak))
+
+
+def _expected_in_time(config: ClassifierConfig, budget: Budget, peak: float) -> float:
+    """Symbols that the run could read in its time, infinitely many without a limit."""
+    if budget.seconds is None:
+        return math.inf
+    busy = config.hidden_size / (config.hidden_size + HALF_SPEED)
+    return budget.seconds * peak * busy / (6 * count_recurrent_weights(config))
 
 
 def _longest(expected: float, documents: int, longest: int) -> int:
@@ -161,7 +168,7 @@ def _why(corpus: LabelledCorpus, budget: Budget, longest: int, expected: float) 
     epochs = expected / max(1, read)
     if budget.seconds is not None:
         limit = f"in {format_duration(budget.seconds)}"
-        found.append(f"about {min(epochs, budget.epochs or epochs):.2g} epochs {limit}")
+        found.append(f"about {round_number(min(epochs, budget.epochs or epochs))} epochs {limit}")
     if longest < int(corpus.train.lengths.max()):
         found.append(f"of longer texts each step reads {longest:,} characters, at a random position")
     return tuple(found)

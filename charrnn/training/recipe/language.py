@@ -53,10 +53,11 @@ from charrnn.model.config import LabelledConfig, ModelConfig
 from charrnn.settings import format_duration
 from charrnn.text.corpus import Corpus
 from charrnn.text.documents.corpus import LabelledCorpus
-from charrnn.training.recipe.plan import Budget, Plan
+from charrnn.training.recipe.plan import Budget, Plan, warn_of_few_steps
 from charrnn.training.recipe.shape import Shape
 from charrnn.training.recipe.speed import HALF_SPEED, chars_per_second
 from charrnn.training.settings import LearningSettings, ModelSettings, TrainSettings
+from charrnn.wording import round_number
 
 DEFAULT_SECONDS = 300.0
 SIZES = (64, 96, 128, 192, 256, 384, 512, 640, 768, 1024, 1536, 2048)
@@ -69,7 +70,12 @@ PEAK_RATE, PEAK_AT, MOST_RATE = 9e-3, 256, 1.2e-2  # a larger layer wants a smal
 CALM_FROM, CALMEST = 2.8, 0.4  # pressure from which the peak falls, by its cube root, and the least share that is left
 CALM_STEPS = 1000  # up to which it does not: a run so short has to hurry, however small the text
 DROPOUT_FROM, DROPOUT_SLOPE, MAX_DROPOUT = 1.5, 0.2, 0.5  # by the logarithm of pressure
+HEAVY_FROM, HEAVY_SLOPE, MAX_HEAVY = 50.0, 0.05, 0.7  # more of it where a text will be read fifty times and more
 MAX_WEIGHT_DROPOUT = 0.3
+VALIDATED_SHARE = (
+    0.2  # of the characters of a timed run, at most, in one validation: it costs a third as much as learning
+)
+LEAST_VALIDATED = 2**12
 ON_CPU = Shape(BATCH, SEQ_LEN, HALF_SPEED)
 
 
@@ -80,11 +86,13 @@ class LanguagePlan(Plan):
     Attributes:
         weight_dropout: share of recurrent weights that is dropped.
         restart: probability, in each step, that a reader jumps to a random position.
+        validated: the most symbols that a validation reads, if there is a limit.
     """
 
     config: ModelConfig | LabelledConfig
     weight_dropout: float
     restart: float
+    validated: int | None = None
 
 
 def make_language_plan(
@@ -101,41 +109,44 @@ def make_language_plan(
     model, learning = settings.model, settings.learning
     weight_dropout = settings.language.weight_dropout
     budget, chars = _make_budget(learning), corpus.train_size
-    config = _choose_sizes(model, corpus, budget, peak, shape)
-    expected = _expected_chars(config, budget, chars, peak, shape)
-    pressure = expected / chars * _weights(config) / chars
     if isinstance(corpus, LabelledCorpus):
         seq_len, batch_size, shrunk = _fit_documents(learning, corpus.train.lengths, shape)
+        step = round(batch_size * float(np.minimum(corpus.train.lengths, seq_len).mean()))
     else:
         seq_len, batch_size, shrunk = _fit_text(learning, chars, shape)
+        step = batch_size * seq_len
+    config = _choose_sizes(model, corpus, budget, peak, shape.half_speed, step)
+    expected = _expected_chars(config, budget, chars, peak, shape.half_speed, step)
+    in_time = (budget.seconds or 0.0) * chars_per_second(peak, config, shape.half_speed)
+    pressure = expected / chars * _weights(config) / chars
     return LanguagePlan(
         config=config,
         dropout=_dropout(pressure) if model.dropout is None else model.dropout,
         weight_dropout=_weight_dropout(model, pressure) if weight_dropout is None else weight_dropout,
         batch_size=batch_size,
         seq_len=seq_len,
-        lr=learning.lr or _rate(config, pressure, expected / (shape.batch * shape.seq_len)),
+        lr=learning.lr or _rate(config, pressure, expected / step),
         weight_decay=0.01 if learning.weight_decay is None else learning.weight_decay,
         grad_clip=learning.grad_clip or 1.0,
         restart=0.01,
         budget=budget,
         patience=learning.patience or 12,
         seed=learning.seed,
+        validated=None if budget.seconds is None else max(LEAST_VALIDATED, int(VALIDATED_SHARE * in_time)),
         reasons=(*_why(model, config, budget, chars, expected), *shrunk),
+        warnings=warn_of_few_steps(budget, in_time / step),
     )
 
 
 def depends_on_speed(settings: TrainSettings) -> bool:
-    """Whether the plan depends on the machine's speed: time is a limit, and a size or a dropout is open."""
-    model = settings.model
-    timed = _make_budget(settings.learning).seconds is not None
-    return timed and None in (model.hidden_size, model.dropout, settings.language.weight_dropout)
+    """Whether the plan depends on the machine's speed: time is a limit."""
+    return _make_budget(settings.learning).seconds is not None
 
 
 def _choose_sizes(
-    model: ModelSettings, corpus: Corpus | LabelledCorpus, budget: Budget, peak: float, shape: Shape
+    model: ModelSettings, corpus: Corpus | LabelledCorpus, budget: Budget, peak: float, half_speed: float, step: int
 ) -> ModelConfig:
-    """The largest network that the run can train on this text."""
+    """The largest network that the run can train on this text, in steps of `step` characters."""
     vocab, chars = len(corpus.vocabulary), corpus.train_size
     embedding = min(EMBEDDING, vocab) if model.embedding_size is None else model.embedding_size
     sizes = (model.cell, model.layers or 1, model.hidden_size or SIZES[0], embedding, vocab)
@@ -147,8 +158,10 @@ def _choose_sizes(
     chosen = smallest
     for size in SIZES:
         config = replace(smallest, hidden_size=size)
-        taught = _expected_chars(config, budget, chars, peak, shape) >= CHARS_PER_WEIGHT * _weights(config)
-        if taught and _weights(config) <= MOST_WEIGHTS * math.sqrt(chars / 1e6):
+        expected = _expected_chars(config, budget, chars, peak, half_speed, step)
+        if expected >= CHARS_PER_WEIGHT * _weights(config) and _weights(config) <= MOST_WEIGHTS * math.sqrt(
+            chars / 1e6
+        ):
             chosen = config
     return chosen
 
@@ -159,15 +172,17 @@ def _weights(config: ModelConfig) -> float:
     return config.parameters - of_symbols * (1.0 - SYMBOL_SHARE)
 
 
-def _expected_chars(config: ModelConfig, budget: Budget, chars: int, peak: float, shape: Shape) -> float:
-    """Characters that the run will read within the tightest of its limits."""
+def _expected_chars(
+    config: ModelConfig, budget: Budget, chars: int, peak: float, half_speed: float, step: int
+) -> float:
+    """Characters that the run will read within the tightest of its limits, in steps of `step` characters."""
     limits = []
     if budget.seconds is not None:
-        limits.append(budget.seconds * chars_per_second(peak, config, shape.half_speed))
+        limits.append(budget.seconds * chars_per_second(peak, config, half_speed))
     if budget.epochs is not None:
         limits.append(budget.epochs * chars)
     if budget.steps is not None:
-        limits.append(float(budget.steps * shape.batch * shape.seq_len))
+        limits.append(float(budget.steps * step))
     return min(limits)
 
 
@@ -190,7 +205,10 @@ def _dropout(pressure: float) -> float:
     Args:
         pressure: epochs times weights per character of the text.
     """
-    return round(min(MAX_DROPOUT, max(0.0, DROPOUT_SLOPE * math.log(max(pressure, 1e-9) / DROPOUT_FROM))), 2)
+    pressure = max(pressure, 1e-9)
+    usual = min(MAX_DROPOUT, max(0.0, DROPOUT_SLOPE * math.log(pressure / DROPOUT_FROM)))
+    heavy = min(MAX_HEAVY, MAX_DROPOUT + HEAVY_SLOPE * math.log(pressure / HEAVY_FROM))
+    return round(max(usual, heavy) if pressure > HEAVY_FROM else usual, 2)
 
 
 def _weight_dropout(model: ModelSettings, pressure: float) -> float:
@@ -202,8 +220,8 @@ def _weight_dropout(model: ModelSettings, pressure: float) -> float:
 
 def _why(model: ModelSettings, config: ModelConfig, budget: Budget, chars: int, expected: float) -> tuple[str, ...]:
     """The choice of size in words."""
-    epochs = f"about {expected / chars:.2g} epochs"
-    ratio = f"{config.parameters / chars:.2g} parameters per character of text"
+    epochs = f"about {round_number(expected / chars)} epochs"
+    ratio = f"{round_number(config.parameters / chars)} parameters per character of text"
     if model.hidden_size is not None:
         return (f"size as given: {ratio}, {epochs}",)
     limit = f"in {format_duration(budget.seconds)}" if budget.seconds is not None else "in this run"

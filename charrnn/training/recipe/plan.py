@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from charrnn.model.config import ModelConfig
-from charrnn.settings import parse_duration
+from charrnn.settings import format_duration, parse_duration
 from charrnn.training.settings import LearningSettings
 
 
@@ -30,6 +30,20 @@ class Budget:
         return min(1.0, max(shares))
 
 
+FEW_STEPS = 100  # of a run: fewer teach next to nothing
+
+
+def warn_of_few_steps(budget: Budget, steps: float) -> tuple[str, ...]:
+    """A warning if so few steps are expected in the time of the run, else none."""
+    if budget.seconds is None or steps >= FEW_STEPS:
+        return ()
+    warning = (
+        f"only about {max(1, round(steps))} steps fit in {format_duration(budget.seconds)}, too few to learn from; "
+        "give it more --time, or a smaller --hidden-size"
+    )
+    return (warning,)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """Every setting of a run that does not depend on the task.
@@ -39,6 +53,7 @@ class Plan:
         seq_len: T, symbols that a step reads of each stream or document.
         patience: evaluations without a new best loss that end the run.
         reasons: why these settings were chosen, for people.
+        warnings: what will probably go wrong, for people.
     """
 
     config: ModelConfig
@@ -53,3 +68,4 @@ class Plan:
     seed: int
     optimizer: str = "adamw"
     reasons: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()

@@ -22,6 +22,7 @@ from charrnn.training.network.base import detach
 from charrnn.training.network.dropout import NO_MASKS
 from charrnn.training.network.language import CharRNN
 from charrnn.training.network.language_objective import LanguageBatch, LanguageObjective
+from charrnn.training.network.precision import full_precision
 from charrnn.training.recipe.shape import GPU_BATCH, GPU_SEQ_LEN
 from charrnn.training.step import Gradients
 
@@ -44,25 +45,35 @@ def chars_per_second(peak: float, config: ModelConfig, half_speed: float = HALF_
     return peak * config.hidden_size / (config.hidden_size + half_speed) / count_operations(config)
 
 
-def measure_peak(cell: str, device: torch.device, half_speed: float = HALF_SPEED) -> float:
-    """Operations per second that very large layers of this cell would reach here, from the faster steps."""
+def measure_peak(
+    cell: str, device: torch.device, half_speed: float = HALF_SPEED, precision: torch.dtype = torch.float32
+) -> float:
+    """Operations per second that very large layers of this cell would reach here, from the faster steps.
+
+    Args:
+        cell: of the layers.
+        device: that computes.
+        half_speed: hidden units at which a layer reaches half the peak.
+        precision: of the large products, as in the run.
+    """
     states = torch.get_rng_state()
     size, width, length = (256, 16, 64) if device.type == "cpu" else (1024, GPU_BATCH, GPU_SEQ_LEN)
     config = ModelConfig(cell, 1, size, 64, 64)
     network = CharRNN(config).to(device).train()
     workers = Workers(width, torch.get_num_threads() if device.type == "cpu" else None)
-    gradients = Gradients(LanguageObjective(network), workers)
+    gradients = Gradients(LanguageObjective(network, precision), workers)
     readers = Readers(np.zeros(10_000, dtype=np.int32), width, restart=0.0, seed=0)
     feed = TextFeed(readers, slice(0, width), device)
     state = detach(network.initial_state(width))
     durations: list[float] = []
     begin = time.perf_counter()
-    while time.perf_counter() - begin < SECONDS or len(durations) < 3:
-        synchronize(device)
-        before = time.perf_counter()
-        gradients.compute(LanguageBatch.from_window(feed.next(length), state, NO_MASKS))
-        synchronize(device)
-        durations.append(time.perf_counter() - before)
+    with full_precision():
+        while time.perf_counter() - begin < SECONDS or len(durations) < 3:
+            synchronize(device)
+            before = time.perf_counter()
+            gradients.compute(LanguageBatch.from_window(feed.next(length), state, NO_MASKS))
+            synchronize(device)
+            durations.append(time.perf_counter() - before)
     torch.set_rng_state(states)
     workers.close()
     step = sorted(durations[1:])[len(durations[1:]) // 4]

@@ -1,7 +1,7 @@
 """Learning to classify: a network that tells labelled texts apart."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from charrnn.model.config import Tensors
 from charrnn.model.header import CLASSIFY, ModelHeader
 from charrnn.text.documents.corpus import LabelledCorpus
 from charrnn.training.data.documents import ClassifierBatches, DocumentBatch
+from charrnn.training.data.feeding import to_device
 from charrnn.training.devices.workers import Workers
 from charrnn.training.network.base import State
 from charrnn.training.network.classifier import TextClassifier
@@ -20,9 +21,11 @@ from charrnn.training.network.classifier_objective import ClassifierBatch, Class
 from charrnn.training.network.initialization import initialize
 from charrnn.training.recipe.classifier import ClassifierPlan
 from charrnn.training.tasks.classifier_validation import ClassifierValidation
-from charrnn.training.tasks.task import Measurement, Metric, Resources, Row, Task
+from charrnn.training.tasks.task import Measurement, Metric, OnShare, Resources, Row, Task, ignore_share
+from charrnn.wording import count_of
 
 LISTED_CLASSES = 8
+MAX_LABEL = 24  # characters of a label that are shown
 
 
 class ClassifierTask(Task):
@@ -39,7 +42,7 @@ class ClassifierTask(Task):
 
     name = CLASSIFY
     unit = "text"
-    metrics: ClassVar = (
+    metrics = (
         Metric("nats/text", "loss", "loss {} nats per text", lambda loss, _: loss),
         Metric("accuracy", "accuracy", "accuracy {}", lambda _, accuracy: accuracy, ".2%", follows_loss=False),
     )
@@ -68,7 +71,7 @@ class ClassifierTask(Task):
 
     def next_batch(self) -> ClassifierBatch:  # noqa: D102
         documents = self._batches.next_batch()
-        ids = self._add_noise(documents).to(self._device)
+        ids = to_device(self._add_noise(documents).numpy(), self._device)
         masks = self.network.draw_masks(ids.shape[1], self.plan.input_dropout, self.plan.dropout)
         self._documents += ids.shape[1]
         batch = ClassifierBatch.from_documents(documents, ids, masks)
@@ -97,8 +100,8 @@ class ClassifierTask(Task):
     def steps_per_epoch(self) -> float:  # noqa: D102
         return len(self.corpus.train) / self.plan.batch_size
 
-    def validate(self, workers: Workers) -> Measurement:  # noqa: D102
-        return self._world.broadcast(lambda: self._validation.measure(self.network, workers))
+    def validate(self, workers: Workers, on_share: OnShare = ignore_share) -> Measurement:  # noqa: D102
+        return self._validation.measure(self.network, workers, self._world, on_share)
 
     def calibrate(self, weights: Tensors, measurement: Measurement) -> Tensors:
         """The weights with scores that are as confident as validation says they should be."""
@@ -114,9 +117,9 @@ class ClassifierTask(Task):
     def describe(self, device: str) -> list[Row]:  # noqa: D102
         corpus, plan, config = self.corpus, self.plan, self.plan.config
         ranked = sorted(zip(corpus.counts, corpus.labels, strict=True), reverse=True)
-        named = ", ".join(f"{label} {count:,}" for count, label in ranked[:LISTED_CLASSES])
+        named = ", ".join(f"{_shorten(label)} {count:,}" for count, label in ranked[:LISTED_CLASSES])
         more = f" and {len(ranked) - LISTED_CLASSES} more" if len(ranked) > LISTED_CLASSES else ""
-        symbols = len(corpus.vocabulary)
+        texts, symbols = count_of(sum(corpus.counts), "text"), len(corpus.vocabulary)
         held, read = len(corpus.valid), len(self._validation)
         held_out = f"{held:,} are held out" if corpus.valid is not corpus.train else "none is held out"
         sampled = f"; each validation reads {read:,} of them" if read < held else ""
@@ -129,12 +132,13 @@ class ClassifierTask(Task):
         return [
             (
                 "texts",
-                f"{corpus.name}: {sum(corpus.counts):,} texts, {symbols:,} different symbols; {held_out}{sampled}",
+                f"{corpus.name}: {texts}, {symbols:,} different symbols; {held_out}{sampled}",
             ),
             ("classes", f"{len(corpus.labels)}: {named}{more}"),
             *(("note", note) for note in corpus.notes),
             ("network", network),
             *(("because", reason) for reason in plan.reasons),
+            *(("warning", warning) for warning in plan.warnings),
         ]
 
     def summarize(self, best: Measurement) -> dict[str, Any]:  # noqa: D102
@@ -163,6 +167,11 @@ class ClassifierTask(Task):
     def set_state(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:  # noqa: ARG002, D102
         self._documents = state["documents"]
         self._batches.set_state(state["batches"])
+
+
+def _shorten(label: str) -> str:
+    """A label, or the beginning of a long one."""
+    return label if len(label) <= MAX_LABEL else f"{label[: MAX_LABEL - 3]}..."
 
 
 _OUTPUT_WEIGHTS = ("decoder.weight", "decoder.bias")

@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 from charrnn.text.documents.corpus import Documents
 from charrnn.training.data.documents import collate
 from charrnn.training.devices.workers import Workers
+from charrnn.training.devices.world import World
 from charrnn.training.network.classifier import TextClassifier
-from charrnn.training.tasks.task import Measurement
+from charrnn.training.network.long_documents import CHUNK, score_long
+from charrnn.training.tasks.task import Measurement, OnShare, ignore_share
 
 BATCH_SYMBOLS = 2**15  # padding included
 BATCH_DOCUMENTS = 256
@@ -30,11 +32,27 @@ class ClassifierValidation:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def measure(self, network: TextClassifier, workers: Workers) -> Measurement:
-        """The figures of the network with its present weights."""
+    def measure(
+        self, network: TextClassifier, workers: Workers, world: World | None = None, on_share: OnShare = ignore_share
+    ) -> Measurement:
+        """The figures of the network with its present weights; of several processes, the first one computes them.
+
+        `on_share` is called after every few batches, at once in all processes.
+        """
+        world, parts = world or World(), []
         network.eval()
-        scores = np.concatenate(workers.map(lambda which: self._scores(network, which), self._batches))
-        network.train()
+        try:
+            for begin in range(0, len(self._batches), workers.count):
+                batches = self._batches[begin : begin + workers.count]
+                if world.is_leader:
+                    parts += workers.map(lambda which: self._scores(network, which), batches)
+                on_share((begin + len(batches)) / len(self._batches))
+        finally:
+            network.train()
+        return world.broadcast(lambda: self._judge(np.concatenate(parts)))
+
+    def _judge(self, scores: NDArray[np.float64]) -> Measurement:
+        """The figures of the scores (N, K) of all documents."""
         if not np.isfinite(scores).all():
             return Measurement(float("nan"), 0.0)
         temperature = best_temperature(scores, self.labels)
@@ -43,6 +61,9 @@ class ClassifierValidation:
 
     @torch.no_grad()
     def _scores(self, network: TextClassifier, which: NDArray[np.int64]) -> NDArray[np.float64]:
+        if len(which) == 1 and self._documents.lengths[which[0]] > CHUNK:
+            ids = torch.from_numpy(self._documents[int(which[0])].astype(np.int64)).to(self._device)
+            return np.asarray(score_long(network, ids).double().cpu().numpy())
         batch = collate([self._documents[int(index)] for index in which], self._documents.labels[which])
         ids, lengths = (torch.from_numpy(part).to(self._device) for part in (batch.ids, batch.lengths))
         scores: NDArray[np.float64] = network(ids, lengths).double().cpu().numpy()

@@ -54,7 +54,7 @@ def _make_classifier(
 ) -> ClassifierTask:
     world = resources.world
     if saved is None:
-        peak = world.all_reduce(measure_peak(settings.model.cell, resources.device))
+        peak = world.all_reduce(measure_peak(settings.model.cell, resources.device))  # classifiers learn in fp32
         plan = make_classifier_plan(settings, corpus, peak)
     else:
         plan = restore_plan(ClassifierPlan, settings.learning, given, saved)
@@ -81,7 +81,8 @@ def _make_language_model(
     else:
         shape, peak = shape_for(device.type, world.size, ON_CPU), 1.0
         if depends_on_speed(settings):
-            peak = world.all_reduce(measure_peak(settings.model.cell, device, shape.half_speed))
+            own = measure_peak(settings.model.cell, device, shape.half_speed, resources.precision)
+            peak = world.all_reduce(own)
         plan = make_language_plan(settings, corpus, peak, shape)
     symbols = corpus.vocabulary
     weights = None if source is None else lambda fresh: transfer_weights(fresh, symbols, source)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,16 @@ from charrnn.training.network.language import CharRNN
 from charrnn.training.network.language_objective import LanguageBatch, LanguageObjective
 from charrnn.training.recipe.language import LanguagePlan
 from charrnn.training.tasks.language_validation import DocumentValidation, Validation, count_validated
-from charrnn.training.tasks.task import InitialWeights, Measurement, Metric, Resources, Row, Task
+from charrnn.training.tasks.task import (
+    InitialWeights,
+    Measurement,
+    Metric,
+    OnShare,
+    Resources,
+    Row,
+    Task,
+    ignore_share,
+)
 
 COUNTED = 1_000_000  # characters from which the frequency of each symbol is estimated
 SAMPLE = 120  # characters of the beginning of a text that are shown
@@ -45,7 +54,7 @@ class LanguageTask(Task):
 
     name = LANGUAGE
     unit = "character"
-    metrics: ClassVar = (
+    metrics: tuple[Metric, ...] = (
         Metric("nats/char", "loss", "loss {} nats per character", lambda loss, _: loss),
         Metric("bits/char", "bits_per_character", "{} bits per character", lambda loss, _: loss / math.log(2)),
         Metric("perplexity", "perplexity", "perplexity {}", lambda loss, _: math.exp(min(loss, 700.0)), ".3f"),
@@ -80,6 +89,8 @@ class LanguageTask(Task):
         self.objective = LanguageObjective(self.network, resources.precision)
         self._readers, self._feed = self._make_readers()
         self._validation = self._make_validation()
+        if self._validation.unknown:
+            self.metrics = (*self.metrics, Metric("charged", "loss_charged", "charged loss {}", self._charge))
         self._state: State = ()
         self.reset_state()
 
@@ -102,10 +113,22 @@ class LanguageTask(Task):
 
     def _make_validation(self) -> Validation | DocumentValidation:
         corpus, symbols = self.corpus, self.corpus.vocabulary
-        options = (self._device, self.plan.config.vocab_size, symbols.unknown, symbols.lengths)
+        options = (self._device, self.plan.config.vocab_size, symbols.unknown, symbols.lengths, self.plan.validated)
         if isinstance(corpus, LabelledCorpus):
             return DocumentValidation(corpus.valid, *options)
         return Validation(corpus.valid, *options)
+
+    @property
+    def _unknown_share(self) -> float:
+        """Share of a validation's characters in unknown symbols, by the mean length of a rare token."""
+        merged, symbols = self.corpus.vocabulary.merged, self._validation
+        unknown = symbols.unknown * (1.0 if merged is None else merged.length)
+        return unknown / (unknown + symbols.chars * symbols.characters_per_symbol)
+
+    def _charge(self, loss: float, _: float | None = None) -> float:
+        """A validation loss with unknown characters charged: the charged loss of `charrnn evaluate`."""
+        share = self._unknown_share
+        return (1 - share) * loss + share * self.corpus.vocabulary.unknown_nats
 
     def next_batch(self) -> LanguageBatch:  # noqa: D102
         window = self._feed.next(self.plan.seq_len)
@@ -141,8 +164,8 @@ class LanguageTask(Task):
     def characters_per_symbol(self) -> float:  # noqa: D102
         return self._validation.characters_per_symbol
 
-    def validate(self, workers: Workers) -> Measurement:  # noqa: D102
-        return Measurement(self._validation.measure(self.network, workers, self._world))
+    def validate(self, workers: Workers, on_share: OnShare = ignore_share) -> Measurement:  # noqa: D102
+        return Measurement(self._validation.measure(self.network, workers, self._world, on_share))
 
     def make_header(self, training: dict[str, Any]) -> ModelHeader:  # noqa: D102
         labels, counts = (
@@ -154,7 +177,7 @@ class LanguageTask(Task):
     def describe(self, device: str) -> list[Row]:  # noqa: D102
         corpus, plan, config = self.corpus, self.plan, self.plan.config
         units, different, held = corpus.vocabulary.units, len(corpus.vocabulary), corpus.valid_size
-        read = count_validated(held, config.vocab_size)
+        read = count_validated(held, config.vocab_size, plan.validated)
         sampled = f"; each validation reads {read:,} of them, spread evenly" if read < held else ""
         size = f"{corpus.train_size + held:,} {units}, {different:,} different"
         text = f"{corpus.name}: {size}; {held:,} are held out{sampled}"
@@ -168,13 +191,27 @@ class LanguageTask(Task):
         return [
             ("text", text),
             ("begins", start.replace("\n", LINE_END).replace("\t", " ")),
-            *(("note", note) for note in corpus.notes),
+            *(("note", note) for note in [*corpus.notes, *self._describe_unknown()]),
             ("network", network),
             *(("because", reason) for reason in plan.reasons),
+            *(("warning", warning) for warning in plan.warnings),
         ]
 
+    def _describe_unknown(self) -> list[str]:
+        if not self._validation.unknown:
+            return []
+        vocabulary, share = self.corpus.vocabulary, self._unknown_share
+        charge = f"{vocabulary.unknown_nats:.2f} nats for each (ln {max(2, vocabulary.characters):,})"
+        where = f"{share:.1%} of the held-out characters are in unknown {vocabulary.units}"
+        return [f"{where}: the loss leaves them out, the charged loss adds {charge}"]
+
     def summarize(self, best: Measurement) -> dict[str, Any]:  # noqa: D102
-        return {"valid_bpc": best.loss / math.log(2), "valid_perplexity": math.exp(min(best.loss, 700.0))}
+        return {
+            "valid_bpc": best.loss / math.log(2),
+            "valid_perplexity": math.exp(min(best.loss, 700.0)),
+            "valid_unknown_share": self._unknown_share,
+            "valid_charged_loss": self._charge(best.loss),
+        }
 
     def suggest(self, model: str, text: str) -> list[list[str]]:  # noqa: D102
         return [

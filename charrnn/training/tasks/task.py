@@ -17,12 +17,17 @@ from charrnn.text.corpus import Corpus
 from charrnn.text.documents.corpus import LabelledCorpus
 from charrnn.training.devices.workers import Workers
 from charrnn.training.devices.world import World
-from charrnn.training.network.base import RecurrentNetwork, State
+from charrnn.training.network.base import Objective, RecurrentNetwork, State
 from charrnn.training.recipe.plan import Plan
 from charrnn.training.step import Batch
 
 Row = tuple[str, str]  # what it is, and the words
 InitialWeights = Callable[[Tensors], Tensors]
+OnShare = Callable[[float], None]  # is called with the share of a validation that is done, and may raise to end it
+
+
+def ignore_share(share: float) -> None:
+    """An `OnShare` that does nothing."""
 
 
 @dataclass(frozen=True)
@@ -101,17 +106,17 @@ class Task(ABC):
         plan: of the run.
         corpus: that it learns from.
         network: that learns.
-        objective: maps a batch to losses and state (see `charrnn.training.step.Gradients`).
+        objective: what is minimised.
     """
 
     name: ClassVar[str]
     unit: ClassVar[str]
-    metrics: ClassVar[tuple[Metric, ...]]
+    metrics: tuple[Metric, ...]
     writes: ClassVar[bool] = False
     plan: Plan
     corpus: Corpus | LabelledCorpus
     network: RecurrentNetwork
-    objective: nn.Module
+    objective: Objective
 
     @abstractmethod
     def next_batch(self) -> Batch:
@@ -143,8 +148,11 @@ class Task(ABC):
         return 1.0
 
     @abstractmethod
-    def validate(self, workers: Workers) -> Measurement:
-        """Measure the network on the held-out part of the corpus; equal in all processes."""
+    def validate(self, workers: Workers, on_share: OnShare = ignore_share) -> Measurement:
+        """Measure the network on the held-out part of the corpus; equal in all processes.
+
+        `on_share` is called every second or so, at once in all processes.
+        """
 
     def calibrate(self, weights: Tensors, measurement: Measurement) -> Tensors:  # noqa: ARG002
         """The weights that go into the model file, given their validation."""

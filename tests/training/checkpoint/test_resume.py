@@ -14,12 +14,14 @@ from charrnn.training.checkpoint.files import EVALUATED, LATEST, Checkpoint, Run
 from charrnn.training.checkpoint.resume import (
     check_corpus,
     describe_corpus,
+    describe_finished,
     describe_position,
     merge_settings,
     rebuild,
     restore_plan,
 )
 from charrnn.training.interruption import StopRequest
+from charrnn.training.network.base import RecurrentNetwork
 from charrnn.training.recipe.language import LanguagePlan, make_language_plan
 from charrnn.training.recipe.plan import Budget
 from charrnn.training.reporting import Evaluation, Reporter, Start, Summary
@@ -236,11 +238,11 @@ def test_a_value_that_was_chosen_automatically_may_be_given(saved: Checkpoint) -
         (LearningSettings(steps=130), None),
         (LearningSettings(steps=400), Budget(None, None, 400)),
         (LearningSettings(epochs=3.0), Budget(None, 3.0, None)),
-        (LearningSettings(time="10m"), Budget(607.5, None, None)),
-        (LearningSettings(time="1m", steps=500), Budget(67.5, None, 500)),
+        (LearningSettings(time="10m"), Budget(600.0, None, None)),
+        (LearningSettings(time="1m", steps=500), Budget(60.0, None, 500)),
     ],
 )
-def test_given_limits_replace_the_saved_ones_and_time_counts_from_now(
+def test_given_limits_replace_the_saved_ones_and_are_totals_of_the_whole_run(
     saved: Checkpoint, learning: LearningSettings, expected: Budget | None
 ) -> None:
     saved.state["record"]["seconds"] = 7.5
@@ -268,6 +270,52 @@ def test_a_plan_of_another_version_is_refused(corpus: Corpus) -> None:
     del found["lr"]
     with pytest.raises(TrainingError, match=r"another version of charrnn \(lr\)"):
         rebuild(LanguagePlan, found)
+
+
+@pytest.mark.parametrize(
+    ("budget", "more"),
+    [
+        (Budget(steps=20), "--steps 40"),
+        (Budget(seconds=300.0), "--time 10m"),
+        (Budget(seconds=30.0), "--time 3m10s"),
+        (Budget(epochs=2.0), "--epochs 4"),
+    ],
+)
+def test_a_finished_run_names_the_total_that_trains_it_further(saved: Checkpoint, budget: Budget, more: str) -> None:
+    saved.state["record"]["seconds"] = 95.0
+    assert describe_finished(budget, saved) == (
+        f"already finished at step 20, 1m35s into the run; give it more with --resume {more} "
+        "(a total: what was learned before counts)"
+    )
+
+
+class StopInEvaluation(Listener):
+    """Asks for a stop when the evaluation of a step has begun."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self._step = step
+        self.stop = StopRequest()
+
+    def on_weights(self, step: int, network: RecurrentNetwork) -> None:
+        if step == self._step:
+            self.stop.signal = 2
+
+
+@pytest.mark.parametrize("step", [50, 130])
+def test_an_evaluation_is_interrupted_at_once_and_made_up_for(corpus: Corpus, tmp_path: Path, step: int) -> None:
+    whole, _ = run(corpus, tmp_path / "whole.safetensors", settings())
+    broken, listener = tmp_path / "broken.safetensors", StopInEvaluation(step)
+    plan = make_language_plan(settings(), corpus, peak=1e11)
+    description = {"settings": dataclasses.asdict(settings()), "corpus": describe_corpus(corpus)}
+    stopped = make_session(plan, corpus, broken, listener, description=description)
+    stopped.stop = listener.stop
+    stopped.run()
+    assert stopped.trainer.steps == step
+    assert step not in [evaluation.step for evaluation in listener.evaluations]
+    assert listener.stop.accepted
+    resumed, _ = run(corpus, broken, settings())
+    assert_same_run(whole, resumed)
 
 
 def test_where_it_goes_on_is_told(saved: Checkpoint) -> None:

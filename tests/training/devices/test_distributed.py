@@ -42,7 +42,11 @@ def side_by_side(folder: Path, *command: object) -> list[tuple[int, str]]:
                 text=True,
             )
         )
-    return [(process.returncode, said) for process in started for said in process.communicate(timeout=120)[1:]]
+    try:
+        return [(process.returncode, said) for process in started for said in process.communicate(timeout=150)[1:]]
+    finally:
+        for process in started:
+            process.kill()
 
 
 def test_two_processes_learn_what_one_does_and_go_on_from_each_other(tmp_path: Path, rhyme: str) -> None:
@@ -64,6 +68,16 @@ def test_two_processes_learn_what_one_does_and_go_on_from_each_other(tmp_path: P
     for name in ("begun_by_one", "begun_by_two"):
         for key, weights in load_file(tmp_path / f"{name}.safetensors").items():
             np.testing.assert_allclose(weights, whole[key], atol=1e-4, err_msg=f"{name} {key}")
+
+
+def test_processes_whose_clocks_differ_evaluate_at_the_same_steps_and_end_together(tmp_path: Path, rhyme: str) -> None:
+    text = tmp_path / "rhyme.txt"
+    text.write_text(rhyme)
+    done = side_by_side(HERE, "tests.training.devices.processes", text, tmp_path, "timed")
+    assert [status for status, _ in done] == [0, 0], done
+    first, second = (json.loads((tmp_path / f"timed-{rank}.json").read_text()) for rank in range(2))
+    assert first == second
+    assert len(first) > 5
 
 
 def children(process: subprocess.Popen[str]) -> list[int]:
@@ -106,7 +120,7 @@ def test_a_process_that_dies_ends_the_run_and_resume_goes_on(tmp_path: Path, rhy
     assert json.loads(done.stdout)["steps"] == steps
 
 
-def test_an_error_of_the_user_is_told_once(tmp_path: Path) -> None:
+def test_an_error_of_the_user_is_reported_once(tmp_path: Path) -> None:
     done = side_by_side(tmp_path, "charrnn", "train", "nowhere.txt", *SMALL)
     assert [status for status, _ in done] == [1, 1]
     said = [line for _, lines in done for line in lines.splitlines() if "nowhere.txt" in line]

@@ -1,20 +1,64 @@
+import warnings
+
 import pytest
 import torch
 
 from charrnn.errors import TrainingError
 from charrnn.model.config import GATES, ModelConfig
+from charrnn.training.network import precision
 from charrnn.training.network.language import CharRNN, sequence_loss
-from charrnn.training.network.precision import choose_precision, computing
+from charrnn.training.network.precision import choose_precision, computing, full_precision
 
 CPU = torch.device("cpu")
 
 
-def test_auto_is_bfloat16_only_where_a_gpu_is_fast_at_it() -> None:
+def test_auto_is_bfloat16_only_where_a_gpu_is_fast_at_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: True)
     assert choose_precision("auto", CPU) == torch.float32
     assert choose_precision("fp32", torch.device("mps")) == torch.float32
     assert choose_precision("bf16", CPU) == torch.bfloat16
     with pytest.raises(TrainingError, match="this mps device does not compute in bf16"):
         choose_precision("bf16", torch.device("mps"))
+
+
+def test_bfloat16_is_refused_on_a_processor_that_would_emulate_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "CPU_FEATURES", ("none_of_these",))
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    assert choose_precision("auto", CPU) == choose_precision("fp32", CPU) == torch.float32
+    with pytest.raises(TrainingError, match="it has none of none_of_these, without which bf16 is many times slower"):
+        choose_precision("bf16", CPU)
+
+
+def test_full_precision_turns_tf32_off_and_leaves_it_as_it_was() -> None:
+    backends = (torch.backends.cudnn, torch.backends.cuda.matmul)
+    before = [backend.allow_tf32 for backend in backends]
+    with full_precision():
+        assert [backend.allow_tf32 for backend in backends] == [False, False]
+    assert [backend.allow_tf32 for backend in backends] == before
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("cell", GATES)
+def test_float32_on_a_gpu_is_that_of_a_cpu(cell: str) -> None:
+    torch.manual_seed(0)
+    network = CharRNN(ModelConfig(cell, 2, 512, 64, 65))
+    ids = torch.randint(65, (64, 16))
+    with torch.no_grad(), full_precision():
+        expected, _ = network(ids, network.initial_state(16))
+        network.to("cuda")
+        scores, _ = network(ids.cuda(), network.initial_state(16))
+    torch.testing.assert_close(scores.cpu(), expected, rtol=1e-5, atol=1e-5)  # TF32 is off by 1e-3
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("cell", GATES)
+def test_cudnn_finds_weights_with_dropout_side_by_side(cell: str) -> None:
+    network = CharRNN(ModelConfig(cell, 2, 32, 8, 11), weight_dropout=0.3).to("cuda")
+    network.flatten()
+    ids = torch.randint(11, (7, 4), device="cuda")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # PyTorch warns of weights that it has to copy
+        network.read(ids, network.initial_state(4), network.draw_masks(4))
 
 
 @pytest.mark.parametrize("cell", GATES)
@@ -24,8 +68,8 @@ def test_bfloat16_steps_have_nearly_the_loss_and_gradients_of_float32(cell: str)
     ids = torch.randint(11, (13, 4))
     starts = torch.tensor([1])
 
-    def run(precision: torch.dtype) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        with computing(precision, CPU):
+    def run(dtype: torch.dtype) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        with computing(dtype, CPU):
             loss, after = sequence_loss(network, ids[:-1], ids[1:], network.initial_state(4), starts)
         assert all(part.dtype == torch.float32 for part in after)
         return loss.detach(), list(torch.autograd.grad(loss, list(network.parameters())))
@@ -42,8 +86,8 @@ def test_bfloat16_steps_have_nearly_the_loss_and_gradients_of_float32(cell: str)
 def test_layers_in_one_call_are_layers_in_turn(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
     network = CharRNN(ModelConfig(cell, 3, 16, 8, 11))
     ids = torch.randint(11, (7, 4))
-    for precision in (torch.float32, torch.bfloat16):
-        with monkeypatch.context() as patch, computing(precision, CPU):
+    for dtype in (torch.float32, torch.bfloat16):
+        with monkeypatch.context() as patch, computing(dtype, CPU):
             apart, state = network.read(ids, network.initial_state(4))
             patch.setattr(network, "_calls", lambda: [slice(0, 3)])
             together, after = network.read(ids, network.initial_state(4))

@@ -62,9 +62,17 @@ def test_more_time_text_or_machine_is_never_a_smaller_network() -> None:
 
 def test_a_small_text_gets_dropout_and_a_small_network() -> None:
     small, large = make_plan(text(20_000), time="5m"), make_plan(text(10**8), time="5m")
-    assert small.dropout == 0.5
+    assert small.dropout == 0.7
     assert large.dropout == 0.0
     assert small.config.hidden_size <= 192
+
+
+def test_a_text_that_is_read_often_gets_more_dropout_than_one_that_is_read_some_times() -> None:
+    fifteen_times = make_plan(text(310_000), hidden_size=320, epochs=15)
+    often = [make_plan(text(chars), time="60s").dropout for chars in (60_000, 40_000, 20_000)]
+    assert fifteen_times.dropout == 0.5
+    assert often == sorted(often)
+    assert 0.5 < often[0] < often[-1] <= 0.7
 
 
 def test_the_rate_falls_where_a_long_run_needs_much_dropout_but_not_to_nothing() -> None:
@@ -90,6 +98,31 @@ def test_steps_and_epochs_plan_without_the_clock() -> None:
     assert dataclasses.replace(one, reasons=()) == dataclasses.replace(other, reasons=())
     assert not depends_on_speed(TrainSettings.from_options({"steps": 5}))
     assert depends_on_speed(TrainSettings.from_options({"steps": 5, "time": "1m"}))
+
+
+def test_batch_and_sequence_length_that_are_given_decide_how_much_is_read() -> None:
+    wide = make_plan(text(500_000), steps=1000, batch_size=128, seq_len=256)
+    same = make_plan(text(500_000), steps=32_000)  # as many characters
+    small = make_plan(text(500_000), steps=1000)
+    assert (wide.config, wide.dropout, wide.weight_dropout) == (same.config, same.dropout, same.weight_dropout)
+    assert wide.config.hidden_size > small.config.hidden_size
+    assert wide.reasons == same.reasons != small.reasons
+
+
+def test_a_size_that_makes_few_steps_in_its_time_is_warned_of() -> None:
+    (warning,) = make_plan(text(10**6), hidden_size=2000, time="20s", dropout=0.1, weight_dropout=0.0).warnings
+    assert "only about 32 steps fit in 20s, too few to learn from; give it more --time, or a smaller" in warning
+    assert not make_plan(text(10**6), hidden_size=2000, time="2m").warnings
+    assert not make_plan(text(10**6), hidden_size=2000, steps=3).warnings
+    assert not make_plan(text(10**6), hidden_size=64, steps=3, time="5m").warnings
+
+
+def test_a_validation_reads_what_the_time_affords() -> None:
+    large, small = (make_plan(text(10**7), hidden_size=size, time="20s").validated for size in (2000, 256))
+    assert large is not None
+    assert small is not None
+    assert 4096 <= large < 10_000 < small
+    assert make_plan(text(10**7), steps=9).validated is None
 
 
 def test_it_says_why() -> None:

@@ -1,3 +1,5 @@
+import dataclasses
+
 from charrnn.training.recipe.verdict import judge_history
 from charrnn.training.reporting import Evaluation
 
@@ -20,6 +22,14 @@ def test_a_rising_end_is_overfitting_since_the_best_step() -> None:
     said = judge_history(history(3.0, 2.0, 1.7, 1.8, 1.9, 2.0), 60)
     assert "overfitting since step 300" in said
     assert "1.7000" in said
+
+
+def test_nothing_is_overfitted_before_it_was_read_twice() -> None:
+    once = [dataclasses.replace(each, epochs=each.epochs / 4) for each in history(3.0, 2.0, 1.7, 1.8, 1.9, 2.0)]
+    verdict = judge_history(once, 60)
+    assert "not better than at step 300, but the text was read 0.6 times only: try more time" in verdict
+    assert "overfitting" not in verdict
+    assert "longer would not" not in verdict
 
 
 def test_a_short_run_tells_nothing() -> None:

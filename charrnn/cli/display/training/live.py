@@ -42,7 +42,7 @@ class LiveReporter(Reporter):
         self._progress: Progress | None = None
         self._evaluations: list[Evaluation] = []
         self._samples: list[tuple[int, str]] = []
-        self._validating = False
+        self._state = ""  # what it does beside learning
 
     def on_start(self, start: Start) -> None:
         """What was read and what will be trained; then the live view opens."""
@@ -58,12 +58,17 @@ class LiveReporter(Reporter):
 
     def on_weights(self, step: int, network: RecurrentNetwork) -> None:  # noqa: ARG002
         """A validation begins."""
-        self._validating = True
+        self._state = "validating"
+        self._draw()
+
+    def on_validation(self, share: float) -> None:
+        """Redraws."""
+        self._state = f"validating {share:.0%}"
         self._draw()
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
         """Redraws."""
-        self._validating = False
+        self._state = ""
         if math.isfinite(evaluation.valid_loss):
             self._evaluations.append(evaluation)
         self._draw()
@@ -76,6 +81,11 @@ class LiveReporter(Reporter):
     def on_note(self, message: str) -> None:
         """Above the live view."""
         self._area.print(Text(visible(message)))
+
+    def on_stop(self, message: str) -> None:
+        """On the line of the cursor, below the live view, until it is drawn again: the run may be drawing now."""
+        self._console.file.write(f"\r{message[: self._console.width - 1]}")
+        self._console.file.flush()
 
     def on_finish(self, summary: Summary) -> None:
         """The live view gives way to the figures, the verdict, and what to type next."""
@@ -120,13 +130,13 @@ class LiveReporter(Reporter):
         bar = Table.grid(expand=True, padding=(0, 1))
         bar.add_column(ratio=1)
         bar.add_column(no_wrap=True)
-        doing = "validating" if self._validating else f"{format_duration(now.seconds_left)} left"
+        doing = self._state or f"{format_duration(now.seconds_left)} left"
         far = f"{now.progress:4.0%}  step {now.step:,}  epoch {now.epochs:.1f}  {now.chars_per_second:,.0f} chars/s"
         bar.add_row(ProgressBar(total=1.0, completed=min(1.0, now.progress)), Text(f"{far}  {doing}"))
         return bar
 
     def _figures(self, now: Progress) -> Table:
-        rows: list[tuple[str, float, float | None, str]] = [("training", now.loss, None, "")]
+        rows: list[tuple[str, float, float | None, str]] = [("recent", now.loss, None, "")]
         if self._evaluations:
             newest, best = self._evaluations[-1], min(self._evaluations, key=lambda each: each.valid_loss)
             rows.append(("validation", newest.valid_loss, newest.accuracy, f"step {newest.step:,}"))

@@ -2,12 +2,15 @@
 
 import shlex
 import sys
+import time
 
 from charrnn.cli.display.escape import visible
 from charrnn.settings import format_duration
+from charrnn.training.network.base import RecurrentNetwork
 from charrnn.training.observer import Surroundings
 from charrnn.training.reporting import Evaluation, Progress, Reporter, Start, Summary
 from charrnn.training.tasks.task import Row, Task
+from charrnn.wording import count_of
 
 LINE_INTERVAL = 10.0  # seconds
 LINE_END = "\u21b5"
@@ -19,6 +22,7 @@ class PlainReporter(Reporter):
     def __init__(self, surroundings: Surroundings) -> None:
         self._surroundings = surroundings
         self._last_line = 0.0
+        self._last_share = time.monotonic()
 
     def on_start(self, start: Start) -> None:
         """What was read and what will be trained."""
@@ -33,8 +37,18 @@ class PlainReporter(Reporter):
         self._last_line = progress.seconds
         _print(
             f"{progress.progress:4.0%}  step {progress.step}  epoch {progress.epochs:.2f}  "
-            f"train loss {progress.loss:.4f}  {progress.chars_per_second:,.0f} characters/s"
+            f"recent loss {progress.loss:.4f}  {progress.chars_per_second:,.0f} characters/s"
         )
+
+    def on_weights(self, step: int, network: RecurrentNetwork) -> None:  # noqa: ARG002
+        """Remembers when the validation begins."""
+        self._last_share = time.monotonic()
+
+    def on_validation(self, share: float) -> None:
+        """A line every ten seconds."""
+        if time.monotonic() - self._last_share >= LINE_INTERVAL:
+            self._last_share = time.monotonic()
+            _print(f"validating: {share:.0%}")
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
         """A line each."""
@@ -49,6 +63,10 @@ class PlainReporter(Reporter):
         )
 
     def on_note(self, message: str) -> None:
+        """As it is."""
+        _print(message)
+
+    def on_stop(self, message: str) -> None:
         """As it is."""
         _print(message)
 
@@ -70,7 +88,7 @@ def one_line(text: str) -> str:
 def describe_end(summary: Summary) -> list[Row]:
     """How a run went, and where its model is."""
     learned = (
-        f"{summary.steps:,} steps, {summary.epochs:.2f} epochs in {format_duration(summary.seconds)}, "
+        f"{count_of(summary.steps, 'step')}, {summary.epochs:.2f} epochs in {format_duration(summary.seconds)}, "
         f"{summary.chars_per_second:,.0f} characters/s"
     )
     return [("learned", learned), ("verdict", summary.verdict), ("model", summary.model)]
