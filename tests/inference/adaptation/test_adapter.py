@@ -133,3 +133,13 @@ def test_a_network_of_another_label_shares_what_was_learned() -> None:
     assert adapter.read(ids) == pytest.approx(Adapter(other, rate=0).read(ids), abs=1e-12)
     adapter.restart(network)
     assert adapter.read(ids) == pytest.approx(Adapter(network, rate=0).read(ids), abs=1e-12)
+
+
+def test_a_gradient_that_overflows_teaches_nothing() -> None:
+    network = make_network("rnn", 2, dtype=np.float32)
+    huge = Network(network.config, network.tensors | {"decoder.weight": network.tensors["decoder.weight"] * 1e25})
+    adapter, ids = Adapter(huge), draw_ids(3 * SEGMENT)
+    plain = score_ids(huge, ids, streams=1)
+    assert np.isfinite(plain).all()
+    assert adapter.read(ids) == pytest.approx(plain, rel=1e-3)
+    assert all(np.isfinite(tensor).all() for tensor in adapter.to_network(carry_state=True).tensors.values())
