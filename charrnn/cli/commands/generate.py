@@ -169,11 +169,12 @@ def _generate_pieces(
     model: "Model", labels: Sequence[str], ids: "Ids", seeds: Sequence[int], request: "Request", *, quiet: bool
 ) -> "Generator[Piece]":
     """Pieces of all samples, one label after the other."""
-    from charrnn.inference.labelled import LabelledModel
-
-    if not isinstance(model, LabelledModel):  # a model adapted with a label is a plain one
+    if not model.header.labels:  # as of a model adapted with a label
         yield from model.pieces(_read_prime(model, ids, quiet=quiet), seeds=seeds, request=request)
         return
+    from charrnn.inference.labelled import LabelledModel
+
+    assert isinstance(model, LabelledModel)  # noqa: S101 - it has labels
     for label in dict.fromkeys(labels):
         plain, samples = model.for_label(label), [k for k, other in enumerate(labels) if other == label]
         state = _read_prime(plain, ids, quiet=quiet)
