@@ -83,6 +83,19 @@ def test_a_terminal_shows_controls_and_obeys_none(charrnn: Charrnn, tmp_path: Pa
         assert r"\x07" in said
 
 
+def test_a_terminal_shows_controls_of_a_text(charrnn: Charrnn, tmp_path: Path) -> None:
+    evil(tmp_path / "m.safetensors")
+    (tmp_path / "old.txt").write_text("a\n")
+    (tmp_path / "text.txt").write_text("\x1b[2J\u202e\n", encoding="utf-8")
+    for arguments in (
+        ("evaluate", "-m", "m.safetensors", "text.txt", "--per-line"),
+        ("novelty", "old.txt", "text.txt", "--new"),
+    ):
+        said = on_a_terminal(tmp_path, *arguments).decode()
+        assert not {"\u202e", "\x1b"} & {*said}
+        assert r"\x1b[2J\u202e" in said
+
+
 def test_a_pipe_gets_what_the_model_says(charrnn: Charrnn, tmp_path: Path) -> None:
     evil(tmp_path / "m.safetensors")
     done = charrnn("generate", "-m", "m.safetensors", "-l", 60, "--seed", 1)
