@@ -202,7 +202,14 @@ def commands(model: str, text: str, page: str, *, as_json: bool) -> list[Callabl
         "use": settings.UseSettings(model=model),
         "output": output,
     }
-    score = partial(evaluate.evaluate, [text], columns=ColumnSettings(), plot=settings.PlotSettings(), **common)
+    score = partial(
+        evaluate.evaluate,
+        [text],
+        columns=ColumnSettings(),
+        plot=settings.PlotSettings(),
+        dynamic=settings.DynamicSettings(),
+        **common,
+    )
     look = partial(inspect.inspect, [text], span=settings.SpanSettings(length=300), **common)
     return [
         partial(info.info, model, output=output),
@@ -210,6 +217,7 @@ def commands(model: str, text: str, page: str, *, as_json: bool) -> list[Callabl
             generate.generate,
             text=settings.PrimeSettings(length=4, samples=2),
             sampling=settings.SamplingSettings(seed=1),
+            adaptation=settings.AdaptSettings(),
             use=settings.GenerationSettings(model=model),
             output=output,
         ),

@@ -53,6 +53,14 @@ def test_using_a_model_loads_numpy_only(folder: Path, arguments: list[str]) -> N
     assert not found & {"torch", "tensorboard", "rich", "pandas", "matplotlib"}
 
 
+def test_only_a_regular_expression_loads_the_automaton(folder: Path) -> None:
+    code = LISTING.replace("sys.modules)", "(name for name in sys.modules if 'constraint' in name))")
+    command = [sys.executable, "-c", code, "generate", "-l", "5"]
+    for extra, number in ((), 2), (("--match", "a+b"), 6):
+        done = subprocess.run([*command, *extra], cwd=folder, capture_output=True, text=True, check=True, timeout=60)
+        assert sum(line.startswith("charrnn.") for line in done.stderr.splitlines()) == number
+
+
 def test_looking_inside_never_loads_torch(folder: Path) -> None:
     assert not loaded(folder, "inspect", "text.txt") & {"torch", "tensorboard", "pandas", "matplotlib"}
 

@@ -73,7 +73,7 @@ def _run() -> int:
         return 0 if isinstance(error, ReaderGoneError) else STATUS
     except _UsageProblem as error:
         message = getattr(error, "format_message", error.__str__)()
-        return _fail(f"{message} Try: {_command_path(error)} --help", 2) if message else 2
+        return _fail(f"{message} {_advise(message, _command_path(error))}", 2) if message else 2
     except Exception as error:
         if message := _describe(error):
             return _fail(message, 1)
@@ -99,6 +99,13 @@ def _fail(message: str, status: int, *, by_all: bool = True) -> int:
     for line in message.splitlines():
         print(f"charrnn: {visible(line)}", file=sys.stderr)  # noqa: T201 - the one place where errors are printed
     return status
+
+
+def _advise(message: str, command: str) -> str:
+    """What to type after a usage error."""
+    if command.endswith(" generate") and "unexpected extra argument" in message:
+        return f"A text to continue goes after --prime: {command} --prime TEXT"
+    return f"Try: {command} --help"
 
 
 def _command_path(error: BaseException) -> str:

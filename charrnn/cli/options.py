@@ -61,8 +61,8 @@ def refuse(complaints: list[str]) -> None:
 
 
 def examples(*lines: str) -> str:
-    """Commands to copy, for the end of a help page; each is a paragraph, so that they are not joined."""
-    return "\n\n".join(["Examples:", *lines])
+    """Commands to copy, for the end of a help page, which does not wrap them."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
 
 
 def _option(group: type, declared: Field[Any]) -> inspect.Parameter:

@@ -73,10 +73,23 @@ def make_request(sampling: SamplingSettings, length: int, stop: Sequence[str] = 
         names = (line.removeprefix("--").replace("top-", "top_").replace("min-", "min_") for line in errors)
         raise GenerationError("; ".join(names))
     sampler = Sampler(sampling.temperature, sampling.top_k, sampling.top_p, sampling.min_p)
-    # Bytes of the command line that are not UTF-8 came in as surrogates; they go out as they were.
-    return Request(
-        sampler, length, [text.encode("utf-8", "surrogateescape") for text in stop], loss or sampling.best > 1
-    )
+    encoded = [encode_text(text, "a stop string") for text in stop]
+    return Request(sampler, length, encoded, loss or sampling.best > 1)
+
+
+def encode_text(text: str, what: str) -> bytes:
+    """A text as UTF-8; bytes that were not UTF-8, and came in as surrogates (PEP 383), go out as they were.
+
+    Raises:
+        charrnn.errors.GenerationError: if `text`, which the message calls `what`, holds other surrogates.
+    """
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        code = ord(text[error.start])
+        raise GenerationError(
+            f"{what} holds half of a character (U+{code:04X}, a surrogate), which is no text; leave it out"
+        ) from None
 
 
 class Model:
@@ -163,6 +176,8 @@ class Model:
             charrnn.errors.GenerationError: if it has unknown characters or words that are not to be skipped.
         """
         vocabulary = self.vocabulary
+        if isinstance(text, str):
+            encode_text(text, "the prime")
         text, prefix = vocabulary.split_unfinished(text)
         codes = vocabulary.tokenize(text)
         if not skip_unknown and (vocabulary.lookup(codes) == UNKNOWN).any():

@@ -73,6 +73,7 @@ class SamplingSettings:
         None,
         "Sample from the K likeliest characters only; 1 always takes the likeliest.",
         at_least=1,
+        at_most=2**31 - 1,
         group=SAMPLING,
     )
     top_p: float | None = setting(
@@ -108,7 +109,7 @@ class SamplingSettings:
 
 @dataclass(frozen=True)
 class UseSettings:
-    """The model and its device."""
+    """The model; commands that have no other settings of it compute with NumPy on the CPU."""
 
     model: str | None = setting(
         None,
@@ -118,16 +119,15 @@ class UseSettings:
         shown_default="newest in models/",
         model=True,
     )
-    device: str = setting("auto", "auto and cpu both compute with NumPy.", choices=("auto", "cpu"), group=RUN)
 
 
 @dataclass(frozen=True)
 class GenerationSettings(UseSettings):
-    """The same for a command that can use a GPU."""
+    """The model and its device, for a command that can use a GPU."""
 
     device: str = setting(
         "auto",
-        "auto and cpu both compute with NumPy; a GPU is faster for large models and many samples.",
+        "auto is the CPU, with NumPy; cuda and mps, with PyTorch, are faster for large models and many samples.",
         choices=("auto", "cpu", "cuda", "mps"),
         group=RUN,
     )
@@ -224,7 +224,9 @@ class UnitSettings:
     )
     find: bool = setting(False, "Rank units by how well they follow properties of the text.", group=LOOK)
     match: str | None = setting(
-        None, "Rank units by this property too: being inside a match of a regular expression.", group=LOOK
+        None,
+        "Rank units by how well they follow matches of a regular expression; with --find, by other properties too.",
+        group=LOOK,
     )
     top: int = setting(1, "Units to list for each property.", at_least=1, at_most=100, group=LOOK)
     unknown: str = setting(

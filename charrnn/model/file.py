@@ -15,6 +15,7 @@ from charrnn.errors import ModelFileError, quote_value
 from charrnn.files import atomic_write
 from charrnn.model.config import Tensors
 from charrnn.model.header import ModelHeader
+from charrnn.model.tensors import read_tensor, write_tensors
 
 DTYPES = {"single": ("F32", np.float32), "half": ("F16", np.float16)}  # on disk: name in the file, type
 METADATA_KEY = "charrnn"
@@ -31,15 +32,13 @@ def save_model(path: Path, header: ModelHeader, tensors: Tensors) -> None:
         OSError: if it cannot be written.
         FloatingPointError: if a weight is too large for half precision (65,504 is the largest).
     """
-    from safetensors.numpy import save
-
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     assert shapes == header.config.shapes(), "weights do not fit their configuration"  # noqa: S101 - a bug, not input
     _, dtype = DTYPES[header.precision]
     with np.errstate(over="raise"):
-        contiguous = {name: np.ascontiguousarray(tensor, dtype=dtype) for name, tensor in tensors.items()}
+        converted = {name: tensor.astype(dtype, copy=False) for name, tensor in tensors.items()}
     with atomic_write(path) as stream:
-        stream.write(save(contiguous, metadata={METADATA_KEY: header.to_json()}))
+        write_tensors(stream, converted, {METADATA_KEY: header.to_json()})
 
 
 def read_header(path: Path) -> ModelHeader:
@@ -61,7 +60,7 @@ def load_model(path: Path) -> tuple[ModelHeader, Tensors]:
     """
     with _open_safetensors(path) as file:
         header = _read_checked_header(file, path)
-        tensors = {name: file.get_tensor(name).astype(np.float32, copy=False) for name in header.config.shapes()}
+        tensors = {name: read_tensor(file, name).astype(np.float32, copy=False) for name in header.config.shapes()}
     for name, tensor in tensors.items():
         largest = float(np.maximum(tensor.max(), -tensor.min()))
         if not math.isfinite(largest):

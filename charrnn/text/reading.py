@@ -19,12 +19,15 @@ from charrnn.text.settings import ReadingSettings
 from charrnn.text.sources import (
     CONTROL_SHARE,
     CONTROLS,
+    HEAD,
     Source,
     SourceStream,
     find_sources,
     read_fully,
+    refuse_format,
     total_size,
 )
+from charrnn.wording import count_of
 
 PIECE = 2**20  # bytes
 LONGEST_LINE = 2**28  # characters, or bytes; the longest human chromosome, which may be one line, has 248,956,422
@@ -102,9 +105,8 @@ class TextReader:
                     self.total_bytes = 0
                 yield from self._read_bytes(opened) if self._binary else self._read_text(source.name, opened)
         if self._line_ends:
-            self.notes.append(
-                f"{self._line_ends:,} line ends CRLF or CR were read as LF; --keep-newlines leaves them as they are"
-            )
+            ends, were = count_of(self._line_ends, "line end"), "was" if self._line_ends == 1 else "were"
+            self.notes.append(f"{ends} CRLF or CR {were} read as LF; --keep-newlines leaves them as they are")
 
     def lines(self) -> Iterator[str | bytes]:
         """The lines of the text without their line feeds; no other character ends a line."""
@@ -148,6 +150,7 @@ class TextReader:
 
     def _decode(self, name: str, opened: SourceStream) -> Iterator[str]:
         data = read_fully(opened.stream, PIECE)
+        head = data[:HEAD]
         encoding = self._encoding or next((BOMS[mark] for mark in BOMS if data.startswith(mark)), "utf-8")
         decoder = codecs.getincrementaldecoder(encoding)()
         surrogates_possible = not codecs.lookup(encoding).name.startswith(("utf-8", "utf-16", "utf-32"))
@@ -157,9 +160,11 @@ class TextReader:
             try:
                 text = decoder.decode(data, final=not data)
             except UnicodeError as error:
+                refuse_format(name, head)
                 at = offset - waiting + getattr(error, "start", 0)
                 raise CorpusError(_describe_undecodable(name, opened, encoding, at, error)) from None
             if "\0" in text:
+                refuse_format(name, head)
                 raise CorpusError(_describe_nul(name, encoding, text))
             if surrogates_possible and SURROGATES.search(text):
                 raise CorpusError(

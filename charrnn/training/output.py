@@ -10,17 +10,20 @@ from charrnn.training.checkpoint.files import Checkpoint, RunFiles
 from charrnn.training.settings import RunSettings
 
 RUNS = Path("runs")
+SUFFIX = ".safetensors"
 
 
 def choose_output(run: RunSettings, corpus: list[str]) -> RunFiles:
-    """The files of the run.
+    """The files of the run; a name without a suffix gets that of model files.
 
     Raises:
         TrainingError: if the model file exists and is not to be replaced, or cannot be written.
         OutputError: if it is a device, a pipe, or a symbolic link that leads to itself.
         UsageError: if --resume and --overwrite are given together.
     """
-    output = Path(run.output) if run.output else models_folder() / f"{corpus_name(corpus[0])}.safetensors"
+    output = Path(run.output) if run.output else models_folder() / f"{corpus_name(corpus[0])}{SUFFIX}"
+    if not output.suffix and not output.exists():
+        output = output.with_suffix(SUFFIX)
     files = RunFiles(output)
     if run.resume and run.overwrite:
         raise UsageError("--resume and --overwrite exclude each other: one goes on, the other starts anew")

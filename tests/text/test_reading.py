@@ -45,9 +45,8 @@ def test_borders_of_pieces_change_nothing(
     assert kept == without_mark(text)
     assert found == without_mark(text).replace("\r\n", "\n").replace("\r", "\n")
     ends = text.count("\r")
-    assert reader.notes == (
-        [f"{ends:,} line ends CRLF or CR were read as LF; --keep-newlines leaves them as they are"] if ends else []
-    )
+    were = "1 line end CRLF or CR was" if ends == 1 else f"{ends:,} line ends CRLF or CR were"
+    assert reader.notes == ([f"{were} read as LF; --keep-newlines leaves them as they are"] if ends else [])
 
 
 @given(data=st.binary(max_size=40))
@@ -139,3 +138,29 @@ def test_a_line_that_would_fill_the_memory_is_refused(monkeypatch: pytest.Monkey
     with pytest.raises(CorpusError, match="a line is longer than 100 characters, and lines are read as a whole"):
         list(split_lines(endless()))
     assert read_pieces == 4
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is not text: it is a PNG image; name a file with text"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", "is not text: it is a JPEG image"),
+        (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "is not text: it is a PDF document; extract its text first"),
+        (b"MThd\0\0\0\6\0\1", "is not text: it is a MIDI file; make a text of it with: charrnn corpus midi "),
+        (b"PK\x03\x04\x14\0\6\0", "is not text: it is a ZIP archive, as office documents"),
+    ],
+)
+@pytest.mark.parametrize("encoding", [None, "latin-1"])
+def test_a_format_that_is_no_text_is_named(tmp_path: Path, data: bytes, message: str, encoding: str | None) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(data)
+    if encoding and b"\0" not in data:
+        assert read(path, encoding=encoding)[0] == data.decode(encoding)  # the user's word counts
+        return
+    with pytest.raises(CorpusError, match=message):
+        read(path, encoding=encoding)
+
+
+def test_a_text_may_begin_like_another_format(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("RIFFRAFF and ID3 tags\n")
+    assert read(tmp_path / "file")[0] == "RIFFRAFF and ID3 tags\n"

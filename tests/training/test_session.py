@@ -150,9 +150,12 @@ def test_a_validation_reports_how_far_it_is(corpus: Corpus, tmp_path: Path, monk
 
 def test_patience_ends_a_run_that_no_longer_improves(corpus: Corpus, tmp_path: Path) -> None:
     listener = Listener()
-    summary = session(corpus, tmp_path / "m.safetensors", listener, steps=100_000, patience=1).run()
-    assert summary.steps < 100_000
-    assert not listener.evaluations[-1].best
+    run = session(corpus, tmp_path / "m.safetensors", listener, steps=100_000, patience=1)
+    summary = run.run()
+    assert run.record.annealing is not None
+    assert summary.steps == run.record.annealing.end < 100_000
+    stalled = next(evaluation for evaluation in listener.evaluations if not evaluation.best)
+    assert stalled.step < summary.steps
 
 
 def test_a_stop_saves_what_was_learned(corpus: Corpus, tmp_path: Path) -> None:

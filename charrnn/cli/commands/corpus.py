@@ -21,6 +21,7 @@ from charrnn.corpora.settings import (
 )
 from charrnn.errors import UsageError
 from charrnn.files import check_output
+from charrnn.wording import count_of
 
 if TYPE_CHECKING:
     from charrnn.corpora.midi import Performance
@@ -146,7 +147,7 @@ def text_to_midi(
     if output.output == "-" and sys.stdout.isatty():
         raise UsageError("a MIDI file cannot be shown on a terminal; name a file with -o new.mid")
     performances = (convert(read_lines([name]), _join([name]), music.grid, music.tempo) for name in [file])
-    _write("text2midi", _data_of(performances, quiet=output.quiet), output, [file], unit="bytes")
+    _write("text2midi", _data_of(performances, quiet=output.quiet), output, [file], unit="byte")
 
 
 def brackets(*, what: BracketsSettings, output: CorpusOutput) -> None:
@@ -160,9 +161,8 @@ def _data_of(performances: Iterable["Performance"], *, quiet: bool) -> Iterator[
     """Yield the MIDI files, with a note on stderr about each."""
     for made in performances:
         dropped = f", {made.dropped:,} dropped: more than 15 at once on one pitch" if made.dropped else ""
-        lines = f"{made.skipped:,} line{'s' * (made.skipped != 1)} skipped"
-        note = f"text2midi: {made.notes:,} note{'s' * (made.notes != 1)}{dropped}, {lines}"
-        write_notes([note], quiet=quiet)
+        lines = f"{count_of(made.skipped, 'line')} skipped"
+        write_notes([f"text2midi: {count_of(made.notes, 'note')}{dropped}, {lines}"], quiet=quiet)
         yield made.data
 
 
@@ -171,7 +171,7 @@ def _write(
     pieces: Iterable[str | bytes],
     output: CorpusOutput,
     inputs: Sequence[str] = (),
-    unit: str = "characters",
+    unit: str = "character",
 ) -> None:
     """Write a corpus, and a line about it on stderr. The pieces are not requested before the output is checked."""
     from charrnn.corpora.output import write_file, write_pieces
@@ -188,7 +188,7 @@ def _write(
         check_output(file, inputs, overwrite=output.overwrite, option="-o")
         size = write_file(pieces, file)
         where = f" written to {file}"
-    write_notes([f"{kind}: {size:,} {unit}{where}"], quiet=output.quiet)
+    write_notes([f"{kind}: {count_of(size, unit)}{where}"], quiet=output.quiet)
 
 
 def _join(files: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charrnn.cli.display.notes import write_notes
+from charrnn.cli.display.notes import announce_stdin, write_notes
 from charrnn.cli.display.progress import Progress
 from charrnn.cli.models import choose_model
 from charrnn.cli.options import command, examples, refuse
@@ -65,6 +65,7 @@ def evaluate(
     if detail.per_line and detail.per_char:
         raise UsageError("--per-line and --per-char exclude each other; give one of them")
     path = choose_model(use.model, quiet=output.quiet)
+    announce_stdin(text, quiet=output.quiet)
     from charrnn.model.file import read_header
 
     kind = LABELLED if read_header(path).labels else PLAIN

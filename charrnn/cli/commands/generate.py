@@ -1,7 +1,6 @@
 """`charrnn generate`: text from a language model."""
 
 import dataclasses
-import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -11,13 +10,13 @@ import typer
 
 from charrnn.cli.adaptation import adapt_model, check_adaptation
 from charrnn.cli.display.escape import to_cell
-from charrnn.cli.display.notes import write_notes
+from charrnn.cli.display.notes import announce_stdin, write_notes
 from charrnn.cli.display.progress import Progress
 from charrnn.cli.display.records import print_record
 from charrnn.cli.models import choose_model
 from charrnn.cli.options import command, examples, refuse
 from charrnn.cli.prompt import Prompt, unescape
-from charrnn.errors import GenerationError, UsageError
+from charrnn.errors import CorpusError, GenerationError, UsageError
 from charrnn.inference.settings import (
     AdaptSettings,
     GenerationSettings,
@@ -88,7 +87,7 @@ def generate(
         label for label in _choose_labels(model, text.label, seeds[:: sampling.best]) for _ in range(sampling.best)
     ]
     model = adapt_model(model, adaptation, text.label, quiet=output.quiet)
-    prime = _read_prime_text(text)
+    prime = _read_prime_text(text, binary=model.vocabulary.binary, quiet=output.quiet)
     if text.interactive:
         session = _start_session(model, labels, request, text, sampling)
         Prompt(dataclasses.replace(session, seed=seed, prime=prime), echo=text.echo, quiet=output.quiet).run()
@@ -170,7 +169,7 @@ def _generate_pieces(
     model: "Model", labels: Sequence[str], ids: "Ids", seeds: Sequence[int], request: "Request", *, quiet: bool
 ) -> "Generator[Piece]":
     """Pieces of all samples, one label after the other."""
-    if not labels:
+    if not model.header.labels:  # as of a model adapted with a label
         yield from model.pieces(_read_prime(model, ids, quiet=quiet), seeds=seeds, request=request)
         return
     from charrnn.inference.labelled import LabelledModel
@@ -184,15 +183,23 @@ def _generate_pieces(
                 yield dataclasses.replace(piece, sample=samples[piece.sample])
 
 
-def _read_prime_text(text: PrimeSettings) -> bytes:
+def _read_prime_text(text: PrimeSettings, *, binary: bool, quiet: bool) -> bytes:
+    """The prime; a file is read as a corpus is: without a byte order mark, with LF as line ends."""
     if text.prime_file is None:
         return (text.prime or "").encode("utf-8", "surrogateescape")
-    stdin = text.prime_file == "-"
+    from charrnn.text.reading import TextReader
+    from charrnn.text.settings import ReadingSettings
+    from charrnn.text.sources import Source
+
+    path = None if text.prime_file == "-" else Path(text.prime_file)
+    announce_stdin([text.prime_file], quiet=quiet)
     try:
-        return sys.stdin.buffer.read() if stdin else Path(text.prime_file).read_bytes()
-    except OSError as error:
-        name = "stdin" if stdin else text.prime_file
-        raise GenerationError(f"the prime cannot be read from {name}: {error.strerror}") from None
+        pieces = list(TextReader([Source(text.prime_file, path)], ReadingSettings(), binary=binary))
+    except CorpusError as error:
+        reason = str(error).split("; ")[0].removeprefix(f"{text.prime_file} cannot be read: ")
+        name = "stdin" if text.prime_file == "-" else text.prime_file
+        raise GenerationError(f"the prime cannot be read from {name}: {reason}") from None
+    return b"".join(piece.encode() if isinstance(piece, str) else piece for piece in pieces)
 
 
 def _read_prime(model: "Model", ids: "Ids", *, quiet: bool) -> "State":
@@ -237,10 +244,10 @@ def _print_json(model: "Model", choices: "Iterator[Choice]", seed: int, prime: b
     vocabulary = model.vocabulary
     for choice in choices:
         sample = choice.sample
-        text = sample.text.decode("utf-8", errors="surrogateescape")
+        text = sample.text.decode("utf-8", errors="replace")  # JSON has no other bytes
         record = {
             "text": text,
-            "prime": prime.decode("utf-8", errors="surrogateescape"),
+            "prime": prime.decode("utf-8", errors="replace"),
             "chars": vocabulary.count_characters(vocabulary.tokenize(sample.text)),
             "finish": sample.finish,
             "seed": sample.seed,

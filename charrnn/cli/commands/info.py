@@ -47,6 +47,7 @@ def info(
         **{name: training.get(name) for name in ("corpus", "steps", "epochs", "chars", "seconds", "train_loss")},
         **{name: training.get(name) for name in ("valid_loss", "valid_bpc", "valid_perplexity", "best_step", "seed")},
         **{name: training[name] for name in ("adapted_chars", "command") if name in training},
+        **{name: training[name] for name in ("valid_unknown_share", "valid_charged_loss") if training.get(name)},
         "symbols": header.vocabulary.get("symbols"),
     }
     if header.labels:
@@ -62,6 +63,8 @@ def info(
         counts = zip(header.labels, header.label_counts, strict=True)
         values["labels"] = ", ".join(f"{label} {count:,}" for label, count in counts)[:200]
     for name, value in values.items():
+        if value is None:
+            continue
         shown = f"{value:,}" if isinstance(value, int) and name != "seed" else value
         shown = f"{value:.4f}" if isinstance(value, float) else shown
         write_line(f"{name:<17} {visible(to_cell(str(shown)))}")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from charrnn.cli.display.notes import announce_stdin
 from charrnn.cli.display.records import print_record
 from charrnn.cli.display.training.observer import TerminalObserver
 from charrnn.cli.options import command, examples
@@ -59,6 +60,7 @@ def train(  # noqa: PLR0913 - a parameter for each group of options
     if language.init_from is not None:
         language = dataclasses.replace(language, init_from=str(find_model(language.init_from)))
     settings = TrainSettings(text, columns, model, language, classifier, learning, run)
+    announce_stdin(corpus, quiet=run.quiet)
     result = run_training(
         corpus,
         settings,

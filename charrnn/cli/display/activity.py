@@ -64,9 +64,11 @@ class UnitDisplay:
             self._print_table(units, shown or total)
             return []
         parts = self._read.parts[: shown or DRAWN]
+        top = max([1.0, *(float(abs(self._states[unit.layer, :, unit.unit]).max()) for unit in units)])
         for unit in units:
             along = self._states[unit.layer, :, unit.unit]
-            heatmap.draw(unit.heading, parts, along[: len(parts)].tolist(), max(1.0, float(abs(along).max())))
+            heatmap.draw(unit.heading, parts, along[: len(parts)].tolist(), top)
+        heatmap.print_legend(f"-{top:.3g}", "0", f"+{top:.3g}")
         if len(parts) == total or shown is not None:
             return []
         return [f"drew the first {len(parts):,} of {total:,} {self._vocabulary.units}; see --shown"]
@@ -103,6 +105,8 @@ def print_courses(courses: "Sequence[Course]", model: "Classifier", *, as_json: 
         else:
             names = ["(start)", *map(model.vocabulary.to_label, course.codes.tolist())]
             _print_rows([visible(to_cell(label)) for label in labels], names, course.probabilities.tolist())
+    if heatmap.coloured:
+        heatmap.print_legend("another class", "even", "the predicted class")
 
 
 def _print_rows(columns: Sequence[str], names: Iterable[str], rows: Sequence[Sequence[float]]) -> None:

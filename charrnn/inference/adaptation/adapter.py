@@ -8,8 +8,10 @@ w, trained as w_0, takes a step against its gradient g and is pulled back:
 
 Learning while scoring is due to Mikolov et al. (2010); the scaled step and the decay to the trained weights to Krause
 et al. (2018, arXiv 1709.07432), who gather m on the training text, which a model file does not hold. The constants
-are one default for all models, chosen by measuring eight texts and three cells: docs/experiments.md has the table.
+are one default for all models, chosen by measuring eight texts and three cells: docs/adaptation.md has the tables.
 """
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,11 +47,11 @@ class Adapter:
         self._trained = np.concatenate([tensor.ravel() for tensor in learned.values()])
         self._values, self._gradient = self._trained.copy(), np.zeros_like(self._trained)
         self._weights, self._gradients = _views(self._values, learned), _views(self._gradient, learned)
-        self._learned, self._squares = np.zeros_like(self._trained), np.zeros_like(self._trained)  # w - w_0, m
+        self._learned = np.zeros_like(self._trained)  # w - w_0
         self._pending = np.zeros_like(self._trained)  # the gradient of a segment that is not complete
         self._waiting = 0  # tokens of that segment
-        self._mean_square = 0.0  # of m
-        self._unseen = 1.0  # the weight in m of the zero that it began with
+        # m is the weighted sum of all g^2 over the sum of their weights.
+        self._squares, self._mean_square, self._total = np.zeros_like(self._trained), 0.0, 0.0
         self.restart(network)
 
     def restart(self, network: Network | None = None) -> None:
@@ -92,6 +94,7 @@ class Adapter:
         nats: Array = -log_softmax(logits)[0, ids]
         return nats
 
+    @np.errstate(over="ignore", invalid="ignore")
     def _read_segment(self, inputs: Ids, targets: Ids, counted: NDArray[np.bool_]) -> Array:
         """Score the targets (T,) that follow the inputs (T,), then learn from them."""
         weights = self._weights | {FIRST_BIAS: self._weights[FIRST_BIAS] + self._bias_offset}
@@ -107,25 +110,25 @@ class Adapter:
         nats: Array = -segment.log_probabilities[np.arange(len(targets)), targets]
         return nats
 
+    @np.errstate(over="ignore", invalid="ignore")
     def _learn(self) -> None:
         """Take a step against the gradient, and decay to the trained weights."""
         gradient, step = self._gradient, self._values  # the values are computed anew at the end
-        added = 1 - AVERAGING
-        self._unseen *= AVERAGING
-        self._mean_square *= AVERAGING
-        self._mean_square += added * float(np.dot(gradient, gradient)) / len(gradient)
-        np.multiply(gradient, gradient, out=step)
-        step *= added
+        self._waiting = 0
+        mean_square = float(np.dot(gradient, gradient)) / len(gradient)
+        if not math.isfinite(mean_square):  # it overflowed: nothing to learn from
+            return
+        self._total = AVERAGING * self._total + 1
         self._squares *= AVERAGING
-        self._squares += step
+        self._squares += np.multiply(gradient, gradient, out=step)
+        self._mean_square = AVERAGING * self._mean_square + mean_square
         np.sqrt(self._squares, out=step)
         step += max(EPSILON * self._mean_square**0.5, TINY)
         np.divide(gradient, step, out=step)
-        step *= self._rate * (1 - self._unseen) ** 0.5  # the root of m lacks this factor so far
+        step *= self._rate * self._total**0.5  # the squares are sums so far
         self._learned -= step
         self._learned *= 1 - DECAY
         np.add(self._trained, self._learned, out=self._values)
-        self._waiting = 0
 
     def to_network(self, *, share: float = 1.0, carry_state: bool) -> Network:
         """A network of what was learned; what is left of a segment is learned first.

@@ -11,6 +11,7 @@ from charrnn.inference.classification.classifier import LabelScorer, Text, chunk
 from charrnn.inference.classification.metrics import Metrics, compute_metrics
 from charrnn.inference.scoring.texts import NOTHING, Score
 from charrnn.text.documents.columns import LabelledReader
+from charrnn.text.vocabulary.base import escape_unprintable
 
 ScoreTexts = Callable[[Sequence[Text], Sequence[int]], Score]  # of texts given their classes
 
@@ -72,7 +73,8 @@ def _read_rows(scorer: LabelScorer, reader: LabelledReader, source: str) -> Iter
         if number == 0 and reader.sounds_like_header:
             reader.notes.append(f"the first line was taken for a header: {label}")
             continue
-        names = ", ".join(name[:60] for name in scorer.labels[:8]) + (" ..." if len(scorer.labels) > 8 else "")
+        names = ", ".join(escape_unprintable(name[:60]) for name in scorer.labels[:8])
+        names += " ..." if len(scorer.labels) > 8 else ""
         raise CorpusError(
             f"{source} has a label that the model does not know: {label[:60]!r}; it knows {names}. "
             "If that column is not the label, name the columns with --columns LABEL,TEXT"

@@ -45,9 +45,7 @@ def build_graph(header: ModelHeader, tensors: Tensors) -> "ModelProto":
     try:
         import onnx
     except ImportError:
-        raise ModelFileError(
-            "ONNX graphs need the package onnx; install it with: pip install 'the package onnx'"
-        ) from None
+        raise ModelFileError("ONNX graphs need the package onnx; type: pip install onnx") from None
     if header.task == CLASSIFY:
         raise ModelFileError("this model is a classifier, which writes no text; export a language model")
     if 4 * header.config.parameters > LARGEST:

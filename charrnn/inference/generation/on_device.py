@@ -80,7 +80,9 @@ class DeviceWriter:
         kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         self._cell = config.cell
         self._layers = [[tensors[f"rnn.{kind}_l{k}"] for kind in kinds] for k in range(config.layers)]
-        self._inputs = tensors["embedding.weight"] if config.embedding_size else torch.eye(config.vocab_size).to(device)
+        # One-hot vectors are not stored: their products with the first layer's weights are rows of its transpose.
+        self._one_hot = not config.embedding_size
+        self._inputs = tensors["rnn.weight_ih_l0"].t().contiguous() if self._one_hot else tensors["embedding.weight"]
         self._decoder = tensors["decoder.weight"].t(), torch.tensor(network.decoder_bias, device=device)
         batch = state.hidden.shape[1]
         self._hidden = [torch.tensor(part, device=device) for part in state.hidden]
@@ -143,13 +145,32 @@ class DeviceWriter:
         below = self._inputs.index_select(0, chosen)
         for layer, weights in enumerate(self._layers):
             hidden = self._hidden[layer]
-            if self._cell == "lstm":
+            if layer == 0 and self._one_hot:
+                after = self._step_projected(below, weights)
+            elif self._cell == "lstm":
                 after, cell = torch.lstm_cell(below, (hidden, self._cells[layer]), *weights)
                 self._cells[layer].copy_(cell)
             else:
                 run = torch.gru_cell if self._cell == "gru" else torch.rnn_tanh_cell
                 after = run(below, hidden, *weights)
             below = hidden.copy_(after)
+
+    def _step_projected(self, projected: Tensor, weights: list[Tensor]) -> Tensor:
+        """The first layer's hidden state (B, H) from projected input (B, G*H); an LSTM's cell state advances."""
+        _, recurrent, bias_input, bias_hidden = weights
+        hidden = self._hidden[0]
+        below = projected + bias_input
+        state = torch.addmm(bias_hidden, hidden, recurrent.t())
+        if self._cell == "lstm":
+            inside, forget, candidate, outside = (below + state).chunk(4, dim=1)
+            cell = self._cells[0]
+            cell.copy_(forget.sigmoid() * cell + inside.sigmoid() * candidate.tanh())
+            return outside.sigmoid() * cell.tanh()
+        if self._cell == "gru":
+            (reset, update, candidate), (r, z, n) = below.chunk(3, dim=1), state.chunk(3, dim=1)
+            mixed = (candidate + (reset + r).sigmoid() * n).tanh()
+            return torch.lerp(mixed, hidden, (update + z).sigmoid())
+        return (below + state).tanh()
 
 
 class DeviceTracker:

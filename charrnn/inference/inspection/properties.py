@@ -39,14 +39,16 @@ class Property:
     general: bool = True
 
 
-def properties(text: str, match: str | None = None) -> Iterator[Property]:
-    """All properties of a text, `match` (a regular expression) first.
+def properties(text: str, match: str | None = None, *, match_only: bool = False) -> Iterator[Property]:
+    """All properties of a text, `match` (a regular expression) first; with `match_only` no others.
 
     Raises:
         UsageError: if `match` is not a regular expression.
     """
     if match is not None:
         yield Property(f"match of {match}", inside_matches(text, match))
+    if match_only:
+        return
     depth = bracket_depth(text)
     yield Property("inside quotes", inside_quotes(text))
     yield Property("inside brackets", _to_floats(depth > 0))

@@ -92,7 +92,7 @@ class WordVocabulary(Vocabulary):
         begun = find_unfinished(split_words(text))
         if not any(word.startswith(begun) for word in self.codes):
             begun = ""
-        return text[: len(text) - len(begun)], begun.encode("utf-8")
+        return text[: len(text) - len(begun)], begun.encode("utf-8", "surrogateescape")
 
     def union(self, other: Vocabulary) -> "WordVocabulary":
         """Its own words, then those of `other` that are new."""

@@ -37,16 +37,12 @@ def warn_of_few_steps(budget: Budget, steps: float) -> tuple[str, ...]:
     """A warning if so few steps are expected in the time of the run, else none."""
     if budget.seconds is None or steps >= FEW_STEPS:
         return ()
+    count = max(1, round(steps))
     warning = (
-        f"only about {max(1, round(steps))} steps fit in {format_duration(budget.seconds)}, too few to learn from; "
-        "give it more --time, or a smaller --hidden-size"
+        f"only about {count} step{'s' * (count != 1)} fit{'s' * (count == 1)} in {format_duration(budget.seconds)}, "
+        "too few to learn from; give it more --time, or a smaller --hidden-size"
     )
     return (warning,)
-
-
-def format_figure(value: float) -> str:
-    """A number with two digits, or all of its digits before the point: `format_figure(163.2) == "163"`."""
-    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
 @dataclass(frozen=True, kw_only=True)

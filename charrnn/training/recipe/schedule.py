@@ -9,8 +9,8 @@ reducing the rate (Melis et al. 2018, arXiv 1707.05589).
 import math
 from dataclasses import dataclass
 
-ANNEALING_SHARE = 0.3  # of the steps made so far: how many more an annealing run makes
-ANNEALING_RATE = 1.0  # of the learning rate at the stall: what annealing begins with
+ANNEALING_SHARE = 0.2  # of the steps made so far: how many more an annealing run makes
+ANNEALING_RATE = 0.5  # of the learning rate at the stall: what annealing begins with
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,10 @@ from charrnn.training.network.initialization import initialize
 from charrnn.training.recipe.classifier import ClassifierPlan
 from charrnn.training.tasks.classifier_validation import ClassifierValidation
 from charrnn.training.tasks.task import Measurement, Metric, OnShare, Resources, Row, Task, ignore_share
+from charrnn.wording import count_of
 
 LISTED_CLASSES = 8
+MAX_LABEL = 24  # characters of a label that are shown
 
 
 class ClassifierTask(Task):
@@ -115,9 +117,9 @@ class ClassifierTask(Task):
     def describe(self, device: str) -> list[Row]:  # noqa: D102
         corpus, plan, config = self.corpus, self.plan, self.plan.config
         ranked = sorted(zip(corpus.counts, corpus.labels, strict=True), reverse=True)
-        named = ", ".join(f"{label} {count:,}" for count, label in ranked[:LISTED_CLASSES])
+        named = ", ".join(f"{_shorten(label)} {count:,}" for count, label in ranked[:LISTED_CLASSES])
         more = f" and {len(ranked) - LISTED_CLASSES} more" if len(ranked) > LISTED_CLASSES else ""
-        symbols = len(corpus.vocabulary)
+        texts, symbols = count_of(sum(corpus.counts), "text"), len(corpus.vocabulary)
         held, read = len(corpus.valid), len(self._validation)
         held_out = f"{held:,} are held out" if corpus.valid is not corpus.train else "none is held out"
         sampled = f"; each validation reads {read:,} of them" if read < held else ""
@@ -130,7 +132,7 @@ class ClassifierTask(Task):
         return [
             (
                 "texts",
-                f"{corpus.name}: {sum(corpus.counts):,} texts, {symbols:,} different symbols; {held_out}{sampled}",
+                f"{corpus.name}: {texts}, {symbols:,} different symbols; {held_out}{sampled}",
             ),
             ("classes", f"{len(corpus.labels)}: {named}{more}"),
             *(("note", note) for note in corpus.notes),
@@ -165,6 +167,11 @@ class ClassifierTask(Task):
     def set_state(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:  # noqa: ARG002, D102
         self._documents = state["documents"]
         self._batches.set_state(state["batches"])
+
+
+def _shorten(label: str) -> str:
+    """A label, or the beginning of a long one."""
+    return label if len(label) <= MAX_LABEL else f"{label[: MAX_LABEL - 3]}..."
 
 
 _OUTPUT_WEIGHTS = ("decoder.weight", "decoder.bias")

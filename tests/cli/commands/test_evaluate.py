@@ -107,7 +107,7 @@ def test_encodings_and_line_ends(charrnn: Any) -> None:
     assert "byte 0xe9 at offset 2" in err
     status, out, err = charrnn("evaluate", "-", "--encoding", "latin-1", "--json", stdin=latin)
     assert json.loads(out)["chars"] == 4
-    assert err == "1 line ends CRLF or CR were read as LF; --keep-newlines leaves them as they are\n"
+    assert err == "1 line end CRLF or CR was read as LF; --keep-newlines leaves them as they are\n"
     kept = charrnn("evaluate", "-", "--encoding", "latin-1", "--keep-newlines", "--json", stdin=latin)[1]
     assert json.loads(kept)["unknown"] == 1
 

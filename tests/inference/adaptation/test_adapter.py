@@ -60,7 +60,7 @@ def test_a_segment_is_scored_before_it_is_learned(cell: str) -> None:
 @CELLS
 def test_at_a_rate_of_zero_the_figures_are_the_plain_ones(cell: str) -> None:
     network, ids = make_network(cell, 2, dtype=np.float32), draw_ids(400)
-    assert Adapter(network, rate=0).read(ids) == pytest.approx(score_ids(network, ids, streams=1), abs=1e-5)
+    assert Adapter(network, rate=0).read(ids) == pytest.approx(score_ids(network, ids, streams=1), rel=1e-5, abs=1e-5)
 
 
 def test_learning_helps_where_a_text_repeats_itself() -> None:
@@ -133,3 +133,13 @@ def test_a_network_of_another_label_shares_what_was_learned() -> None:
     assert adapter.read(ids) == pytest.approx(Adapter(other, rate=0).read(ids), abs=1e-12)
     adapter.restart(network)
     assert adapter.read(ids) == pytest.approx(Adapter(network, rate=0).read(ids), abs=1e-12)
+
+
+def test_a_gradient_that_overflows_teaches_nothing() -> None:
+    network = make_network("rnn", 2, dtype=np.float32)
+    huge = Network(network.config, network.tensors | {"decoder.weight": network.tensors["decoder.weight"] * 1e25})
+    adapter, ids = Adapter(huge), draw_ids(3 * SEGMENT)
+    plain = score_ids(huge, ids, streams=1)
+    assert np.isfinite(plain).all()
+    assert adapter.read(ids) == pytest.approx(plain, rel=1e-3)
+    assert all(np.isfinite(tensor).all() for tensor in adapter.to_network(carry_state=True).tensors.values())

@@ -9,6 +9,8 @@ from charrnn.errors import CorpusError
 from charrnn.inference.adaptation.adapter import Adapter
 from charrnn.inference.adaptation.learning import adapt_network
 from charrnn.inference.adaptation.mixture import AdaptedScorer
+from charrnn.inference.generation.on_device import DeviceGenerator, choose_device
+from charrnn.inference.labelled import LabelledModel
 from charrnn.inference.loading import load
 from charrnn.inference.model import Model
 from charrnn.inference.scoring.lines import score_sequences
@@ -18,6 +20,7 @@ from charrnn.text.vocabulary.characters import CharVocabulary
 from charrnn.text.vocabulary.words import WordVocabulary
 from tests.models import make_model
 
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "models"
 TEXT = "to be, or not to be.\n" * 60
 
 
@@ -104,3 +107,24 @@ def test_progress_is_reported() -> None:
     reports: list[tuple[int, int]] = []
     make_model(CharVocabulary.of_text(TEXT)).adapt(TEXT, lambda done, total: reports.append((done, total)))
     assert reports[-1] == (len(TEXT), len(TEXT))
+
+
+def test_a_labelled_model_adapts_the_model_of_one_label() -> None:
+    labelled = load(FIXTURES / "labelled.safetensors")
+    assert isinstance(labelled, LabelledModel)
+    text = "cow pig hen\n" * 20
+    adapted = labelled.adapt(text, label="number")
+    assert not isinstance(adapted, LabelledModel)
+    state = labelled.for_label("number").network.tensors["initial_hidden"]
+    assert (adapted.network.tensors["initial_hidden"] == state).all()
+    usual = labelled.adapt(text).network.tensors["initial_hidden"]  # "animal" has the most texts
+    assert (usual == labelled.for_label("animal").network.tensors["initial_hidden"]).all()
+
+
+def test_an_adapted_model_generates_on_the_same_device() -> None:
+    model = make_model(CharVocabulary.of_text(TEXT))
+    expected = model.adapt(TEXT).generate(length=50, seed=2, temperature=0)
+    model.generator = DeviceGenerator(model.network, model.vocabulary, choose_device("cpu"))
+    adapted = model.adapt(TEXT)
+    assert isinstance(adapted.generator, DeviceGenerator)
+    assert adapted.generate(length=50, seed=2, temperature=0) == expected

@@ -88,5 +88,5 @@ def test_what_cannot_be_a_graph_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(ModelFileError, match="at most 2 GB"):
         build_graph(header, tensors)
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
-    with pytest.raises(ModelFileError, match=r"pip install 'charrnn\[onnx\]'"):
+    with pytest.raises(ModelFileError, match="type: pip install onnx"):
         build_graph(header, tensors)

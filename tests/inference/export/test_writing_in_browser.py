@@ -97,7 +97,7 @@ def test_tab_waits_for_the_grey_text(page: Browser) -> None:
 def test_unknown_characters_are_named(page: Browser) -> None:
     status = "document.getElementById('status').textContent"
     page.type("the Q\u202e")
-    assert page.wait_for(status) == "Never seen, passed over: Q U+202E"
+    page.wait_for(f"{status} === 'Never seen, passed over: Q U+202E'")
     page.key("Backspace")
     page.key("Backspace")
     page.wait_for(f"{status} === ''")

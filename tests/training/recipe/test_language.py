@@ -62,9 +62,17 @@ def test_more_time_text_or_machine_is_never_a_smaller_network() -> None:
 
 def test_a_small_text_gets_dropout_and_a_small_network() -> None:
     small, large = make_plan(text(20_000), time="5m"), make_plan(text(10**8), time="5m")
-    assert small.dropout == 0.5
+    assert small.dropout == 0.7
     assert large.dropout == 0.0
     assert small.config.hidden_size <= 192
+
+
+def test_a_text_that_is_read_often_gets_more_dropout_than_one_that_is_read_some_times() -> None:
+    fifteen_times = make_plan(text(310_000), hidden_size=320, epochs=15)
+    often = [make_plan(text(chars), time="60s").dropout for chars in (60_000, 40_000, 20_000)]
+    assert fifteen_times.dropout == 0.5
+    assert often == sorted(often)
+    assert 0.5 < often[0] < often[-1] <= 0.7
 
 
 def test_the_rate_falls_where_a_long_run_needs_much_dropout_but_not_to_nothing() -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from charrnn.training.recipe.plan import Budget
-from charrnn.training.recipe.schedule import Schedule
+from charrnn.training.recipe.schedule import ANNEALING_RATE, ANNEALING_SHARE, Annealing, Schedule
 
 
 def test_progress_is_the_largest_share_of_what_is_limited() -> None:
@@ -30,3 +30,19 @@ def test_a_flat_stretch_stays_at_the_peak() -> None:
     schedule = Schedule(peak=2.0, warm_up=0.1, decay_from=0.6)
     assert schedule.rate(0.3) == schedule.rate(0.6) == 2.0
     assert schedule.rate(0.8) == pytest.approx(1.0)
+
+
+def test_annealing_goes_straight_to_zero_over_a_share_of_the_steps_so_far() -> None:
+    annealing = Annealing.begin(rate=0.01, progress=0.1, steps=1000)
+    assert annealing.end == 1000 + ANNEALING_SHARE * 1000
+    begin = annealing.progress(1000)
+    assert annealing.rate(begin) == pytest.approx(ANNEALING_RATE * 0.01)
+    assert annealing.rate((1.0 + begin) / 2) == pytest.approx(ANNEALING_RATE * 0.005)
+    assert annealing.progress(annealing.end) == 1.0
+    assert annealing.rate(1.0) == 0.0
+
+
+def test_annealing_ends_with_the_budget_at_the_latest() -> None:
+    late = Annealing.begin(rate=0.01, progress=0.95, steps=1000)
+    assert late.rate(0.95) == pytest.approx(ANNEALING_RATE * 0.01)
+    assert late.rate(1.0) == 0.0
