@@ -7,10 +7,10 @@ print(model.generate("ROMEO:", temperature=0.5, length=200))
 model = charrnn.train("book.txt", time="5m")
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # typing is not imported: the sooner the command line handles Ctrl-C, the better
 if TYPE_CHECKING:
+    from typing import Any
+
     from charrnn.api import train as train
     from charrnn.inference.classification.classifier import Classifier as Classifier
     from charrnn.inference.loading import load as load
@@ -27,8 +27,10 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Import public names on first use, so that `charrnn --help` does not wait for NumPy."""
     if name in _HOMES:
+        from importlib import import_module
+
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'charrnn' has no attribute {name!r}")

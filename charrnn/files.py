@@ -1,6 +1,10 @@
-"""Atomic writing of files: readers never see half of one, and a crash leaves the previous one intact."""
+"""Atomic writing of files: readers never see half of one, and a crash leaves the previous one intact.
+
+Symbolic links are written through, and only regular files are replaced: devices and pipes stay what they are.
+"""
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -9,47 +13,90 @@ from typing import BinaryIO
 from charrnn.errors import OutputError
 
 
+def models_folder() -> Path:
+    """Where models lie: `models`, or what the environment variable CHARRNN_MODELS names."""
+    return Path(os.environ.get("CHARRNN_MODELS") or "models")
+
+
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """Open a temporary file next to `path`; on exit, flush it to disk and rename it to `path`.
 
     The name of the temporary file is fixed, so that one left behind by a killed process is replaced by the next
-    write. If the body raises, the temporary file is removed and `path` is untouched.
+    write. If the body raises, the temporary file is removed and `path` is untouched. The new file has the permissions
+    of the one that it replaces.
 
     Raises:
+        OutputError: if `path` is neither a regular file nor new.
         OSError: if the folder cannot be created or written, or the disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = partial_path(path)
+    target = resolve_output(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = partial_path(target)
+    partial.unlink(missing_ok=True)  # opening one that somebody else has put there could follow a link
     try:
-        with partial.open("wb") as stream:
+        with partial.open("xb") as stream:
+            if target.exists():
+                partial.chmod(stat.S_IMODE(target.stat().st_mode))
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        partial.replace(path)
+        partial.replace(target)
     except BaseException:
-        remove_partial(path)
+        remove_partial(target)
         raise
-    _sync_folder(path.parent)
+    _sync_folder(target.parent)
 
 
-def check_output(path: Path, inputs: Iterable[str | Path], *, overwrite: bool) -> None:
-    """Refuse an output file in whose place something would be lost; to be called before slow work.
+def resolve_output(path: Path) -> Path:
+    """The regular file, existing or not, that a symbolic link leads to; without links, the absolute path.
 
     Raises:
-        OutputError: if it is a folder, one of the files to read, or exists already and is not to be replaced.
+        OutputError: if it is a folder, a device, a pipe, or a link that leads to itself.
     """
-    if path.is_dir():
+    target = Path(os.path.realpath(path))
+    try:
+        mode = path.stat().st_mode
+    except OSError:  # nothing there yet; what else is wrong, opening it will tell
+        if target.is_symlink():
+            raise OutputError(f"{path} is a symbolic link that leads to itself; name another file") from None
+        return target
+    if stat.S_ISDIR(mode):
         raise OutputError(f"{path} is a folder; name a file")
+    if not stat.S_ISREG(mode):
+        raise OutputError(f"{path} is {_describe_kind(mode)}, which no file can replace; name a regular file")
+    return target
+
+
+def _describe_kind(mode: int) -> str:
+    kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
+    return kinds.get(stat.S_IFMT(mode), "a special file")
+
+
+def check_output(path: Path, inputs: Iterable[str | Path], *, overwrite: bool, option: str = "") -> None:
+    """Refuse an output file in whose place something would be lost; to be called before slow work.
+
+    Args:
+        path: the output file.
+        inputs: the files to read.
+        overwrite: whether an existing file may be replaced.
+        option: the option that names the output, for the message.
+
+    Raises:
+        OutputError: if it is no regular file, is one of the files to read, or exists and is not to be replaced.
+    """
+    resolve_output(path)
     if path.exists() and any(Path(name).exists() and path.samefile(name) for name in inputs):
         raise OutputError(f"{path} is one of the files to read; name another one to write")
     if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists already; replace it with --overwrite, or name another file")
+        how = f" with {option}" if option else ""
+        raise OutputError(f"{path} exists already; replace it with --overwrite, or name another file{how}")
 
 
 def partial_path(path: Path) -> Path:
-    """The temporary file of `atomic_write` for `path`."""
-    return path.with_name(f".{path.name}.partial")
+    """The temporary file of `atomic_write` for `path`, beside the file that a symbolic link leads to."""
+    target = Path(os.path.realpath(path))
+    return target.with_name(f".{target.name}.partial")
 
 
 def remove_partial(path: Path) -> None:

@@ -60,7 +60,8 @@ class Rule:
             try:
                 value = parse_duration(str(value))
             except ValueError:
-                return "must be a duration like 30s, 5m or 1h"
+                meant = f"; type {value}s or {value}m" if str(value).isdecimal() else ""
+                return f"must be a duration like 30s, 5m or 1h{meant}"
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
         return self._check_limits(value)
@@ -134,15 +135,15 @@ def unread_settings(kind: str, groups: Mapping[str, Sequence[Any]], advice: str 
 
 
 def parse_duration(text: str) -> float:
-    """The seconds of a duration such as `30s`, `5m`, `1h` or `1h30m`; a number without a unit is in seconds.
+    """The seconds of a duration such as `30s`, `5m`, `1h` or `1h30m`; only 0 needs no unit.
 
     Raises:
         ValueError: if the text is not a duration.
     """
-    pieces = re.findall(r"(\d+(?:\.\d+)?)([smhd]?)", text)
-    if not pieces or "".join(n + u for n, u in pieces) != text or ("" in {u for _, u in pieces} and len(pieces) > 1):
+    pieces = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
+    if text != "0" and (not pieces or "".join(number + unit for number, unit in pieces) != text):
         raise ValueError(f"not a duration: {text}")
-    return sum(float(number) * DURATION_UNITS[unit or "s"] for number, unit in pieces)
+    return sum(float(number) * DURATION_UNITS[unit] for number, unit in pieces)
 
 
 def format_duration(seconds: float) -> str:

@@ -1,11 +1,13 @@
-"""Makes the README's pictures from real runs: terminals that show training, generation and evaluation.
+"""Makes the README's pictures from real runs: terminals that show training, generation and evaluation, and a page.
 
 python scripts/pictures.py data/shakespeare.txt --time 60s    docs/training.svg, generating.svg, evaluating.svg
+                                                              and page.png; without a text, page.png alone
 
-The commands run in a terminal of tmux, which has to be installed.
+The commands run in a terminal of tmux, the page in Chromium; both have to be installed.
 """
 
 import argparse
+import base64
 import re
 import shlex
 import shutil
@@ -23,11 +25,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the checkout: no
 
 from charrnn.settings import parse_duration
 from scripts.common import CHARRNN, ROOT, ScriptError, duration, run_script
+from tests.browser import CHROMIUM, Browser
 
 COLUMNS = 100
 ROWS = {"training": 38, "generating": 22, "evaluating": 24}
 CAPTURED_AT = 0.9  # of the training time
 DONE = "charrnn-is-done"
+PAGE_TEXT = "ROMEO:\nBut soft, what light through yonder window breaks?\nIt is the east, and "
+PAGE_SIZE = {"width": 1180, "height": 800, "deviceScaleFactor": 1.5, "mobile": False}
 TIMEOUT = 120.0  # seconds, for commands that take a few
 FONT = re.compile(r"@font-face \{\{.*?\}\}\s*", re.DOTALL)  # rich's fonts would be downloaded by the viewer
 
@@ -96,16 +101,42 @@ def capture_command(folder: Path, name: str, command: str, wait: float | None = 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("text", type=Path, help="to train on")
+    parser.add_argument("text", type=Path, nargs="?", help="to train on; without it, the page's picture is made alone")
     parser.add_argument("--time", type=duration, default="60s", help="of training (default: %(default)s)")
     parser.add_argument("--prime", default="ROMEO:", help="of the generated text (default: %(default)s)")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="folder of the pictures")
     return parser.parse_args(arguments)
 
 
+def capture_page(path: Path) -> None:
+    """Write a picture of the bundled model's page, with a text that has begun."""
+    if CHROMIUM is None:
+        raise ScriptError("this needs Chromium; type: apt-get install chromium")
+    with tempfile.TemporaryDirectory() as scratch, Browser(Path(scratch) / "profile") as browser:
+        page = Path(scratch) / "page.html"
+        subprocess.run([*CHARRNN, "export", "-m", "shakespeare", "-o", str(page), "--quiet"], check=True)
+        browser.call("Emulation.setDeviceMetricsOverride", **PAGE_SIZE)
+        browser.call("Emulation.setScrollbarsHidden", hidden=True)
+        browser.open(page)
+        browser.ask("window.charrnn.ready")
+        browser.ask("document.getElementById('text').focus()")
+        browser.call("Input.insertText", text=PAGE_TEXT)
+        browser.wait_for("document.querySelectorAll('#way-list li').length === 3")
+        time.sleep(0.5)  # for what moves
+        picture = browser.call("Page.captureScreenshot", format="png")["data"]
+        path.write_bytes(base64.b64decode(picture))
+
+
 def main() -> None:
     """Make the pictures."""
     options = parse_arguments()
+    if options.text is not None:
+        capture_terminals(options)
+    capture_page(options.docs / "page.png")
+
+
+def capture_terminals(options: argparse.Namespace) -> None:
+    """Write the pictures of terminals."""
     if shutil.which("tmux") is None:
         raise ScriptError("this needs tmux; type: apt-get install tmux")
     with tempfile.TemporaryDirectory() as scratch:

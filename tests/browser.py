@@ -5,12 +5,16 @@ import os
 import select
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 PATIENCE = 60.0  # seconds
+# Without a window there is no mouse, either; pages are shown as to somebody who has one.
+MOUSE = "--blink-settings=primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4"
+KEY_CODES = {"Tab": 9, "Enter": 13, "Escape": 27, "ArrowUp": 38, "ArrowDown": 40, "ArrowLeft": 37, "Backspace": 8}
 
 
 class Browser:
@@ -28,6 +32,8 @@ class Browser:
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
+            "--disable-quic",
+            MOUSE,
             "--remote-debugging-pipe",
             f"--user-data-dir={folder}",
         ]
@@ -48,8 +54,7 @@ class Browser:
         pages = [t for t in self.call("Target.getTargets")["targetInfos"] if t["type"] == "page"]
         target = pages[0]["targetId"] if pages else self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            self.call(f"{domain}.enable")
+        self._enable()
 
     def __enter__(self) -> "Browser":
         return self
@@ -61,6 +66,10 @@ class Browser:
         os.close(self._read)
         self._process.terminate()
         self._process.wait(timeout=20)
+
+    def _enable(self) -> None:
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.call(f"{domain}.enable")
 
     def call(self, method: str, **parameters: Any) -> Any:
         """The result of one command; what happens meanwhile is looked through for problems."""
@@ -86,8 +95,10 @@ class Browser:
         method = found.get("method", "")
         if method in ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded"):
             self.problems.append(json.dumps(found["params"]))
-        if method == "Network.requestWillBeSent" and not found["params"]["request"]["url"].startswith("file:"):
-            self.problems.append(found["params"]["request"]["url"])
+        if method == "Network.requestWillBeSent":
+            url = found["params"]["request"]["url"]
+            if not url.startswith(("file:", "data:", "blob:")):  # anything else leaves the page
+                self.problems.append(url)
         self._seen.append(method)
         return found
 
@@ -98,11 +109,43 @@ class Browser:
         while "Page.loadEventFired" not in self._seen:
             self._next()
 
+    def enter_frame(self) -> None:
+        """From now on ask what stands in the page's frame."""
+        deadline = time.monotonic() + PATIENCE
+        while not (frames := [t for t in self.call("Target.getTargets")["targetInfos"] if t["type"] == "iframe"]):
+            assert time.monotonic() < deadline, "the page has no frame"
+        self._session = self.call("Target.attachToTarget", targetId=frames[0]["targetId"], flatten=True)["sessionId"]
+        self._enable()
+        self.wait_for("document.readyState === 'complete'")
+
     def ask(self, expression: str) -> Any:
-        """The value of an expression in the page."""
-        found = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        """The value of an expression in the page; of a promise, what it comes to."""
+        found = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
+
+    def wait_for(self, expression: str) -> Any:
+        """The value of an expression in the page, as soon as it is true."""
+        deadline = time.monotonic() + PATIENCE
+        while not (value := self.ask(expression)):
+            assert time.monotonic() < deadline, f"never true: {expression}"
+            time.sleep(0.02)
+        return value
+
+    def type(self, text: str) -> None:
+        """Type a text into what has the focus, character by character."""
+        for character in text:
+            self.call("Input.insertText", text=character)
+
+    def key(self, key: str, *, shift: bool = False, control: bool = False, alt: bool = False) -> None:
+        """Press a key by its name: Tab, Enter, ArrowDown, z."""
+        modifiers = alt | control << 1 | shift << 3
+        code = KEY_CODES.get(key) or ord(key.upper())
+        text = {} if control or alt or len(key) > 1 else {"text": key}
+        for kind in ("keyDown", "keyUp"):
+            self.call(
+                "Input.dispatchKeyEvent", type=kind, key=key, modifiers=modifiers, windowsVirtualKeyCode=code, **text
+            )
 
     def mouse(self, kind: str, x: float, y: float) -> None:
         """Move to a place in the window, or `click` there."""

@@ -108,11 +108,20 @@ def _short(arguments: list[str], *, again: bool) -> list[str]:
     return [*short, "--steps", "2", *(["--overwrite"] if again else [])]
 
 
-def commands(markdown: str) -> list[str]:
-    """Return the lines of a document's sh blocks, without comments; a backslash joins a line to the next."""
-    blocks = re.findall(r"^```sh\n(.*?)^```", markdown, re.DOTALL | re.MULTILINE)
-    lines = "".join(blocks).replace("\\\n", " ").splitlines()
-    return [line for line in (re.sub(r"(^|\s+)#.*", "", line) for line in lines) if line]
+def commands(markdown: str) -> list[tuple[int, str]]:
+    """Return the lines of a document's sh blocks with their numbers, without comments and with joined continuations."""
+    lines: list[tuple[int, str]] = []
+    inside, joined = False, ""
+    for number, line in enumerate(markdown.splitlines(), 1):
+        if line.startswith("```"):
+            inside = line == "```sh"
+        elif inside and line.endswith("\\"):
+            joined += line[:-1]
+        elif inside:
+            command = re.sub(r"(^|\s+)#.*", "", joined + line)
+            joined = ""
+            lines += [(number, command)] if command else []
+    return lines
 
 
 def _matching(word: str) -> list[str]:

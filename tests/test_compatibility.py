@@ -10,6 +10,7 @@ import pytest
 import charrnn
 from charrnn.inference.loading import load_classifier, load_language_model
 from charrnn.model.file import load_model
+from charrnn.training.checkpoint.files import RunFiles
 
 FIXTURES = Path(__file__).parent / "fixtures"
 RHYME, KINDS = FIXTURES / "corpora" / "rhyme.txt", FIXTURES / "corpora" / "kinds.tsv"
@@ -21,7 +22,7 @@ def test_a_language_model_scores_its_held_out_text_as_its_file_says(name: str) -
     tokens = model.vocabulary.tokenize(RHYME.read_text())
     held_out = model.vocabulary.join(tokens[len(tokens) - len(tokens) // 10 :])
     assert model.score(held_out).loss == pytest.approx(model.header.training["valid_loss"], rel=1e-4)
-    assert len(model.generate("the ", length=20, seed=1)) >= 20
+    assert len(model.generate(length=20, seed=1)) >= 20
 
 
 def test_a_labelled_model_writes_with_each_label() -> None:
@@ -45,7 +46,7 @@ def test_an_interrupted_run_resumes_to_the_weights_of_an_undisturbed_one(
     charrnn.train(corpus, output=output, resume=True)
     header, weights = load_model(output)
     before, expected = load_model(FIXTURES / "models" / f"{name}.safetensors")
-    assert header.training["steps"] == before.training["steps"] == 40
+    assert RunFiles(output).read_newest()[0].state["trainer"]["steps"] == 40  # type: ignore[union-attr]
     if header.training["best_step"] != before.training["best_step"]:
         # The spacing of evaluations has changed: other weights may be the best ones.
         assert header.training["valid_loss"] == pytest.approx(before.training["valid_loss"], abs=0.01)

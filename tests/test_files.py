@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from charrnn.errors import OutputError
-from charrnn.files import atomic_write, check_output, partial_path, remove_partial
+from charrnn.files import atomic_write, check_output, partial_path, remove_partial, resolve_output
 
 
 def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -> None:
@@ -84,7 +84,69 @@ def test_an_output_in_whose_place_something_would_be_lost_is_refused(tmp_path: P
     check_output(existing, [new, "-"], overwrite=True)
     with pytest.raises(OutputError, match="existing exists already; replace it with --overwrite, or name another file"):
         check_output(existing, [], overwrite=False)
+    with pytest.raises(OutputError, match=r"or name another file with -o$"):
+        check_output(existing, [], overwrite=False, option="-o")
     with pytest.raises(OutputError, match="existing is one of the files to read; name another one to write"):
         check_output(tmp_path / "folder" / ".." / "existing", [existing], overwrite=True)
     with pytest.raises(OutputError, match="folder is a folder; name a file"):
         check_output(folder, [], overwrite=True)
+
+
+def test_a_symbolic_link_is_written_through(tmp_path: Path) -> None:
+    folder, link = tmp_path / "elsewhere", tmp_path / "link"
+    folder.mkdir()
+    link.symlink_to(folder / "file")
+    for content in (b"new", b"newer"):  # first the link leads to nothing
+        with atomic_write(link) as stream:
+            stream.write(content)
+            assert partial_path(link).parent == folder
+        assert link.is_symlink()
+        assert (folder / "file").read_bytes() == content
+    assert [each.name for each in folder.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_pipe_is_not_replaced(tmp_path: Path, *, linked: bool) -> None:
+    pipe = path = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    if linked:
+        path = tmp_path / "link"
+        path.symlink_to(pipe)
+    with pytest.raises(OutputError, match="is a pipe, which no file can replace; name a regular file"):
+        check_output(path, [], overwrite=True)
+    with pytest.raises(OutputError, match="is a pipe"), atomic_write(path):
+        pass
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize("device", ["/dev/null", "/dev/full"])
+def test_a_device_is_not_replaced(device: str) -> None:
+    with pytest.raises(OutputError, match=f"{device} is a device, which no file can replace"):
+        resolve_output(Path(device))
+
+
+def test_a_link_to_itself_is_refused(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(link)
+    with pytest.raises(OutputError, match="is a symbolic link that leads to itself"), atomic_write(link):
+        pass
+    assert link.is_symlink()
+
+
+def test_a_link_in_the_place_of_the_temporary_file_is_not_followed(tmp_path: Path) -> None:
+    path, precious = tmp_path / "file", tmp_path / "precious"
+    precious.write_bytes(b"mine")
+    partial_path(path).symlink_to(precious)
+    with atomic_write(path) as stream:
+        stream.write(b"new")
+    assert precious.read_bytes() == b"mine"
+    assert path.read_bytes() == b"new"
+
+
+def test_permissions_are_those_of_the_file_before(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    path.chmod(0o600)
+    with atomic_write(path) as stream:
+        stream.write(b"new")
+    assert path.stat().st_mode & 0o777 == 0o600

@@ -1,9 +1,12 @@
 """Thousands of damaged and doctored model files: each is refused with an error of ours, or is a valid model.
 
+Valid ones generate, score, inspect, classify and print without any other error, and what they print is text or JSON.
 The child process that opens them may not take more than 200 MB, nor longer than the time it is given.
 """
 
+import contextlib
 import copy
+import io
 import json
 import random
 import resource
@@ -14,6 +17,7 @@ import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +25,8 @@ import numpy as np
 
 FILES = 4000
 MEMORY = 200 * 2**20  # bytes
-SECONDS = 100
+SECONDS = 300
+TEXT = 'a\tthe cat (ab) "\u2603" \U0001f408\tcd\nb\t// dé\n' * 9
 HUGE: list[Any] = [
     *(0, -1, 1, 2, 7, 65, 2**16, 2**18, 2**20, 2**31, 2**32, 2**53, 2**63 - 1, 2**63, 2**64 - 1, 2**64, 10**30),
     *(10**400, 1e308, 1e400, 0.5, -0.0, True, False, None, "", "lstm", "half", "a" * 1000, "\x1b[2J", "\ud800"),
@@ -30,8 +35,8 @@ HUGE: list[Any] = [
 
 
 def build(cell: str, embedding_size: int, tokens: str, precision: str = "single") -> bytes:
-    """A small valid model file; that of words has labels."""
-    from charrnn.model.config import LabelledConfig, ModelConfig
+    """A small valid model file; that of words has labels, and embeddings of 5 make a classifier."""
+    from charrnn.model.config import ClassifierConfig, LabelledConfig, ModelConfig
     from charrnn.model.file import save_model
     from charrnn.model.header import ModelHeader
     from charrnn.text.vocabulary.base import Vocabulary
@@ -40,13 +45,17 @@ def build(cell: str, embedding_size: int, tokens: str, precision: str = "single"
     from charrnn.text.vocabulary.words import WordVocabulary
 
     labels: dict[str, Any] = {}
-    if tokens == "word":
-        vocabulary: Vocabulary = WordVocabulary(["the", " cat", "\n"]).with_marks()
-        config: ModelConfig = LabelledConfig(cell, 2, 6, embedding_size, len(vocabulary), 2)
+    if embedding_size == 5:
+        vocabulary: Vocabulary = CharVocabulary.of_text("\n abcdé☃🐈").with_marks()
+        config: ModelConfig = ClassifierConfig(cell, 2, 6, embedding_size, len(vocabulary), 2, True, "all")
+        labels = {"labels": ("a", "b"), "label_counts": (3, 4), "task": "classify"}
+    elif tokens == "word":
+        vocabulary = WordVocabulary(["the", " cat", "\n"]).with_marks()
+        config = LabelledConfig(cell, 2, 6, embedding_size, len(vocabulary), 2)
         labels = {"labels": ("a", "b"), "label_counts": (3, 4)}
     else:
         vocabulary = (
-            ByteVocabulary.of_bytes(bytes(range(9))) if tokens == "byte" else CharVocabulary.of_text("\n abcdé☃🐈")
+            ByteVocabulary.of_bytes(bytes(range(5, 14))) if tokens == "byte" else CharVocabulary.of_text("\n abcdé☃🐈")
         )
         config = ModelConfig(cell, 2, 6, embedding_size, len(vocabulary))
     generator = np.random.default_rng(1)
@@ -181,6 +190,79 @@ MUTATIONS: list[tuple[Mutation, int]] = [
 ]
 
 
+def commands(model: str, text: str, page: str, *, as_json: bool) -> list[Callable[[], None]]:
+    """Everything that can be done with a model of any kind."""
+    from charrnn.cli.commands import classify, evaluate, generate, info, inspect
+    from charrnn.inference import settings
+    from charrnn.text.settings import ColumnSettings, ReadingSettings
+
+    output = settings.OutputSettings(json=as_json, quiet=True)
+    common: dict[str, Any] = {
+        "reading": ReadingSettings(),
+        "use": settings.UseSettings(model=model),
+        "output": output,
+    }
+    score = partial(
+        evaluate.evaluate,
+        [text],
+        columns=ColumnSettings(),
+        plot=settings.PlotSettings(),
+        dynamic=settings.DynamicSettings(),
+        **common,
+    )
+    look = partial(inspect.inspect, [text], span=settings.SpanSettings(length=300), **common)
+    return [
+        partial(info.info, model, output=output),
+        partial(
+            generate.generate,
+            text=settings.PrimeSettings(length=4, samples=2),
+            sampling=settings.SamplingSettings(seed=1),
+            adaptation=settings.AdaptSettings(),
+            use=settings.GenerationSettings(model=model),
+            output=output,
+        ),
+        partial(score, detail=settings.DetailSettings()),
+        partial(score, detail=settings.DetailSettings(per_line=True)),
+        partial(score, detail=settings.DetailSettings(per_char=True)),
+        partial(look, units=settings.UnitSettings(unit=0, unknown="skip"), page=settings.PageSettings()),
+        partial(
+            look, units=settings.UnitSettings(unknown="skip"), page=settings.PageSettings(html=page, overwrite=True)
+        ),
+        partial(classify.classify, [text], table=settings.ClassifySettings(all=True), **common),
+    ]
+
+
+def use(model: Path, text: Path, page: Path) -> int:
+    """Do everything with a valid model, and check what is printed; returns how many commands succeeded."""
+    from charrnn.errors import CharrnnError
+
+    done = 0
+    for as_json in (False, True):
+        for command in commands(str(model), str(text), str(page), as_json=as_json):
+            with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO(), "utf-8")) as out:
+                try:
+                    command()
+                except CharrnnError as error:
+                    check_message(error)
+                    continue
+                out.flush()
+            printed = out.buffer.getvalue().decode("utf-8", "strict" if as_json else "surrogateescape")
+            for line in printed.splitlines() if as_json else []:
+                json.loads(line, parse_constant=refuse_constant)
+            done += 1
+    return done
+
+
+def check_message(error: Exception) -> None:
+    """Errors are short, and of printable lines."""
+    assert len(str(error)) < 1500, error
+    assert all(line.isprintable() for line in str(error).splitlines()), error
+
+
+def refuse_constant(name: str) -> None:
+    raise AssertionError(f"{name} is no JSON")
+
+
 def end(path: Path) -> str:
     """How opening a file ends: "valid", or the error's name."""
     import charrnn
@@ -192,8 +274,7 @@ def end(path: Path) -> str:
         error = refused
     else:
         return "valid"
-    assert len(str(error)) < 1500, error
-    assert str(error).isprintable(), error
+    check_message(error)
     return type(error).__name__
 
 
@@ -203,7 +284,7 @@ def fuzz(seed: int, files: int) -> None:
 
     warnings.simplefilter("ignore")  # weights of 1e38 overflow, and may
     models = [build("lstm", 3, "char"), build("gru", 0, "char"), build("rnn", 2, "byte"), build("gru", 2, "word")]
-    models += [build("lstm", 3, "char", "half"), build("gru", 2, "char", "half")]
+    models += [build("lstm", 3, "char", "half"), build("gru", 2, "char", "half"), build("lstm", 5, "char")]
     kinds, shares = [kind for kind, _ in MUTATIONS], [share for _, share in MUTATIONS]
     draw = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:
@@ -211,17 +292,23 @@ def fuzz(seed: int, files: int) -> None:
         path.write_bytes(models[0])
         load_language_model(path).generate(length=2)
         begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        text = Path(folder) / "text"
+        text.write_text(TEXT, encoding="utf-8")
+        use(path, text, Path(folder) / "page.html")
         ends: Counter[str] = Counter()
+        uses = 0
         for number in range(files):
             mutation = draw.choices(kinds, shares)[0] if number % 100 else large
             data, other = draw.sample(models, 2)
             path.write_bytes(mutation(data, other, draw))
             try:
-                ends[end(path)] += 1
+                ends[ending := end(path)] += 1
+                if ending == "valid" and number % 100:
+                    uses += use(path, text, Path(folder) / "page.html")
             except Exception as error:
                 raise AssertionError(f"file {number}, by {mutation.__name__}") from error
         grown_by = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - begin) * 1024
-    print(json.dumps({"ends": ends, "memory": grown_by}))  # noqa: T201
+    print(json.dumps({"ends": ends, "uses": uses, "memory": grown_by}))  # noqa: T201
 
 
 def test_mutated_model_files_are_refused_or_valid() -> None:
@@ -238,6 +325,7 @@ def test_mutated_model_files_are_refused_or_valid() -> None:
     assert sum(found["ends"].values()) == FILES
     assert found["ends"]["valid"] > FILES / 100  # bits of weights that stay numbers, spaces, other training
     assert found["ends"]["ModelFileError"] > FILES / 2
+    assert found["uses"] > 8 * found["ends"]["valid"]
     assert found["memory"] < MEMORY
 
 

@@ -40,7 +40,9 @@ def folder(tmp_path: Path) -> Path:
     [
         ["generate", "-l", "5"],
         ["generate", "-l", "5", "-n", "20", "--json"],
+        ["generate", "-l", "5", "--adapt", "text.txt"],
         ["evaluate", "text.txt"],
+        ["evaluate", "text.txt", "--adapt"],
         ["inspect", "text.txt", "--find", "--html", "page.html", "--npz", "trace.npz"],
         ["info"],
     ],
@@ -49,6 +51,14 @@ def test_using_a_model_loads_numpy_only(folder: Path, arguments: list[str]) -> N
     found = loaded(folder, *arguments)
     assert "charrnn" in found
     assert not found & {"torch", "tensorboard", "rich", "pandas", "matplotlib"}
+
+
+def test_only_a_regular_expression_loads_the_automaton(folder: Path) -> None:
+    code = LISTING.replace("sys.modules)", "(name for name in sys.modules if 'constraint' in name))")
+    command = [sys.executable, "-c", code, "generate", "-l", "5"]
+    for extra, number in ((), 2), (("--match", "a+b"), 6):
+        done = subprocess.run([*command, *extra], cwd=folder, capture_output=True, text=True, check=True, timeout=60)
+        assert sum(line.startswith("charrnn.") for line in done.stderr.splitlines()) == number
 
 
 def test_looking_inside_never_loads_torch(folder: Path) -> None:

@@ -35,16 +35,22 @@ def test_a_duration_is_held_against_its_limit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("30s", 30), ("5m", 300), ("1h", 3600), ("1h30m", 5400), ("90", 90), ("0.5m", 30)]
+    ("text", "seconds"), [("30s", 30), ("5m", 300), ("1h", 3600), ("1h30m", 5400), ("0", 0), ("0.5m", 30)]
 )
 def test_durations(text: str, seconds: float) -> None:
     assert parse_duration(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "soon", "5 m", "-5s", "5x", "m", "1h30", "nan"])
+@pytest.mark.parametrize("text", ["", "soon", "5 m", "-5s", "5x", "m", "1h30", "nan", "90", "5m0"])
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(ValueError, match="not a duration"):
         parse_duration(text)
+
+
+def test_a_number_without_a_unit_is_told_both_that_it_may_mean() -> None:
+    assert check_settings(Example(time="5")) == [
+        "--time must be a duration like 30s, 5m or 1h; type 5s or 5m; found 5",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from charrnn.cli.display.notes import write_notes
-from charrnn.inference.locating import BUNDLED, FOLDER, default_model, find_model, list_models
+from charrnn.files import models_folder
+from charrnn.inference.locating import BUNDLED, default_model, find_model, list_models
 
 
 def complete_model(incomplete: str) -> list[str]:
@@ -20,7 +21,8 @@ def choose_model(name: str | None, *, quiet: bool) -> Path:
     if name is not None:
         return find_model(name)
     path = default_model()
-    newest = path.parent == FOLDER
-    note = f"{path}, the newest in {FOLDER}/" if newest else f"{BUNDLED}, which comes with charrnn; {FOLDER}/ has none"
+    folder = models_folder()
+    newest = path.parent == folder
+    note = f"{path}, the newest in {folder}/" if newest else f"{BUNDLED}, which comes with charrnn; {folder}/ has none"
     write_notes([f"model: {note}"], quiet=quiet)
     return path

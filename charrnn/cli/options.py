@@ -10,17 +10,14 @@ the command. All settings that break a limit are reported together, before the f
 import inspect
 from collections.abc import Callable
 from dataclasses import Field, fields
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
 
+from charrnn.cli.groups import PlainCommand
 from charrnn.cli.models import complete_model
-from charrnn.errors import UsageError
+from charrnn.errors import OutputError, UsageError
 from charrnn.settings import Rule, check_settings, get_flag, get_rule
-
-
-class ReaderGoneError(Exception):
-    """The reader of our output has closed it. Not an OSError, at which typer would exit with status 1."""
 
 
 def command(
@@ -32,7 +29,7 @@ def command(
         hints = get_type_hints(function, include_extras=True)
         own = inspect.signature(function).parameters.values()
         groups = {p.name: hints[p.name] for p in own if p.kind is p.KEYWORD_ONLY}
-        plain = [p.replace(annotation=hints[p.name]) for p in own if p.name not in groups]
+        plain = [p.replace(annotation=_name_argument(p.name, hints[p.name])) for p in own if p.name not in groups]
         options = [_option(group, declared) for group in groups.values() for declared in fields(group)]
 
         def run(**values: Any) -> None:
@@ -43,15 +40,15 @@ def command(
             refuse(check_settings(*settings.values()))
             try:
                 function(**values, **settings)
-            except BrokenPipeError:
-                raise ReaderGoneError from None
+            except BrokenPipeError as error:  # typer would exit without a word
+                raise OutputError(f"{error.filename or 'a pipe'} cannot be written: {error.strerror}") from None
 
         run.__doc__ = function.__doc__
         run.__name__ = function.__name__
         parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*plain, *options]]
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {p.name: p.annotation for p in parameters}
-        app.command(name, epilog=epilog)(run)
+        app.command(name, cls=PlainCommand, epilog=epilog)(run)
         return function
 
     return register
@@ -64,8 +61,8 @@ def refuse(complaints: list[str]) -> None:
 
 
 def examples(*lines: str) -> str:
-    """Commands to copy, for the end of a help page; each is a paragraph, so that they are not joined."""
-    return "\n\n".join(["Examples:", *lines])
+    """Commands to copy, for the end of a help page, which does not wrap them."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
 
 
 def _option(group: type, declared: Field[Any]) -> inspect.Parameter:
@@ -75,24 +72,46 @@ def _option(group: type, declared: Field[Any]) -> inspect.Parameter:
     names = [f"{flag}/{rule.off_flag}" if rule.off_flag else flag]
     if rule.short:
         names.append(rule.short)
-    metavar = "|".join(rule.choices) or ("DURATION" if rule.duration else None)
+    kind = get_type_hints(group)[declared.name]
+    metavar = "|".join(rule.choices) or ("DURATION" if rule.duration else _name_value(kind))
     metavar = "" if isinstance(declared.default, bool) else metavar  # flags take no value
-    shown: bool | str = rule.shown_default or declared.default not in (None, False)
+    default = _describe_default(rule, declared.default)
     option = typer.Option(
         *names,
-        help=rule.help,
+        help=f"{rule.help} [{default}]" if default else rule.help,
         rich_help_panel=rule.group,
         metavar=metavar,
-        show_default=shown,
+        show_default=False,
         autocompletion=_completion(rule),
     )
-    kind = get_type_hints(group)[declared.name]
     return inspect.Parameter(
         declared.name,
         inspect.Parameter.KEYWORD_ONLY,
         default=declared.default,
         annotation=Annotated[kind, option],
     )
+
+
+def _name_argument(name: str, hint: Any) -> Any:
+    """The annotation of an argument, with its name in capitals for the help page."""
+    for info in getattr(hint, "__metadata__", ()):
+        info.metavar = name.upper() + ("..." if get_origin(get_args(hint)[0]) is list else "")
+    return hint
+
+
+def _name_value(kind: Any) -> str:
+    """What stands for an option's value on the help page."""
+    text = str(kind)
+    return "N" if "int" in text else "X" if "float" in text else "TEXT"
+
+
+def _describe_default(rule: Rule, default: Any) -> str:
+    """The default for the help page; empty where there is nothing to say."""
+    if rule.shown_default == "automatic" or (default is None and rule.shown_default is None):
+        return ""
+    if isinstance(default, bool):
+        return "default" if default else ""
+    return f"default: {rule.shown_default or default}"
 
 
 def _completion(rule: Rule) -> Callable[[str], list[str]] | None:

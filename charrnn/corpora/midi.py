@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from charrnn.corpora.score import GRID, Note, read_notes, transpose, write_notes
 from charrnn.errors import CorpusError
 from charrnn.text.sources import Source, find_sources
+from charrnn.wording import count_of
 
 if TYPE_CHECKING:
     import mido
@@ -79,7 +80,7 @@ def text_to_midi(lines: Iterable[str], name: str, grid: int = GRID, tempo: float
         notes += shifted
         skipped += piece.skipped
     if not notes:
-        skips = f", {skipped:,} line{'s' * (skipped != 1)} skipped" if skipped else ""
+        skips = f", {count_of(skipped, 'line')} skipped" if skipped else ""
         raise CorpusError(f"no notes in {name}{skips}; a line of notes looks like this: 12 C4:24 E4:24 mf")
     data, dropped = write_midi(notes, grid, tempo)
     return Performance(data, len(notes) - dropped, dropped, skipped)

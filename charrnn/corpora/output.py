@@ -1,24 +1,10 @@
 """Writing a corpus to a file, which appears when it is complete, or to a stream."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from charrnn.errors import CorpusError
 from charrnn.files import atomic_write
-
-
-def check_output(file: Path, inputs: Sequence[str], *, overwrite: bool) -> None:
-    """Check that a file may be written.
-
-    Raises:
-        CorpusError: if it is a folder, one of the inputs, or exists and is not to be replaced.
-    """
-    if file.is_dir():
-        raise CorpusError(f"{file} is a folder; name a file")
-    if file.exists() and any(Path(name).exists() and file.samefile(name) for name in inputs):
-        raise CorpusError(f"{file} is one of the files to read; name another one to write")
-    if file.exists() and not overwrite:
-        raise CorpusError(f"{file} exists already; replace it with --overwrite, or name another file with -o")
 
 
 def require_items(pieces: Iterable[str], message: str) -> Iterator[str]:

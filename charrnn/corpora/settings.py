@@ -14,7 +14,7 @@ class CorpusOutput:
 
     output: str = setting("-", "File to write; - is stdout.", short="-o", group=FILES)
     overwrite: bool = setting(False, "Replace the file if it exists.", group=FILES)
-    quiet: bool = setting(False, "Print nothing but errors on stderr.", group=FILES)
+    quiet: bool = setting(False, "Write nothing but errors to stderr.", short="-q", group=FILES)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ the label's share of the training texts. This makes a generative classifier (Yog
 
 import difflib
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Unpack
 
 import numpy as np
@@ -19,13 +20,14 @@ from charrnn.inference.classification.classifier import Text, encode_document, l
 from charrnn.inference.model import GenerateOptions, Model, random_seed
 from charrnn.inference.network.language import Network
 from charrnn.inference.scoring.lines import score_sequences
-from charrnn.inference.scoring.texts import Score
+from charrnn.inference.scoring.texts import OnProgress, Score, batch_by_size
 from charrnn.model.config import LabelledConfig, Tensors
 from charrnn.model.header import ModelHeader
 from charrnn.text.vocabulary.base import Ids, Vocabulary
 
 WINDOW = 2**19  # symbols of texts that are read together
 SHOWN = 10  # labels in a message
+LONGEST_SHOWN = 60  # characters of a label in a message
 LABEL_STREAM = 1  # the random stream of a seed that draws the label; texts are drawn from another
 
 
@@ -57,11 +59,15 @@ class LabelledModel(Model):
         if label not in self.labels:
             folded = {name.casefold(): name for name in self.labels}
             close = [folded[name] for name in difflib.get_close_matches(label.casefold(), folded, n=3)]
-            some = ", ".join(map(repr, self.labels[:SHOWN])) + (" ..." if len(self.labels) > SHOWN else "")
-            hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"it has {some}"
-            raise GenerationError(f"the model has no label {label!r}; {hint}")
+            some = ", ".join(map(_quote, self.labels[:SHOWN])) + (" ..." if len(self.labels) > SHOWN else "")
+            hint = f"did you mean {' or '.join(map(_quote, close))}?" if close else f"it has {some}"
+            raise GenerationError(f"the model has no label {_quote(label)}; {hint}")
         network = self._network(self.labels.index(label))
         return Model(self.header, self.vocabulary, network, self.generator.for_network(network))
+
+    def _contents(self) -> tuple[ModelHeader, Tensors]:
+        """See `Model`; with all labels."""
+        return self.header, self._tensors
 
     def _network(self, index: int) -> Network:
         return Network(*self._config.select_class(self._tensors, index))
@@ -83,19 +89,21 @@ class LabelledModel(Model):
         options["seed"] = seed = random_seed() if seed is None else seed
         yield from self.for_label(self.draw_label(seed) if label is None else label).stream(prime, **options)
 
+    def adapt(self, text: str | bytes, progress: OnProgress | None = None, *, label: str | None = None) -> Model:
+        """As `Model.adapt`, for the model of this label or, if None, of the most frequent one; each line is a text."""
+        return super().adapt(text, progress) if label is None else self.for_label(label).adapt(text, progress)
+
     def log_likelihoods(self, documents: Sequence[Ids]) -> NDArray[np.float64]:
         """Give ln p(text | label) (N, K) of documents that end with the end symbol.
 
         Unknown symbols are read, but their probability is left out.
         """
-        likelihoods = np.zeros((len(documents), len(self.labels)))
-        for index in range(len(self.labels)):
-            network = self._network(index)
-            for begin, window in _windows(documents):
-                nats = score_sequences(network, window)
-                for k, (ids, each) in enumerate(zip(window, nats, strict=True), begin):
-                    likelihoods[k, index] = -each[ids != self.vocabulary.unknown].sum(dtype=np.float64)
-        return likelihoods
+        likelihoods = np.zeros((len(self.labels), len(documents)))
+        for row, network in zip(likelihoods, map(self._network, range(len(self.labels))), strict=True):
+            batches = (zip(batch, score_sequences(network, batch)) for batch in batch_by_size(documents, WINDOW))  # noqa: B905
+            for k, (ids, nats) in enumerate(chain.from_iterable(batches)):
+                row[k] = -nats[ids != self.vocabulary.unknown].sum(dtype=np.float64)
+        return likelihoods.T
 
     def log_probabilities(self, texts: Sequence[Text]) -> NDArray[np.float64]:
         """Give ln p(label | text) (N, K) of texts, by Bayes' rule."""
@@ -108,7 +116,16 @@ class LabelledModel(Model):
         symbols = np.concatenate(documents)
         known = symbols[symbols != self.vocabulary.unknown]
         nats = -float(likelihoods[np.arange(len(classes)), classes].sum())
-        score = Score(nats, len(known), int(self.vocabulary.lengths[known].sum()), len(symbols) - len(known))
+        chars = int(self.vocabulary.lengths[known].sum())
+        unknown_chars = sum(map(len, texts)) + len(texts) - chars  # each text has an end symbol
+        score = Score(
+            nats=nats,
+            tokens=len(known),
+            chars=chars,
+            unknown=len(symbols) - len(known),
+            unknown_chars=unknown_chars,
+            unknown_nats=unknown_chars * self.vocabulary.unknown_nats,
+        )
         return self.apply_bayes(likelihoods), score
 
     def apply_bayes(self, likelihoods: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -116,12 +133,6 @@ class LabelledModel(Model):
         return log_softmax(likelihoods + np.log(self.frequencies))
 
 
-def _windows(documents: Sequence[Ids]) -> Iterator[tuple[int, Sequence[Ids]]]:
-    """Runs of documents that are read together, each with the index of its first."""
-    ends = np.cumsum([len(ids) for ids in documents])
-    begin = 0
-    while begin < len(documents):
-        before = int(ends[begin - 1]) if begin else 0
-        end = max(begin + 1, int(ends.searchsorted(before + WINDOW, side="right")))
-        yield begin, documents[begin:end]
-        begin = end
+def _quote(label: str) -> str:
+    """The beginning of a label, for a message."""
+    return repr(label[:LONGEST_SHOWN])

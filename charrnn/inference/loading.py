@@ -1,14 +1,12 @@
-"""Opening model files, whatever kind of model they hold."""
+"""Opening model files, whatever kind of model they hold; only the modules of that kind are imported."""
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from charrnn.errors import GenerationError, ModelFileError
-from charrnn.inference.classification.classifier import Classifier, LabelScorer
-from charrnn.inference.labelled import LabelledModel
 from charrnn.inference.locating import default_model, find_model
 from charrnn.inference.model import Model
-from charrnn.inference.network.classifier import ClassifierNetwork
 from charrnn.inference.network.language import Network
 from charrnn.model.config import ClassifierConfig, LabelledConfig, Tensors
 from charrnn.model.file import load_model
@@ -16,8 +14,11 @@ from charrnn.model.header import ModelHeader
 from charrnn.text.vocabulary.base import Vocabulary
 from charrnn.text.vocabulary.loading import vocabulary_from_json
 
+if TYPE_CHECKING:
+    from charrnn.inference.classification.classifier import Classifier, LabelScorer
 
-def load(model: str | os.PathLike[str] | None = None, device: str = "auto") -> Model | Classifier:
+
+def load(model: str | os.PathLike[str] | None = None, device: str = "auto") -> "Model | Classifier":
     """Open a model.
 
     Args:
@@ -32,50 +33,52 @@ def load(model: str | os.PathLike[str] | None = None, device: str = "auto") -> M
         charrnn.errors.GenerationError: if there is no such device, or the model does not use it.
     """
     header, tensors = load_model(default_model() if model is None else find_model(model))
-    on_gpu = device not in ("auto", "cpu")
+    gpu = None if device in ("auto", "cpu") else device
     if not isinstance(header.config, ClassifierConfig):
-        return build_language_model(header, tensors, device if on_gpu else None)
-    if on_gpu:
+        return build_language_model(header, tensors, gpu)
+    if gpu:
         raise GenerationError(f"a classifier computes with NumPy only; leave out device={device!r}")
-    return build_classifier(header, tensors)
+    from charrnn.inference.classification.classifier import Classifier
+    from charrnn.inference.network.classifier import ClassifierNetwork
+
+    return Classifier(header, _read_vocabulary(header), ClassifierNetwork(header.config, tensors))
 
 
 def load_language_model(path: Path, device: str = "auto") -> Model:
-    """Like `load`, for a file that must hold a language model.
-
-    Raises:
-        charrnn.errors.ModelFileError: if it holds a classifier, or is damaged.
-        charrnn.errors.GenerationError: if there is no such device.
-    """
-    header, tensors = load_model(path)
-    if isinstance(header.config, ClassifierConfig):
+    """As `load`; raises ModelFileError if it is a classifier."""
+    model = load(path, device)
+    if not isinstance(model, Model):
         raise ModelFileError(f"{path} tells texts apart, it writes none; use it with: charrnn classify -m {path}")
-    return build_language_model(header, tensors, None if device in ("auto", "cpu") else device)
+    return model
 
 
-def load_scorer(path: Path) -> LabelScorer:
-    """The model in a file that must know classes: a `Classifier` or a `LabelledModel`.
+def load_scorer(path: Path) -> "LabelScorer":
+    """A `Classifier` or a `LabelledModel`; raises ModelFileError if the model has no labels."""
+    model = load(path)
+    if isinstance(model, Model):
+        from charrnn.inference.labelled import LabelledModel
 
-    Raises:
-        charrnn.errors.ModelFileError: if it is a language model without labels, or damaged.
-    """
-    header, tensors = load_model(path)
-    if isinstance(header.config, LabelledConfig):
-        return LabelledModel(header, _read_vocabulary(header), tensors)
-    return build_classifier(header, tensors, path)
+        if not isinstance(model, LabelledModel):
+            raise _not_a_classifier(path)
+    return model
 
 
-def load_classifier(path: Path) -> Classifier:
-    """The classifier in a file.
+def load_classifier(path: Path) -> "Classifier":
+    """As `load`; raises ModelFileError if it is a language model."""
+    model = load(path)
+    if isinstance(model, Model):
+        raise _not_a_classifier(path)
+    return model
 
-    Raises:
-        charrnn.errors.ModelFileError: if it is a language model, or damaged.
-    """
-    return build_classifier(*load_model(path), path)
+
+def _not_a_classifier(path: Path) -> ModelFileError:
+    return ModelFileError(
+        f"{path} is a language model, not a classifier; train a classifier with: charrnn train FILE.tsv --task classify"
+    )
 
 
 def build_language_model(header: ModelHeader, tensors: Tensors, gpu: str | None = None) -> Model:
-    """The language model with this header and these weights, on a GPU if one is named.
+    """The language model with this header and these weights, which generates on a GPU if one is named.
 
     Raises:
         charrnn.errors.ModelFileError: if its vocabulary is damaged.
@@ -83,28 +86,16 @@ def build_language_model(header: ModelHeader, tensors: Tensors, gpu: str | None 
     """
     vocabulary = _read_vocabulary(header)
     if isinstance(header.config, LabelledConfig):
+        from charrnn.inference.labelled import LabelledModel
+
         model: Model = LabelledModel(header, vocabulary, tensors)
     else:
         model = Model(header, vocabulary, Network(header.config, tensors))
-    if gpu is not None:
+    if gpu:
         from charrnn.inference.generation.on_device import DeviceGenerator, choose_device
 
         model.generator = DeviceGenerator(model.network, vocabulary, choose_device(gpu))
     return model
-
-
-def build_classifier(header: ModelHeader, tensors: Tensors, path: Path | str = "the model") -> Classifier:
-    """The classifier with this header and these weights; `path` is for messages.
-
-    Raises:
-        charrnn.errors.ModelFileError: if it is a language model, or its vocabulary is damaged.
-    """
-    if not isinstance(header.config, ClassifierConfig):
-        raise ModelFileError(
-            f"{path} is a language model, not a classifier; train a classifier with: "
-            "charrnn train FILE.tsv --task classify"
-        )
-    return Classifier(header, _read_vocabulary(header), ClassifierNetwork(header.config, tensors))
 
 
 def _read_vocabulary(header: ModelHeader) -> Vocabulary:

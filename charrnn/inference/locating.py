@@ -1,21 +1,20 @@
 """Finding a model file by its name, for `charrnn.load` and the command line's `-m`."""
 
-import difflib
 import os
 from pathlib import Path
 
 from charrnn.errors import ModelFileError
+from charrnn.files import models_folder
 
-FOLDER = Path("models")
 SUFFIX = ".safetensors"
 PACKAGE = Path(__file__).parents[1]
 BUNDLED = "shakespeare"
-BUNDLED_IN = (PACKAGE, PACKAGE.parent / FOLDER)  # of a wheel, of a checkout
+BUNDLED_IN = (PACKAGE, PACKAGE.parent / "models")  # of a wheel, of a checkout
 
 
 def list_models() -> list[Path]:
     """The model files in models/, sorted by name."""
-    return sorted(FOLDER.glob(f"*{SUFFIX}"))
+    return sorted(models_folder().glob(f"*{SUFFIX}"))
 
 
 def bundled_model() -> Path | None:
@@ -32,7 +31,9 @@ def default_model() -> Path:
     """
     newest = max(list_models(), key=lambda path: path.stat().st_mtime, default=None) or bundled_model()
     if newest is None:
-        raise ModelFileError(f"no model in {FOLDER}/; name one with -m FILE, or train one with: charrnn train CORPUS")
+        raise ModelFileError(
+            f"no model in {models_folder()}/; name one with -m FILE, or train one with: charrnn train CORPUS"
+        )
     return newest
 
 
@@ -42,7 +43,7 @@ def find_model(name: str | os.PathLike[str]) -> Path:
     Raises:
         ModelFileError: if there is none; the message suggests similar names.
     """
-    for path in (Path(name), FOLDER / name, FOLDER / f"{os.fspath(name)}{SUFFIX}"):
+    for path in (Path(name), models_folder() / name, models_folder() / f"{os.fspath(name)}{SUFFIX}"):
         if path.is_file():
             return path
     bundled = bundled_model()
@@ -50,6 +51,8 @@ def find_model(name: str | os.PathLike[str]) -> Path:
         return bundled
     if Path(name).exists():
         return Path(name)  # a folder or a pipe: opening it raises an error that says so
+    import difflib
+
     known = {path.stem: str(path) for path in list_models()}
     if bundled is not None:
         known.setdefault(BUNDLED, BUNDLED)

@@ -9,19 +9,26 @@ model.score("To be, or not to be").bpc
 
 import codecs
 import secrets
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from charrnn.errors import GenerationError
+from charrnn.inference.generation.best import choose_best
 from charrnn.inference.generation.samples import Piece, Request, Sample, TextGenerator, join_pieces, read_prime
 from charrnn.inference.generation.sampling import Sampler
 from charrnn.inference.network.language import Network, State
 from charrnn.inference.scoring.texts import OnProgress, Score, readable_ids, score_text, sum_scores
 from charrnn.inference.settings import PrimeSettings, SamplingSettings
+from charrnn.model.config import Tensors
 from charrnn.model.header import ModelHeader
 from charrnn.settings import check_settings
-from charrnn.text.vocabulary.base import UNKNOWN, Ids, Vocabulary
+from charrnn.text.vocabulary.base import UNKNOWN, Codes, Ids, Vocabulary
+
+MEASURED = ("_loss", "_bpc", "_perplexity", "_accuracy")  # figures of a training that do not hold once weights change
+
+if TYPE_CHECKING:
+    from charrnn.inference.export.notebook import Frame
 
 
 class GenerateOptions(TypedDict, total=False):
@@ -33,6 +40,8 @@ class GenerateOptions(TypedDict, total=False):
     top_p: float | None
     min_p: float | None
     stop: Sequence[str]
+    match: str | None
+    best: int
     seed: int | None
 
 
@@ -52,6 +61,8 @@ def random_seed() -> int:
 def make_request(sampling: SamplingSettings, length: int, stop: Sequence[str] = (), *, loss: bool = False) -> Request:
     """What to generate for every sample, checked against the limits of the settings.
 
+    The loss is computed if `loss`, or if texts are chosen by it.
+
     Raises:
         charrnn.errors.GenerationError: if a setting is out of its limits; all such settings are named.
     """
@@ -62,8 +73,23 @@ def make_request(sampling: SamplingSettings, length: int, stop: Sequence[str] = 
         names = (line.removeprefix("--").replace("top-", "top_").replace("min-", "min_") for line in errors)
         raise GenerationError("; ".join(names))
     sampler = Sampler(sampling.temperature, sampling.top_k, sampling.top_p, sampling.min_p)
-    # Bytes of the command line that are not UTF-8 came in as surrogates; they go out as they were.
-    return Request(sampler, length, [text.encode("utf-8", "surrogateescape") for text in stop], loss)
+    encoded = [encode_text(text, "a stop string") for text in stop]
+    return Request(sampler, length, encoded, loss or sampling.best > 1)
+
+
+def encode_text(text: str, what: str) -> bytes:
+    """A text as UTF-8; bytes that were not UTF-8, and came in as surrogates (PEP 383), go out as they were.
+
+    Raises:
+        charrnn.errors.GenerationError: if `text`, which the message calls `what`, holds other surrogates.
+    """
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        code = ord(text[error.start])
+        raise GenerationError(
+            f"{what} holds half of a character (U+{code:04X}, a surrogate), which is no text; leave it out"
+        ) from None
 
 
 class Model:
@@ -90,11 +116,12 @@ class Model:
         Raises:
             charrnn.errors.GenerationError: if the prime has characters that are not in the vocabulary, or an option
                 is out of its limits.
+            charrnn.errors.PatternError: if no text can match `match`, or it is not a regular expression.
         """
         return "".join(self.stream(prime, **options))
 
     def stream(self, prime: str | bytes = "", **options: Unpack[GenerateOptions]) -> Iterator[str]:
-        """The text of `generate` in pieces, as they are made.
+        """The text of `generate` in pieces, as they are made; the best of several texts is one piece.
 
         Bytes of a byte model that are not UTF-8 are replaced by U+FFFD; `pieces` yields them unchanged.
 
@@ -103,16 +130,36 @@ class Model:
         """
         values: dict[str, Any] = dict(options)
         length, stop = values.pop("length", PrimeSettings.length), values.pop("stop", ())
+        match = values.pop("match", None)
         sampling = SamplingSettings(**values)
         request = make_request(sampling, length, stop)
         start = self.prime(prime)
-        request = replace(request, prefix=start.prefix)
+        request = self.constrain(replace(request, prefix=start.prefix), match)
         seed = random_seed() if sampling.seed is None else sampling.seed
+        if sampling.best > 1:
+            samples = self.samples(self.read(start.ids), seeds=range(seed, seed + sampling.best), request=request)
+            yield from (choice.sample.text.decode("utf-8", "replace") for choice in choose_best(samples, sampling.best))
+            return
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         for piece in self.pieces(self.read(start.ids), seeds=[seed], request=request):
             text = decoder.decode(piece.text, final=piece.finish is not None)
             if text:
                 yield text
+
+    def constrain(self, request: Request, pattern: str | None) -> Request:
+        """The request for texts that match a regular expression in full; unchanged if that is None.
+
+        Raises:
+            charrnn.errors.PatternError: if no text can match, or it is not a regular expression.
+        """
+        if pattern is None:
+            return request
+        from charrnn.inference.generation.constraint.tables import build_constraint
+
+        constraint = build_constraint(
+            pattern, self.vocabulary, request.length, stops=request.stops, prefix=request.prefix
+        )
+        return replace(request, constraint=constraint, stops=constraint.stops)
 
     def pieces(self, start: State, *, seeds: Sequence[int], request: Request) -> Generator[Piece]:
         """Pieces of several texts generated side by side, one for each seed, all continuing from `start`."""
@@ -129,6 +176,8 @@ class Model:
             charrnn.errors.GenerationError: if it has unknown characters or words that are not to be skipped.
         """
         vocabulary = self.vocabulary
+        if isinstance(text, str):
+            encode_text(text, "the prime")
         text, prefix = vocabulary.split_unfinished(text)
         codes = vocabulary.tokenize(text)
         if not skip_unknown and (vocabulary.lookup(codes) == UNKNOWN).any():
@@ -144,7 +193,55 @@ class Model:
         *_, (_, state) = read_prime(self.network, ids)
         return state
 
+    def adapt(self, text: str | bytes, progress: OnProgress | None = None) -> "Model":
+        """A model that has learned from `text` while reading it, and goes on where the text ends.
+
+            model.adapt(letters).generate("Dear")
+
+        Raises:
+            charrnn.errors.CorpusError: if the text holds nothing that the model knows.
+        """
+        return self.adapt_to_codes([self.vocabulary.tokenize(text)], progress)[0]
+
+    def adapt_to_codes(
+        self, pieces: Iterable[Codes], progress: OnProgress | None = None
+    ) -> "tuple[Model, Score, Score]":
+        """As `adapt`, to a text that comes as pieces of codes.
+
+        Returns:
+            The model; the score of the text under the model as trained; and its score while it was learned from.
+        """
+        from charrnn.inference.adaptation.learning import adapt_network
+
+        result = adapt_network(self.network, self.vocabulary, pieces, progress)
+        training = {name: value for name, value in self.header.training.items() if not name.endswith(MEASURED)}
+        training["adapted_chars"] = result.adapted.chars
+        header = replace(self.header, config=result.network.config, training=training, labels=(), label_counts=())
+        model = Model(header, self.vocabulary, result.network, self.generator.for_weights(result.network))
+        return model, result.trained, result.adapted
+
     def score(self, text: str | bytes, progress: OnProgress | None = None) -> Score:
         """Loss, bits per character and perplexity of a text; unknown characters are counted apart."""
         codes = [self.vocabulary.tokenize(text)]
         return sum_scores(self.vocabulary, score_text(self.network, self.vocabulary, codes, progress))
+
+    def page(self, title: str | None = None, *, height: int = 900) -> "Frame":
+        """The page that `charrnn export` writes, to be shown in a notebook; `page().html` is its text.
+
+        Args:
+            title: its heading, by default the name of the corpus.
+            height: of the frame, in pixels.
+        """
+        from charrnn.inference.export.notebook import Frame
+
+        return Frame.of_model(*self._contents(), title, height)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of the model."""
+        from charrnn.inference.export.notebook import render_facts
+
+        return render_facts(self._contents()[0])
+
+    def _contents(self) -> tuple[ModelHeader, Tensors]:
+        """The header and weights of a file of this model."""
+        return replace(self.header, config=self.network.config, labels=(), label_counts=()), self.network.tensors

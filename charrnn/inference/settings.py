@@ -6,6 +6,7 @@ from charrnn.settings import auto_setting, setting
 from charrnn.text.settings import TEXT
 
 SAMPLING, LOOK, FILES, RUN = "Sampling", "Inspection", "Files", "The run"
+ADAPTATION = "Adaptation"
 MAX_SHOWN = 16_000  # characters, the widest canvas of browsers
 
 
@@ -27,7 +28,25 @@ class PrimeSettings:
     )
     samples: int = setting(1, "Texts to generate, side by side.", short="-n", at_least=1, at_most=100_000, group=TEXT)
     stop: list[str] | None = setting(
-        None, "End a text before this string, which is not printed; may be repeated.", group=TEXT
+        None,
+        "End a text before this string, which is not printed; \\n is a line end, \\t a tab, \\\\ a backslash; may be "
+        "repeated.",
+        group=TEXT,
+    )
+    lines: bool = setting(
+        False, "Write one item a line: end a text before its first line end, as --stop '\\n' does.", group=TEXT
+    )
+    match: str | None = setting(
+        None,
+        "Every text matches this regular expression (Python's syntax) in full, after the prime. Where a text may end, "
+        "it ends if the model would go on with a character that the expression does not allow. --length is the limit.",
+        group=TEXT,
+    )
+    interactive: bool = setting(
+        False,
+        "Write in turns: type a text, get a continuation of 200 characters unless --length is given, or -n of them to "
+        "choose from; ? shows the commands.",
+        group=TEXT,
     )
     echo: bool = setting(True, "Print the prime too.", off_flag="--no-echo", group=TEXT)
     unknown: str = setting(
@@ -54,6 +73,7 @@ class SamplingSettings:
         None,
         "Sample from the K likeliest characters only; 1 always takes the likeliest.",
         at_least=1,
+        at_most=2**31 - 1,
         group=SAMPLING,
     )
     top_p: float | None = setting(
@@ -70,6 +90,14 @@ class SamplingSettings:
         at_most=1,
         group=SAMPLING,
     )
+    best: int = setting(
+        1,
+        "Make K texts for each one printed, and keep the one with the lowest loss per character. Useful at "
+        "temperatures of 0.7 and more; far below, the K are alike, and the best one is the dullest.",
+        at_least=1,
+        at_most=10_000,
+        group=SAMPLING,
+    )
     seed: int | None = setting(
         None,
         "The same seed gives the same text; sample i has seed + i. If not given, one is chosen and printed.",
@@ -81,7 +109,7 @@ class SamplingSettings:
 
 @dataclass(frozen=True)
 class UseSettings:
-    """The model and its device."""
+    """The model; commands that have no other settings of it compute with NumPy on the CPU."""
 
     model: str | None = setting(
         None,
@@ -91,16 +119,15 @@ class UseSettings:
         shown_default="newest in models/",
         model=True,
     )
-    device: str = setting("auto", "auto and cpu both compute with NumPy.", choices=("auto", "cpu"), group=RUN)
 
 
 @dataclass(frozen=True)
 class GenerationSettings(UseSettings):
-    """The same for a command that can use a GPU."""
+    """The model and its device, for a command that can use a GPU."""
 
     device: str = setting(
         "auto",
-        "auto and cpu both compute with NumPy; a GPU is faster for large models and many samples.",
+        "auto is the CPU, with NumPy; cuda and mps, with PyTorch, are faster for large models and many samples.",
         choices=("auto", "cpu", "cuda", "mps"),
         group=RUN,
     )
@@ -111,7 +138,7 @@ class OutputSettings:
     """The format of stdout, and whether to use stderr."""
 
     json: bool = setting(False, "Machine-readable output on stdout.", group=RUN)
-    quiet: bool = setting(False, "Write nothing but errors to stderr.", group=RUN)
+    quiet: bool = setting(False, "Write nothing but errors to stderr.", short="-q", group=RUN)
 
 
 @dataclass(frozen=True)
@@ -134,6 +161,31 @@ class DetailSettings:
     def any(self) -> bool:
         """Whether a table is printed."""
         return self.per_line or self.per_char
+
+
+@dataclass(frozen=True)
+class DynamicSettings:
+    """Dynamic evaluation: what `charrnn evaluate` learns from the text that it scores."""
+
+    adapt: bool = setting(
+        False,
+        "Score the text a second time with a copy of the model that learns from each part after scoring it.",
+        group=RUN,
+    )
+
+
+@dataclass(frozen=True)
+class AdaptSettings:
+    """The text that a model learns from before `charrnn generate` writes."""
+
+    adapt: str | None = setting(
+        None,
+        "Let a copy of the model read this text first, learning from it, and go on where it ends, or with the prime, "
+        "if there is one; - is stdin.",
+        group=ADAPTATION,
+    )
+    output: str | None = setting(None, "Save the adapted model to this file.", short="-o", group=ADAPTATION)
+    overwrite: bool = setting(False, "Replace the file if it exists.", group=ADAPTATION)
 
 
 @dataclass(frozen=True)
@@ -172,7 +224,9 @@ class UnitSettings:
     )
     find: bool = setting(False, "Rank units by how well they follow properties of the text.", group=LOOK)
     match: str | None = setting(
-        None, "Rank units by this property too: being inside a match of a regular expression.", group=LOOK
+        None,
+        "Rank units by how well they follow matches of a regular expression; with --find, by other properties too.",
+        group=LOOK,
     )
     top: int = setting(1, "Units to list for each property.", at_least=1, at_most=100, group=LOOK)
     unknown: str = setting(

@@ -5,6 +5,7 @@ format number, the configuration, the vocabulary and a summary of the training (
 are float32 in format 1; format 2 adds `precision`, and "half" is float16 on disk. In memory they are always float32.
 """
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,14 @@ from charrnn.errors import ModelFileError, quote_value
 from charrnn.files import atomic_write
 from charrnn.model.config import Tensors
 from charrnn.model.header import ModelHeader
+from charrnn.model.tensors import read_tensor, write_tensors
 
 DTYPES = {"single": ("F32", np.float32), "half": ("F16", np.float16)}  # on disk: name in the file, type
 METADATA_KEY = "charrnn"
 MAX_HEADER = 4 * 2**20  # bytes of the names, shapes and description in a file
+# Whatever the sizes, sums of products of two such weights are far below float32's largest number, 3e38, so no state
+# and no score can overflow. Trained weights are below 1e3.
+MAX_WEIGHT = 1e15
 
 
 def save_model(path: Path, header: ModelHeader, tensors: Tensors) -> None:
@@ -27,15 +32,13 @@ def save_model(path: Path, header: ModelHeader, tensors: Tensors) -> None:
         OSError: if it cannot be written.
         FloatingPointError: if a weight is too large for half precision (65,504 is the largest).
     """
-    from safetensors.numpy import save
-
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     assert shapes == header.config.shapes(), "weights do not fit their configuration"  # noqa: S101 - a bug, not input
     _, dtype = DTYPES[header.precision]
     with np.errstate(over="raise"):
-        contiguous = {name: np.ascontiguousarray(tensor, dtype=dtype) for name, tensor in tensors.items()}
+        converted = {name: tensor.astype(dtype, copy=False) for name, tensor in tensors.items()}
     with atomic_write(path) as stream:
-        stream.write(save(contiguous, metadata={METADATA_KEY: header.to_json()}))
+        write_tensors(stream, converted, {METADATA_KEY: header.to_json()})
 
 
 def read_header(path: Path) -> ModelHeader:
@@ -52,14 +55,20 @@ def load_model(path: Path) -> tuple[ModelHeader, Tensors]:
     """Read the header and the weights of a model file, as float32 whatever its precision.
 
     Raises:
-        ModelFileError: if there is no such file, it is not a complete, valid model, or a weight is not finite.
+        ModelFileError: if there is no such file, it is not a complete, valid model, or a weight is not finite or so
+            large that scores would overflow.
     """
     with _open_safetensors(path) as file:
         header = _read_checked_header(file, path)
-        tensors = {name: file.get_tensor(name).astype(np.float32, copy=False) for name in header.config.shapes()}
+        tensors = {name: read_tensor(file, name).astype(np.float32, copy=False) for name in header.config.shapes()}
     for name, tensor in tensors.items():
-        if not np.isfinite(tensor).all():
+        largest = float(np.maximum(tensor.max(), -tensor.min()))
+        if not math.isfinite(largest):
             raise ModelFileError(f"{path} holds weights that are not finite numbers ({name}): it cannot be used")
+        if largest > MAX_WEIGHT:
+            raise ModelFileError(
+                f"{path} holds weights with which its scores overflow ({name}, up to {largest:.1g}): it cannot be used"
+            )
     return header, tensors
 
 

@@ -1,6 +1,7 @@
 """The header of a model file: format, configuration, vocabulary, and a summary of the training."""
 
 import json
+import re
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from charrnn.errors import ModelFileError, quote_value
 from charrnn.model.config import ClassifierConfig, LabelledConfig, ModelConfig
 
 FORMATS = {"single": 1, "half": 2}  # the first format with this precision; older programs refuse newer formats
+SURROGATES = re.compile("[\ud800-\udfff]")  # are no characters
 LANGUAGE, CLASSIFY = "language", "classify"  # tasks
 CONFIGS: dict[str, type[ModelConfig]] = {CLASSIFY: ClassifierConfig}  # of other tasks it is ModelConfig
 
@@ -94,10 +96,12 @@ def _get_dict(description: dict[str, Any], name: str, path: Path) -> dict[str, A
 
 
 def _are_labels(labels: object, counts: object) -> bool:
-    """Whether these are distinct names of classes and the number of texts of each."""
+    """Whether these are distinct names of classes, which are text, and the number of texts of each."""
     if not isinstance(labels, list) or not isinstance(counts, list) or len(labels) != len(counts):
         return False
-    if not all(isinstance(name, str) for name in labels) or len(set(labels)) < len(labels):
+    if not all(isinstance(name, str) and not SURROGATES.search(name) for name in labels):
+        return False
+    if len(set(labels)) < len(labels):
         return False
     return all(type(count) is int and count >= 0 for count in counts)
 

@@ -63,12 +63,15 @@ def _source_hash(folders: Iterable[Path]) -> str:
 
 
 def _cache_folder() -> Path:
-    """The folder in the user's cache, by the XDG Base Directory Specification."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "charrnn")  # noqa: PTH111 - never fails
+    """The folder in the user's cache, by the XDG Base Directory Specification, which ignores relative paths."""
+    home = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (home if home.is_absolute() else Path(os.path.expanduser("~/.cache"))) / "charrnn"  # noqa: PTH111 - never fails
 
 
 def _own_folder(folder: Path) -> bool:
     """Whether the folder exists, or could be made, and belongs to this user alone."""
+    if not folder.is_absolute():  # the user has no home
+        return False
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = folder.lstat()
@@ -119,8 +122,8 @@ def _write(path: Path, code: bytes) -> None:
 
 
 def _remove_old(used: Path) -> None:
-    """Remove what other versions left beside a file just written, and what was not used for long."""
-    for path in used.parent.iterdir():
+    """Remove code that other versions left beside a file just written, and what was not used for long."""
+    for path in used.parent.glob(f"*{SUFFIX}*"):
         other_version = not path.name.startswith(f"{__version__}-")
         if path != used and (other_version or time.time() - path.lstat().st_mtime > UNUSED):
             with suppress(OSError):

@@ -18,7 +18,7 @@ from llvmlite import ir
 
 FLOAT, DOUBLE, INT, WORD, BYTE = ir.FloatType(), ir.DoubleType(), ir.IntType(64), ir.IntType(32), ir.IntType(8)
 POINTER = ir.PointerType()
-BYTES = {FLOAT: 4, DOUBLE: 8, INT: 8, POINTER: 8, BYTE: 1}  # the alignment of numbers and of vectors of them
+BYTES = {FLOAT: 4, DOUBLE: 8, INT: 8, POINTER: 8, WORD: 4, BYTE: 1}  # the alignment of numbers and of vectors of them
 FIELD_KINDS = {ctypes.c_int64: INT, ctypes.c_double: DOUBLE, ctypes.c_void_p: POINTER}
 
 
@@ -83,13 +83,21 @@ class Number:
 
     def times_plus(self, factor: "Number | float", summand: "Number | float") -> "Number":
         """This number times a factor plus a summand, rounded once where the processor can."""
+        return self._call_intrinsic("fmuladd", self, self.like(factor), self.like(summand))
+
+    def sqrt(self) -> "Number":
+        """The square root."""
+        return self._call_intrinsic("sqrt", self)
+
+    def _call_intrinsic(self, name: str, *arguments: "Number") -> "Number":
+        """One of LLVM's functions of numbers of this kind."""
         element = self.kind.element if isinstance(self.kind, ir.VectorType) else self.kind
         lanes = f"v{self.kind.count}" if isinstance(self.kind, ir.VectorType) else ""
-        function = ir.FunctionType(self.kind, [self.kind] * 3)
-        name = f"llvm.fmuladd.{lanes}{element.intrinsic_name}"
-        fused = self.code.builder.module.declare_intrinsic(name, (), function)
-        arguments = [self.value, self.like(factor).value, self.like(summand).value]
-        return Number(self.code, self.code.builder.call(fused, arguments))
+        function = ir.FunctionType(self.kind, [self.kind] * len(arguments))
+        declared = self.code.builder.module.declare_intrinsic(
+            f"llvm.{name}.{lanes}{element.intrinsic_name}", (), function
+        )
+        return Number(self.code, self.code.builder.call(declared, [argument.value for argument in arguments]))
 
     def bits_as(self, kind: Any) -> "Number":
         """The same bits as another kind."""

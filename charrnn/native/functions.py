@@ -1,4 +1,4 @@
-"""exp, tanh and sigmoid of vectors of float32, to within a few units in the last place.
+"""exp, tanh and sigmoid of vectors of float32, to within a few units in the last place; of NaN, they are NaN.
 
     e^x = 2^n * e^r,  n = round(x / ln 2),  |r| <= ln 2 / 2
 
@@ -33,14 +33,15 @@ def _parts(x: Number) -> tuple[Number, Number]:
 
 
 def _between(x: Number, least: float, most: float) -> Number:
-    raised = (x > least).choose(x, least)
-    return (raised < most).choose(raised, most)
+    """The nearest number between two limits; NaN stays NaN."""
+    raised = (x < least).choose(x.like(least), x)
+    return (raised > most).choose(raised.like(most), raised)
 
 
 def exp(x: Number) -> Number:
     """e^x for x up to 0; 0 where that is below the smallest normal float32."""
-    power, rest = _parts((x > LEAST).choose(x, LEAST))
-    return (x > LEAST).choose(power.times_plus(rest, power), 0.0)
+    power, rest = _parts((x < LEAST).choose(x.like(LEAST), x))
+    return (x < LEAST).choose(x.like(0.0), power.times_plus(rest, power))
 
 
 def sigmoid(x: Number) -> Number:

@@ -102,13 +102,22 @@ class Comparison:
         return (line for line in self._lines if line not in self._known)
 
     def _match_lines(self, corpus: Iterable[str]) -> Iterator[str]:
-        """Pass pieces on, and record which of their lines are in the text."""
-        rest = ""
+        """Pass pieces on, and record which of their lines are in the text; longer lines are not held in memory."""
+        longest = max(map(len, self._lines), default=0)
+        parts: list[str] = []  # of the line that goes on in the next piece
+        length = 0
         for piece in corpus:
-            *complete, rest = (rest + piece).split("\n")
-            self._known.update(self._lines.keys() & set(complete))
+            first, *others = piece.split("\n")
+            length += len(first)
+            if length <= longest:
+                parts.append(first)
+            if others:
+                *complete, last = others
+                self._known.update(self._lines.keys() & {*complete, *(["".join(parts)] if length <= longest else [])})
+                parts, length = [last], len(last)
             yield piece
-        self._known.update(self._lines.keys() & {rest})
+        if length <= longest:
+            self._known.update(self._lines.keys() & {"".join(parts)})
 
     def _compare(self, block: "_Pyramid") -> None:
         """Search a block of the corpus for longer spans than so far, and for windows of `span` characters."""

@@ -10,6 +10,7 @@ Pieces end anywhere in the text, but never inside a character.
 
 import codecs
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, BinaryIO, Self
 
@@ -18,14 +19,18 @@ from charrnn.text.settings import ReadingSettings
 from charrnn.text.sources import (
     CONTROL_SHARE,
     CONTROLS,
+    HEAD,
     Source,
     SourceStream,
     find_sources,
     read_fully,
+    refuse_format,
     total_size,
 )
+from charrnn.wording import count_of
 
 PIECE = 2**20  # bytes
+LONGEST_LINE = 2**28  # characters, or bytes; the longest human chromosome, which may be one line, has 248,956,422
 BOMS = {
     codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark is its beginning
     codecs.BOM_UTF32_BE: "utf-32",
@@ -33,6 +38,7 @@ BOMS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 BOM = "\ufeff"
+SURROGATES = re.compile("[\ud800-\udfff]")
 
 OnProgress = Callable[[int, int], None]  # bytes done, of how many (0: unknown)
 
@@ -99,9 +105,8 @@ class TextReader:
                     self.total_bytes = 0
                 yield from self._read_bytes(opened) if self._binary else self._read_text(source.name, opened)
         if self._line_ends:
-            self.notes.append(
-                f"{self._line_ends:,} line ends CRLF or CR were read as LF; --keep-newlines leaves them as they are"
-            )
+            ends, were = count_of(self._line_ends, "line end"), "was" if self._line_ends == 1 else "were"
+            self.notes.append(f"{ends} CRLF or CR {were} read as LF; --keep-newlines leaves them as they are")
 
     def lines(self) -> Iterator[str | bytes]:
         """The lines of the text without their line feeds; no other character ends a line."""
@@ -145,18 +150,27 @@ class TextReader:
 
     def _decode(self, name: str, opened: SourceStream) -> Iterator[str]:
         data = read_fully(opened.stream, PIECE)
+        head = data[:HEAD]
         encoding = self._encoding or next((BOMS[mark] for mark in BOMS if data.startswith(mark)), "utf-8")
         decoder = codecs.getincrementaldecoder(encoding)()
+        surrogates_possible = not codecs.lookup(encoding).name.startswith(("utf-8", "utf-16", "utf-32"))
         offset = 0
         while True:
             waiting = len(decoder.getstate()[0])
             try:
                 text = decoder.decode(data, final=not data)
             except UnicodeError as error:
+                refuse_format(name, head)
                 at = offset - waiting + getattr(error, "start", 0)
                 raise CorpusError(_describe_undecodable(name, opened, encoding, at, error)) from None
             if "\0" in text:
+                refuse_format(name, head)
                 raise CorpusError(_describe_nul(name, encoding, text))
+            if surrogates_possible and SURROGATES.search(text):
+                raise CorpusError(
+                    f"{name} is not {encoding.upper()} text: it holds surrogates, which are no characters; "
+                    "name another encoding, or learn any file as bytes with --tokens byte"
+                )
             yield text
             if not data:
                 return
@@ -171,18 +185,38 @@ class TextReader:
 
 
 def split_lines(pieces: Iterable[str | bytes]) -> Iterator[str | bytes]:
-    """The lines of a text in pieces, each with its line feed; no other character ends a line."""
+    """The lines of a text in pieces, each with its line feed; no other character ends a line.
+
+    Raises:
+        CorpusError: if a line is longer than `LONGEST_LINE`.
+    """
     parts: list[Any] = []
+    length = 0
     empty: Any = ""
     for piece in pieces:
         empty, feed = (b"", b"\n") if isinstance(piece, bytes) else ("", "\n")
         *complete, rest = piece.split(feed)  # type: ignore[arg-type]
         for line in complete:
             yield empty.join([*parts, line, feed])
-            parts = []
+            parts, length = [], 0
         parts.append(rest)
+        length += len(rest)
+        check_line_length(length)
     if last := empty.join(parts):
         yield last
+
+
+def check_line_length(length: int) -> None:
+    """Refuse a line that would fill the memory, as a text without line ends does.
+
+    Raises:
+        CorpusError: if it is longer than `LONGEST_LINE`.
+    """
+    if length > LONGEST_LINE:
+        raise CorpusError(
+            f"a line is longer than {LONGEST_LINE:,} characters, and lines are read as a whole; "
+            "check the text, or wrap it with: fold FILE"
+        )
 
 
 def _check_encoding(name: str | None) -> str | None:

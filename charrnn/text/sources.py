@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from charrnn.errors import CorpusError, UsageError
+from charrnn.wording import count_of
 
 STDIN = "-"
 SNIFFED = 8192  # bytes of a file in a folder that decide whether it is text
@@ -26,6 +27,28 @@ HEAD = 16  # bytes that identify the kind of a file
 CONTROL_SHARE = 0.05  # of the beginning of a text; with more it is not text
 ZSTD_PIECE = 2**12  # bytes decompressed at a time: a few may become very many
 COMPRESSIONS = {"gzip": b"\x1f\x8b", "bzip2": b"BZh", "xz": b"\xfd7zXZ\0", "zstd": b"\x28\xb5\x2f\xfd"}
+MIDI, PDF, ZIP = "a MIDI file", "a PDF document", "a ZIP archive, as office documents and e-books are"
+FORMATS = {  # by the first bytes
+    b"\x89PNG\r\n": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"GIF8": "a GIF image",
+    b"II*\0": "a TIFF image",
+    b"MM\0*": "a TIFF image",
+    b"%PDF-": PDF,
+    b"PK\x03\x04": ZIP,
+    b"MThd": MIDI,
+    b"RIFF": "a sound, image or video file (RIFF)",
+    b"ID3": "an MP3 file",
+    b"OggS": "an Ogg sound or video file",
+    b"fLaC": "a FLAC sound file",
+    b"\x7fELF": "a program",
+    b"SQLite format 3": "an SQLite database",
+}
+FORMATS_AS_TEXT = {
+    MIDI: "make a text of it with: charrnn corpus midi {name} -o FILE.txt",
+    PDF: "extract its text first, for example with: pdftotext {name} FILE.txt",
+    ZIP: "unpack it, or save it as plain text first",
+}
 COMPRESSED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 # Errors of decompression: each library raises its own.
 DECOMPRESSION_ERRORS = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
@@ -141,19 +164,48 @@ def looks_binary(head: bytes) -> bool:
 
 def _find_in_folder(folder: Path, notes: list[str], *, binary: bool) -> list[Source]:
     """The files of a folder and its subfolders, without hidden ones, in order of their paths."""
-    sources, others = [], 0
+    sources: list[Source] = []
+    others: list[Source] = []
     for path in sorted(_walk_files(folder)):
         source = Source(str(path), path)
         if binary or _is_text(source):
             sources.append(source)
         else:
-            others += 1
+            others.append(source)
     if not sources:
-        seen = f" ({others} files there are not text)" if others else ""
-        raise CorpusError(f"no text files in the folder {folder}{seen}; name a folder or file with text")
+        verb = "is" if len(others) == 1 else "are"
+        seen = f" ({count_of(len(others), 'file')} there {verb} not text)" if others else ""
+        raise CorpusError(f"no text files in the folder {folder}{seen}; {_advise(str(folder), others)}")
     if others:
-        notes.append(f"{folder}: {len(sources)} text files read, {others} others left out")
+        left_out = count_of(len(others), "other")
+        notes.append(f"{folder}: {count_of(len(sources), 'text file')} read, {left_out} left out")
     return sources
+
+
+def _advise(folder: str, others: Sequence[Source]) -> str:
+    """What to type for a folder without text."""
+    kinds = set()
+    for source in others:
+        with source.open() as opened:
+            kinds.add(find_format(read_fully(opened.stream, HEAD)))
+    return FORMATS_AS_TEXT[MIDI].format(name=folder) if kinds == {MIDI} else "name a folder or file with text"
+
+
+def find_format(head: bytes) -> str | None:
+    """What a file that begins so is, in words, if it is of a common format that is no text."""
+    return next((name for magic, name in FORMATS.items() if head.startswith(magic)), None)
+
+
+def refuse_format(name: str, head: bytes) -> None:
+    """Refuse a file that begins like one of a format that is no text.
+
+    Raises:
+        CorpusError: which names the format, and what makes a text of it.
+    """
+    kind = find_format(head)
+    if kind is not None:
+        advice = FORMATS_AS_TEXT.get(kind, "name a file with text, or learn any file as bytes with --tokens byte")
+        raise CorpusError(f"{name} is not text: it is {kind}; {advice.format(name=name)}")
 
 
 def _walk_files(folder: Path) -> Iterator[Path]:

@@ -10,13 +10,19 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from charrnn.model.config import Tensors
 from charrnn.training.network.base import RecurrentNetwork
 
 HORIZON = 0.05  # of the run's steps
 YOUNG = 0.2  # of the steps made so far, at most: early weights are soon forgotten
+
+
+def compute_share(steps: int, progress: float) -> float:
+    """The share of the present weights in their average, after `steps` steps, at this progress of the run."""
+    horizon = min(YOUNG * steps, HORIZON * steps / max(progress, 1e-9))
+    return 1.0 / max(1.0, horizon)
 
 
 class WeightAverage:
@@ -29,9 +35,12 @@ class WeightAverage:
     @torch.no_grad()
     def update(self, steps: int, progress: float) -> None:
         """Add the weights after `steps` steps, at this progress of the run."""
-        horizon = min(YOUNG * steps, HORIZON * steps / max(progress, 1e-9))
         values: list[Tensor] = list(self._parameters.values())
-        torch._foreach_lerp_(list(self._average.values()), values, 1.0 / max(1.0, horizon))
+        torch._foreach_lerp_(list(self._average.values()), values, compute_share(steps, progress))
+
+    def by_parameter(self) -> dict[nn.Parameter, Tensor]:
+        """The averages of all parameters, not copied."""
+        return {parameter: self._average[name] for name, parameter in self._parameters.items()}
 
     @contextmanager
     def apply(self) -> Iterator[None]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from charrnn.training.reporting import Reporter
 
+OTHER_TEXT = "OTHER-TEXT"  # in place of the name of a text that was not learned
+
 OnProgress = Callable[[int, int], None]
 
 
@@ -16,7 +18,7 @@ OnProgress = Callable[[int, int], None]
 class Surroundings:
     """What the last lines about a run name beside its model: a text to evaluate, and TensorBoard's folder, if any."""
 
-    text: str = "TEXT"
+    text: str = OTHER_TEXT
     logdir: Path | None = None
 
 

@@ -4,21 +4,26 @@ import os
 from pathlib import Path
 
 from charrnn.errors import TrainingError, UsageError
+from charrnn.files import models_folder, resolve_output
 from charrnn.text.sources import corpus_name
 from charrnn.training.checkpoint.files import Checkpoint, RunFiles
 from charrnn.training.settings import RunSettings
 
-MODELS, RUNS = Path("models"), Path("runs")
+RUNS = Path("runs")
+SUFFIX = ".safetensors"
 
 
 def choose_output(run: RunSettings, corpus: list[str]) -> RunFiles:
-    """The files of the run.
+    """The files of the run; a name without a suffix gets that of model files.
 
     Raises:
         TrainingError: if the model file exists and is not to be replaced, or cannot be written.
+        OutputError: if it is a device, a pipe, or a symbolic link that leads to itself.
         UsageError: if --resume and --overwrite are given together.
     """
-    output = Path(run.output) if run.output else MODELS / f"{corpus_name(corpus[0])}.safetensors"
+    output = Path(run.output) if run.output else models_folder() / f"{corpus_name(corpus[0])}{SUFFIX}"
+    if not output.suffix and not output.exists():
+        output = output.with_suffix(SUFFIX)
     files = RunFiles(output)
     if run.resume and run.overwrite:
         raise UsageError("--resume and --overwrite exclude each other: one goes on, the other starts anew")
@@ -37,7 +42,7 @@ def choose_output(run: RunSettings, corpus: list[str]) -> RunFiles:
             f"{files.folder} holds a run that was interrupted; go on with --resume, start anew with --overwrite, "
             "or name another file with -o"
         )
-    _check_writable(output)
+    _check_writable(resolve_output(output))
     return files
 
 

@@ -26,9 +26,10 @@ from charrnn.training.checkpoint.resume import (
     describe_position,
     merge_settings,
 )
+from charrnn.training.devices.memory import require_room_for_pytorch
 from charrnn.training.devices.world import World, get_world_size
 from charrnn.training.interruption import StopRequest, stop_on_signals
-from charrnn.training.observer import Observer, Surroundings
+from charrnn.training.observer import OTHER_TEXT, Observer, Surroundings
 from charrnn.training.output import choose_logdir, choose_output
 from charrnn.training.settings import TrainSettings
 from charrnn.training.tasks.transfer import Source
@@ -146,6 +147,7 @@ def _assemble(request: Request, files: RunFiles, saved: Checkpoint | None, world
     if saved is not None:
         check_corpus(corpus, saved)
     request.observer.show_loading()
+    require_room_for_pytorch()
     import torch
 
     from charrnn.training.devices.device import choose_device
@@ -218,8 +220,11 @@ def _make_reporter(request: Request, logdir: Path, saved: Checkpoint | None) -> 
     """
     from charrnn.training.reporting import Reporters
 
-    run, text = request.settings.run, request.settings.text.valid or request.corpus[0]
-    surroundings = Surroundings("TEXT" if text == "-" else text, logdir if run.tensorboard else None)
+    run, held_out = request.settings.run, request.settings.text.valid
+    # Scoring the text that was learned says little, so a text to evaluate is named only if it was held out.
+    surroundings = Surroundings(
+        OTHER_TEXT if held_out in (None, "-") else str(held_out), logdir if run.tensorboard else None
+    )
     shown = Reporters(request.observer.make_reporters(surroundings))
     if not run.tensorboard:
         return shown

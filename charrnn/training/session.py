@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from charrnn.errors import TrainingError
+from charrnn.errors import TrainingError, is_out_of_memory
 from charrnn.model.config import Tensors
 from charrnn.model.header import ModelHeader
 from charrnn.training.checkpoint.checkpointer import Checkpointer
 from charrnn.training.checkpoint.files import EVALUATED, LATEST, Checkpoint
 from charrnn.training.checkpoint.record import Record
 from charrnn.training.devices.clock import Clock
-from charrnn.training.devices.device import get_random_states, is_out_of_memory, set_random_states
+from charrnn.training.devices.device import get_random_states, set_random_states
 from charrnn.training.interruption import Interrupted, StopRequest
 from charrnn.training.metrics import StepMetrics
 from charrnn.training.network.precision import full_precision

@@ -177,7 +177,7 @@ class RunSettings:
     threads: int | None = setting(
         None, "CPU threads of each process.", at_least=1, at_most=1024, group=RUN, shown_default="all cores"
     )
-    quiet: bool = setting(False, "Say nothing on stderr but errors.", group=RUN)
+    quiet: bool = setting(False, "Write nothing but errors to stderr.", short="-q", group=RUN)
     json: bool = setting(False, "End with one JSON object on stdout.", group=RUN)
 
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Protocol, Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from charrnn.training.devices.workers import Workers
 from charrnn.training.devices.world import World
-from charrnn.training.network.base import State, detach
+from charrnn.training.network.base import Objective, SharedWeights, State, detach
 
 
 class Batch(Protocol):
@@ -35,16 +35,16 @@ class Gradients:
     """Computes the gradients of batches.
 
     Args:
-        objective: a module that maps a batch to the summed loss to minimise, the summed loss to report, both in nats,
-            and the state to carry over (a tuple of tensors (L, b, H), which may be empty).
+        objective: what is minimised.
         workers: the cores of this process, used if it is the only one.
         world: of several processes, each computes its columns, and `DistributedDataParallel` averages the gradients.
     """
 
-    def __init__(self, objective: nn.Module, workers: Workers, world: World | None = None) -> None:
+    def __init__(self, objective: Objective, workers: Workers, world: World | None = None) -> None:
         self._parameters = list(objective.parameters())
         self._workers = workers
         self._world = world or World()
+        self._prepare = objective.prepare
         self._objective = self._world.wrap(objective)
 
     def compute(self, batch: Batch) -> tuple[Tensor, State]:
@@ -57,8 +57,12 @@ class Gradients:
         shares = [batch]
         if self._workers.count > 1:
             shares = [batch.columns(part) for part in self._workers.split(batch.width)]
-        results = self._workers.map(lambda share: self._compute_share(share, batch.count), shares)
+        shared = self._prepare(batch)
+        leaves = None if shared is None else shared.detach()
+        results = self._workers.map(lambda share: self._compute_share(share, batch.count, leaves), shares)
         gradients = _sum_gradients([gradients for _, _, gradients in results])
+        if shared is not None:
+            gradients = self._propagate(shared, gradients)
         for parameter, gradient in zip(self._parameters, gradients, strict=True):
             parameter.grad = gradient
         after = tuple(torch.cat(parts, dim=1) for parts in zip(*(state for _, state, _ in results), strict=True))
@@ -72,16 +76,31 @@ class Gradients:
         (loss * (self._world.size / batch.count)).backward()
         return nats.detach(), detach(after)
 
-    def _compute_share(self, share: Batch, count: int) -> tuple[Tensor, State, Sequence[Tensor]]:
-        """Summed loss in nats, state after, and gradients of loss / count, of some columns."""
-        loss, nats, after = self._objective(share)
-        gradients = torch.autograd.grad(loss / count, self._parameters)
+    def _compute_share(
+        self, share: Batch, count: int, leaves: SharedWeights | None
+    ) -> tuple[Tensor, State, Sequence[Tensor | None]]:
+        """Summed loss in nats, state after, and gradients of loss / count, of some columns.
+
+        With shared weights the gradients are those of all leaves, then of the parameters that are used directly.
+        """
+        if leaves is None:
+            loss, nats, after = self._objective(share)
+            return nats.detach(), detach(after), torch.autograd.grad(loss / count, self._parameters)
+        loss, nats, after = self._objective(share, leaves)
+        sources = [*leaves.tensors, *self._parameters]
+        gradients = torch.autograd.grad(loss / count, sources, allow_unused=True)
         return nats.detach(), detach(after), gradients
 
+    def _propagate(self, shared: SharedWeights, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
+        """The parameters' gradients from those of `_compute_share`."""
+        tensors = shared.tensors
+        through = torch.autograd.grad(tensors, self._parameters, gradients[: len(tensors)], allow_unused=True)
+        return _sum_gradients([through, gradients[len(tensors) :]])
 
-def _sum_gradients(parts: list[Sequence[Tensor]]) -> list[Tensor]:
-    """The sum of several shares' gradients, always in the same order."""
+
+def _sum_gradients(parts: list[Sequence[Tensor | None]]) -> list[Tensor | None]:
+    """The sum of several shares' gradients, always in the same order; None where no share has one."""
     total = list(parts[0])
     for part in parts[1:]:
-        total = list(torch._foreach_add(total, list(part)))  # noqa: SLF001 - one call for all tensors
+        total = [b if a is None else a if b is None else a + b for a, b in zip(total, part, strict=True)]
     return total

@@ -1,6 +1,7 @@
 """The figures of a run, from what its parts have counted."""
 
 import dataclasses
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -58,4 +59,5 @@ def describe_training(task: Task, summary: Summary) -> dict[str, Any]:
     """How a model was made, as its file says it."""
     plan = dataclasses.asdict(task.plan)
     settings = {name: value for name, value in plan.items() if name not in ("config", "reasons", "warnings")}
-    return {"corpus": task.corpus.name, **summary.to_json(), "settings": settings}
+    today = dt.datetime.now(dt.UTC).date().isoformat()
+    return {"corpus": task.corpus.name, "date": today, **summary.to_json(), "settings": settings}

@@ -12,7 +12,7 @@ from charrnn.training.averaging import WeightAverage
 from charrnn.training.devices.workers import Workers
 from charrnn.training.metrics import DeviceStepMetrics, StepMetrics
 from charrnn.training.network.base import State
-from charrnn.training.optimizer import make_optimizer
+from charrnn.training.optimizer import WeightUpdate, make_optimizer
 from charrnn.training.step import Gradients
 from charrnn.training.tasks.task import Resources, Task
 
@@ -44,6 +44,7 @@ class Trainer:
         self._gradients = Gradients(task.objective, self.workers, world)
         self.optimizer = make_optimizer(task.network, task.plan)
         self.average = WeightAverage(task.network)
+        self._update = WeightUpdate(task.network, self.optimizer, self.average, self.workers, task.plan.grad_clip)
         self.steps = self.symbols = self.bad_steps = 0
         self.runs_ahead = device.type == "cuda"
         self._metrics = StepMetrics()
@@ -62,17 +63,17 @@ class Trainer:
         """
         batch = self.task.next_batch()
         nats, after = self._gradients.compute(batch)
-        norm = torch.nn.utils.clip_grad_norm_(self.task.network.parameters(), self.task.plan.grad_clip)
         self.steps += 1
         self.symbols += batch.symbols
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         if self.runs_ahead:
-            self._update_on_device(norm, after, progress)
+            norm = self._update_on_device(after, progress)
             self._device_metrics.add(nats, batch.count, norm)
-        elif math.isfinite(norm):
-            self.optimizer.step()
-            self.average.update(self.steps, progress)
+            return
+        norm = self._update.measure_norm()
+        if math.isfinite(norm):
+            self._update.apply(self.steps, progress)
             self.task.carry(after)
             self.bad_steps = 0
             self._metrics.add(float(nats), batch.count, float(norm))
@@ -92,13 +93,18 @@ class Trainer:
         metrics, self._metrics = self._metrics, StepMetrics()
         return metrics
 
-    def _update_on_device(self, norm: Tensor, after: State, progress: float) -> None:
-        """Update or skip as the device decides, without waiting for it; the average of a skipped step hardly moves."""
+    def _update_on_device(self, after: State, progress: float) -> Tensor:
+        """Update or skip as the device decides, without waiting for it; the average of a skipped step hardly moves.
+
+        Returns the norm of the gradient.
+        """
+        norm = torch.nn.utils.clip_grad_norm_(self.task.network.parameters(), self.task.plan.grad_clip)
         bad = ~torch.isfinite(norm)
         self.optimizer.found_inf = bad.float()  # type: ignore[attr-defined] # as torch.amp tells the fused kernel
         self.optimizer.step()
         self.average.update(self.steps, progress)
         self.task.carry_unless(bad, after)
+        return norm
 
     def state_tensors(self) -> dict[str, Tensor]:
         """Every tensor that decides how training continues, by name, not copied.

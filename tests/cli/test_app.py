@@ -29,7 +29,8 @@ def test_train_then_generate_then_evaluate_then_info_as_typed(charrnn: Charrnn, 
     assert list((tmp_path / "runs" / "rhyme").glob("events*"))
     assert set(summary) == {
         *("model", "parameters", "vocab", "steps", "epochs", "chars", "seconds", "chars_per_second", "train_loss"),
-        *("valid_loss", "valid_bpc", "valid_perplexity", "best_step", "device", "seed", "verdict"),
+        *("valid_loss", "valid_bpc", "valid_perplexity", "valid_unknown_share", "valid_charged_loss"),
+        *("best_step", "device", "seed", "verdict"),
     }
     written = charrnn("generate", "--prime", "the ", "-t", "0.5", "-l", 50)
     assert written.returncode == 0, written.stderr
@@ -38,7 +39,10 @@ def test_train_then_generate_then_evaluate_then_info_as_typed(charrnn: Charrnn, 
     assert written.stderr.startswith(newest("rhyme") + "seed ")
     scored = charrnn("evaluate", "rhyme.txt", "--json")
     figures = json.loads(scored.stdout)
-    assert set(figures) == {"model", "chars", "unknown", "loss", "bpc", "perplexity", "seconds", "chars_per_second"}
+    assert set(figures) == {
+        *("model", "chars", "unknown", "loss", "bpc", "perplexity", "seconds", "chars_per_second"),
+        *("unknown_share", "charged_loss"),
+    }
     assert figures["chars"] == len(text.read_text())
     described = json.loads(charrnn("info", "--json").stdout)
     assert described["format"] == 1
@@ -79,6 +83,23 @@ def test_an_existing_model_is_not_overwritten_unless_asked(charrnn: Charrnn, tex
     assert model.read_bytes() == b"mine"
     assert charrnn("train", text, "--steps", 1, *SMALL, "-o", model, "--overwrite").returncode == 0
     assert model.read_bytes() != b"mine"
+
+
+def test_special_files_stay_what_they_are(charrnn: Charrnn, text: Path, tmp_path: Path) -> None:
+    pipe, link, target = tmp_path / "pipe", tmp_path / "link.safetensors", tmp_path / "target.safetensors"
+    os.mkfifo(pipe)
+    refused = charrnn("train", text, "--steps", 1, *SMALL, "-o", pipe, "--overwrite")
+    assert (refused.returncode, refused.stderr) == (
+        1,
+        f"charrnn: {pipe} is a pipe, which no file can replace; name a regular file\n",
+    )
+    assert pipe.is_fifo()
+    link.symlink_to(target)
+    assert charrnn("train", text, "--steps", 1, *SMALL, "-o", link, "--quiet").returncode == 0
+    assert link.is_symlink()
+    page = charrnn("inspect", "-m", link, text, "--html", pipe, "--overwrite", "--quiet")
+    assert (page.returncode, page.stderr) == (1, refused.stderr)
+    assert json.loads(charrnn("info", target, "--json").stdout)["steps"] == 1
 
 
 def test_a_corpus_that_is_not_there(charrnn: Charrnn) -> None:

@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 
 import charrnn
-from charrnn.model.file import load_model
+from charrnn.errors import ModelFileError
+from charrnn.model.config import LabelledConfig
+from charrnn.model.file import load_model, save_model
+from charrnn.model.header import ModelHeader
+from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.conftest import Charrnn
 
 TINY = ("--hidden-size", "16", "--quiet", "--no-tensorboard", "--sample-every", "0")
@@ -111,3 +115,35 @@ def test_words_of_labelled_texts(tmp_path: Path, in_process: Any) -> None:
     assert sum(line in ("a cow ran off", "a pig ran off") for line in out.splitlines()) > 15
     loaded = charrnn.load(model)
     assert loaded.vocabulary.tokens == "word"
+
+
+def test_labels_that_would_break_a_table_are_cells_of_it(tmp_path: Path, in_process: Any) -> None:
+    labels = ("tab\there", "line\nend")
+    vocabulary = CharVocabulary.of_text("ab").with_marks()
+    config = LabelledConfig("gru", 1, 4, 0, len(vocabulary), 2)
+    draw = np.random.default_rng(0)
+    tensors = {name: draw.standard_normal(shape).astype(np.float32) for name, shape in config.shapes().items()}
+    header = ModelHeader(config, vocabulary.to_json(), labels=labels, label_counts=(1, 1))
+    model = str(tmp_path / "m.safetensors")
+    save_model(Path(model), header, tensors)
+    status, out, _ = in_process("generate", "-m", model, "-n", "20", "-l", "3", "--seed", "1")
+    assert status == 0
+    assert {line.split("\t")[0] for line in out.splitlines()} == {"tab here", "line end"}
+    assert all(line.count("\t") == 1 for line in out.splitlines())
+    status, out, _ = in_process("classify", "-m", model, "-", "--all", stdin=b"ab\n")
+    assert out.splitlines()[0] == "tab here\tline end\ttext"
+    status, out, _ = in_process("info", model)
+    assert "labels            tab here 1, line end 1" in out.splitlines()
+    status, out, _ = in_process("generate", "-m", model, "--seed", "1", "--json")
+    assert json.loads(out)["label"] in labels
+
+
+@pytest.mark.parametrize("label", ["\ud800", "a\udcff"])
+def test_labels_that_are_no_text_are_refused(label: str, tmp_path: Path) -> None:
+    vocabulary = CharVocabulary.of_text("ab").with_marks()
+    config = LabelledConfig("gru", 1, 4, 0, len(vocabulary), 2)
+    tensors = {name: np.zeros(shape, dtype=np.float32) for name, shape in config.shapes().items()}
+    header = ModelHeader(config, vocabulary.to_json(), labels=(label, "b"), label_counts=(1, 1))
+    save_model(tmp_path / "m.safetensors", header, tensors)
+    with pytest.raises(ModelFileError, match="is damaged: its labels are"):
+        charrnn.load(tmp_path / "m.safetensors")

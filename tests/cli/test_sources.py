@@ -36,7 +36,7 @@ def test_a_pipe_a_folder_and_a_packed_file_train_the_same_model(tmp_path: Path) 
     assert by_pipe["model"] == "models/stdin.safetensors"
     by_folder, said = trained("texts", cwd=tmp_path)
     assert by_folder["model"] == "models/texts.safetensors"
-    assert "texts: 2 text files read, 1 others left out" in said
+    assert "texts: 2 text files read, 1 other left out" in said
     assert by_pipe["valid_loss"] == by_folder["valid_loss"]
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from charrnn.corpora.output import check_output, require_items, write_file
+from charrnn.corpora.output import require_items, write_file
 from charrnn.errors import CorpusError
 
 
@@ -18,19 +18,6 @@ def test_a_corpus_is_written_completely_or_not_at_all(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == []
     assert write_file(["whole ", "text"], path) == 10
     assert path.read_text() == "whole text"
-
-
-def test_what_may_not_be_written(tmp_path: Path) -> None:
-    file = tmp_path / "text.txt"
-    check_output(file, [], overwrite=False)
-    file.write_text("old")
-    check_output(file, ["-", "missing.txt"], overwrite=True)
-    with pytest.raises(CorpusError, match=r"text\.txt exists already; replace it with --overwrite"):
-        check_output(file, [], overwrite=False)
-    with pytest.raises(CorpusError, match=r"text\.txt is one of the files to read"):
-        check_output(file, [str(file)], overwrite=True)
-    with pytest.raises(CorpusError, match="is a folder; name a file"):
-        check_output(tmp_path, [], overwrite=True)
 
 
 def test_at_least_one_item_is_required() -> None:

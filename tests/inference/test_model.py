@@ -7,8 +7,10 @@ from charrnn.errors import GenerationError, ModelFileError
 from charrnn.inference.model import make_request
 from charrnn.inference.settings import SamplingSettings
 from charrnn.model.file import save_model
+from charrnn.text.vocabulary.base import Vocabulary
 from charrnn.text.vocabulary.bytes import ByteVocabulary
 from charrnn.text.vocabulary.characters import CharVocabulary
+from charrnn.text.vocabulary.words import WordVocabulary
 from tests.models import make_model
 
 LETTERS = CharVocabulary.of_text("ROMEO: abcdefghij\né")
@@ -68,3 +70,26 @@ def test_what_cannot_be_asked_is_told_at_once(model: charrnn.Model) -> None:
 def test_unknown_names_are_attribute_errors() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         charrnn.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("vocabulary", [CharVocabulary.of_text("ab"), ByteVocabulary.of_bytes(b"ab")])
+def test_a_surrogate_is_refused_in_words(vocabulary: Vocabulary) -> None:
+    model = make_model(vocabulary)
+    with pytest.raises(GenerationError, match=r"the prime holds half of a character \(U\+D800, a surrogate\)"):
+        model.generate("a\ud800")
+    with pytest.raises(GenerationError, match=r"a stop string holds half of a character \(U\+D800"):
+        model.generate("a", stop=["\ud800"])
+
+
+def test_bytes_that_are_no_text_are_unknown_to_a_word_model() -> None:
+    model = make_model(WordVocabulary(["a", " b"]))
+    with pytest.raises(GenerationError, match="the model has never seen"):
+        model.generate(b"a\xff ")
+
+
+def test_top_k_has_a_limit_that_the_kernel_can_hold() -> None:
+    with pytest.raises(GenerationError, match="top_k must be at least 1 and at most"):
+        make_model(CharVocabulary.of_text("ab")).generate("a", top_k=2**63)
+    assert make_model(CharVocabulary.of_text("ab")).generate("a", top_k=2**31 - 1, seed=1, length=30) == make_model(
+        CharVocabulary.of_text("ab")
+    ).generate("a", seed=1, length=30)

@@ -136,6 +136,15 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, value: float) -
         load_model(tmp_path / "m.safetensors")
 
 
+@pytest.mark.parametrize("value", [3e38, -2e15])
+def test_weights_that_overflow_are_refused(tmp_path: Path, value: float) -> None:
+    tensors = weights()
+    tensors["decoder.weight"][1, 2] = value
+    save_model(tmp_path / "m.safetensors", HEADER, tensors)
+    with pytest.raises(ModelFileError, match=r"its scores overflow \(decoder.weight, up to \de\+\d\d\): it cannot be"):
+        load_model(tmp_path / "m.safetensors")
+
+
 def test_a_header_that_would_take_memory_is_refused_before_it_is_read(path: Path) -> None:
     path.write_bytes(struct.pack("<Q", MAX_HEADER + 1) + b" " * (MAX_HEADER + 1))
     with pytest.raises(ModelFileError, match="it begins like a header of 4,194,305 bytes"):

@@ -200,6 +200,29 @@ def test_files_of_other_versions_and_those_long_unused_are_removed(folder: Path,
     assert sorted(folder.iterdir()) == sorted([file, recent])
 
 
+def test_files_that_are_no_code_stay(folder: Path, load: Callable[[], bool]) -> None:
+    folder.mkdir(parents=True)
+    (folder / "thesis.txt").write_text("mine")
+    assert load()
+    assert (folder / "thesis.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "variables", [{"XDG_CACHE_HOME": ".", "HOME": "/nowhere"}, {"XDG_CACHE_HOME": "", "HOME": "/nowhere"}]
+)
+def test_a_folder_that_is_not_absolute_is_no_place(
+    sources: list[Path], monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert cache_path("test", "one", sources).parent == Path("/nowhere/.cache/charrnn")
+    monkeypatch.setenv("HOME", "home")
+    monkeypatch.chdir(sources[0])
+    before = sorted(sources[0].iterdir())
+    assert load_or_compile("test", "one", sources, lambda: b"code") == b"code"
+    assert sorted(sources[0].iterdir()) == before
+
+
 def test_reading_marks_a_file_as_used(folder: Path, load: Callable[[], bool]) -> None:
     load()
     (file,) = folder.iterdir()

@@ -50,3 +50,9 @@ def test_functions_far_out() -> None:
     assert apply(functions.tanh, -x)[:3].tolist() == [1, 1, 1]
     assert apply(functions.sigmoid, -x)[:3].tolist() == [1, 1, 1]
     assert (apply(functions.sigmoid, x)[:2] < 1e-37).all()
+
+
+def test_nan_stays_nan() -> None:
+    x = np.array([np.nan, -1.0, 0.0, np.nan, 0.0, 0.0, 0.0, 0.0], dtype=np.float32)
+    for function in (functions.exp, functions.tanh, functions.sigmoid):
+        assert np.isnan(apply(function, x)).tolist() == np.isnan(x).tolist()

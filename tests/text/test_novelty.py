@@ -1,3 +1,6 @@
+import tracemalloc
+from collections import deque
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -49,3 +52,20 @@ def test_new_lines_come_once_in_order() -> None:
     comparison = Comparison("b\na\nc\n\nb\n", 2)
     list(comparison.read(["a", "a\na", "\n"]))
     assert list(comparison.new_lines()) == ["b", "c"]
+
+
+def test_lines_across_pieces_and_an_endless_one() -> None:
+    comparison = Comparison("abc\nlonger line\nabc\n", 2)
+    corpus = ["x" * 99, "y\na", "b", "c\n" + "z" * 50, "", "longer", " line\nlonger ", "line"]
+    deque(comparison._match_lines(corpus), maxlen=0)
+    assert list(comparison.new_lines()) == []
+    assert comparison.result().lines_copied == 3
+
+
+def test_a_corpus_without_line_ends_takes_no_memory() -> None:
+    comparison = Comparison("abc\n", 2)
+    tracemalloc.start()
+    deque(comparison._match_lines("x" * 2**16 for _ in range(200)), maxlen=0)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**20

@@ -1,5 +1,6 @@
 """Decoding in pieces: borders anywhere, encodings, line ends, and what is refused."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from charrnn.errors import CorpusError, UsageError
 from charrnn.text import reading
-from charrnn.text.reading import TextReader
+from charrnn.text.reading import TextReader, split_lines
 from charrnn.text.settings import ReadingSettings
 from charrnn.text.sources import find_sources
 from charrnn.text.vocabulary.characters import code_points
@@ -44,9 +45,8 @@ def test_borders_of_pieces_change_nothing(
     assert kept == without_mark(text)
     assert found == without_mark(text).replace("\r\n", "\n").replace("\r", "\n")
     ends = text.count("\r")
-    assert reader.notes == (
-        [f"{ends:,} line ends CRLF or CR were read as LF; --keep-newlines leaves them as they are"] if ends else []
-    )
+    were = "1 line end CRLF or CR was" if ends == 1 else f"{ends:,} line ends CRLF or CR were"
+    assert reader.notes == ([f"{were} read as LF; --keep-newlines leaves them as they are"] if ends else [])
 
 
 @given(data=st.binary(max_size=40))
@@ -112,3 +112,55 @@ def test_verbatim_is_what_lies_in_the_file(tmp_path: Path) -> None:
     for data, verbatim in ((b"plain", True), (b"a\r\nb", False), (b"\xef\xbb\xbfmarked", False)):
         path.write_bytes(data)
         assert read(path)[1].verbatim is verbatim
+
+
+def test_surrogates_are_refused_whatever_the_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "text"
+    path.write_bytes(b"a+2AA-b")
+    with pytest.raises(CorpusError, match="is not UTF-7 text: it holds surrogates"):
+        read(path, encoding="utf-7")
+    path.write_bytes(b"\\ud800")
+    with pytest.raises(CorpusError, match="is not UNICODE_ESCAPE text: it holds surrogates"):
+        read(path, encoding="unicode_escape")
+
+
+def test_a_line_that_would_fill_the_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "LONGEST_LINE", 100)
+    assert list(split_lines(["a" * 60, "b" * 39 + "\n", "c" * 100])) == ["a" * 60 + "b" * 39 + "\n", "c" * 100]
+    read_pieces = 0
+
+    def endless() -> Iterator[str]:
+        nonlocal read_pieces
+        while True:
+            read_pieces += 1
+            yield "x" * 30
+
+    with pytest.raises(CorpusError, match="a line is longer than 100 characters, and lines are read as a whole"):
+        list(split_lines(endless()))
+    assert read_pieces == 4
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is not text: it is a PNG image; name a file with text"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", "is not text: it is a JPEG image"),
+        (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "is not text: it is a PDF document; extract its text first"),
+        (b"MThd\0\0\0\6\0\1", "is not text: it is a MIDI file; make a text of it with: charrnn corpus midi "),
+        (b"PK\x03\x04\x14\0\6\0", "is not text: it is a ZIP archive, as office documents"),
+    ],
+)
+@pytest.mark.parametrize("encoding", [None, "latin-1"])
+def test_a_format_that_is_no_text_is_named(tmp_path: Path, data: bytes, message: str, encoding: str | None) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(data)
+    if encoding and b"\0" not in data:
+        assert read(path, encoding=encoding)[0] == data.decode(encoding)  # the user's word counts
+        return
+    with pytest.raises(CorpusError, match=message):
+        read(path, encoding=encoding)
+
+
+def test_a_text_may_begin_like_another_format(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("RIFFRAFF and ID3 tags\n")
+    assert read(tmp_path / "file")[0] == "RIFFRAFF and ID3 tags\n"

@@ -91,7 +91,7 @@ def test_names_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="no text files in the folder"):
         find_sources([tmp_path])
     (tmp_path / "x.bin").write_bytes(bytes(100))
-    with pytest.raises(CorpusError, match=r"\(1 files there are not text\)"):
+    with pytest.raises(CorpusError, match=r"\(1 file there is not text\)"):
         find_sources([tmp_path])
     with pytest.raises(UsageError, match="stdin"):
         find_sources(["-", "-"])
@@ -115,3 +115,12 @@ def test_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_names_of_corpora() -> None:
     names = ["texts/book.txt", "book.txt.gz", "-", "folder/", "archive.tar.xz"]
     assert [corpus_name(name) for name in names] == ["book", "book", "stdin", "folder", "archive"]
+
+
+def test_a_folder_of_midi_files_names_the_converter(tmp_path: Path) -> None:
+    (tmp_path / "a.mid").write_bytes(b"MThd\0\0\0\6" + bytes(20))
+    with pytest.raises(CorpusError, match=rf"1 file there is not text\); .* charrnn corpus midi {tmp_path} -o FILE"):
+        find_sources([str(tmp_path)])
+    (tmp_path / "b.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(20))
+    with pytest.raises(CorpusError, match=r"2 files there are not text\); name a folder or file with text"):
+        find_sources([str(tmp_path)])

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from charrnn.errors import TrainingError
+from charrnn.errors import TrainingError, is_out_of_memory
 from charrnn.model.file import load_model
 from charrnn.text.corpus import Corpus
-from charrnn.training.devices.device import is_out_of_memory
 from charrnn.training.metrics import StepMetrics
 from charrnn.training.network.base import State
 from charrnn.training.recipe.schedule import Schedule

@@ -12,6 +12,7 @@ import torch
 
 from charrnn.model.config import ClassifierConfig, LabelledConfig
 from charrnn.text.documents.corpus import Documents
+from charrnn.text.tokens import TokenIds
 from charrnn.training.data.documents import DocumentReaders, collate
 from charrnn.training.data.feeding import DocumentFeed
 from charrnn.training.network import language, language_objective
@@ -27,8 +28,13 @@ LENGTHS = (3, 9, 5, 7)
 @pytest.fixture
 def documents() -> Documents:
     ids = np.arange(sum(LENGTHS), dtype=np.int32) % 11
-    ends = np.cumsum(LENGTHS)
-    return Documents(ids, ends - LENGTHS, ends, np.array([0, 1, 2, 0], dtype=np.int32))
+    ends = np.cumsum(np.array(LENGTHS, dtype=np.int64))
+    return Documents(
+        TokenIds(ids.astype(np.uint8), np.arange(11, dtype=np.int32)),
+        ends - LENGTHS,
+        ends,
+        np.array([0, 1, 2, 0], dtype=np.int32),
+    )
 
 
 def learn(objective: torch.nn.Module, batch: Any) -> None:

@@ -9,7 +9,9 @@ from charrnn.inference.loading import load_language_model
 from charrnn.model.config import Tensors
 from charrnn.model.file import load_model
 from charrnn.model.header import ModelHeader
-from charrnn.text.corpus import Corpus
+from charrnn.text.corpus import Corpus, read_corpus
+from charrnn.text.settings import TextSettings
+from charrnn.text.vocabulary.splitting import split_words
 from charrnn.training import session as module
 from charrnn.training.checkpoint.record import Record
 from charrnn.training.devices import clock
@@ -178,3 +180,18 @@ def test_samples_are_written_on_the_way(corpus: Corpus, tmp_path: Path) -> None:
     run.write_sample = write
     run.run()
     assert listener.samples == ["a text"] * 4  # after each step, and of the best weights at the end
+
+
+def test_unknown_words_are_charged_as_the_model_file_charges_them(rhyme: str, tmp_path: Path) -> None:
+    text, output = tmp_path / "rhyme.txt", tmp_path / "rhyme.safetensors"
+    text.write_text(rhyme)
+    corpus = read_corpus([text], TextSettings(tokens="word", max_vocab=8))
+    summary = session(corpus, output, Listener(), steps=30).run().to_json()
+    model = load_language_model(output)
+    held_out = "".join(split_words(rhyme)[len(corpus.train) :])
+    score = model.score(held_out)
+    assert summary["valid_unknown_share"] == pytest.approx(score.unknown_share, rel=0.1)  # by the mean length
+    assert summary["valid_unknown_share"] > 0.1
+    share, rate = summary["valid_unknown_share"], math.log(len(set(rhyme)))
+    assert summary["valid_charged_loss"] == pytest.approx((1 - share) * summary["valid_loss"] + share * rate)
+    assert summary["valid_charged_loss"] == pytest.approx(score.charged_loss, rel=0.05)

@@ -48,7 +48,7 @@ def test_losses_come_as_nats_bits_and_perplexity(events: EventAccumulator) -> No
 
 def test_rate_norm_and_speed_are_there(events: EventAccumulator) -> None:
     for tag in ("optimizer/learning_rate", "optimizer/gradient_norm", "speed/chars_per_second"):
-        assert events.Scalars(tag)[0].value > 0, tag
+        assert max(event.value for event in events.Scalars(tag)) > 0, tag
 
 
 def test_every_weight_and_gradient_has_a_histogram(events: EventAccumulator) -> None:

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from charrnn.cli.display.classes import ClassTable
-from charrnn.cli.display.notes import write_notes
+from charrnn.cli.display.notes import announce_stdin, write_notes
 from charrnn.cli.display.progress import Progress
 from charrnn.cli.models import choose_model
 from charrnn.cli.options import command, examples
@@ -36,6 +35,8 @@ def classify(
 ) -> None:
     """Classify every line: print its label, the label's probability and the line, separated by tabs."""
     path = choose_model(use.model, quiet=output.quiet)
+    announce_stdin(text, quiet=output.quiet)
+    from charrnn.cli.display.classes import ClassTable
     from charrnn.inference.classification.classifier import chunk_rows
     from charrnn.inference.loading import load_scorer
     from charrnn.text.reading import TextReader

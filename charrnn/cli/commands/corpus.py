@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.cli.display.escape import VisibleStream
+from charrnn.cli.display.notes import write_notes
+from charrnn.cli.groups import PlainGroup
 from charrnn.cli.options import command, examples
 from charrnn.corpora.settings import (
     BracketsSettings,
@@ -18,6 +20,8 @@ from charrnn.corpora.settings import (
     TextToMidiSettings,
 )
 from charrnn.errors import UsageError
+from charrnn.files import check_output
+from charrnn.wording import count_of
 
 if TYPE_CHECKING:
     from charrnn.corpora.midi import Performance
@@ -30,6 +34,7 @@ Files = Annotated[
 def add_to(app: typer.Typer) -> None:
     """Register the command and its subcommands."""
     corpus = typer.Typer(
+        cls=PlainGroup,
         help="Make a text to train on: from files of other formats, from packages, or generated.",
         epilog=examples("charrnn corpus stdlib -o data/stdlib.txt", "charrnn corpus fasta --help"),
         no_args_is_help=True,
@@ -142,7 +147,7 @@ def text_to_midi(
     if output.output == "-" and sys.stdout.isatty():
         raise UsageError("a MIDI file cannot be shown on a terminal; name a file with -o new.mid")
     performances = (convert(read_lines([name]), _join([name]), music.grid, music.tempo) for name in [file])
-    _write("text2midi", _data_of(performances, quiet=output.quiet), output, [file], unit="bytes")
+    _write("text2midi", _data_of(performances, quiet=output.quiet), output, [file], unit="byte")
 
 
 def brackets(*, what: BracketsSettings, output: CorpusOutput) -> None:
@@ -155,10 +160,9 @@ def brackets(*, what: BracketsSettings, output: CorpusOutput) -> None:
 def _data_of(performances: Iterable["Performance"], *, quiet: bool) -> Iterator[bytes]:
     """Yield the MIDI files, with a note on stderr about each."""
     for made in performances:
-        if not quiet:
-            dropped = f", {made.dropped:,} dropped: more than 15 at once on one pitch" if made.dropped else ""
-            lines = f"{made.skipped:,} line{'s' * (made.skipped != 1)} skipped"
-            typer.echo(f"text2midi: {made.notes:,} note{'s' * (made.notes != 1)}{dropped}, {lines}", err=True)
+        dropped = f", {made.dropped:,} dropped: more than 15 at once on one pitch" if made.dropped else ""
+        lines = f"{count_of(made.skipped, 'line')} skipped"
+        write_notes([f"text2midi: {count_of(made.notes, 'note')}{dropped}, {lines}"], quiet=quiet)
         yield made.data
 
 
@@ -167,10 +171,10 @@ def _write(
     pieces: Iterable[str | bytes],
     output: CorpusOutput,
     inputs: Sequence[str] = (),
-    unit: str = "characters",
+    unit: str = "character",
 ) -> None:
     """Write a corpus, and a line about it on stderr. The pieces are not requested before the output is checked."""
-    from charrnn.corpora.output import check_output, write_file, write_pieces
+    from charrnn.corpora.output import write_file, write_pieces
 
     where = ""
     if output.output == "-":
@@ -181,11 +185,10 @@ def _write(
         sys.stdout.buffer.flush()
     else:
         file = Path(output.output)
-        check_output(file, inputs, overwrite=output.overwrite)
+        check_output(file, inputs, overwrite=output.overwrite, option="-o")
         size = write_file(pieces, file)
         where = f" written to {file}"
-    if not output.quiet:
-        typer.echo(f"{kind}: {size:,} {unit}{where}", err=True)
+    write_notes([f"{kind}: {count_of(size, unit)}{where}"], quiet=output.quiet)
 
 
 def _join(files: Sequence[str]) -> str:

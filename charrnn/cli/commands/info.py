@@ -6,9 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from charrnn.cli.display.escape import visible
+from charrnn.cli.display.escape import to_cell, visible
+from charrnn.cli.display.records import print_record
 from charrnn.cli.models import choose_model, complete_model
 from charrnn.cli.options import command, examples
+from charrnn.cli.streams import write_line
 from charrnn.inference.settings import OutputSettings
 
 
@@ -44,7 +46,8 @@ def info(
         "tokens": header.vocabulary.get("tokens"),
         **{name: training.get(name) for name in ("corpus", "steps", "epochs", "chars", "seconds", "train_loss")},
         **{name: training.get(name) for name in ("valid_loss", "valid_bpc", "valid_perplexity", "best_step", "seed")},
-        **({"command": training["command"]} if "command" in training else {}),
+        **{name: training[name] for name in ("adapted_chars", "command") if name in training},
+        **{name: training[name] for name in ("valid_unknown_share", "valid_charged_loss") if training.get(name)},
         "symbols": header.vocabulary.get("symbols"),
     }
     if header.labels:
@@ -53,13 +56,15 @@ def info(
             values["valid_accuracy"] = training["valid_accuracy"]
     del values["vocab_size"]
     if output.json:
-        typer.echo(json.dumps(values))
+        print_record(values)
         return
     values["symbols"] = json.dumps(values["symbols"], ensure_ascii=True)[:200]
     if header.labels:
         counts = zip(header.labels, header.label_counts, strict=True)
         values["labels"] = ", ".join(f"{label} {count:,}" for label, count in counts)[:200]
     for name, value in values.items():
+        if value is None:
+            continue
         shown = f"{value:,}" if isinstance(value, int) and name != "seed" else value
         shown = f"{value:.4f}" if isinstance(value, float) else shown
-        typer.echo(f"{name:<17} {visible(str(shown))}")
+        write_line(f"{name:<17} {visible(to_cell(str(shown)))}")

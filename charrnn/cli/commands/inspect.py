@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charrnn.cli.display.activity import UnitDisplay, print_courses, print_findings
-from charrnn.cli.display.notes import write_notes
+from charrnn.cli.display.notes import announce_stdin, write_notes
 from charrnn.cli.display.progress import Progress
 from charrnn.cli.models import choose_model
 from charrnn.cli.options import command, examples, refuse
@@ -17,6 +16,7 @@ from charrnn.files import atomic_write, check_output
 from charrnn.inference.settings import OutputSettings, PageSettings, SpanSettings, UnitSettings, UseSettings
 from charrnn.settings import unread_settings
 from charrnn.text.settings import ReadingSettings
+from charrnn.wording import count_of
 
 if TYPE_CHECKING:
     from charrnn.inference.inspection.finding import Finding, Unit
@@ -60,6 +60,7 @@ def inspect(
     """Show what each unit does along a text, and which units follow its properties; with a classifier, each class."""
     path = choose_model(use.model, quiet=output.quiet)
     _check_files(units, page, [*text, str(path)])
+    announce_stdin(text, quiet=output.quiet)
     from charrnn.model.file import read_header
     from charrnn.model.header import CLASSIFY
 
@@ -109,6 +110,7 @@ def _inspect_classifier(
     output: OutputSettings,
 ) -> list[str]:
     """Show the classes' probabilities along each line; returns notes."""
+    from charrnn.cli.display.activity import print_courses
     from charrnn.inference.inspection.course import LONGEST, follow_lines, render_courses
     from charrnn.inference.loading import load_classifier
     from charrnn.text.reading import TextReader
@@ -123,7 +125,7 @@ def _inspect_classifier(
         print_courses(courses, model, as_json=output.json)
     if page.html:
         content = render_courses(f"Inside {path.stem}", courses, model)
-        notes.append(_write_page(Path(page.html), content, f"{len(courses):,} texts"))
+        notes.append(_write_page(Path(page.html), content, count_of(len(courses), "text")))
     return [*notes, *reader.notes]
 
 
@@ -154,6 +156,7 @@ class _Inspection:
 
     def run(self, text: list[str], reading: ReadingSettings) -> list[str]:
         """Print findings or units, and write files; returns notes."""
+        from charrnn.cli.display.activity import UnitDisplay, print_findings
         from charrnn.inference.inspection.finding import Unit, choose_units
         from charrnn.inference.inspection.tracing import read_text, trace_network
 
@@ -211,7 +214,9 @@ class _Inspection:
         from charrnn.inference.inspection.properties import properties
 
         settings = self._settings
-        candidates = (replace(each, values=each.values[read.ends]) for each in properties(read.text, settings.match))
+        match_only = settings.match is not None and not settings.find and self._page.html is None
+        found = properties(read.text, settings.match, match_only=match_only)
+        candidates = (replace(each, values=each.values[read.ends]) for each in found)
         with Progress("finding", quiet=self._output.quiet) as progress:
             findings, rare = find_units(
                 trace.states(settings.state),

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.cli.display.escape import visible
-from charrnn.cli.display.notes import write_notes
+from charrnn.cli.display.notes import announce_stdin, write_notes
 from charrnn.cli.display.progress import Progress
+from charrnn.cli.display.records import print_record
 from charrnn.cli.options import command, examples
+from charrnn.cli.streams import write_line, write_text
 from charrnn.errors import CorpusError, UsageError
 from charrnn.inference.settings import OutputSettings
 from charrnn.text.settings import NoveltySettings, ReadingSettings
+from charrnn.wording import count_of
 
 if TYPE_CHECKING:
     from charrnn.text.novelty import Novelty
@@ -45,6 +48,7 @@ def novelty(
     """Measure how much of a text is copied from a corpus: the longest span that both share, and whole lines."""
     if corpus == text == "-":
         raise UsageError("only one of CORPUS and TEXT can be - (stdin)")
+    announce_stdin([corpus, text], quiet=output.quiet)
     from charrnn.text.novelty import Comparison
     from charrnn.text.reading import TextReader
 
@@ -59,9 +63,16 @@ def novelty(
     result = comparison.result()
     if copying.new:
         for line in comparison.new_lines():
-            typer.echo(line)
-    if not (copying.new and output.quiet):
-        typer.echo(json.dumps(asdict(result)) if output.json else _format(result, copying.span), err=copying.new)
+            if output.json:
+                print_record({"line": line})
+            else:
+                write_text(f"{line}\n")
+        if not output.quiet:
+            write_line(_format(result, copying.span), to_stderr=True)
+    elif output.json:
+        print_record(asdict(result))
+    else:
+        write_line(_format(result, copying.span))
     write_notes([*text_reader.notes, *corpus_reader.notes], quiet=output.quiet)
 
 
@@ -72,8 +83,8 @@ def _format(result: "Novelty", span: int) -> str:
     shown = visible(json.dumps(result.span[:SHOWN] + ("..." if result.longest > SHOWN else ""), ensure_ascii=False))
     share = result.copied / result.chars
     rows = [
-        f"longest copied span  {result.longest:,} characters{more}: {shown}",
-        f"copied               {share:.1%} of {result.chars:,} characters, in spans of {span} or more",
+        f"longest copied span  {count_of(result.longest, 'character')}{more}: {shown}",
+        f"copied               {share:.1%} of {count_of(result.chars, 'character')}, in spans of {span} or more",
     ]
     if result.lines:
         rows += [

@@ -1,17 +1,16 @@
 """`charrnn train`: a text goes in, a model comes out."""
 
 import dataclasses
-import json
-import math
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from charrnn.cli.display.notes import announce_stdin
+from charrnn.cli.display.records import print_record
 from charrnn.cli.display.training.observer import TerminalObserver
 from charrnn.cli.options import command, examples
 from charrnn.inference.locating import find_model
 from charrnn.text.settings import ColumnSettings, TextSettings
-from charrnn.training.run import run_training
 from charrnn.training.settings import (
     ClassifierSettings,
     LanguageSettings,
@@ -56,10 +55,12 @@ def train(  # noqa: PLR0913 - a parameter for each group of options
 ) -> None:
     """Learn a text and write the best model to a file."""
     from charrnn.inference.preview import write_preview
+    from charrnn.training.run import run_training
 
     if language.init_from is not None:
         language = dataclasses.replace(language, init_from=str(find_model(language.init_from)))
     settings = TrainSettings(text, columns, model, language, classifier, learning, run)
+    announce_stdin(corpus, quiet=run.quiet)
     result = run_training(
         corpus,
         settings,
@@ -69,8 +70,7 @@ def train(  # noqa: PLR0913 - a parameter for each group of options
         exits=True,
     )
     if run.json and result.is_leader:
-        figures = result.summary.to_json()
-        typer.echo(json.dumps({name: None if _is_undefined(value) else value for name, value in figures.items()}))
+        print_record(result.summary.to_json())
     if result.signal is not None:
         raise typer.Exit(128 + result.signal)
 
@@ -79,8 +79,3 @@ def _given_options(ctx: typer.Context) -> set[str]:
     """The names of the settings that were given on the command line."""
     sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
     return {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
-
-
-def _is_undefined(value: Any) -> bool:
-    """Whether a figure is not known yet: JSON has no word for infinity."""
-    return isinstance(value, float) and not math.isfinite(value)

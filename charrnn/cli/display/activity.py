@@ -1,13 +1,12 @@
 """What happens inside a model along a text: rankings of units, and values along the text."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-import typer
-
-from charrnn.cli.display.escape import visible
+from charrnn.cli.display.escape import to_cell, visible
+from charrnn.cli.display.records import print_record
+from charrnn.cli.streams import write_line
 
 if TYPE_CHECKING:
     from charrnn.inference.classification.classifier import Classifier
@@ -25,13 +24,13 @@ def print_findings(findings: "Sequence[Finding]", state: str, *, as_json: bool) 
     """Print a ranking of units; as JSON with those that are not above chance."""
     if as_json:
         for finding in findings:
-            typer.echo(json.dumps({**asdict(finding), "state": state}))
+            print_record({**asdict(finding), "state": state})
         return
-    typer.echo(" score  chance  layer  unit  property")
+    write_line(" score  chance  layer  unit  property")
     for finding in findings:
         if finding.above:
             place = f"{finding.layer:5}  {finding.unit:4}  {visible(finding.property)}"
-            typer.echo(f"{finding.score:+.3f}   {finding.control:.3f}  {place}")
+            write_line(f"{finding.score:+.3f}   {finding.control:.3f}  {place}")
 
 
 class UnitDisplay:
@@ -54,7 +53,7 @@ class UnitDisplay:
                 "text": "".join(self._read.parts[:shown]),
                 "values": [round(value, 6) for value in values],
             }
-            typer.echo(json.dumps(record))
+            print_record(record)
 
     def draw(self, units: "Sequence[Unit]", shown: int | None) -> list[str]:
         """Print the text coloured by each unit, or a table where there are no colours; returns notes."""
@@ -65,9 +64,11 @@ class UnitDisplay:
             self._print_table(units, shown or total)
             return []
         parts = self._read.parts[: shown or DRAWN]
+        top = max([1.0, *(float(abs(self._states[unit.layer, :, unit.unit]).max()) for unit in units)])
         for unit in units:
             along = self._states[unit.layer, :, unit.unit]
-            heatmap.draw(unit.heading, parts, along[: len(parts)].tolist(), max(1.0, float(abs(along).max())))
+            heatmap.draw(unit.heading, parts, along[: len(parts)].tolist(), top)
+        heatmap.print_legend(f"-{top:.3g}", "0", f"+{top:.3g}")
         if len(parts) == total or shown is not None:
             return []
         return [f"drew the first {len(parts):,} of {total:,} {self._vocabulary.units}; see --shown"]
@@ -90,7 +91,7 @@ def print_courses(courses: "Sequence[Course]", model: "Classifier", *, as_json: 
                 "labels": list(labels),
                 "probabilities": [[round(value, 6) for value in row] for row in course.probabilities.tolist()],
             }
-            typer.echo(json.dumps(record))
+            print_record(record)
         return
     from charrnn.cli.display.heatmap import Heatmap
 
@@ -103,11 +104,13 @@ def print_courses(courses: "Sequence[Course]", model: "Classifier", *, as_json: 
             heatmap.draw(heading, [START, *course.parts], along, 1.0)
         else:
             names = ["(start)", *map(model.vocabulary.to_label, course.codes.tolist())]
-            _print_rows(list(map(visible, labels)), names, course.probabilities.tolist())
+            _print_rows([visible(to_cell(label)) for label in labels], names, course.probabilities.tolist())
+    if heatmap.coloured:
+        heatmap.print_legend("another class", "even", "the predicted class")
 
 
 def _print_rows(columns: Sequence[str], names: Iterable[str], rows: Sequence[Sequence[float]]) -> None:
     lines = ["\t".join(["character", *columns])]
     for name, row in zip(names, rows, strict=True):
         lines.append("\t".join([name, *(f"{value:.4f}" for value in row)]))
-    typer.echo("\n".join(lines))
+    write_line("\n".join(lines))

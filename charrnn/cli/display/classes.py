@@ -1,14 +1,14 @@
 """Classes of texts: a row for each classified line, and the figures of an evaluation."""
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
-from charrnn.cli.display.escape import visible
+from charrnn.cli.display.escape import to_cell, visible
+from charrnn.cli.display.records import format_record, print_record
+from charrnn.cli.display.scores import adapted_figures, adapted_rows, score_rows
+from charrnn.cli.streams import write_data, write_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +31,7 @@ class ClassTable:
         self._json = as_json
         self._clean = visible if sys.stdout.isatty() else str
         if every and not as_json:
-            typer.echo("\t".join([*map(self._format_label, labels), "text"]))
+            write_line("\t".join([*map(self._format_label, labels), "text"]))
 
     def print(self, lines: Sequence[str | bytes], log_probabilities: "NDArray[np.float64]") -> None:
         """Print the rows of lines with these log-probabilities (N, K)."""
@@ -42,7 +42,7 @@ class ClassTable:
         for line, best, shares in zip(lines, probabilities.argmax(axis=1).tolist(), probabilities, strict=True):
             text = line.decode("utf-8", "surrogateescape") if isinstance(line, bytes) else line
             rows.append(self._row(text, best, shares.tolist()) + "\n")
-        sys.stdout.buffer.write("".join(rows).encode("utf-8", "surrogateescape"))
+        write_data("".join(rows).encode("utf-8", "surrogateescape"))
         sys.stdout.flush()
 
     def _row(self, text: str, best: int, shares: list[float]) -> str:
@@ -51,14 +51,13 @@ class ClassTable:
             if self._every:
                 pairs = zip(self._labels, shares, strict=True)
                 record["probabilities"] = {name: round(share, 6) for name, share in pairs}
-            return json.dumps({**record, "text": text})
+            return format_record({**record, "text": text})
         if self._every:
             return "\t".join([*(f"{share:.4f}" for share in shares), self._clean(text)])
         return f"{self._format_label(self._labels[best])}\t{shares[best]:.4f}\t{self._clean(text)}"
 
     def _format_label(self, label: str) -> str:
-        """A label without tabs and line ends, which a quoted cell of a CSV may hold."""
-        return self._clean(label.replace("\t", " ").replace("\n", " "))
+        return self._clean(to_cell(label))
 
 
 def print_evaluation(
@@ -80,8 +79,11 @@ def print_evaluation(
             "n": metrics.n,
         }
         if score:
-            figures |= {name: getattr(score, name) for name in ("loss", "bpc", "perplexity", "chars", "unknown")}
-        typer.echo(json.dumps(figures | {"seconds": round(seconds, 3), "texts_per_second": round(speed, 1)}))
+            names = ("loss", "charged_loss", "bpc", "perplexity", "chars", "unknown", "unknown_share")
+            figures |= {name: getattr(score, name) for name in names}
+        if score and evaluation.adapted_score:
+            figures |= adapted_figures(evaluation.adapted_score)
+        print_record(figures | {"seconds": round(seconds, 3), "texts_per_second": round(speed, 1)})
         return
     lines = [
         f"accuracy    {metrics.accuracy:.4f}",
@@ -95,17 +97,18 @@ def print_evaluation(
         lines += [
             "",
             "each text given its label, its end included:",
-            f"cross-entropy        {score.loss:.4f} nats per character",
-            f"bits per character   {score.bpc:.4f}",
-            f"perplexity           {score.perplexity:.3f}",
-            f"{f'unknown {scorer.vocabulary.units}':<21}{score.unknown:,}",
+            *(f"{name:<20} {figure} {unit}".rstrip() for name, figure, unit in score_rows(scorer.vocabulary, score)),
         ]
-    typer.echo("\n".join([*lines, "", *_format_confusion(labels, metrics)]))
+    if score and evaluation.adapted_score:
+        lines += [
+            f"{name:<20} {figure} {unit}".rstrip() for name, figure, unit in adapted_rows(evaluation.adapted_score)
+        ]
+    write_line("\n".join([*lines, "", *_format_confusion(labels, metrics)]))
 
 
 def _format_confusion(labels: Sequence[str], metrics: "Metrics") -> list[str]:
     """The confusion matrix as a table; of many classes, the most frequent confusions."""
-    names = [visible(label)[:WIDTH] for label in labels]
+    names = [visible(to_cell(label))[:WIDTH] for label in labels]
     if len(labels) > MATRIX:
         wrong = metrics.confusion.copy()
         wrong[range(len(labels)), range(len(labels))] = 0

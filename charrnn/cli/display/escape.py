@@ -11,7 +11,9 @@ import unicodedata
 from typing import BinaryIO
 
 ALLOWED = "\n\t"
-HIDDEN_CATEGORIES = ("Cc", "Cf", "Zl", "Zp")  # controls, invisible formatting, line and paragraph separators
+# controls, invisible formatting, line and paragraph separators, surrogates
+HIDDEN_CATEGORIES = ("Cc", "Cf", "Zl", "Zp", "Cs")
+SEPARATORS = str.maketrans("\t\n\r", "   ")
 JOINERS = "\u200c\u200d"  # harmless formatting that scripts and emoji need
 
 
@@ -20,6 +22,11 @@ def visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(map(_escape, text))
+
+
+def to_cell(text: str) -> str:
+    """`text` as a cell of a table: its tabs and line ends, which a quoted cell of a CSV file may hold, as spaces."""
+    return text.translate(SEPARATORS)
 
 
 def _escape(character: str) -> str:
@@ -52,4 +59,4 @@ class VisibleStream:
         self._write(self._decoder.decode(b"", final=True))
 
     def _write(self, text: str) -> None:
-        self._stream.write(visible(text).encode("utf-8", "backslashreplace"))
+        self._stream.write(visible(text).encode())

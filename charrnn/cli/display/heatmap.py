@@ -34,6 +34,14 @@ class Heatmap:
         self._console.print(text)
         sys.stdout.flush()
 
+    def print_legend(self, low: str, middle: str, high: str) -> None:
+        """Print what the ends and the middle of the colours mean."""
+        legend = Text("colours: ", "dim")
+        for strength, meaning in ((-1.0, low), (0.0, middle), (1.0, high)):
+            legend.append(f" {visible(meaning)} ", f"{DARK} on {background(strength)}").append(" ")
+        self._console.print(legend)
+        sys.stdout.flush()
+
 
 def background(strength: float) -> str:
     """The colour of a strength from -1 to 1: `background(0) == "#ffffff"`."""

@@ -1,8 +1,7 @@
 """Notes to the user."""
 
-from collections.abc import Iterable
-
-import typer
+import sys
+from collections.abc import Iterable, Sequence
 
 from charrnn.cli.display.escape import visible
 
@@ -11,4 +10,10 @@ def write_notes(notes: Iterable[str], *, quiet: bool) -> None:
     """Write each note to stderr, on a line of its own, unless `quiet`."""
     if not quiet:
         for note in notes:
-            typer.echo(visible(note), err=True)
+            sys.stderr.write(visible(note) + "\n")
+
+
+def announce_stdin(names: Sequence[str], *, quiet: bool) -> None:
+    """Say that a text is read from the terminal, if one of the names is `-` and stdin is a terminal."""
+    if "-" in names and sys.stdin.isatty():
+        write_notes(["reading the text from this terminal; end it with Ctrl-D on a line of its own"], quiet=quiet)

@@ -1,71 +1,108 @@
 """Scores of a language model: tables of tokens and lines, and the figures of a text."""
 
-import json
 import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
+from charrnn.cli.display.records import format_record, print_record
+from charrnn.cli.streams import write_line, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from charrnn.inference.network.language import Floats
-    from charrnn.inference.scoring.texts import Score
-    from charrnn.text.vocabulary.base import Codes, Vocabulary
-
-    Blocks = Iterator[tuple[Codes, Floats]]
+    from charrnn.inference.scoring.texts import Block, Score
+    from charrnn.text.vocabulary.base import Vocabulary
 
 
 class TokenTable:
-    """Prints each token with its nats: coloured text on a terminal with colours, otherwise rows."""
+    """Prints each token with its nats: coloured text on a terminal with colours, otherwise rows.
+
+    Adapted nats stand beside the others; the colours are those of the adapted ones.
+    """
 
     def __init__(self, vocabulary: "Vocabulary", *, as_json: bool) -> None:
         self._vocabulary = vocabulary
         self._json = as_json
         self._labels: dict[int | str, str] = {}
 
-    def print(self, blocks: "Blocks") -> "Blocks":
-        """Print blocks of codes (n,) and nats (n,) while passing them on."""
+    def print(self, blocks: "Iterator[Block]") -> "Iterator[Block]":
+        """Print blocks of codes (n,) and nats (n,), and adapted nats (n,), if any, while passing them on."""
         if sys.stdout.isatty() and not self._json:
             from charrnn.cli.display.surprise import Surprise
 
             surprise = Surprise()
             if surprise.coloured:
-                for codes, nats in blocks:
-                    surprise.draw(list(map(self._vocabulary.to_display, codes.tolist())), nats.tolist())
-                    yield codes, nats
+                for block in blocks:
+                    surprise.draw(list(map(self._vocabulary.to_display, block[0].tolist())), block[-1].tolist())
+                    yield block
                 surprise.print_legend()
                 return
-        for codes, nats in blocks:
-            rows = map(self._row, codes.tolist(), nats.tolist())
-            sys.stdout.buffer.write("".join(rows).encode())
-            yield codes, nats
+        for block in blocks:
+            rows = map(self._row, *(column.tolist() for column in block))
+            write_text("".join(rows))
+            yield block
 
-    def _row(self, code: int | str, nats: float) -> str:
+    def _row(self, code: int | str, *nats: float) -> str:
         if self._json:
-            figure = None if math.isnan(nats) else round(nats, 6)
-            return json.dumps({**self._vocabulary.to_record(code), "nats": figure}) + "\n"
+            figures = zip(("nats", "adapted_nats"), (round(each, 6) for each in nats), strict=False)
+            return format_record({**self._vocabulary.to_record(code), **dict(figures)}) + "\n"
         label = self._labels.get(code)
         if label is None:
             label = self._labels[code] = self._vocabulary.to_label(code)
-        return f"{label}\t{nats:.4f}\n"
+        return "\t".join([label, *(f"{each:.4f}" for each in nats)]) + "\n"
 
 
-def print_line(line: str, score: "Score", *, as_json: bool) -> None:
+def print_line(line: str, score: "Score", adapted: "Score | None" = None, *, as_json: bool) -> None:
     """Print the row of a line of text."""
     text = line.removesuffix("\n")
+    scores = [score] if adapted is None else [score, adapted]
     if as_json:
-        bpc = score.bpc if score.chars else None
-        row = json.dumps({"bpc": bpc, "chars": score.chars, "unknown": score.unknown, "line": text}).encode()
+        figures = zip(("bpc", "adapted_bpc"), (each.bpc for each in scores), strict=False)
+        print_record({**dict(figures), "chars": score.chars, "unknown": score.unknown, "line": text})
     else:
-        row = f"{score.bpc:.4f}\t{score.chars}\t{text}".encode("utf-8", "surrogateescape")
-    sys.stdout.buffer.write(row + b"\n")
+        write_text("\t".join([*(f"{each.bpc:.4f}" for each in scores), str(score.chars), text]) + "\n")
+
+
+def adapted_figures(score: "Score") -> dict[str, float]:
+    """The figures of an adapted model in JSON."""
+    return {f"adapted_{name}": getattr(score, name) for name in ("loss", "bpc", "perplexity")}
+
+
+def adapted_rows(score: "Score") -> list[tuple[str, str, str]]:
+    """The figures of an adapted model in words: name, figure, unit."""
+    return [
+        ("adapted", f"{score.loss:.4f}", "nats per character, learning from the text while scoring it"),
+        ("adapted bits", f"{score.bpc:.4f}", "per character"),
+        ("adapted perplexity", f"{score.perplexity:.3f}", ""),
+    ]
+
+
+def score_rows(vocabulary: "Vocabulary", score: "Score") -> list[tuple[str, str, str]]:
+    """The figures of a text as rows of a name, a figure and its unit; with a charged loss if a token is unknown."""
+    share = f"in {score.unknown_share:.2%} of all characters" if score.unknown else ""
+    rows = [
+        ("cross-entropy", f"{score.loss:.4f}", "nats per character"),
+        ("bits per character", f"{score.bpc:.4f}", ""),
+        ("perplexity", f"{score.perplexity:.3f}", ""),
+        ("characters", f"{score.chars:,}", ""),
+        (f"unknown {vocabulary.units}", f"{score.unknown:,}", share),
+    ]
+    if score.unknown:
+        charge = f"{vocabulary.unknown_nats:.4f} for each unknown character, ln {max(2, vocabulary.characters):,}"
+        rows.append(("charged loss", f"{score.charged_loss:.4f}", f"nats per character, with {charge}"))
+    return rows
 
 
 def print_score(
-    path: Path, vocabulary: "Vocabulary", score: "Score", seconds: float, *, to_stderr: bool, as_json: bool
+    path: Path,
+    vocabulary: "Vocabulary",
+    score: "Score",
+    adapted: "Score | None" = None,
+    *,
+    seconds: float,
+    to_stderr: bool,
+    as_json: bool,
 ) -> None:
     """Print the figures of a text; to stderr, next to a table on stdout, always in words."""
     speed = (score.tokens + score.unknown) / max(seconds, 1e-9)  # tokens per second
@@ -76,20 +113,20 @@ def print_score(
             "chars": score.chars,
             **({"tokens": score.tokens, "token_loss": score.token_loss} if by_token else {}),
             "unknown": score.unknown,
+            "unknown_share": score.unknown_share,
             "loss": score.loss,
+            "charged_loss": score.charged_loss,
             "bpc": score.bpc,
             "perplexity": score.perplexity,
+            **(adapted_figures(adapted) if adapted else {}),
             "seconds": round(seconds, 3),
             "chars_per_second": round(speed * score.chars / score.tokens, 1),
         }
-        typer.echo(json.dumps(figures))
+        print_record(figures)
         return
     rows = [
-        ("cross-entropy", f"{score.loss:.4f}", "nats per character"),
-        ("bits per character", f"{score.bpc:.4f}", ""),
-        ("perplexity", f"{score.perplexity:.3f}", ""),
-        ("characters", f"{score.chars:,}", ""),
-        (f"unknown {vocabulary.units}", f"{score.unknown:,}", ""),
+        *score_rows(vocabulary, score),
+        *(adapted_rows(adapted) if adapted else []),
         ("speed", f"{speed:,.0f}", f"{vocabulary.units}/s"),
     ]
     if by_token:
@@ -99,9 +136,12 @@ def print_score(
     if (sys.stderr if to_stderr else sys.stdout).isatty():
         from charrnn.cli.display.surprise import print_figures
 
-        rows[1] = (*rows[1][:2], "1 is a coin toss for each character")
-        rows[2] = (*rows[2][:2], f"as many equally likely characters: about {score.perplexity:.0f}")
+        remarks = {
+            "bits per character": "1 is a coin toss for each character",
+            "perplexity": f"as many equally likely characters: about {score.perplexity:.0f}",
+        }
+        rows = [(name, figure, remarks.get(name, unit)) for name, figure, unit in rows]
         print_figures(str(path), rows, to_stderr=to_stderr)
         return
     for name, figure, unit in rows:
-        typer.echo(f"{name:<20} {figure} {unit}".rstrip(), err=to_stderr)
+        write_line(f"{name:<20} {figure} {unit}".rstrip(), to_stderr=to_stderr)

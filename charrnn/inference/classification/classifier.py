@@ -4,9 +4,8 @@ classifier = charrnn.load("models/titles.safetensors")
 classifier.log_probabilities(["A Proof of Everything"])     # (1, K)
 """
 
-from collections.abc import Iterator, Sequence
-from itertools import islice
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +18,11 @@ from charrnn.text.vocabulary.base import UNKNOWN, Ids, Vocabulary
 
 SYMBOLS = 2**14  # of one batch, padding included
 WIDEST = 256  # documents of one batch
-CHUNK = 8192  # texts that are in memory at a time
+CHUNK = 8192  # texts that are in memory at a time, fewer if they are long:
+CHUNK_CHARACTERS = 2**22
 
 Text = str | bytes
+Row = TypeVar("Row")
 
 
 class LabelScorer(Protocol):
@@ -123,7 +124,15 @@ def pad_documents(documents: Sequence[Ids]) -> tuple[NDArray[np.int64], NDArray[
     return ids, lengths
 
 
-def chunk_rows(rows: Iterator[Any], size: int = CHUNK) -> Iterator[list[Any]]:
-    """Rows in lists of `size`; the last one may be shorter."""
-    while chunk := list(islice(rows, size)):
+def chunk_rows(rows: Iterable[Row], size: int = CHUNK, get_length: Callable[[Any], int] = len) -> Iterator[list[Row]]:
+    """Rows in lists of `size`, fewer if their texts are long; `get_length` gives the length of a row's text."""
+    chunk: list[Row] = []
+    characters = 0
+    for row in rows:
+        chunk.append(row)
+        characters += get_length(row)
+        if len(chunk) == size or characters >= CHUNK_CHARACTERS:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
         yield chunk

@@ -35,13 +35,12 @@ def compute_metrics(log_probabilities: NDArray[np.float64], right: NDArray[np.in
     count, classes = log_probabilities.shape
     predicted = log_probabilities.argmax(axis=1)
     confusion = np.bincount(right * classes + predicted, minlength=classes * classes).reshape(classes, classes)
+    curve = roc_curve(log_probabilities[:, 1] - log_probabilities[:, 0], right == 1) if classes == 2 else None
     return Metrics(
         accuracy=float((predicted == right).mean()),
         macro_f1=macro_f1(confusion),
         log_loss=float(-log_probabilities[np.arange(count), right].mean()),
-        auc=area_under(roc_curve(log_probabilities[:, 1] - log_probabilities[:, 0], right == 1))
-        if classes == 2
-        else None,
+        auc=area_under(curve),
         confusion=confusion,
         n=count,
     )

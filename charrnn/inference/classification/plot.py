@@ -16,6 +16,7 @@ from charrnn.errors import InspectionError
 from charrnn.files import atomic_write
 from charrnn.inference.classification.evaluation import Evaluation
 from charrnn.inference.classification.metrics import Metrics, roc_curve
+from charrnn.wording import count_of
 
 SIDE, MARGIN, TOP = 320, 90, 50  # pixels, of each square plot and around it
 SCALE = 2  # of a PNG
@@ -103,7 +104,7 @@ def _plot_roc(labels: Sequence[str], evaluation: Evaluation) -> list[Shape]:
 def _plot_confusion(labels: Sequence[str], metrics: Metrics) -> list[Shape]:
     """Texts by right class (rows) and predicted one (columns), coloured by their share of the row."""
     left, cell = float(SIDE + 3 * MARGIN), SIDE / len(labels)
-    title = f"accuracy {metrics.accuracy:.4f}, {metrics.n:,} texts"
+    title = f"accuracy {metrics.accuracy:.4f}, {count_of(metrics.n, 'text')}"
     shapes: list[Shape] = [Label((left + SIDE / 2, TOP / 2), title, size=14)]
     shares = metrics.confusion / np.maximum(1, metrics.confusion.sum(axis=1, keepdims=True))
     size = max(5.0, min(12.0, cell * 0.45))

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charrnn.errors import GenerationError
-from charrnn.inference.generation.samples import Request, TextGenerator
-from charrnn.inference.generation.sampling import MIN_TEMPERATURE, Sampler
+from charrnn.inference.generation.constraint.tracking import ENDED, Tracker
+from charrnn.inference.generation.samples import Request, TextGenerator, make_tracker
+from charrnn.inference.generation.sampling import Sampler
 from charrnn.inference.generation.writer import Symbols
 from charrnn.inference.network.language import Floats, Network, State
 from charrnn.text.vocabulary.base import Vocabulary
@@ -49,6 +50,10 @@ class DeviceGenerator(TextGenerator):
         """A generator for another network on the same device."""
         return DeviceGenerator(network, self.vocabulary, self._device)
 
+    def for_weights(self, network: Network) -> "DeviceGenerator":
+        """A generator for a network with other weights on the same device."""
+        return DeviceGenerator(network, self.vocabulary, self._device)
+
     def make_writer(self, state: State, request: Request) -> "DeviceWriter":
         """A writer of one sample for each stream of `state`."""
         return DeviceWriter(self.network, state, request, self._device)
@@ -71,16 +76,20 @@ class DeviceWriter:
     burst: int | None = BURST
 
     def __init__(self, network: Network, state: State, request: Request, device: torch.device) -> None:
-        config, tensors = network.config, {name: _copy_to(t, device) for name, t in network.tensors.items()}
+        config, tensors = network.config, {name: torch.tensor(t, device=device) for name, t in network.tensors.items()}
         kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         self._cell = config.cell
         self._layers = [[tensors[f"rnn.{kind}_l{k}"] for kind in kinds] for k in range(config.layers)]
-        self._inputs = tensors["embedding.weight"] if config.embedding_size else torch.eye(config.vocab_size).to(device)
-        self._decoder = tensors["decoder.weight"].t(), _copy_to(network.decoder_bias, device)
+        # One-hot vectors are not stored: their products with the first layer's weights are rows of its transpose.
+        self._one_hot = not config.embedding_size
+        self._inputs = tensors["rnn.weight_ih_l0"].t().contiguous() if self._one_hot else tensors["embedding.weight"]
+        self._decoder = tensors["decoder.weight"].t(), torch.tensor(network.decoder_bias, device=device)
         batch = state.hidden.shape[1]
-        self._hidden = [_copy_to(part, device) for part in state.hidden]
-        self._cells = [] if state.cell is None else [_copy_to(part, device) for part in state.cell]
+        self._hidden = [torch.tensor(part, device=device) for part in state.hidden]
+        self._cells = [] if state.cell is None else [torch.tensor(part, device=device) for part in state.cell]
         self._sampler, self._loss = request.sampler, request.loss
+        tracker = make_tracker(request, state)
+        self._match = None if tracker is None else DeviceTracker(tracker, config.vocab_size, device)
         # float32 is too coarse for cumulative sums over many symbols, but mps has nothing finer
         wide = torch.float32 if device.type == "mps" else torch.float64
         self._uniforms = torch.zeros(BURST, batch, dtype=wide, device=device)
@@ -105,7 +114,7 @@ class DeviceWriter:
     @torch.inference_mode()
     def _capture(self) -> Callable[[], object]:
         """A step as one graph; the state is restored after the steps that warm up the kernels."""
-        mutable = [*self._hidden, *self._cells, self._place]
+        mutable = [*self._hidden, *self._cells, self._place, *(self._match.mutable if self._match else [])]
         saved = [tensor.clone() for tensor in mutable]
         side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream())
@@ -125,8 +134,10 @@ class DeviceWriter:
         """Choose a symbol for each sample and read it, within the buffers."""
         weight, bias = self._decoder
         logits = torch.addmm(bias, self._hidden[-1], weight)
-        chosen = choose(self._sampler, logits, self._uniforms.index_select(0, self._place)[0])
-        self._symbols.index_copy_(0, self._place, chosen[None])
+        candidates = logits if self._match is None else self._match.mask(logits)
+        chosen = choose(self._sampler, candidates, self._uniforms.index_select(0, self._place)[0])
+        written = chosen if self._match is None else self._match.advance(chosen)
+        self._symbols.index_copy_(0, self._place, written[None])
         if self._loss:
             nats = torch.nn.functional.cross_entropy(logits, chosen, reduction="none")
             self._nats.index_copy_(0, self._place, nats[None])
@@ -134,7 +145,9 @@ class DeviceWriter:
         below = self._inputs.index_select(0, chosen)
         for layer, weights in enumerate(self._layers):
             hidden = self._hidden[layer]
-            if self._cell == "lstm":
+            if layer == 0 and self._one_hot:
+                after = self._step_projected(below, weights)
+            elif self._cell == "lstm":
                 after, cell = torch.lstm_cell(below, (hidden, self._cells[layer]), *weights)
                 self._cells[layer].copy_(cell)
             else:
@@ -142,10 +155,62 @@ class DeviceWriter:
                 after = run(below, hidden, *weights)
             below = hidden.copy_(after)
 
+    def _step_projected(self, projected: Tensor, weights: list[Tensor]) -> Tensor:
+        """The first layer's hidden state (B, H) from projected input (B, G*H); an LSTM's cell state advances."""
+        _, recurrent, bias_input, bias_hidden = weights
+        hidden = self._hidden[0]
+        below = projected + bias_input
+        state = torch.addmm(bias_hidden, hidden, recurrent.t())
+        if self._cell == "lstm":
+            inside, forget, candidate, outside = (below + state).chunk(4, dim=1)
+            cell = self._cells[0]
+            cell.copy_(forget.sigmoid() * cell + inside.sigmoid() * candidate.tanh())
+            return outside.sigmoid() * cell.tanh()
+        if self._cell == "gru":
+            (reset, update, candidate), (r, z, n) = below.chunk(3, dim=1), state.chunk(3, dim=1)
+            mixed = (candidate + (reset + r).sigmoid() * n).tanh()
+            return torch.lerp(mixed, hidden, (update + z).sigmoid())
+        return (below + state).tanh()
+
+
+class DeviceTracker:
+    """The states of B samples in a constraint, on a device: `Tracker` in PyTorch.
+
+    Attributes:
+        mutable: the tensors that a step changes.
+    """
+
+    def __init__(self, tracker: Tracker, symbols: int, device: torch.device) -> None:
+        tables = tracker.constraint
+        self._next = torch.tensor(tables.next[:, :symbols], dtype=torch.long, device=device)
+        self._needed = torch.tensor(tables.needed[:, :symbols], device=device)
+        self._shortest = torch.tensor(tables.shortest, device=device)
+        self._accepting = torch.tensor(tables.accepting.astype(np.bool_), device=device)
+        self._states = torch.tensor(tracker.states, device=device)
+        self._left = torch.tensor(tracker.left.astype(np.int32), device=device)
+        self._ended = torch.zeros(len(tracker.states), dtype=torch.bool, device=device)
+        self.mutable = [self._states, self._left, self._ended]
+
+    def mask(self, logits: Tensor) -> Tensor:
+        """Scores (B, V) without those of symbols after which no match is possible, where a text may not end."""
+        possible = self._needed.index_select(0, self._states) <= self._left[:, None]
+        free = self._accepting.index_select(0, self._states)
+        return torch.where(possible | free[:, None], logits, -torch.inf)
+
+    def advance(self, chosen: Tensor) -> Tensor:
+        """Go on with symbols (B,); returns them, or `ENDED` for texts that end before theirs."""
+        needed = self._needed[self._states, chosen]
+        self._ended |= needed > self._left
+        after = torch.where(self._ended, self._states, self._next[self._states, chosen])
+        left = self._left - needed + self._shortest[after]
+        self._left.copy_(torch.where(self._ended, self._left, left))
+        self._states.copy_(after)
+        return torch.where(self._ended, ENDED, chosen)
+
 
 def choose(sampler: Sampler, logits: Tensor, uniforms: Tensor) -> Tensor:
     """One symbol (B,) for each row of scores (B, V), drawn by `uniforms` (B,): `Sampler.choose` in PyTorch."""
-    if sampler.temperature < MIN_TEMPERATURE:
+    if sampler.greedy:
         return logits.argmax(dim=-1)
     return _draw(filter_weights(sampler, logits), uniforms)
 
@@ -172,8 +237,3 @@ def _draw(weights: Tensor, uniforms: Tensor) -> Tensor:
     cumulative = weights.cumsum(dim=-1, dtype=uniforms.dtype)
     targets = uniforms[:, None] * cumulative[:, -1:]
     return torch.searchsorted(cumulative, targets, right=True)[:, 0].clamp_(max=weights.shape[-1] - 1)
-
-
-def _copy_to(array: Floats, device: torch.device) -> Tensor:
-    """A copy of the array on the device."""
-    return torch.tensor(array, device=device)

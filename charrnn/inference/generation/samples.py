@@ -16,6 +16,7 @@ from itertools import islice
 
 import numpy as np
 
+from charrnn.inference.generation.constraint.tracking import ENDED, Constraint, Tracker
 from charrnn.inference.generation.kernel.compiled import load_kernel
 from charrnn.inference.generation.sampling import Sampler, log_softmax
 from charrnn.inference.generation.stopping import StopFinder
@@ -32,7 +33,7 @@ GROUP = 64  # samples; larger groups are not faster
 
 @dataclass(frozen=True)
 class Piece:
-    """Text that sample `sample` has gained; `finish` ("length" or "stop") is set in its last piece.
+    """Text that sample `sample` has gained; `finish` ("length", "stop" or "match") is set in its last piece.
 
     `loss` is set in the last piece if it was requested and the text is not empty: mean -ln p per character, in nats,
     at temperature 1.
@@ -64,6 +65,7 @@ class Request:
         stops: byte strings that end a text; not part of it.
         loss: whether to compute each text's loss.
         prefix: beginning of a word that the first symbol has to complete; not part of the text.
+        constraint: the texts that may be generated, as built for this length, these stops and this prefix.
     """
 
     sampler: Sampler
@@ -71,6 +73,7 @@ class Request:
     stops: Sequence[bytes] = ()
     loss: bool = False
     prefix: bytes = b""
+    constraint: Constraint | None = None
 
     @property
     def most_symbols(self) -> int:
@@ -106,6 +109,10 @@ class TextGenerator:
         """A generator for a network that differs in the initial state and the first layer's bias only."""
         return TextGenerator(network, self.vocabulary, self)
 
+    def for_weights(self, network: Network) -> "TextGenerator":
+        """A generator for a network with other weights."""
+        return TextGenerator(network, self.vocabulary)
+
     @cached_property
     def weights(self) -> Weights:
         """The network's weights, laid out for the kernel."""
@@ -115,7 +122,8 @@ class TextGenerator:
 
     def make_writer(self, state: State, request: Request) -> Writer:
         """A writer of one sample for each stream of `state`."""
-        return writer_for(self.weights, state, request.sampler, loss=request.loss)
+        tracker = make_tracker(request, state)
+        return writer_for(self.weights, state, request.sampler, loss=request.loss, tracker=tracker)
 
     def plan_groups(self, samples: int) -> tuple[int, int]:
         """Samples in a group, and groups that run at the same time."""
@@ -138,6 +146,13 @@ class TextGenerator:
         for group in groups:
             while not group.done:
                 yield from group.advance()
+
+
+def make_tracker(request: Request, state: State) -> Tracker | None:
+    """Where the streams of `state` begin in the constraint, if there is one."""
+    if request.constraint is None:
+        return None
+    return Tracker(request.constraint, request.length, state.hidden.shape[1])
 
 
 def _mask_symbols(network: Network, ids: Sequence[int]) -> Network:
@@ -180,7 +195,8 @@ class Group:
         self._draws = [np.random.Generator(np.random.PCG64(seed)) for _, seed in samples]
         self._first: tuple[Symbols, Floats] | None = None
         state = start.repeat(len(samples))
-        if request.prefix and request.length:
+        self._unused = np.empty((0, len(samples)))  # uniforms (T, B) of symbols that were not written
+        if request.prefix and request.length and request.constraint is None:
             symbols, nats, state = _complete_prefix(generator, start, request, self._draws)
             self._first = symbols, nats
         self._writer = generator.make_writer(state, request)
@@ -209,12 +225,17 @@ class Group:
             self._made += 1
             return result
         steps = min(self._writer.burst or self._steps, self._request.most_symbols - self._made)
-        uniforms = np.stack([draw.random(steps) for draw in self._draws], axis=1)
+        fresh = max(0, steps - len(self._unused))
+        uniforms = np.stack([draw.random(fresh) for draw in self._draws], axis=1)
+        if len(self._unused):
+            uniforms = np.concatenate([self._unused, uniforms])
         began = time.perf_counter()
-        result = self._writer.write(uniforms)
-        speed = steps / (time.perf_counter() - began)
+        result = self._writer.write(uniforms[:steps])
+        made = len(result[0])
+        speed = made / (time.perf_counter() - began)
         self._steps = min(max(int(speed * BURST), 1), LONGEST)
-        self._made += steps
+        self._unused = uniforms[made:]
+        self._made += made
         return result
 
     def _select(self, active: Symbols) -> None:
@@ -224,6 +245,7 @@ class Group:
             self._writer = writer
             self._texts = [self._texts[k] for k in active]
             self._draws = [self._draws[k] for k in active]
+            self._unused = self._unused[:, active]
 
 
 def _complete_prefix(
@@ -246,7 +268,7 @@ class TextBuilder:
     """Builds one text from its symbols.
 
     Attributes:
-        finish: "length" or "stop" once it is complete.
+        finish: "length", "stop" or "match" once it is complete.
     """
 
     def __init__(self, index: int, vocabulary: Vocabulary, request: Request) -> None:
@@ -256,6 +278,8 @@ class TextBuilder:
         self._pieces = vocabulary.pieces
         self._lengths = vocabulary.lengths
         self._end = vocabulary.end
+        self._ended = "stop" if request.constraint is None else "match"
+        self._may_end = self._end is not None or request.constraint is not None
         self._prefix = self._hidden = len(request.prefix)  # bytes, those still to come
         self._prefix_chars = len(request.prefix.decode("utf-8"))
         self._left = request.length + self._prefix_chars if request.length else 0  # characters
@@ -266,7 +290,7 @@ class TextBuilder:
 
     def append(self, symbols: Symbols, nats: Floats) -> Piece | None:
         """Add symbols (T,) with their nats (T,); returns the text that is final now, if any."""
-        ends = np.flatnonzero(symbols == self._end).tolist() if self._end is not None else []
+        ends = np.flatnonzero((symbols == self._end) | (symbols == ENDED)).tolist() if self._may_end else []
         symbols = symbols[: ends[0]] if ends else symbols
         lengths = self._lengths[symbols].cumsum()
         added = symbols[: int(lengths.searchsorted(self._left)) + 1].tolist()
@@ -287,7 +311,7 @@ class TextBuilder:
             self.finish = "stop"
         elif self._left <= 0 or ended:
             text += self._stops.flush()
-            self.finish = "length" if self._left <= 0 else "stop"
+            self.finish = "length" if self._left <= 0 else self._ended
         self._shown += len(text)
         if self.finish:
             return Piece(self._index, text, self.finish, self._mean_loss())

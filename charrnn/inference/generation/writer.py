@@ -19,6 +19,7 @@ state is projected for the next step as soon as it is known:
 import copy
 from collections.abc import Sequence
 from ctypes import Array, addressof, sizeof
+from functools import partial
 from itertools import pairwise
 from threading import Lock
 from typing import Protocol
@@ -26,13 +27,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.inference.generation.constraint.tracking import ENDED, Tracker
 from charrnn.inference.generation.kernel.compiled import Kernel
 from charrnn.inference.generation.kernel.records import Batch, Job, Stage
 from charrnn.inference.generation.sampling import Sampler, log_softmax
 from charrnn.inference.network.language import Floats, Network, State
+from charrnn.native.arrays import aligned_array
 
 Symbols = NDArray[np.int64]
-CACHE_LINE = 64  # bytes
 GREEDY = 1e30  # factor of the scores where only the highest counts
 
 
@@ -46,7 +48,11 @@ class Writer(Protocol):
     burst: int | None
 
     def write(self, uniforms: NDArray[np.float64]) -> tuple[Symbols, Floats]:
-        """Draw symbols (T, B) with uniforms (T, B) from [0, 1); returns them and, if requested, their nats (T, B)."""
+        """Draw symbols (T, B) with uniforms (T, B) from [0, 1); returns them and, if requested, their nats (T, B).
+
+        Under a constraint, symbols after the end of a text are `ENDED`, and there are fewer than T when most texts have
+        ended.
+        """
 
     def select(self, samples: Symbols) -> "Writer | None":
         """A writer that goes on with these samples only; None if this writer cannot leave samples out."""
@@ -165,6 +171,7 @@ class KernelWriter:
         state: of the samples (L, B, H); copied.
         sampler: how symbols are chosen.
         loss: whether to compute their nats.
+        tracker: where the samples are in a constraint.
 
     Attributes:
         batch: the record of the samples that the kernel works on.
@@ -174,9 +181,12 @@ class KernelWriter:
 
     burst: int | None = None
 
-    def __init__(self, weights: Weights, state: State, sampler: Sampler, *, loss: bool = False) -> None:
+    def __init__(
+        self, weights: Weights, state: State, sampler: Sampler, *, loss: bool = False, tracker: Tracker | None = None
+    ) -> None:
         assert weights.kernel is not None  # noqa: S101 - `writer_for` checks it
         self._weights, self.kernel, self._sampler, self._loss = weights, weights.kernel, sampler, loss
+        self._tracker = tracker
         config, samples = weights.network.config, state.hidden.shape[1]
         rows = samples if samples == 1 else _round_up(samples, self.kernel.tiling.samples)
         self._hidden = aligned_array(config.layers, rows, weights.units)
@@ -211,6 +221,18 @@ class KernelWriter:
             min_p=sampler.min_p or 0.0,
             wants_loss=loss,
         )
+        if tracker is not None:
+            self._masked = aligned_array(weights.symbols)
+            self._constrain(tracker)
+
+    def _constrain(self, tracker: Tracker) -> None:
+        """Let the kernel follow a constraint."""
+        batch, tables = self.batch, tracker.constraint
+        batch.constrained, batch.columns, batch.quorum = True, tables.next.shape[1], tracker.quorum
+        batch.masked = self._masked.ctypes.data
+        batch.next, batch.needed = tables.next.ctypes.data, tables.needed.ctypes.data
+        batch.shortest, batch.accepting = tables.shortest.ctypes.data, tables.accepting.ctypes.data
+        batch.states, batch.left = tracker.states.ctypes.data, tracker.left.ctypes.data
 
     def _plan(self) -> tuple[Array[Job], Array[Stage]]:
         """All products of a step, and the stages to which they belong."""
@@ -237,9 +259,9 @@ class KernelWriter:
         steps, samples = uniforms.shape
         uniforms = np.zeros((steps, samples)) if self._sampler.greedy else np.ascontiguousarray(uniforms)
         symbols = np.empty((steps, samples), dtype=np.int64)
-        chances = np.empty((steps if self._loss else 0, samples, 2))
+        chances = np.ones((steps if self._loss else 0, samples, 2))
         made = 0
-        while made < steps:
+        while made < steps and (self._tracker is None or self._tracker.enough):
             self._weights.ready(self.pending)
             self._known[self.pending] = True
             made += self.kernel.write(
@@ -249,14 +271,16 @@ class KernelWriter:
                 symbols[made:].ctypes.data,
                 chances[made:].ctypes.data,
             )
-        nats: Floats = (np.log(chances[..., 1]) - chances[..., 0]).astype(np.float32)
-        return symbols, nats
+        nats: Floats = (np.log(chances[:made, :, 1]) - chances[:made, :, 0]).astype(np.float32)
+        return symbols[:made], nats
 
     def select(self, samples: Symbols) -> "KernelWriter":
         """See `Writer`."""
         size = self._weights.network.config.hidden_size
         hidden, cells = self._hidden[:, samples, :size], self._cells[:, samples, :size]
-        writer = KernelWriter(self._weights, State(hidden, cells), self._sampler, loss=self._loss)
+        tracker = self._tracker and self._tracker.select(samples)
+        state = State(hidden, cells)
+        writer = KernelWriter(self._weights, state, self._sampler, loss=self._loss, tracker=tracker)
         writer.pending[:] = self.pending[samples]
         writer._first_state[: len(samples)] = self._first_state[samples]
         writer.batch.started = self.batch.started
@@ -268,8 +292,17 @@ class PlainWriter:
 
     burst: int | None = None
 
-    def __init__(self, network: Network, states: Sequence[State], sampler: Sampler, *, loss: bool = False) -> None:
+    def __init__(
+        self,
+        network: Network,
+        states: Sequence[State],
+        sampler: Sampler,
+        *,
+        loss: bool = False,
+        tracker: Tracker | None = None,
+    ) -> None:
         self._network, self._states, self._sampler, self._loss = network, states, sampler, loss
+        self._tracker = tracker
         self._pending: Symbols | None = None
 
     def write(self, uniforms: NDArray[np.float64]) -> tuple[Symbols, Floats]:
@@ -277,28 +310,38 @@ class PlainWriter:
         symbols = np.empty(uniforms.shape, dtype=np.int64)
         nats = np.empty(uniforms.shape if self._loss else (0, uniforms.shape[1]), dtype=np.float32)
         for t, row in enumerate(uniforms):
+            if self._tracker is not None and not self._tracker.enough:
+                return symbols[:t], nats[:t]
             for n, state in enumerate(self._states):
-                if self._pending is not None:
+                if self._pending is not None and self._pending[n] != ENDED:
                     self._network.read(self._pending[n].reshape(1, 1), state)
                 scores = self._network.next_logits(state)
-                symbols[t, n] = self._sampler.choose(scores, row[n, None])[0]
-                if self._loss:
+                symbols[t, n] = self._choose(n, scores, row[n, None])
+                if self._loss and symbols[t, n] != ENDED:
                     nats[t, n] = -log_softmax(scores)[0, symbols[t, n]]
             self._pending = symbols[t]
         return symbols, nats
 
+    def _choose(self, sample: int, scores: Floats, uniform: NDArray[np.float64]) -> int:
+        """The next symbol of a sample, from its scores (1, V)."""
+        draw = partial(self._sampler.choose, uniforms=uniform)
+        return int(draw(scores)[0]) if self._tracker is None else self._tracker.choose(sample, scores, draw)
+
     def select(self, samples: Symbols) -> "PlainWriter":
         """See `Writer`."""
-        writer = PlainWriter(self._network, [self._states[n] for n in samples], self._sampler, loss=self._loss)
+        tracker, states = self._tracker and self._tracker.select(samples), [self._states[n] for n in samples]
+        writer = PlainWriter(self._network, states, self._sampler, loss=self._loss, tracker=tracker)
         writer._pending = None if self._pending is None else self._pending[samples]
         return writer
 
 
-def writer_for(weights: Weights, start: State, sampler: Sampler, *, loss: bool = False) -> Writer:
+def writer_for(
+    weights: Weights, start: State, sampler: Sampler, *, loss: bool = False, tracker: Tracker | None = None
+) -> Writer:
     """A writer of one sample for each stream of `start`."""
     if weights.kernel is None:
-        return PlainWriter(weights.network, start.split(), sampler, loss=loss)
-    return KernelWriter(weights, start, sampler, loss=loss)
+        return PlainWriter(weights.network, start.split(), sampler, loss=loss, tracker=tracker)
+    return KernelWriter(weights, start, sampler, loss=loss, tracker=tracker)
 
 
 def _job(weights: Floats, bias: Floats, x: Floats, out: Floats) -> Job:
@@ -311,12 +354,3 @@ def _job(weights: Floats, bias: Floats, x: Floats, out: Floats) -> Job:
 def _round_up(size: int, unit: int) -> int:
     """The least multiple of `unit` that is no less than `size`."""
     return -(-size // unit) * unit
-
-
-def aligned_array(*shape: int, zeros: bool = True) -> Floats:
-    """An array that begins at a cache line: vectors across two lines are slow to read."""
-    size = int(np.prod(shape))
-    behind = CACHE_LINE // 4
-    whole = (np.zeros if zeros else np.empty)(size + behind, dtype=np.float32)
-    first = -whole.ctypes.data % CACHE_LINE // 4
-    return whole[first : first + size].reshape(shape)

@@ -6,13 +6,12 @@ as \u003c. The content security policy lets no script run but the page's own.
 """
 
 import base64
-import hashlib
-import html
-import json
 from importlib import resources
 from typing import Any
 
 from numpy.typing import NDArray
+
+from charrnn.inference.markup import content_hash, embed_json, escape_text
 
 
 def render_page(name: str, title: str, data: dict[str, Any]) -> bytes:
@@ -23,15 +22,10 @@ def render_page(name: str, title: str, data: dict[str, Any]) -> bytes:
     body, _, script = rest.partition("<script>\n")
     page = base.replace("@STYLE@", style).replace("@BODY@", body)
     page = page.replace("@SCRIPT@", script.removesuffix("</script>\n"))
-    digest = hashlib.sha256(page.rpartition("<script>")[2].partition("</script>")[0].encode()).digest()
-    # A file name may hold bytes that are not UTF-8.
-    heading = html.escape(title.encode("utf-8", "backslashreplace").decode())
-    content = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    for character in "<>&":
-        content = content.replace(character, f"\\u{ord(character):04x}")
+    script_hash = content_hash(page.rpartition("<script>")[2].partition("</script>")[0])
     before, after = page.split("@DATA@")  # before the title and data are filled in, which may hold the word, too
-    before = before.replace("@HASH@", f"sha256-{base64.b64encode(digest).decode()}").replace("@TITLE@", heading)
-    return f"{before}{content}{after}".encode("ascii", "xmlcharrefreplace")
+    before = before.replace("@HASH@", script_hash).replace("@TITLE@", escape_text(title))
+    return f"{before}{embed_json(data)}{after}".encode("ascii", "xmlcharrefreplace")
 
 
 def pack(values: NDArray[Any]) -> dict[str, Any]:

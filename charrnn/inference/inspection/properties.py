@@ -22,9 +22,10 @@ OPENING = {"(": ")", "[": "]", "{": "}"}
 QUOTES = {'"': '"', "\u201c": "\u201d", "\u201e": "\u201c", "\u00ab": "\u00bb"}  # straight, English, German, French
 TAB = 4  # columns of indentation
 FREQUENT = 40  # single characters with a property of their own
-# Strings are matched first, so that comment marks inside them do not count.
+# Strings are matched first, so that comment marks inside them do not count. Their length is limited, because a quote
+# that is not closed is followed to the limit, which would take quadratic time without one.
 COMMENT = re.compile(
-    r"""("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|(?<!\S)\#[^\n]*|(?<!:)//[^\n]*|/\*.*?(?:\*/|\Z)|<!--.*?(?:-->|\Z)""",
+    r"""("(?:\\.|[^"\\\n]){0,500}+"|'(?:\\.|[^'\\\n]){0,500}+')|(?<!\S)\#[^\n]*|(?<!:)//[^\n]*|/\*.*?(?:\*/|\Z)|<!--.*?(?:-->|\Z)""",
     re.DOTALL,
 )
 
@@ -38,14 +39,16 @@ class Property:
     general: bool = True
 
 
-def properties(text: str, match: str | None = None) -> Iterator[Property]:
-    """All properties of a text, `match` (a regular expression) first.
+def properties(text: str, match: str | None = None, *, match_only: bool = False) -> Iterator[Property]:
+    """All properties of a text, `match` (a regular expression) first; with `match_only` no others.
 
     Raises:
         UsageError: if `match` is not a regular expression.
     """
     if match is not None:
         yield Property(f"match of {match}", inside_matches(text, match))
+    if match_only:
+        return
     depth = bracket_depth(text)
     yield Property("inside quotes", inside_quotes(text))
     yield Property("inside brackets", _to_floats(depth > 0))

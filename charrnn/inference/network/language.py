@@ -129,24 +129,13 @@ class Network:
         return self.logits(state.hidden[-1])
 
     def _run_layer(self, layer: int, gates: Floats, state: State) -> Floats:
-        """One layer over projected inputs (T, B, G*H); returns its hidden states (T, B, H)."""
-        size = self.config.hidden_size
-        outputs = np.empty((*gates.shape[:2], size), dtype=np.float32)
-        hidden, recurrent = state.hidden[layer], self._recurrent[layer]
+        """One layer over projected inputs (T, B, G*H), advancing `state`; returns its hidden states (T, B, H)."""
+        cell = None if state.cell is None else state.cell[layer]
+        inside = None
         if self.config.cell == "gru":
-            inside = self.tensors[f"rnn.bias_hh_l{layer}"][2 * size :]
-            for t, projected in enumerate(gates):
-                hidden = outputs[t] = gru_step(projected, hidden @ recurrent, hidden, inside)
-        elif state.cell is not None:
-            cell = state.cell[layer]
-            for t, summed in enumerate(gates):
-                np.add(summed, hidden @ recurrent, out=summed)
-                hidden = lstm_step(summed, cell, out=outputs[t])
-        else:
-            for t, summed in enumerate(gates):
-                np.add(summed, hidden @ recurrent, out=summed)
-                hidden = np.tanh(summed, out=outputs[t])
-        state.hidden[layer] = hidden
+            inside = self.tensors[f"rnn.bias_hh_l{layer}"][2 * self.config.hidden_size :]
+        outputs = run_cells(gates, self._recurrent[layer], state.hidden[layer], cell, inside)
+        state.hidden[layer] = outputs[-1]
         return outputs
 
 
@@ -180,6 +169,28 @@ def lstm_step(gates: Floats, cell: Floats, out: Floats) -> Floats:
     np.tanh(cell, out=out)
     out *= gates[:, 3 * size :]
     return out
+
+
+def run_cells(
+    gates: Floats, recurrent: Floats, hidden: Floats, cell: Floats | None = None, inside: Floats | None = None
+) -> Floats:
+    """Hidden states (T, B, H) of one layer.
+
+    Args:
+        gates: projected inputs (T, B, G*H), which are overwritten.
+        recurrent: weights (H, G*H).
+        hidden: initial hidden state (B, H).
+        cell: the LSTM's cell state (B, H), which advances in place; None for other cells.
+        inside: the GRU's b_hn (H); None for other cells.
+    """
+    outputs = np.empty((*gates.shape[:2], hidden.shape[-1]), dtype=np.float32)
+    for t, projected in enumerate(gates):
+        if inside is not None:
+            hidden = outputs[t] = gru_step(projected, hidden @ recurrent, hidden, inside)
+            continue
+        summed = np.add(projected, hidden @ recurrent, out=projected)
+        hidden = np.tanh(summed, out=outputs[t]) if cell is None else lstm_step(summed, cell, outputs[t])
+    return outputs
 
 
 def gru_step(projected: Floats, recurrent: Floats, hidden: Floats, inside: Floats) -> Floats:

@@ -5,36 +5,42 @@
     perplexity  e^loss                                                             choices
 
 What is predicted is a token: a character, a byte, a word or what stands between words; the nats of a word are divided
-among its characters. Unknown words cost nothing, so a model that knows few words looks better than it is.
+among its characters.
 
 A text is one stream. To read it with matrix products it is cut into pieces that are read side by side; each piece but
 the first reads `WARM_UP` tokens before its own, which are not counted, so that its state has forgotten the initial one.
 Long texts are scored a block at a time, so that they need not fit into memory.
 
-An unknown character has no probability: it is not counted, and its nats are NaN. It is read as the symbol that stands
-for rare characters if the model has one, otherwise not at all.
+An unknown character has no probability: it is not counted, and its nats are NaN, as no others are. It is read as the
+symbol that stands for rare characters if the model has one, otherwise not at all. As unknown characters cost nothing, a
+model that knows few looks better than it is; the charged loss compares models with different vocabularies. With C
+different characters in the training text,
+
+    charged loss  =  (nats + unknown characters x ln C) / (characters + unknown characters)
 """
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.inference.generation.sampling import log_softmax
+from charrnn.errors import GenerationError
 from charrnn.inference.network.cores import available_cores, map_parallel
 from charrnn.inference.network.language import Floats, Network
+from charrnn.inference.scoring.scorer import make_scorers
 from charrnn.text.vocabulary.base import UNKNOWN, Codes, Ids, Vocabulary
 
 WARM_UP = 256
 STREAMS = 128
 LEAST_SHARE = 16  # streams for each core
-CHUNK = 32  # time steps per call, so that one chunk's gates and scores stay in the cache
-SCORES = 2**22  # of one chunk, at most
 BLOCK = 2**21  # characters of a long text in memory
 
 OnProgress = Callable[[int, int], None]  # done, total
+Array = TypeVar("Array", bound=NDArray[Any])
+Block = tuple[Codes, *tuple[Floats, ...]]  # codes (n,) of a text, and their nats (n,) under one model or several
 
 
 @dataclass(frozen=True)
@@ -46,12 +52,16 @@ class Score:
         tokens: those that were counted.
         chars: characters of the counted tokens.
         unknown: tokens that were not counted because they have no probability.
+        unknown_chars: their characters.
+        unknown_nats: what the charged loss adds for these.
     """
 
     nats: float
     tokens: int
     chars: int
     unknown: int
+    unknown_chars: int = 0
+    unknown_nats: float = 0.0
 
     @property
     def loss(self) -> float:
@@ -68,13 +78,19 @@ class Score:
         """Bits per character."""
         return self.loss / math.log(2)
 
+    @property
+    def unknown_share(self) -> float:
+        """Share of the characters that are in unknown tokens."""
+        return self.unknown_chars / max(1, self.chars + self.unknown_chars)
+
+    @property
+    def charged_loss(self) -> float:
+        """Mean nats per character, unknown ones charged as if all characters were equally likely."""
+        chars = self.chars + self.unknown_chars
+        return (self.nats + self.unknown_nats) / chars if chars else math.nan
+
     def __add__(self, other: "Score") -> "Score":
-        return Score(
-            self.nats + other.nats,
-            self.tokens + other.tokens,
-            self.chars + other.chars,
-            self.unknown + other.unknown,
-        )
+        return Score(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(Score)))
 
     @property
     def perplexity(self) -> float:
@@ -82,14 +98,31 @@ class Score:
         return math.exp(min(self.loss, 700.0))
 
 
+NOTHING = Score(0.0, 0, 0, 0)
+
+
 def sum_scores(vocabulary: Vocabulary, blocks: Iterable[tuple[Codes, Floats]]) -> Score:
     """The score of a text from blocks of its codes (n,) and their nats (n,), NaN for unknown ones."""
-    total = Score(0.0, 0, 0, 0)
-    for codes, nats in blocks:
-        counted = ~np.isnan(nats)
+    return sum_columns(vocabulary, blocks, 1)[0]
+
+
+def sum_columns(vocabulary: Vocabulary, blocks: Iterable[Block], columns: int) -> list[Score]:
+    """The scores of a text by several models, from blocks of its codes (n,) and their nats (n,) under each model."""
+    totals = [NOTHING] * columns
+    for codes, *of_models in blocks:
+        counted = ~np.isnan(of_models[0])
         tokens, chars = int(counted.sum()), vocabulary.count_characters(codes[counted])
-        total += Score(float(np.nansum(nats, dtype=np.float64)), tokens, chars, len(nats) - tokens)
-    return total
+        unknown_chars = vocabulary.count_characters(codes[~counted])
+        for k, nats in enumerate(of_models):
+            totals[k] += Score(
+                nats=float(np.nansum(nats, dtype=np.float64)),
+                tokens=tokens,
+                chars=chars,
+                unknown=len(nats) - tokens,
+                unknown_chars=unknown_chars,
+                unknown_nats=unknown_chars * vocabulary.unknown_nats,
+            )
+    return totals
 
 
 def score_text(
@@ -106,7 +139,7 @@ def score_text(
     """
     context: Ids = np.empty(0, dtype=np.int32)  # before the next block
     scored = 0
-    for codes in _blocks(pieces):
+    for codes in map(np.concatenate, batch_by_size(pieces, BLOCK)):
         read, counted = readable_ids(vocabulary, codes)
         ids = np.concatenate([context, read[read != UNKNOWN]])
         block_progress = _offset_progress(progress, scored, len(codes))
@@ -124,6 +157,9 @@ def score_ids(
     """-ln p of each id (n,) given all before it, computed in up to `streams` pieces side by side.
 
     The first `context` ids are only read and not part of the result.
+
+    Raises:
+        charrnn.errors.GenerationError: if the model's scores overflow.
     """
     total = len(ids) - context
     nats = np.empty(max(0, total), dtype=np.float32)
@@ -136,36 +172,34 @@ def score_ids(
     lasts = np.minimum(firsts + length, len(ids))
     starts = np.maximum(firsts - WARM_UP, 0) if count > 1 else np.zeros(1, dtype=np.int64)
     reach = int((lasts - starts).max())
+    make_scorer = make_scorers(network)
 
     def read(share: slice) -> None:
         """Read some of the pieces; the first share reports the progress of all."""
-        state = network.initial_state(len(starts[share]))
-        before = state.hidden[-1][None].copy()  # (1, B, H): what predicts the chunk's first characters
-        step = chunk_steps(network, len(starts[share]))
+        scorer = make_scorer(len(starts[share]))
+        step = scorer.steps
         for begin in range(0, reach, step):
             if progress and not share.start:
                 progress(begin * total // reach, total)
             at = starts[share] + np.arange(begin, min(begin + step, reach))[:, None]  # (T, B) positions in the text
             chunk = ids[np.minimum(at, len(ids) - 1)]
-            after = network.read(chunk, state)
-            losses = cross_entropy(network.logits(np.concatenate([before, after[:-1]])), chunk)
+            losses = scorer.read(chunk)
             counted = (at >= firsts[share]) & (at < lasts[share])
             nats[at[counted] - context] = losses[counted]
-            before = after[-1:]
 
     shares = min(available_cores(), max(1, count // LEAST_SHARE))
     map_parallel(read, [slice(count * k // shares, count * (k + 1) // shares) for k in range(shares)])
-    return nats
+    return check_losses(nats)
 
 
-def chunk_steps(network: Network, streams: int) -> int:
-    """Time steps of one call for this number of streams."""
-    return max(1, min(CHUNK, SCORES // (streams * network.config.vocab_size)))
+def check_losses(losses: Floats) -> Floats:
+    """The same losses, which are finite; NaN is left to mark unknown characters.
 
-
-def cross_entropy(logits: Floats, targets: Ids) -> Floats:
-    """-ln p (T, B) of targets (T, B) under scores (T, B, V)."""
-    losses: Floats = -np.take_along_axis(log_softmax(logits), targets[..., None], axis=-1)[..., 0]
+    Raises:
+        charrnn.errors.GenerationError: if one is not finite.
+    """
+    if not np.isfinite(losses).all():
+        raise GenerationError("the model's scores overflow: its weights are too large to compute with")
     return losses
 
 
@@ -178,16 +212,18 @@ def readable_ids(vocabulary: Vocabulary, codes: Codes) -> tuple[Ids, NDArray[np.
     return ids, ids != vocabulary.unknown
 
 
-def _blocks(pieces: Iterable[Codes]) -> Iterator[Codes]:
-    """Pieces joined to blocks of `BLOCK` codes or a little more."""
-    block: list[Codes] = []
-    for piece in pieces:
-        block.append(piece)
-        if sum(map(len, block)) >= BLOCK:
-            yield np.concatenate(block)
-            block = []
-    if block:
-        yield np.concatenate(block)
+def batch_by_size(arrays: Iterable[Array], size: int) -> Iterator[list[Array]]:
+    """Arrays in lists of `size` entries in total or a little more."""
+    batch: list[Array] = []
+    total = 0
+    for array in arrays:
+        batch.append(array)
+        total += len(array)
+        if total >= size:
+            yield batch
+            batch, total = [], 0
+    if batch:
+        yield batch
 
 
 def _offset_progress(progress: OnProgress | None, offset: int, chars: int) -> OnProgress | None:

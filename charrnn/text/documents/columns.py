@@ -12,6 +12,7 @@ from charrnn.text.documents.tables import Row, TableReader
 from charrnn.text.reading import OnProgress
 from charrnn.text.settings import ReadingSettings
 from charrnn.text.sources import find_sources
+from charrnn.wording import count_of
 
 DEFAULT_COLUMNS = "1,2"
 # Common names of these columns; a first line that uses one of them may be a header.
@@ -76,7 +77,8 @@ class LabelledReader:
                 first = False
             yield (_latin1_to_utf8(label), text.encode("latin-1")) if self._binary else (label, text)
         if left_out:
-            self.notes.append(f"{left_out:,} lines without a label or a text were left out")
+            verb = "was" if left_out == 1 else "were"
+            self.notes.append(f"{count_of(left_out, 'line')} without a label or a text {verb} left out")
         self.notes += self._rows.notes
 
     def _find_columns(self, row: Row) -> tuple[tuple[int, int], bool]:
@@ -101,7 +103,7 @@ class LabelledReader:
     def _get_cells(self, row: Row, places: tuple[int, int]) -> tuple[str, str]:
         if max(places) >= len(row):
             raise CorpusError(
-                f"line {self._rows.line} of {self._rows.name} has {len(row)} column{'s' * (len(row) > 1)}, not "
+                f"line {self._rows.line} of {self._rows.name} has {count_of(len(row), 'column')}, not "
                 f"{max(places) + 1}: {' | '.join(row)[:60]!r}; give a label, a tab and a text on each line of a TSV, "
                 "or name the columns with --columns LABEL,TEXT"
             )

@@ -26,6 +26,7 @@ from charrnn.text.storage import IN_MEMORY
 from charrnn.text.tokens import TokenIds
 from charrnn.text.vocabulary.base import Ids, Vocabulary
 from charrnn.text.vocabulary.counting import TokenCounter, create_counter
+from charrnn.wording import count_of
 
 MIN_HELD_OUT = 60  # documents; fewer are too few to hold any out
 MANY_LABELS = 50  # more are accepted only if there are three texts for each
@@ -242,7 +243,9 @@ def _hold_out(
     Of a class with two distinct texts or more at least one is held out, and at least one is not.
     """
     if len(documents) < MIN_HELD_OUT and settings.valid_fraction is None:
-        notes.append(f"{len(documents)} texts are too few to hold any out: validation reads those that are learned")
+        notes.append(
+            f"{count_of(len(documents), 'text')}: too few to hold any out; validation reads those that are learned"
+        )
         return documents, documents
     fraction = settings.valid_fraction or VALID_FRACTION
     held_out = np.zeros(len(documents), dtype=bool)

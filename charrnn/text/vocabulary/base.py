@@ -16,24 +16,40 @@ would be no text, so it is never generated, and it has no probability. Where eve
 ends a document: no text holds one.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.errors import ModelFileError
+from charrnn.errors import ModelFileError, quote_value
 
 UNKNOWN = -1
 REPLACEMENT = 0xFFFD  # what rare tokens are merged into
 END = 0  # what ends a document
 MARKS = {"unknown": chr(REPLACEMENT), "end": chr(END)}  # symbols that stand for no text, by their names in a file
+MAX_CHARACTERS = 0x110000  # code points
 NAMED = 5  # unknown symbols in a message
 
 Codes = NDArray[Any]
 Ids = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class MergedTokens:
+    """What is known of the text beyond the symbols of a vocabulary into which rare tokens were merged.
+
+    Attributes:
+        characters: number of different characters (of bytes: bytes) of the text.
+        length: mean number of characters of a rare token.
+    """
+
+    characters: int
+    length: float = 1.0
 
 
 class Vocabulary(ABC):
@@ -43,6 +59,7 @@ class Vocabulary(ABC):
         codes: the symbols as codes, each once.
         unknown: id of U+FFFD, which stands for all rare tokens, if they were merged.
         end: id of NUL, which ends a document, if there are documents.
+        merged: about the text, if rare tokens were merged.
 
     Attributes:
         tokens: the kind of token, as in `--tokens` and in the model file.
@@ -61,10 +78,17 @@ class Vocabulary(ABC):
     line_end: ClassVar[int | str] = 10
     export_type: ClassVar[type[np.generic]] = np.int32
 
-    def __init__(self, codes: Codes, unknown: int | None = None, end: int | None = None) -> None:
+    def __init__(
+        self,
+        codes: Codes,
+        unknown: int | None = None,
+        end: int | None = None,
+        merged: MergedTokens | None = None,
+    ) -> None:
         self.codes = codes
         self.unknown = unknown
         self.end = end
+        self.merged = merged
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -84,6 +108,20 @@ class Vocabulary(ABC):
     def never_generated(self) -> list[int]:
         """Ids that must not be generated."""
         return [] if self.unknown is None else [self.unknown]
+
+    @cached_property
+    def characters(self) -> int:
+        """Number of different characters (of bytes: bytes) of the text, or of the symbols if that is not known."""
+        if self.merged is not None:
+            return self.merged.characters
+        marks = set(self.marks.values())
+        texts = (text for index, text in enumerate(self.to_strings(self.codes)) if index not in marks)
+        return len(set().union(*texts))
+
+    @property
+    def unknown_nats(self) -> float:
+        """What a charged loss adds for an unknown character: ln of `characters`, as if all were equally likely."""
+        return math.log(max(2, self.characters))
 
     @property
     def symbols(self) -> str | list[str]:
@@ -175,7 +213,13 @@ class Vocabulary(ABC):
 
     def to_json(self) -> dict[str, Any]:
         """The description in a model file's header."""
-        return {"tokens": self.tokens, "symbols": self.symbols, **self.marks}
+        merged = {} if self.merged is None else {"merged": asdict(self.merged)}
+        return {"tokens": self.tokens, "symbols": self.symbols, **self.marks, **merged}
+
+    def union_merged(self, other: "Vocabulary") -> MergedTokens | None:
+        """What is known of the texts of both vocabularies; the length is that of its own rare tokens, if it has any."""
+        merged = self.merged or other.merged
+        return merged and MergedTokens(max(self.characters, other.characters), merged.length)
 
     @classmethod
     @abstractmethod
@@ -199,8 +243,25 @@ def read_marks(description: dict[str, Any], symbols: list[str]) -> dict[str, int
     for name, index in marks.items():
         if type(index) is not int or symbols[index : index + 1] != [MARKS[name]]:
             code = f"U+{ord(MARKS[name]):04X}"
-            raise ModelFileError(f"the model's vocabulary is damaged: symbol {index!r} is not {code}")
+            raise ModelFileError(f"the model's vocabulary is damaged: symbol {quote_value(index)} is not {code}")
     return marks
+
+
+def read_merged(description: dict[str, Any]) -> MergedTokens | None:
+    """What a model file's description of a vocabulary says of merged tokens.
+
+    Raises:
+        ModelFileError: if it is damaged.
+    """
+    merged = description.get("merged")
+    if merged is None:
+        return None
+    names = {"characters": int, "length": float}
+    if not isinstance(merged, dict) or {name: type(value) for name, value in merged.items()} != names:
+        raise ModelFileError("the model's vocabulary is damaged: what it says of merged tokens is no two numbers")
+    if not (1 <= merged["characters"] <= MAX_CHARACTERS and 1 <= merged["length"] < math.inf):
+        raise ModelFileError("the model's vocabulary is damaged: what it says of merged tokens is out of range")
+    return MergedTokens(**merged)
 
 
 def has_surrogates(symbols: Iterable[str]) -> bool:

@@ -12,15 +12,18 @@ from charrnn.errors import ModelFileError
 from charrnn.text.vocabulary.base import (
     END,
     MARKS,
+    MAX_CHARACTERS,
     REPLACEMENT,
     UNKNOWN,
     Codes,
     Ids,
+    MergedTokens,
     Vocabulary,
     read_marks,
+    read_merged,
 )
 
-CODE_POINTS = 0x110000
+CODE_POINTS = MAX_CHARACTERS
 
 
 class CodeVocabulary(Vocabulary):
@@ -30,13 +33,20 @@ class CodeVocabulary(Vocabulary):
         codes: ascending, each once.
         unknown: id of U+FFFD, which stands for all rare symbols, if they were merged.
         end: id of NUL, which ends a document, if there are documents.
+        merged: about the text, if rare symbols were merged.
     """
 
     limit: ClassVar[int] = CODE_POINTS
     document_marks: ClassVar[tuple[int, ...]] = (END, REPLACEMENT)
 
-    def __init__(self, codes: Iterable[int], unknown: int | None = None, end: int | None = None) -> None:
-        super().__init__(np.asarray(list(codes), dtype=np.int64), unknown, end)
+    def __init__(
+        self,
+        codes: Iterable[int],
+        unknown: int | None = None,
+        end: int | None = None,
+        merged: MergedTokens | None = None,
+    ) -> None:
+        super().__init__(np.asarray(list(codes), dtype=np.int64), unknown, end, merged)
 
     @property
     def symbols(self) -> str:
@@ -60,17 +70,18 @@ class CodeVocabulary(Vocabulary):
 
     def union(self, other: Vocabulary) -> Self:
         """See `Vocabulary`."""
-        return self._with_codes([*self.codes, *other.codes], {*self.marks, *other.marks})
+        marks = {*self.marks, *other.marks}
+        return self._with_codes([*self.codes, *other.codes], marks, self.union_merged(other))
 
     def with_marks(self) -> Self:
         """See `Vocabulary`."""
         names = [name for name, mark in MARKS.items() if ord(mark) in self.document_marks]
-        return self._with_codes([*self.codes, *self.document_marks], names)
+        return self._with_codes([*self.codes, *self.document_marks], names, self.merged)
 
     @classmethod
-    def _with_codes(cls, codes: Iterable[int], marks: Iterable[str]) -> Self:
+    def _with_codes(cls, codes: Iterable[int], marks: Iterable[str], merged: MergedTokens | None) -> Self:
         ordered = sorted(set(map(int, codes)))
-        return cls(ordered, **{name: ordered.index(ord(MARKS[name])) for name in marks})
+        return cls(ordered, merged=merged, **{name: ordered.index(ord(MARKS[name])) for name in marks})
 
     @classmethod
     def from_json(cls, description: dict[str, Any], size: int) -> Self:
@@ -82,7 +93,8 @@ class CodeVocabulary(Vocabulary):
             raise ModelFileError(f"the model's vocabulary is damaged: not {size} symbols in order, each once")
         if any(ord(symbol) >= cls.limit for symbol in symbols):
             raise ModelFileError("the model's vocabulary is damaged: it holds codes that are no characters")
-        return cls(map(ord, symbols), **read_marks(description, list(symbols)))
+        marks = read_marks(description, list(symbols))
+        return cls(map(ord, symbols), merged=read_merged(description), **marks)
 
 
 class CharVocabulary(CodeVocabulary):

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from charrnn.errors import CorpusError
 from charrnn.text.storage import Numbers
-from charrnn.text.vocabulary.base import END, MARKS, REPLACEMENT, UNKNOWN, Codes, Ids, Vocabulary
+from charrnn.text.vocabulary.base import END, MARKS, REPLACEMENT, UNKNOWN, Codes, Ids, MergedTokens, Vocabulary
 from charrnn.text.vocabulary.bytes import ByteVocabulary
 from charrnn.text.vocabulary.characters import CODE_POINTS, CharVocabulary, CodeVocabulary
+from charrnn.text.vocabulary.splitting import Words
 from charrnn.text.vocabulary.words import WordVocabulary
 
 ASCII, BYTES = 128, 256
@@ -111,7 +112,8 @@ class CharCounter(TokenCounter):
         table[selected] = np.searchsorted(codes, self._codes[selected])
         table[rare] = unknown
         notes = _describe_rare(f"{int(rare.sum()):,} rare characters", self._counts, rare)
-        return self.kind(codes, unknown if merged else None), table, notes
+        about = MergedTokens(int((present & (self._codes != self.end_number)).sum())) if merged else None
+        return self.kind(codes, unknown if merged else None, merged=about), table, notes
 
 
 class ByteCounter(CharCounter):
@@ -153,17 +155,25 @@ class WordCounter(TokenCounter):
         most = max_vocab or VOCABULARY_WORDS
         merged = bool(self._counts.sum() > counts[selected[:most]].sum())
         selected = selected[: most - 1] if merged else selected
+        rare = np.ones(len(words), dtype=bool)
+        rare[selected] = False
+        about = self._describe_merged(words, rare) if merged else None
         names = [word for word in words[selected] if not (merged and word == merged_word)] + [merged_word] * merged
         if len(json.dumps(json.dumps(names))) > MAX_JSON:  # as the file's header holds it
             raise CorpusError(f"{len(names):,} words take more room than a model file has; give a smaller --max-vocab")
-        vocabulary = WordVocabulary(names, len(names) - 1 if merged else None)
+        vocabulary = WordVocabulary(names, len(names) - 1 if merged else None, merged=about)
         table = np.full(len(words), len(names) - 1, dtype=np.int32)
         table[selected] = vocabulary.lookup(words[selected])
-        rare = np.ones(len(words), dtype=bool)
-        rare[selected] = False
         more = "more than " if self._counts[0] else ""
         notes = _describe_rare(f"{more}{int(rare[1:].sum()):,} rare words", self._counts, rare)
         return vocabulary, table, notes
+
+    def _describe_merged(self, words: Words, rare: NDArray[np.bool_]) -> MergedTokens:
+        """What merging the rare words loses; words that were not told apart count as long as the mean of the others."""
+        counts = self._counts[1:][rare[1:]]
+        lengths = np.array([len(word) for word in words[1:][rare[1:]]], dtype=np.int64)
+        length = float((counts * lengths).sum() / counts.sum()) if counts.sum() else 1.0
+        return MergedTokens(len(set().union(*self._numbers) - {MARKS["end"]}), length)
 
 
 COUNTERS: dict[str, type[TokenCounter]] = {each.kind.tokens: each for each in (CharCounter, ByteCounter, WordCounter)}

@@ -38,8 +38,8 @@ Words = NDArray[np.object_]
 
 
 @cache
-def _pattern() -> re.Pattern[str]:
-    """One token. Words consist of letters, digits, their accents and vowel signs, and _."""
+def letter_ranges() -> list[tuple[int, int]]:
+    """First and last code points of the characters of words: letters, digits, their accents and vowel signs, and _."""
     letters = np.zeros(SCANNED, dtype=bool)
     for code in range(SCANNED):
         character = chr(code)
@@ -47,7 +47,13 @@ def _pattern() -> re.Pattern[str]:
     for first, last in UNSPACED:
         letters[first : last + 1] = False
     borders = np.flatnonzero(np.diff(letters, prepend=False, append=False))
-    ranges = "".join(f"\\U{first:08x}-\\U{stop - 1:08x}" for first, stop in borders.reshape(-1, 2).tolist())
+    return [(first, stop - 1) for first, stop in borders.reshape(-1, 2).tolist()]
+
+
+@cache
+def _pattern() -> re.Pattern[str]:
+    """One token."""
+    ranges = "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in letter_ranges())
     part = f"[{ranges}]{{1,{LONGEST}}}"
     runs = "|".join(f"{re.escape(character)}{{1,{LONGEST}}}" for character in RUNS)
     return re.compile(f" ?{part}(?:['\u2019]{part}){{0,2}}|{runs}|[\\s\\S]")

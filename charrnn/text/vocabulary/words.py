@@ -9,7 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import ModelFileError
-from charrnn.text.vocabulary.base import MARKS, UNKNOWN, Codes, Ids, Vocabulary, read_marks
+from charrnn.text.vocabulary.base import (
+    MARKS,
+    UNKNOWN,
+    Codes,
+    Ids,
+    MergedTokens,
+    Vocabulary,
+    read_marks,
+    read_merged,
+)
 from charrnn.text.vocabulary.splitting import Words, find_unfinished, split_pieces, split_words, to_array
 
 
@@ -20,6 +29,7 @@ class WordVocabulary(Vocabulary):
         words: each once, the most frequent ones first.
         unknown: id of U+FFFD, which stands for all rare words, if they were merged.
         end: id of NUL, which ends a document, if there are documents.
+        merged: about the text, if rare words were merged.
     """
 
     tokens = "word"
@@ -28,8 +38,14 @@ class WordVocabulary(Vocabulary):
     line_end = "\n"
     export_type = np.str_
 
-    def __init__(self, words: Iterable[str], unknown: int | None = None, end: int | None = None) -> None:
-        super().__init__(to_array(list(words)), unknown, end)
+    def __init__(
+        self,
+        words: Iterable[str],
+        unknown: int | None = None,
+        end: int | None = None,
+        merged: MergedTokens | None = None,
+    ) -> None:
+        super().__init__(to_array(list(words)), unknown, end, merged)
 
     @cached_property
     def _ids(self) -> dict[str, int]:
@@ -76,20 +92,21 @@ class WordVocabulary(Vocabulary):
         begun = find_unfinished(split_words(text))
         if not any(word.startswith(begun) for word in self.codes):
             begun = ""
-        return text[: len(text) - len(begun)], begun.encode("utf-8")
+        return text[: len(text) - len(begun)], begun.encode("utf-8", "surrogateescape")
 
     def union(self, other: Vocabulary) -> "WordVocabulary":
         """Its own words, then those of `other` that are new."""
-        return self._with_words([*self.codes, *other.codes], {*self.marks, *other.marks})
+        marks = {*self.marks, *other.marks}
+        return self._with_words([*self.codes, *other.codes], marks, self.union_merged(other))
 
     def with_marks(self) -> "WordVocabulary":
         """See `Vocabulary`; new symbols come last."""
-        return self._with_words([*self.codes, *MARKS.values()], MARKS)
+        return self._with_words([*self.codes, *MARKS.values()], MARKS, self.merged)
 
     @classmethod
-    def _with_words(cls, words: Iterable[str], marks: Iterable[str]) -> "WordVocabulary":
+    def _with_words(cls, words: Iterable[str], marks: Iterable[str], merged: MergedTokens | None) -> "WordVocabulary":
         distinct = list(dict.fromkeys(words))
-        return cls(distinct, **{name: distinct.index(MARKS[name]) for name in marks})
+        return cls(distinct, merged=merged, **{name: distinct.index(MARKS[name]) for name in marks})
 
     @classmethod
     def from_json(cls, description: dict[str, Any], size: int) -> "WordVocabulary":
@@ -99,7 +116,7 @@ class WordVocabulary(Vocabulary):
             raise ModelFileError("the model's vocabulary is damaged: it holds something other than words")
         if len(words) != size or len(set(words)) != size:
             raise ModelFileError(f"the model's vocabulary is damaged: not {size} words, each once")
-        return cls(words, **read_marks(description, words))
+        return cls(words, merged=read_merged(description), **read_marks(description, words))
 
 
 def _decode(text: str | bytes) -> str:

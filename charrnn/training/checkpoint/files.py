@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from charrnn.errors import TrainingError
 from charrnn.files import atomic_write, partial_path
+from charrnn.model.tensors import read_tensor, write_tensors
 
 FORMAT = 1
 EVALUATED, LATEST = "evaluated", "latest"
@@ -71,12 +72,10 @@ class RunFiles:
         Raises:
             OSError: if it cannot be written.
         """
-        from safetensors.numpy import save
-
         text = json.dumps(checkpoint.state)
         metadata = {"charrnn-state": text, "digest": _digest(text, checkpoint.tensors)}
         with atomic_write(self._path(slot)) as stream:
-            stream.write(save(checkpoint.tensors, metadata=metadata))
+            write_tensors(stream, checkpoint.tensors, metadata)
 
     def read(self, slot: str) -> Checkpoint | None:
         """The state in `slot`, checked; None if there is none.
@@ -92,7 +91,7 @@ class RunFiles:
         try:
             with safe_open(path, framework="numpy") as file:
                 metadata = file.metadata() or {}
-                tensors: Arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+                tensors: Arrays = {name: read_tensor(file, name) for name in file.keys()}  # noqa: SIM118 - not a dict
         except (SafetensorError, OSError, TypeError) as error:
             raise TrainingError(f"{path} is damaged ({' '.join(str(error).split())[:100]})") from None
         text = metadata.get("charrnn-state", "")

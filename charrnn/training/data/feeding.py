@@ -96,10 +96,10 @@ class DocumentFeed:
         window, own = self._readers.next_window(length), self._columns
         fresh = window.fresh[own]
         targets = window.targets[:, own]
-        arrays = window.inputs[:, own], targets, fresh, np.flatnonzero(fresh)
-        known = window.labels[own], np.flatnonzero(targets >= 0)
-        tensors = [to_device(array, self._device) for array in arrays]
-        return Window(*tensors, window.chars, *(to_device(array, self._device) for array in known))
+        arrays = window.inputs[:, own], targets, fresh, np.flatnonzero(fresh), window.labels[own]
+        inputs, targets_there, marks, starts, labels = (to_device(array, self._device) for array in arrays)
+        inside = to_device(np.flatnonzero(targets >= 0), self._device)
+        return Window(inputs, targets_there, marks, starts, window.chars, labels, inside)
 
 
 def to_device(array: NDArray[Any], device: torch.device) -> Tensor:

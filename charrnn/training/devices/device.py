@@ -1,4 +1,4 @@
-"""Choosing a device, its random states, and recognising that its memory has run out."""
+"""Choosing a device, and its random states."""
 
 from collections.abc import Mapping
 
@@ -62,11 +62,3 @@ def synchronize(device: torch.device) -> None:
         torch.cuda.synchronize(device)
     elif device.type == "mps":
         torch.mps.synchronize()
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error means that memory ran out; PyTorch's CPU allocator raises no type of its own for that."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    words = ("can't allocate memory", "not enough memory", "bad_alloc", "out of memory", "could not create a memory")
-    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)

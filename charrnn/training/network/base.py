@@ -1,7 +1,7 @@
 """What all networks have in common: recurrent layers, a linear layer, and weights under the model file's names."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
@@ -46,6 +46,29 @@ class RecurrentNetwork(nn.Module):
         """Set the weights from what `export` returns."""
         for name, parameter in self.named_weights():
             parameter.copy_(torch.from_numpy(tensors[name]))
+
+
+class SharedWeights(Protocol):
+    """What the shares of a batch have in common, computed from the parameters."""
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """Everything that has a gradient."""
+
+    def detach(self) -> Self:
+        """The same with leaves as tensors, which gradients go no further than."""
+
+
+class Objective(nn.Module):
+    """What a task minimises.
+
+    A module that maps a batch to the summed loss to minimise, the summed loss to report, both in nats, and the state to
+    carry over (a tuple of tensors (L, b, H), which may be empty).
+    """
+
+    def prepare(self, batch: Any) -> SharedWeights | None:
+        """What `forward` of all shares of a batch has in common: its second argument, if there is any."""
+        raise NotImplementedError
 
 
 def detach(state: State) -> State:

@@ -15,7 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name that everyone uses
 
 from charrnn.model.config import ClassifierConfig
-from charrnn.training.network.base import RecurrentNetwork
+from charrnn.training.kernel.linear import apply_linear, make_linear
+from charrnn.training.network.base import RecurrentNetwork, State
+from charrnn.training.network.kernel_weights import KernelWeights, find_kernel, make_layer_weights
 from charrnn.training.network.language import CELLS
 
 EMPTY = -1e30  # what padding counts as where the largest output is sought
@@ -76,47 +78,80 @@ class TextClassifier(RecurrentNetwork):
         kept = 1.0 - dropped
         return self.decoder.weight.new_empty(shape).bernoulli_(kept).div_(kept)
 
-    def forward(self, ids: Tensor, lengths: Tensor, masks: Masks | None = None) -> Tensor:
-        """Scores (B, K) of documents: ids (T, B), anything behind their ends; lengths (B,), at least 1, at most T."""
+    def make_kernel_weights(self, masks: Masks | None) -> KernelWeights | None:
+        """The weights as the kernel reads them, None where PyTorch's layers are used."""
+        kernel = find_kernel(self.config.cell, self.decoder.weight)
+        if kernel is None:
+            return None
+        table: list[Tensor] | None = [] if self.embedding is None else None
+        if self.embedding is not None and masks is None:
+            table = [self.embedding.weight]
+        layers = (
+            make_layer_weights(kernel, layer, symbols=table if index < self.config.directions else None)
+            for index, layer in enumerate(self.rnn)
+        )
+        return KernelWeights(tuple(layers), make_linear(kernel, self.decoder.weight, self.decoder.bias))
+
+    def forward(
+        self, ids: Tensor, lengths: Tensor, masks: Masks | None = None, weights: KernelWeights | None = None
+    ) -> Tensor:
+        """Scores (B, K) of documents: ids (T, B), anything behind their ends; lengths (B,), at least 1, at most T.
+
+        `weights` are those of `make_kernel_weights`, if several calls share them.
+        """
+        weights = weights or self.make_kernel_weights(masks)
         time = torch.arange(len(ids), device=ids.device)[:, None]
         inside = time < lengths
         turned = torch.where(inside, lengths - 1 - time, time)
-        outputs = self._embedded(ids)
-        if masks is not None and self.embedding is not None:
-            outputs = outputs * masks.inputs
+        outputs = self._embed(ids, masks, weights)
         for layer in range(self.config.layers):
             if layer and masks is not None:
                 outputs = outputs * masks.between[layer - 1]
-            outputs = self._layer(layer, outputs, turned)
+            outputs = self._layer(layer, outputs, turned, weights)
         pooled = self._pooled(outputs, lengths, inside)
-        scores: Tensor = self.decoder(pooled if masks is None else pooled * masks.pooled)
+        pooled = pooled if masks is None else pooled * masks.pooled
+        scores: Tensor = self.decoder(pooled) if weights is None else apply_linear(weights.decoder, pooled)
         return scores
 
-    def _embedded(self, ids: Tensor) -> Tensor:
+    def _embed(self, ids: Tensor, masks: Masks | None, weights: KernelWeights | None) -> Tensor:
+        """The first layer's inputs (T, B, I); the ids if it reads them through a table."""
+        if weights is not None and isinstance(weights.layers[0].projection, Tensor):
+            return ids
+        vectors = self.embed(ids)
+        return vectors if masks is None or self.embedding is None else vectors * masks.inputs
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """The first layer's inputs (T, B, E or V) for ids (T, B)."""
         if self.embedding is not None:
-            found: Tensor = self.embedding(ids)
-            return found
+            vectors: Tensor = self.embedding(ids)
+            return vectors
         return F.one_hot(ids, self.config.vocab_size).to(self.decoder.weight.dtype)
 
-    def _layer(self, layer: int, inputs: Tensor, turned: Tensor) -> Tensor:
+    def _layer(self, layer: int, inputs: Tensor, turned: Tensor, weights: KernelWeights | None) -> Tensor:
         """One layer's outputs (T, B, D*H), those of both directions after reading the character of their place."""
         first = layer * self.config.directions
-        outputs = self._run(first, inputs)
+        outputs = self._run(first, inputs, weights)
         if not self.config.bidirectional:
             return outputs
-        backward = _at(self._run(first + 1, _at(inputs, turned)), turned)
+        backward = _at(self._run(first + 1, _at(inputs, turned), weights), turned)
         return torch.cat([outputs, backward], dim=-1)
 
-    def _run(self, index: int, inputs: Tensor) -> Tensor:
-        """One direction of one layer over inputs (T, B, I)."""
-        shape = (1, inputs.shape[1], self.config.hidden_size)
-        hidden = self.initial_hidden[index].expand(shape).contiguous()
-        outputs: Tensor
-        if self.initial_cell is not None:
-            outputs, _ = self.rnn[index](inputs, (hidden, self.initial_cell[index].expand(shape).contiguous()))
-        else:
-            outputs, _ = self.rnn[index](inputs, hidden)
-        return outputs
+    def _run(self, index: int, inputs: Tensor, weights: KernelWeights | None) -> Tensor:
+        """One direction of one layer over inputs (T, B, I), or ids (T, B), from the learned initial state."""
+        state = self.initial_state(index, inputs.shape[1])
+        if weights is not None:
+            return weights.layers[index].run(inputs, tuple(part[0] for part in state))[0]
+        return self.run(index, inputs, state)[0]
+
+    def initial_state(self, index: int, batch: int) -> State:
+        """The learned initial state of one direction of one layer: hidden (1, B, H), and of an LSTM the cell too."""
+        parts = [self.initial_hidden, *([] if self.initial_cell is None else [self.initial_cell])]
+        return tuple(part[index].expand(1, batch, self.config.hidden_size).contiguous() for part in parts)
+
+    def run(self, index: int, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """Outputs (T, B, H) of one direction of one layer over inputs (T, B, I), and the state after them."""
+        outputs, after = self.rnn[index](inputs, state if len(state) > 1 else state[0])
+        return outputs, after if len(state) > 1 else (after,)
 
     def _pooled(self, outputs: Tensor, lengths: Tensor, inside: Tensor) -> Tensor:
         """One vector (B, P*D*H) for each document from the top outputs (T, B, D*H)."""
@@ -140,5 +175,7 @@ class TextClassifier(RecurrentNetwork):
 
 
 def _at(values: Tensor, places: Tensor) -> Tensor:
-    """What `values` (T, B, W) are at places (S, B) in time: (S, B, W)."""
+    """What `values` (T, B, W) or (T, B) are at places (S, B) in time: (S, B, W) or (S, B)."""
+    if values.ndim == 2:
+        return values.gather(0, places)
     return values.gather(0, places[..., None].expand(-1, -1, values.shape[-1]))

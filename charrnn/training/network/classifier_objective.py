@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from charrnn.training.data.documents import DocumentBatch
 from charrnn.training.data.feeding import to_device
+from charrnn.training.network.base import Objective
 from charrnn.training.network.classifier import Masks, TextClassifier
+from charrnn.training.network.kernel_weights import KernelWeights
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class ClassifierBatch:
         return ClassifierBatch(ids, self.lengths[part], self.labels[part], masks, lengths, self.count, self.symbols)
 
 
-class ClassifierObjective(nn.Module):
+class ClassifierObjective(Objective):
     """The summed log-loss of a batch, with label smoothing and class weights in what is minimised.
 
     Args:
@@ -62,9 +64,13 @@ class ClassifierObjective(nn.Module):
         self._smoothing = smoothing
         self._class_weights = class_weights
 
-    def forward(self, batch: ClassifierBatch) -> tuple[Tensor, Tensor, tuple[()]]:
+    def prepare(self, batch: ClassifierBatch) -> KernelWeights | None:
+        """What `forward` of all shares of a batch has in common."""
+        return self.network.make_kernel_weights(batch.masks)
+
+    def forward(self, batch: ClassifierBatch, weights: KernelWeights | None = None) -> tuple[Tensor, Tensor, tuple[()]]:
         """The loss to minimise and the plain log-loss, both in nats; no state is carried over."""
-        scores = self.network(batch.ids, batch.lengths, batch.masks)
+        scores = self.network(batch.ids, batch.lengths, batch.masks, weights)
         loss = F.cross_entropy(
             scores, batch.labels, self._class_weights, reduction="sum", label_smoothing=self._smoothing
         )

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from charrnn.training.data.feeding import Window
-from charrnn.training.network.base import State
+from charrnn.training.network.base import Objective, State
 from charrnn.training.network.dropout import Masks
+from charrnn.training.network.kernel_weights import KernelWeights
 from charrnn.training.network.language import CharRNN, sequence_loss
 from charrnn.training.network.precision import computing
 
@@ -71,7 +72,7 @@ class LanguageBatch:
         )
 
 
-class LanguageObjective(nn.Module):
+class LanguageObjective(Objective):
     """The summed cross-entropy of a batch.
 
     Args:
@@ -84,7 +85,12 @@ class LanguageObjective(nn.Module):
         self.network = network
         self._precision = precision
 
-    def forward(self, batch: LanguageBatch) -> tuple[Tensor, Tensor, State]:
+    def prepare(self, batch: LanguageBatch) -> KernelWeights | None:
+        """What `forward` of all shares of a batch has in common."""
+        with computing(self._precision, batch.inputs.device):
+            return self.network.make_kernel_weights(batch.masks, batch.inputs.numel())
+
+    def forward(self, batch: LanguageBatch, weights: KernelWeights | None = None) -> tuple[Tensor, Tensor, State]:
         """The loss in nats, twice, and the state after; the initial state has a part in every graph."""
         state = self.network.restart(batch.state, batch.fresh, batch.labels)
         with computing(self._precision, batch.inputs.device):
@@ -94,8 +100,9 @@ class LanguageObjective(nn.Module):
                 batch.targets,
                 state,
                 batch.starts,
-                batch.masks,
-                batch.labels,
-                batch.inside,
+                masks=batch.masks,
+                labels=batch.labels,
+                inside=batch.inside,
+                weights=weights,
             )
         return loss, loss, after

@@ -14,6 +14,7 @@ mean over thousands of characters. So `CharRNN.read` casts those itself.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -59,7 +60,7 @@ def cpu_has_bfloat16() -> bool:
 @contextmanager
 def full_precision() -> Iterator[None]:
     """Within the block, products of float32 on a GPU are not rounded to TF32."""
-    backends = (torch.backends.cudnn, torch.backends.cuda.matmul)
+    backends: tuple[Any, ...] = (torch.backends.cudnn, torch.backends.cuda.matmul)
     before = [backend.allow_tf32 for backend in backends]
     for backend in backends:
         backend.allow_tf32 = False

@@ -17,9 +17,10 @@ from dataclasses import dataclass, replace
 from charrnn.model.config import ClassifierConfig
 from charrnn.settings import format_duration
 from charrnn.text.documents.corpus import LabelledCorpus
-from charrnn.training.recipe.plan import Budget, Plan, format_figure, warn_of_few_steps
+from charrnn.training.recipe.plan import Budget, Plan, warn_of_few_steps
 from charrnn.training.recipe.speed import HALF_SPEED
 from charrnn.training.settings import LearningSettings, TrainSettings
+from charrnn.wording import round_number
 
 DEFAULT_SECONDS = 180.0
 SIZES = (32, 48, 64, 96, 128, 192, 256)
@@ -167,7 +168,7 @@ def _why(corpus: LabelledCorpus, budget: Budget, longest: int, expected: float) 
     epochs = expected / max(1, read)
     if budget.seconds is not None:
         limit = f"in {format_duration(budget.seconds)}"
-        found.append(f"about {format_figure(min(epochs, budget.epochs or epochs))} epochs {limit}")
+        found.append(f"about {round_number(min(epochs, budget.epochs or epochs))} epochs {limit}")
     if longest < int(corpus.train.lengths.max()):
         found.append(f"of longer texts each step reads {longest:,} characters, at a random position")
     return tuple(found)

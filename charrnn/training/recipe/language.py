@@ -61,10 +61,11 @@ from charrnn.model.config import LabelledConfig, ModelConfig
 from charrnn.settings import format_duration
 from charrnn.text.corpus import Corpus
 from charrnn.text.documents.corpus import LabelledCorpus
-from charrnn.training.recipe.plan import Budget, Plan, format_figure, warn_of_few_steps
+from charrnn.training.recipe.plan import Budget, Plan, warn_of_few_steps
 from charrnn.training.recipe.shape import Shape
 from charrnn.training.recipe.speed import HALF_SPEED, chars_per_second
 from charrnn.training.settings import LearningSettings, ModelSettings, TrainSettings
+from charrnn.wording import round_number
 
 DEFAULT_SECONDS = 300.0
 SIZES = (64, 96, 128, 192, 256, 384, 512, 640, 768, 1024, 1536, 2048)
@@ -227,8 +228,8 @@ def _weight_dropout(model: ModelSettings, pressure: float) -> float:
 
 def _why(model: ModelSettings, config: ModelConfig, budget: Budget, chars: int, expected: float) -> tuple[str, ...]:
     """The choice of size in words."""
-    epochs = f"about {format_figure(expected / chars)} epochs"
-    ratio = f"{format_figure(config.parameters / chars)} parameters per character of text"
+    epochs = f"about {round_number(expected / chars)} epochs"
+    ratio = f"{round_number(config.parameters / chars)} parameters per character of text"
     if model.hidden_size is not None:
         return (f"size as given: {ratio}, {epochs}",)
     limit = f"in {format_duration(budget.seconds)}" if budget.seconds is not None else "in this run"

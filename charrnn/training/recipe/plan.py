@@ -45,11 +45,6 @@ def warn_of_few_steps(budget: Budget, steps: float) -> tuple[str, ...]:
     return (warning,)
 
 
-def format_figure(value: float) -> str:
-    """A number with two digits, or all of its digits before the point: `format_figure(163.2) == "163"`."""
-    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """Every setting of a run that does not depend on the task.

@@ -1,7 +1,7 @@
 """Learning to classify: a network that tells labelled texts apart."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from charrnn.training.network.initialization import initialize
 from charrnn.training.recipe.classifier import ClassifierPlan
 from charrnn.training.tasks.classifier_validation import ClassifierValidation
 from charrnn.training.tasks.task import Measurement, Metric, OnShare, Resources, Row, Task, ignore_share
+from charrnn.wording import count_of
 
 LISTED_CLASSES = 8
 MAX_LABEL = 24  # characters of a label that are shown
@@ -41,7 +42,7 @@ class ClassifierTask(Task):
 
     name = CLASSIFY
     unit = "text"
-    metrics: ClassVar = (
+    metrics = (
         Metric("nats/text", "loss", "loss {} nats per text", lambda loss, _: loss),
         Metric("accuracy", "accuracy", "accuracy {}", lambda _, accuracy: accuracy, ".2%", follows_loss=False),
     )
@@ -118,7 +119,7 @@ class ClassifierTask(Task):
         ranked = sorted(zip(corpus.counts, corpus.labels, strict=True), reverse=True)
         named = ", ".join(f"{_shorten(label)} {count:,}" for count, label in ranked[:LISTED_CLASSES])
         more = f" and {len(ranked) - LISTED_CLASSES} more" if len(ranked) > LISTED_CLASSES else ""
-        symbols = len(corpus.vocabulary)
+        texts, symbols = count_of(sum(corpus.counts), "text"), len(corpus.vocabulary)
         held, read = len(corpus.valid), len(self._validation)
         held_out = f"{held:,} are held out" if corpus.valid is not corpus.train else "none is held out"
         sampled = f"; each validation reads {read:,} of them" if read < held else ""
@@ -131,7 +132,7 @@ class ClassifierTask(Task):
         return [
             (
                 "texts",
-                f"{corpus.name}: {sum(corpus.counts):,} texts, {symbols:,} different symbols; {held_out}{sampled}",
+                f"{corpus.name}: {texts}, {symbols:,} different symbols; {held_out}{sampled}",
             ),
             ("classes", f"{len(corpus.labels)}: {named}{more}"),
             *(("note", note) for note in corpus.notes),

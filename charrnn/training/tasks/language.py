@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -54,7 +54,7 @@ class LanguageTask(Task):
 
     name = LANGUAGE
     unit = "character"
-    metrics: ClassVar = (
+    metrics: tuple[Metric, ...] = (
         Metric("nats/char", "loss", "loss {} nats per character", lambda loss, _: loss),
         Metric("bits/char", "bits_per_character", "{} bits per character", lambda loss, _: loss / math.log(2)),
         Metric("perplexity", "perplexity", "perplexity {}", lambda loss, _: math.exp(min(loss, 700.0)), ".3f"),
@@ -89,6 +89,8 @@ class LanguageTask(Task):
         self.objective = LanguageObjective(self.network, resources.precision)
         self._readers, self._feed = self._make_readers()
         self._validation = self._make_validation()
+        if self._validation.unknown:
+            self.metrics = (*self.metrics, Metric("charged", "loss_charged", "charged loss {}", self._charge))
         self._state: State = ()
         self.reset_state()
 
@@ -115,6 +117,18 @@ class LanguageTask(Task):
         if isinstance(corpus, LabelledCorpus):
             return DocumentValidation(corpus.valid, *options)
         return Validation(corpus.valid, *options)
+
+    @property
+    def _unknown_share(self) -> float:
+        """Share of a validation's characters in unknown symbols, by the mean length of a rare token."""
+        merged, symbols = self.corpus.vocabulary.merged, self._validation
+        unknown = symbols.unknown * (1.0 if merged is None else merged.length)
+        return unknown / (unknown + symbols.chars * symbols.characters_per_symbol)
+
+    def _charge(self, loss: float, _: float | None = None) -> float:
+        """A validation loss with unknown characters charged: the charged loss of `charrnn evaluate`."""
+        share = self._unknown_share
+        return (1 - share) * loss + share * self.corpus.vocabulary.unknown_nats
 
     def next_batch(self) -> LanguageBatch:  # noqa: D102
         window = self._feed.next(self.plan.seq_len)
@@ -177,14 +191,27 @@ class LanguageTask(Task):
         return [
             ("text", text),
             ("begins", start.replace("\n", LINE_END).replace("\t", " ")),
-            *(("note", note) for note in corpus.notes),
+            *(("note", note) for note in [*corpus.notes, *self._describe_unknown()]),
             ("network", network),
             *(("because", reason) for reason in plan.reasons),
             *(("warning", warning) for warning in plan.warnings),
         ]
 
+    def _describe_unknown(self) -> list[str]:
+        if not self._validation.unknown:
+            return []
+        vocabulary, share = self.corpus.vocabulary, self._unknown_share
+        charge = f"{vocabulary.unknown_nats:.2f} nats for each (ln {max(2, vocabulary.characters):,})"
+        where = f"{share:.1%} of the held-out characters are in unknown {vocabulary.units}"
+        return [f"{where}: the loss leaves them out, the charged loss adds {charge}"]
+
     def summarize(self, best: Measurement) -> dict[str, Any]:  # noqa: D102
-        return {"valid_bpc": best.loss / math.log(2), "valid_perplexity": math.exp(min(best.loss, 700.0))}
+        return {
+            "valid_bpc": best.loss / math.log(2),
+            "valid_perplexity": math.exp(min(best.loss, 700.0)),
+            "valid_unknown_share": self._unknown_share,
+            "valid_charged_loss": self._charge(best.loss),
+        }
 
     def suggest(self, model: str, text: str) -> list[list[str]]:  # noqa: D102
         return [

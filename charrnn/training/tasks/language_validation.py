@@ -51,7 +51,8 @@ class Validation:
 
     Attributes:
         chars: number of symbols that are counted.
-        characters_per_symbol: their mean number of characters.
+        unknown: number of unknown symbols, which are not.
+        characters_per_symbol: mean number of characters of the counted ones.
 
     Raises:
         CorpusError: if there is nothing to count.
@@ -78,7 +79,9 @@ class Validation:
         at = starts + np.arange(reach)[:, None]  # (T, B) positions in the text
         window = ids[np.minimum(at, total - 1)].astype(np.int64)
         counted = (at >= firsts) & (at < np.minimum(firsts + length, total))
+        self.unknown = 0
         if unknown is not None:
+            self.unknown = int((counted & (window == unknown)).sum())
             counted &= window != unknown
         self.chars = _check_count(int(counted.sum()))
         self.characters_per_symbol = _count_characters(window[counted], lengths) / self.chars
@@ -134,12 +137,13 @@ class DocumentValidation:
         chosen = np.arange(0, len(documents), -(-total // count_validated(total, vocab, most)))
         chosen = chosen[np.argsort(documents.lengths[chosen], kind="stable")]
         self._batches = []
-        self.chars, characters = 0, 0
+        self.chars, self.unknown, characters = 0, 0, 0
         for begin in range(0, len(chosen), DOCUMENTS):
             group = chosen[begin : begin + DOCUMENTS]
             ids = pad_documents([documents[int(index)] for index in group], shortest=2)
             counted = (ids >= 0) & (ids != unknown)
             self.chars += int(counted.sum())
+            self.unknown += int((ids == unknown).sum()) if unknown is not None else 0
             characters += _count_characters(ids[counted], lengths)
             labels = documents.labels[group].astype(np.int64)
             self._batches.append(

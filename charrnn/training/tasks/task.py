@@ -17,7 +17,7 @@ from charrnn.text.corpus import Corpus
 from charrnn.text.documents.corpus import LabelledCorpus
 from charrnn.training.devices.workers import Workers
 from charrnn.training.devices.world import World
-from charrnn.training.network.base import RecurrentNetwork, State
+from charrnn.training.network.base import Objective, RecurrentNetwork, State
 from charrnn.training.recipe.plan import Plan
 from charrnn.training.step import Batch
 
@@ -106,17 +106,17 @@ class Task(ABC):
         plan: of the run.
         corpus: that it learns from.
         network: that learns.
-        objective: maps a batch to losses and state (see `charrnn.training.step.Gradients`).
+        objective: what is minimised.
     """
 
     name: ClassVar[str]
     unit: ClassVar[str]
-    metrics: ClassVar[tuple[Metric, ...]]
+    metrics: tuple[Metric, ...]
     writes: ClassVar[bool] = False
     plan: Plan
     corpus: Corpus | LabelledCorpus
     network: RecurrentNetwork
-    objective: nn.Module
+    objective: Objective
 
     @abstractmethod
     def next_batch(self) -> Batch:

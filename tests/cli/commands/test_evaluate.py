@@ -1,6 +1,7 @@
 """`charrnn evaluate`: figures, and tables by line and by character."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,20 @@ def test_files_folders_and_stdin_are_one_text(charrnn: Any) -> None:
     assert by_files["chars"] == 11
     assert by_files["unknown"] == 1
     assert by_files["loss"] == by_pipe["loss"]
-    assert set(by_files) == {"model", "chars", "unknown", "loss", "bpc", "perplexity", "seconds", "chars_per_second"}
+    figures = {"model", "chars", "unknown", "loss", "bpc", "perplexity", "seconds", "chars_per_second"}
+    assert set(by_files) == figures | {"unknown_share", "charged_loss"}
     assert "unknown characters   1" in charrnn("evaluate", "a", "b")[1]
+
+
+def test_unknown_characters_are_charged_beside_the_loss(charrnn: Any) -> None:
+    figures = json.loads(charrnn("evaluate", "-", "--json", stdin=b"abxy")[1])
+    assert figures["unknown_share"] == 0.5
+    assert figures["charged_loss"] == pytest.approx((figures["loss"] + math.log(len(SYMBOLS))) / 2)
+    rows = charrnn("evaluate", "-", stdin=b"abxy")[1].splitlines()
+    assert "unknown characters   2 in 50.00% of all characters" in rows
+    charged = f"charged loss         {figures['charged_loss']:.4f} nats per character"
+    assert f"{charged}, with 1.9459 for each unknown character, ln 7" in rows
+    assert "charged" not in charrnn("evaluate", "-", stdin=b"ab")[1]
 
 
 def test_a_table_of_lines(charrnn: Any) -> None:
@@ -94,7 +107,7 @@ def test_encodings_and_line_ends(charrnn: Any) -> None:
     assert "byte 0xe9 at offset 2" in err
     status, out, err = charrnn("evaluate", "-", "--encoding", "latin-1", "--json", stdin=latin)
     assert json.loads(out)["chars"] == 4
-    assert err == "1 line ends CRLF or CR were read as LF; --keep-newlines leaves them as they are\n"
+    assert err == "1 line end CRLF or CR was read as LF; --keep-newlines leaves them as they are\n"
     kept = charrnn("evaluate", "-", "--encoding", "latin-1", "--keep-newlines", "--json", stdin=latin)[1]
     assert json.loads(kept)["unknown"] == 1
 

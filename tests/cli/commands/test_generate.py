@@ -1,6 +1,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -149,3 +150,93 @@ def test_unknown_characters_can_be_left_out(charrnn: Charrnn, model: library.Mod
 
 def test_no_length_is_the_prime_alone(charrnn: Charrnn, model: library.Model) -> None:
     assert charrnn("generate", "-p", "abc", "-l", 0, "--seed", 1).stdout == "abc\n"
+
+
+def test_a_prime_file_is_read_as_a_corpus_is(charrnn: Charrnn, model: library.Model, tmp_path: Path) -> None:
+    (tmp_path / "prime.txt").write_bytes(b"\xef\xbb\xbfab\r\nc")
+    done = charrnn("generate", "--prime-file", "prime.txt", "-l", 20, "--seed", 1)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("ab\nc" + model.generate("ab\nc", length=20, seed=1)[:10])
+
+
+@pytest.mark.parametrize("arguments", [["-p", "\udcff"], ["--prime-file", "-"]])
+def test_a_prime_that_is_no_text_is_one_line(tmp_path: Path, model: library.Model, arguments: list[str]) -> None:
+    done = raw(tmp_path, *arguments, stdin=b"\xff")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.count(b"charrnn: ") == 1
+    assert b"Traceback" not in done.stderr
+
+
+def test_json_of_bytes_holds_no_halves_of_characters(charrnn: Charrnn, tmp_path: Path) -> None:
+    made = make_model(ByteVocabulary.of_bytes(bytes(range(0, 256, 5))))
+    save_model(tmp_path / "models" / "b.safetensors", made.header, made.network.tensors)
+    done = charrnn("generate", "-l", 100, "--seed", 1, "-t", 3, "--json")
+    json.loads(done.stdout)["text"].encode("utf-8")
+
+
+def test_a_text_without_prime_gets_a_hint(charrnn: Charrnn, model: library.Model) -> None:
+    done = charrnn("generate", "ROMEO:")
+    assert done.returncode == 2
+    assert "A text to continue goes after --prime: " in done.stderr
+
+
+def test_line_ends_and_tabs_may_be_typed_in_a_stop(charrnn: Charrnn, model: library.Model) -> None:
+    options = ["generate", "-l", 60, "--seed", 7, "-n", 5]
+    wanted = charrnn(*options, "--stop", "\n").stdout
+    assert charrnn(*options, "--stop", r"\n").stdout == charrnn(*options, "--lines").stdout == wanted
+    assert wanted.splitlines() == [model.generate(length=60, seed=7 + k, stop=["\n"]) for k in range(5)]
+    both = charrnn(*options, "--lines", "--stop", "a").stdout.splitlines()
+    assert both == [model.generate(length=60, seed=7 + k, stop=["\n", "a"]) for k in range(5)]
+
+
+def test_every_sample_matches_the_expression(charrnn: Charrnn, model: library.Model) -> None:
+    pattern = r"[ROME]{2,9}: [a-j]{3,}\n?"
+    options = ["generate", "--match", pattern, "-l", 30, "--seed", 7, "-n", 12, "--no-echo", "-p", "abc", "--json"]
+    found = [json.loads(line) for line in charrnn(*options).stdout.splitlines()]
+    assert len(found) == 12
+    for sample in found:
+        assert re.fullmatch(pattern, sample["text"])
+        assert sample["text"] == model.generate("abc", match=pattern, length=30, seed=sample["seed"])
+        assert sample["finish"] == ("length" if len(sample["text"]) == 30 else "match")
+        assert sample["loss"] > 0
+
+
+def test_every_sample_of_a_labelled_model_matches(charrnn: Charrnn, tmp_path: Path) -> None:
+    fixture = Path(__file__).parents[2] / "fixtures" / "models" / "labelled.safetensors"
+    options = ["generate", "-m", fixture, "--seed", 1, "-n", 20, "-l", 40, "--json", "-t", 2]
+    found = [json.loads(line) for line in charrnn(*options, "--match", "[a-z]{3} [a-z ]*s").stdout.splitlines()]
+    assert len(found) == 20
+    assert all(re.fullmatch("[a-z]{3} [a-z ]*s", sample["text"]) for sample in found)
+    assert len({sample["label"] for sample in found}) > 1
+
+
+def test_the_best_of_several_is_that_with_the_lowest_loss(charrnn: Charrnn, model: library.Model) -> None:
+    options = ["generate", "-l", 25, "--seed", 7, "--lines"]
+    every = [json.loads(line) for line in charrnn(*options, "-n", 12, "--json").stdout.splitlines()]
+    best = [json.loads(line) for line in charrnn(*options, "-n", 3, "--best", 4, "--json").stdout.splitlines()]
+    for number, sample in enumerate(best):
+        candidates = every[4 * number : 4 * number + 4]
+        assert sample.pop("losses") == [each["loss"] for each in candidates]
+        assert sample == min(candidates, key=lambda each: each["loss"] or 1e9)
+        assert sample["text"] == model.generate(length=25, seed=7 + 4 * number, best=4, stop=["\n"])
+    shown = charrnn(*options, "-n", 3, "--best", 4).stdout
+    assert shown == "".join(sample["text"] + "\n" for sample in best)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--match", "([a-z"], "'([a-z' is not a regular expression: unterminated character set"),
+        (["--match", "é+XY"], "no text that the model can write matches 'é+XY'; it has never seen 'X', 'Y'"),
+        (["--match", r"(a)\1"], "has a back-reference, which generation cannot follow"),
+        (["--match", "a{20}", "-l", "10"], "has 20 characters, more than --length 10"),
+        (["-n", "50000", "--best", "100"], "--samples times --best must be at most 1,000,000"),
+        (["--best", "0"], "--best must be at least 1"),
+    ],
+)
+def test_expressions_that_cannot_be_followed_are_refused(
+    charrnn: Charrnn, model: library.Model, arguments: list[str], message: str
+) -> None:
+    done = charrnn("generate", "--quiet", *arguments)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert message in done.stderr

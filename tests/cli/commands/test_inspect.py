@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -188,3 +189,23 @@ def test_bytes_that_are_no_text(charrnn: Any) -> None:
 def test_colours_go_from_blue_over_white_to_red() -> None:
     assert [background(value) for value in (0, 1, -1, 5)] == ["#ffffff", "#ff4000", "#0066ff", "#ff4000"]
     assert SpanSettings().length == 10_000
+
+
+def test_a_match_alone_ranks_no_other_property(charrnn: Any) -> None:
+    lines = charrnn("inspect", "text.txt", "--match", "wor", "--json")[1].splitlines()
+    assert {json.loads(line)["property"] for line in lines} == {"match of wor"}
+    assert "inside quotes" in charrnn("inspect", "text.txt", "--match", "wor", "--find", "--json")[1]
+
+
+def test_colours_have_a_legend(charrnn: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", charrnn("inspect", "text.txt", "--unit", "4")[1])
+    assert shown.splitlines()[-1].split() == ["colours:", "-1", "0", "+1"]
+
+
+@pytest.mark.parametrize("command", ["evaluate", "classify", "inspect"])
+def test_only_generate_and_train_have_a_device(charrnn: Any, command: str) -> None:
+    status, _, err = charrnn(command, "text.txt", "--device", "cpu")
+    assert status == 2
+    assert "No such option: --device" in err

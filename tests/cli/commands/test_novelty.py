@@ -49,6 +49,13 @@ def test_new_lines_only(in_process: Any, corpus: str) -> None:
     assert in_process("novelty", corpus, "--new", "--quiet", stdin=TEXT.encode())[2] == ""
 
 
+def test_new_lines_as_json(in_process: Any, corpus: str) -> None:
+    status, out, err = in_process("novelty", corpus, "--new", "--json", stdin=TEXT.encode())
+    assert status == 0
+    assert list(map(json.loads, out.splitlines())) == [{"line": "Why old dogs learn new tricks today"}, {"line": "New"}]
+    assert "lines in the corpus  1 (25.0%)" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "stdin", "status", "message"),
     [

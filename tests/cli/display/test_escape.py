@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from charrnn.cli.display.escape import VisibleStream, visible
+from charrnn.cli.display.escape import VisibleStream, to_cell, visible
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,7 @@ from charrnn.cli.display.escape import VisibleStream, visible
         ("new\u2028line\u2029", r"new\u2028line\u2029"),
         ("é 日本 ☃ 🐈 क्\u200dष", "é 日本 ☃ 🐈 क्\u200dष"),
         ("soft\u00adhyphen\ufeff", r"soft\xadhyphen\ufeff"),
+        ("half \ud83d", r"half \ud83d"),
         ("\\x1b stays as it is", "\\x1b stays as it is"),
     ],
 )
@@ -46,3 +47,7 @@ def test_a_control_cut_between_pieces_is_shown() -> None:
 def test_bytes_that_are_no_text_are_shown() -> None:
     assert written(b"ok \xff\xfe \x9b") == rb"ok \xff\xfe \x9b"
     assert written(b"cut \xf0\x9f") == rb"cut \xf0\x9f"
+
+
+def test_a_cell_has_neither_tabs_nor_line_ends() -> None:
+    assert to_cell("a\tb\nc\r\nd") == "a b c  d"

@@ -6,7 +6,7 @@ import pytest
 
 from charrnn.inference.generation.kernel.compiled import load_kernel
 from charrnn.inference.generation.sampling import Sampler
-from charrnn.inference.generation.writer import KernelWriter, PlainWriter, Weights, Writer, aligned_array, writer_for
+from charrnn.inference.generation.writer import KernelWriter, PlainWriter, Weights, Writer, writer_for
 from charrnn.inference.network.language import Network
 from charrnn.model.config import GATES
 from charrnn.native.processor import Tiling
@@ -127,13 +127,6 @@ def test_both_ways_of_writing_write_the_same(cell: str) -> None:
     plain, plain_nats = PlainWriter(network, states, sampler, loss=True).write(uniforms)
     assert np.array_equal(symbols, plain)
     np.testing.assert_allclose(nats, plain_nats, atol=1e-4)
-
-
-def test_rows_begin_with_a_line_of_the_cache() -> None:
-    for shape in ((1,), (3, 16), (2, 5, 32)):
-        assert aligned_array(*shape).ctypes.data % 64 == 0
-        assert aligned_array(*shape).shape == shape
-        assert not aligned_array(*shape).any()
 
 
 def test_threads_that_share_a_table_write_the_same_text_in_every_run() -> None:

@@ -27,6 +27,12 @@ def test_quotes() -> None:
     assert shown(inside_quotes("don't")) == "00000"
 
 
+def test_strings_have_a_limit_so_that_quotes_that_are_not_closed_take_no_time() -> None:
+    assert not inside_comments(f'"{"a" * 495} // b"').any()
+    assert shown(inside_comments(f'"{"a" * 496} // b"')) == "0" * 498 + "1" * 5
+    assert not inside_comments('"\\' * 30_000).any()  # takes more than a minute without a limit
+
+
 def test_brackets_and_their_depth() -> None:
     assert shown(bracket_depth("a(b[c]{d})e")) == "01122122100"
     assert shown(bracket_depth("])(]x)")) == "001110"

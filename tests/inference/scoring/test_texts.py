@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from charrnn.errors import GenerationError
 from charrnn.inference.generation.sampling import log_softmax
 from charrnn.inference.network.language import Network
 from charrnn.inference.scoring import lines
@@ -15,7 +16,10 @@ from charrnn.inference.scoring import texts as scoring
 from charrnn.inference.scoring.lines import score_lines, split_lines
 from charrnn.inference.scoring.texts import score_ids, score_text, sum_scores
 from charrnn.model.config import ModelConfig
+from charrnn.model.file import MAX_WEIGHT
+from charrnn.text.vocabulary.base import MergedTokens
 from charrnn.text.vocabulary.characters import CharVocabulary
+from charrnn.text.vocabulary.words import WordVocabulary
 
 SYMBOLS = "\nabcdefgh"
 
@@ -64,6 +68,27 @@ def test_every_layout_gives_the_figure_of_one_stream(monkeypatch: pytest.MonkeyP
     assert found.loss == pytest.approx(one, rel=1e-3)
     assert found.bpc == pytest.approx(found.loss / math.log(2))
     assert found.perplexity == pytest.approx(math.exp(found.loss))
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_the_largest_weights_that_a_file_may_hold_do_not_overflow(cell: str) -> None:
+    network = network_of(9, cell, layers=2)
+    drawn = {name: np.sign(tensor) * np.float32(MAX_WEIGHT) for name, tensor in network.tensors.items()}
+    network = Network(network.config, drawn)
+    with np.errstate(over="raise", invalid="raise"):
+        assert np.isfinite(score_ids(network, np.arange(9, dtype=np.int32).repeat(9))).all()
+
+
+def test_scores_that_overflow_are_no_unknown_characters() -> None:
+    vocabulary = CharVocabulary.of_text(SYMBOLS)
+    network = network_of(9)
+    network.tensors["decoder.weight"][:] = 3e38
+    codes = vocabulary.tokenize("abc")
+    with np.errstate(all="ignore"):
+        with pytest.raises(GenerationError, match="the model's scores overflow"):
+            list(score_text(network, vocabulary, [codes]))
+        with pytest.raises(GenerationError, match="the model's scores overflow"):
+            list(score_lines(network, vocabulary, [codes]))
 
 
 def test_unknown_characters_are_counted_apart() -> None:
@@ -132,3 +157,23 @@ def test_every_line_begins_afresh(monkeypatch: pytest.MonkeyPatch, window: int, 
         assert (got.chars, got.unknown) == (len(known), len(ids) - len(known))
         if len(known):
             assert got.loss == pytest.approx(np.mean(naive(network, known)), abs=1e-4)
+
+
+def test_unknown_characters_are_charged_as_if_all_were_equally_likely() -> None:
+    small, large = CharVocabulary.of_text("ab"), CharVocabulary.of_text(SYMBOLS)
+    network, codes = network_of(2), small.tokenize("abxyba")
+    score = sum_scores(small, score_text(network, small, [codes]))
+    assert (score.chars, score.unknown_chars) == (4, 2)
+    assert score.unknown_share == pytest.approx(1 / 3)
+    assert score.charged_loss == pytest.approx((score.nats + 2 * math.log(2)) / 6)
+    whole = sum_scores(large, score_text(network_of(9), large, [large.tokenize("abba")]))
+    assert (whole.unknown_share, whole.charged_loss) == (0, whole.loss)
+
+
+def test_the_characters_of_unknown_words_are_counted() -> None:
+    vocabulary = WordVocabulary([" an", "\ufffd"], unknown=1, merged=MergedTokens(30, 4.0))
+    codes = vocabulary.tokenize(" an elephant an")
+    score = sum_scores(vocabulary, score_text(network_of(2), vocabulary, [codes]))
+    assert (score.unknown, score.unknown_chars) == (1, len(" elephant"))
+    assert score.unknown_nats == pytest.approx(9 * math.log(30))
+    assert (score + score).charged_loss == pytest.approx(score.charged_loss)

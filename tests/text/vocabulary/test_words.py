@@ -1,5 +1,7 @@
 """Texts cut into words, and back."""
 
+import json
+import math
 import tracemalloc
 from itertools import pairwise
 from pathlib import Path
@@ -161,3 +163,32 @@ def test_words_of_any_script_are_numbered_as_they_come() -> None:
     vocabulary, table, _ = counter.build()
     assert vocabulary.decode(table[numbers]) == text.encode()
     assert table.dtype == np.int32
+
+
+def test_what_merging_loses_is_on_record() -> None:
+    counter = WordCounter()
+    counter.add(WordVocabulary.tokenize("an an an old owl"))
+    vocabulary, _, _ = counter.build(max_vocab=3)
+    assert vocabulary.merged is not None
+    assert vocabulary.characters == len(set("an old owl"))
+    assert vocabulary.merged.length == 4  # of " old" and " owl"
+    again = vocabulary_from_json(json.loads(json.dumps(vocabulary.to_json())), len(vocabulary))
+    assert again.merged == vocabulary.merged
+    assert vocabulary.with_marks().merged == vocabulary.merged
+    union = vocabulary.union(WordVocabulary(["xyz"]))
+    assert (union.characters, union.merged and union.merged.length) == (len(set("an old owl")), 4)
+
+
+def test_a_vocabulary_without_a_record_counts_the_characters_of_its_symbols() -> None:
+    vocabulary = WordVocabulary(["an", " an", "\ufffd"], unknown=2)
+    assert vocabulary.characters == 3
+    assert vocabulary.unknown_nats == pytest.approx(math.log(3))
+
+
+@pytest.mark.parametrize(
+    "merged", [7, {}, {"characters": 0, "length": 1.0}, {"characters": 5, "length": float("nan")}, {"characters": 5}]
+)
+def test_a_damaged_record_of_merged_words_is_refused(merged: Any) -> None:
+    description = {"tokens": "word", "symbols": ["a", "\ufffd"], "unknown": 1, "merged": merged}
+    with pytest.raises(ModelFileError, match="damaged: what it says of merged tokens"):
+        vocabulary_from_json(description, 2)

@@ -92,7 +92,7 @@ class OwnTime:
 
 def timed(corpus: Corpus, output: Path, world: World) -> list[int]:
     """The steps at which a run with a time budget is evaluated, the last one included, in this process."""
-    clock.time = OwnTime(world.rank)  # type: ignore[assignment]
+    clock.time = OwnTime(world.rank)  # type: ignore[assignment, attr-defined]
     sizes = {"hidden_size": 16, "embedding_size": 8, "batch_size": 7, "seq_len": 16}
     plan = make_plan(corpus, time="3s", lr=0.01, patience=3, **sizes)
     resources = Resources(CPU, world)

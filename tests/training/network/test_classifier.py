@@ -5,9 +5,12 @@ import pytest
 import torch
 from torch import nn
 
-from charrnn.inference.network.classifier import ClassifierNetwork
+from charrnn.inference.network import classifier as chunked
+from charrnn.inference.network.classifier import ClassifierNetwork, Reading
 from charrnn.model.config import GATES, POOLS, ClassifierConfig
+from charrnn.training.network import long_documents
 from charrnn.training.network.classifier import TextClassifier
+from charrnn.training.network.long_documents import score_long
 
 V, K, H = 9, 3, 8
 LENGTHS = torch.tensor([7, 1, 5, 7, 2])
@@ -67,13 +70,37 @@ def test_both_directions_are_pytorchs_packed_bidirectional_lstm() -> None:
         torch.testing.assert_close(learning.decoder(means), learning(IDS, LENGTHS)[order], atol=1e-5, rtol=0)
 
 
+def top_outputs(network: ClassifierNetwork, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """The only layer's outputs (T, B, D*H), forward units first."""
+    reading = Reading(network, ids, lengths)
+    halves = ([outputs for _, outputs in reading.run(0, k)] for k in range(network.config.directions))
+    return np.concatenate([np.concatenate(chunks) for chunks in halves], axis=-1)
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("both", [False, True])
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_a_long_document_in_chunks_is_the_whole(
+    monkeypatch: pytest.MonkeyPatch, cell: str, both: bool, layers: int
+) -> None:
+    learning = network(cell, layers, both=both)
+    using = ClassifierNetwork(learning.config, learning.export())
+    ids, lengths = torch.randint(V, (100, 1)), torch.tensor([100])
+    with torch.no_grad():
+        whole = learning(ids, lengths)
+    monkeypatch.setattr(chunked, "CHUNK", 7)
+    monkeypatch.setattr(long_documents, "CHUNK", 7)
+    np.testing.assert_allclose(using.scores(ids.numpy(), lengths.numpy()), whole.numpy(), atol=1e-5)
+    torch.testing.assert_close(score_long(learning, ids[:, 0]), whole, atol=1e-5, rtol=0)
+
+
 def test_a_backward_output_sees_what_comes_after_it_and_a_forward_one_what_came_before() -> None:
     """A bidirectional layer is two nets of one direction: one reads the text, the other the text turned round."""
     both = network("gru", 1, both=True)
     tensors = both.export()
     using = ClassifierNetwork(both.config, tensors)
     ids, lengths = IDS[:, :1].numpy(), np.array([7])
-    outputs = using.outputs(ids, lengths)[:, 0]
+    outputs = top_outputs(using, ids, lengths)[:, 0]
     single = ClassifierConfig("gru", 1, H, 4, V, K, False, "last")
     for direction, suffix in enumerate(("", "_reverse")):
         own = {name: tensors[f"{name}{suffix}"] for name in single.shapes() if name.startswith("rnn.")}
@@ -83,12 +110,12 @@ def test_a_backward_output_sees_what_comes_after_it_and_a_forward_one_what_came_
         }
         own |= {"decoder.weight": np.zeros((K, H), "f4"), "decoder.bias": np.zeros(K, "f4")}
         one = ClassifierNetwork(single, own)
-        seen = one.outputs(ids[::-1] if direction else ids, lengths)[:, 0]
+        seen = top_outputs(one, ids[::-1] if direction else ids, lengths)[:, 0]
         half = outputs[:, direction * H : (direction + 1) * H]
         np.testing.assert_allclose(half, seen[::-1] if direction else seen, atol=1e-6)
     changed = ids.copy()
     changed[4] = (changed[4] + 1) % V
-    after = using.outputs(changed, lengths)[:, 0]
+    after = top_outputs(using, changed, lengths)[:, 0]
     assert np.array_equal(after[:4, :H], outputs[:4, :H])
     assert np.array_equal(after[5:, H:], outputs[5:, H:])
     assert not np.allclose(after[4:, :H], outputs[4:, :H])

@@ -10,6 +10,7 @@ from charrnn.training.network.base import RecurrentNetwork
 from charrnn.training.observer import Surroundings
 from charrnn.training.reporting import Evaluation, Progress, Reporter, Start, Summary
 from charrnn.training.tasks.task import Row, Task
+from charrnn.wording import count_of
 
 LINE_INTERVAL = 10.0  # seconds
 LINE_END = "\u21b5"
@@ -86,9 +87,8 @@ def one_line(text: str) -> str:
 
 def describe_end(summary: Summary) -> list[Row]:
     """How a run went, and where its model is."""
-    steps = f"{summary.steps:,} step{'s' * (summary.steps != 1)}"
     learned = (
-        f"{steps}, {summary.epochs:.2f} epochs in {format_duration(summary.seconds)}, "
+        f"{count_of(summary.steps, 'step')}, {summary.epochs:.2f} epochs in {format_duration(summary.seconds)}, "
         f"{summary.chars_per_second:,.0f} characters/s"
     )
     return [("learned", learned), ("verdict", summary.verdict), ("model", summary.model)]

@@ -83,19 +83,10 @@ def _emit_draw(module: Any) -> Any:
     return code.finish((symbol.value < symbols).choose(symbol.value, 0))
 
 
-def emit_choose(module: Any, lanes: int) -> Any:
-    """choose(batch, scores, uniform, chance): returns the symbol.
-
-    If the batch wants the loss, two doubles are written to `chance`: the chosen score less the highest, and the sum of
-    e to the power of all such differences.
-    """
-    measure = _emit_measure(module, lanes)
-    threshold, draw = _emit_threshold(module, measure), _emit_draw(module)
-    code = Code(module, "choose", [POINTER, POINTER, DOUBLE, POINTER], INT, public=True)
-    batch = Record(Memory(code, code.arguments[0], INT), Batch)
-    scores, chance = Memory(code, code.arguments[1], FLOAT), Memory(code, code.arguments[3], DOUBLE)
-    weights, symbols = batch.memory("weights", FLOAT), batch.number("symbols")
-
+def _emit_highest(module: Any, lanes: int) -> Any:
+    """highest(scores, symbols): returns the highest score."""
+    code = Code(module, "highest", [POINTER, INT], FLOAT)
+    scores, symbols = Memory(code, code.arguments[0], FLOAT), Number(code, code.arguments[1])
     most = code.variable(scores.read(0, lanes))
     with code.count(symbols, lanes, lanes) as place:
         read = scores.read(place, lanes)
@@ -103,10 +94,29 @@ def emit_choose(module: Any, lanes: int) -> Any:
     highest = most.value.lane(0)
     for lane in range(1, lanes):
         highest = (most.value.lane(lane) > highest).choose(most.value.lane(lane), highest)
+    return code.finish(highest)
 
+
+def emit_choose(module: Any, lanes: int) -> Any:
+    """choose(batch, candidates, scores, uniform, chance): returns the symbol, drawn from the scores `candidates`.
+
+    These are the network's `scores`, or those of them that are allowed. If the batch wants the loss, two doubles are
+    written to `chance`: the network's score of the symbol less its highest score, and the sum of e to the power of all
+    such differences.
+    """
+    find_highest = _emit_highest(module, lanes)
+    measure = _emit_measure(module, lanes)
+    threshold, draw = _emit_threshold(module, measure), _emit_draw(module)
+    code = Code(module, "choose", [POINTER, POINTER, POINTER, DOUBLE, POINTER], INT, public=True)
+    batch = Record(Memory(code, code.arguments[0], INT), Batch)
+    candidates, scores = (Memory(code, argument, FLOAT) for argument in code.arguments[1:3])
+    uniform, chance = Number(code, code.arguments[3]), Memory(code, code.arguments[4], DOUBLE)
+    weights, symbols = batch.memory("weights", FLOAT), batch.number("symbols")
+
+    highest = code.call(find_highest, candidates, symbols)
     scale = batch.number("scale").convert("fptrunc", FLOAT).spread(lanes)
     with code.count(symbols, step=lanes) as place:
-        weights.write(exp((scores.read(place, lanes) - highest.spread(lanes)) * scale), place)
+        weights.write(exp((candidates.read(place, lanes) - highest.spread(lanes)) * scale), place)
 
     least = code.variable(code.constant(FLOAT, 0.0))
     top_k, top_p, min_p = (batch.number(name) for name in ("top_k", "top_p", "min_p"))
@@ -118,9 +128,10 @@ def emit_choose(module: Any, lanes: int) -> Any:
         least.value = code.call(threshold, weights, symbols, least.value, code.integer(0), wanted)
     at_least = min_p.convert("fptrunc", FLOAT)
     least.value = (at_least > least.value).choose(at_least, least.value)
-    chosen = code.call(draw, weights, symbols, least.value, Number(code, code.arguments[2]))
+    chosen = code.call(draw, weights, symbols, least.value, uniform)
 
     with code.only_if(batch.number("wants_loss").equals(1)):
+        highest = code.call(find_highest, scores, symbols)
         doubles = ir.VectorType(DOUBLE, lanes)
         total = code.variable(code.constant(doubles, 0.0))
         with code.count(symbols, step=lanes) as place:

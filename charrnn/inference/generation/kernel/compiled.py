@@ -12,7 +12,7 @@ from charrnn.native.processor import Processor, Tiling
 
 RUN_JOB = CFUNCTYPE(None, POINTER(Job), c_int64, c_int64)
 NETWORK = CFUNCTYPE(None, POINTER(Batch))
-CHOOSE = CFUNCTYPE(c_int64, POINTER(Batch), c_void_p, c_double, c_void_p)
+CHOOSE = CFUNCTYPE(c_int64, POINTER(Batch), c_void_p, c_void_p, c_double, c_void_p)
 WRITE = CFUNCTYPE(c_int64, POINTER(Batch), c_int64, c_void_p, c_void_p, c_void_p)
 FUNCTIONS = {"run_job": RUN_JOB, "network": NETWORK, "choose": CHOOSE, "write": WRITE}
 HERE = Path(__file__).parent

@@ -12,6 +12,7 @@ from llvmlite import ir
 
 from charrnn.inference.generation.kernel.cells import emit_cells
 from charrnn.inference.generation.kernel.choices import emit_choose
+from charrnn.inference.generation.kernel.matching import emit_count_active, emit_match
 from charrnn.inference.generation.kernel.records import Batch, Job, Stage
 from charrnn.native.code import BYTE, DOUBLE, FLOAT, INT, POINTER, Code, Memory, Number, Record
 from charrnn.native.processor import Tiling
@@ -27,7 +28,7 @@ def emit_kernel(tiling: Tiling, cell: str) -> Any:
     run_job = _emit_run_job(module, product)
     run_jobs = _emit_run_jobs(module, run_job)
     network = _emit_network(module, advance, run_job, run_jobs)
-    _emit_write(module, network, choose)
+    _emit_write(module, network, choose, emit_match(module, tiling.lanes, choose), emit_count_active(module))
     return module
 
 
@@ -90,11 +91,12 @@ def _emit_network(module: Any, advance: Any, run_job: Any, run_jobs: Any) -> Any
     return code.finish()
 
 
-def _emit_write(module: Any, network: Any, choose: Any) -> Any:
+def _emit_write(module: Any, network: Any, choose: Any, match: Any, count_active: Any) -> Any:
     """write(batch, steps, uniforms, symbols, chances): returns how many symbols were chosen for each sample.
 
-    That is fewer than `steps` if one was chosen that has no row in the table yet; it is then still pending. `symbols`
-    (T, B) and `chances` (T, B, 2) are written.
+    That is fewer than `steps` if one was chosen that has no row in the table yet, which is then still pending, or if no
+    more samples than the quorum are left. `symbols` (T, B), -1 after the end of a text, and `chances` (T, B, 2) are
+    written.
     """
     code = Code(module, "write", [POINTER, INT, POINTER, POINTER, POINTER], INT, public=True)
     batch = Record(Memory(code, code.arguments[0], INT), Batch)
@@ -104,7 +106,13 @@ def _emit_write(module: Any, network: Any, choose: Any) -> Any:
     )
     samples, score_width = batch.number("samples"), batch.number("score_width")
     pending, known, scores = batch.memory("pending", INT), batch.memory("known", BYTE), batch.memory("scores", FLOAT)
+    constrained = batch.number("constrained").equals(1)
     with code.count(steps) as t:
+        with (
+            code.only_if(constrained),
+            code.only_if(code.call(count_active, code.arguments[0]) <= batch.number("quorum")),
+        ):
+            code.finish(t)
         with code.only_if(batch.number("started").equals(1)), code.count(samples) as n:
             missing = known.read(pending.read(n)).equals(0)
             with code.only_if(missing):
@@ -112,9 +120,13 @@ def _emit_write(module: Any, network: Any, choose: Any) -> Any:
         code.call(network, code.arguments[0])
         with code.count(samples) as n:
             place = t * samples + n
-            chosen = code.call(
-                choose, code.arguments[0], scores.at(n * score_width), uniforms.read(place), chances.at(place * 2)
-            )
-            pending.write(chosen, n)
-            symbols.write(chosen, place)
+            row, uniform, chance = scores.at(n * score_width), uniforms.read(place), chances.at(place * 2)
+            chosen = code.variable(code.integer(-1))
+            with code.only_if(constrained):
+                chosen.value = code.call(match, code.arguments[0], n, row, uniform, chance)
+            with code.only_if(constrained.equals(0)):
+                chosen.value = code.call(choose, code.arguments[0], row, row, uniform, chance)
+            with code.only_if(chosen.value >= 0):
+                pending.write(chosen.value, n)
+            symbols.write(chosen.value, place)
     return code.finish(steps)

@@ -42,6 +42,10 @@ class Batch(Structure):
     the size of the vocabulary, padded to whole vectors with symbols of probability zero. `pending` symbols have been
     chosen but not read, if `started`; `known` marks those that have a row in the table. `backwards` alternates from
     step to step.
+
+    If `constrained`, the fields after it hold the tables of a constraint, whose rows have `columns` entries, the states
+    of the samples in it (`charrnn.inference.generation.constraint`), and memory for the `masked` scores of one sample.
+    Writing ends early when no more than `quorum` samples have not ended.
     """
 
     _fields_ = (
@@ -65,4 +69,14 @@ class Batch(Structure):
         ("top_p", c_double),
         ("min_p", c_double),
         ("wants_loss", c_int64),
+        ("constrained", c_int64),
+        ("columns", c_int64),
+        ("next", c_void_p),
+        ("needed", c_void_p),
+        ("shortest", c_void_p),
+        ("accepting", c_void_p),
+        ("states", c_void_p),
+        ("left", c_void_p),
+        ("masked", c_void_p),
+        ("quorum", c_int64),
     )

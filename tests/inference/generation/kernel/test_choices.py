@@ -22,7 +22,7 @@ def chosen(logits: Floats, sampler: Sampler, uniforms: np.ndarray, tiling: Tilin
     chances, found = np.empty(2), []
     for uniform in uniforms:
         pointers = scores.ctypes.data, 0.0 if sampler.greedy else uniform, chances.ctypes.data
-        found.append(writer.kernel.choose(writer.batch, *pointers))
+        found.append(writer.kernel.choose(writer.batch, scores.ctypes.data, *pointers))
         nats = np.log(chances[1]) - chances[0]
         assert nats == pytest.approx(-log_softmax(logits)[found[-1]], rel=1e-4, abs=1e-5)
     return found
@@ -93,4 +93,4 @@ def test_scores_that_are_no_numbers_choose_a_symbol_all_the_same() -> None:
             writer = KernelWriter(Weights(network, build_kernel("rnn", tiling)), network.initial_state(), sampler)
             for bad in (np.nan, -np.inf, np.inf):
                 scores = np.full(writer.scores.shape[1], bad, dtype=np.float32)
-                assert 0 <= writer.kernel.choose(writer.batch, scores.ctypes.data, 0.7, None) < 3
+                assert 0 <= writer.kernel.choose(writer.batch, *[scores.ctypes.data] * 2, 0.7, None) < 3

@@ -1,0 +1,93 @@
+"""Help pages in plain text, by group of options, and commands that are imported when they are used.
+
+`charrnn --help` should not wait for every command's settings, nor any help page for a library that draws boxes.
+"""
+
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+# ruff: noqa: E501 - summaries are one line each
+COMMANDS = {  # the summary is the first line of the command's own help; a test holds them equal
+    "train": "Learn a text and write the best model to a file.",
+    "generate": "Generate text with a model, continuing a prime.",
+    "evaluate": "Score a text: cross-entropy, bits per character, perplexity; with a model of labelled texts also accuracy.",
+    "classify": "Classify every line: print its label, the label's probability and the line, separated by tabs.",
+    "novelty": "Measure how much of a text is copied from a corpus: the longest span that both share, and whole lines.",
+    "inspect": "Show what each unit does along a text, and which units follow its properties; with a classifier, each class.",
+    "export": "Write a model as one page that writes in any browser, offline, or as an ONNX graph for other programs.",
+    "models": "List the models in models/: size, corpus, held-out loss and date.",
+    "info": "Show what a model file holds, without reading its weights.",
+    "corpus": "Make a text to train on: from files of other formats, from packages, or generated.",
+}
+OTHER = "Options"
+WIDTH = 80
+
+
+class PlainCommand(TyperCommand):
+    """A command whose help page lists its options by group."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Arguments as they are typed, without braces."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write arguments and options, each group under its name."""
+        formatter.width = min(formatter.width, WIDTH)
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is None:
+                continue
+            argument = parameter.param_type_name == "argument"
+            panel = "Arguments" if argument else getattr(parameter, "rich_help_panel", None) or OTHER
+            sections.setdefault(panel, []).append(record)
+        for name, records in sections.items():
+            with formatter.section(name):
+                formatter.write_dl(records, col_max=26)
+
+
+class PlainGroup(TyperGroup):
+    """A group whose help page shows the whole summary of each command."""
+
+    def summarize(self) -> list[tuple[str, str]]:
+        """The name and summary of each command."""
+        return [(name, (command.help or "").partition("\n")[0]) for name, command in self.commands.items()]
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        """Write each command's summary."""
+        formatter.width = min(formatter.width, WIDTH)
+        with formatter.section("Commands"):
+            formatter.write_dl(self.summarize())
+
+
+class LazyGroup(PlainGroup):
+    """The commands of `COMMANDS`, each imported from the module of its name in `charrnn.cli.commands`."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = dict.fromkeys(COMMANDS)  # type: ignore[assignment] # the names that a mistyped one may mean
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        """The names of all commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+        """The command with this name, None if there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        app = typer.Typer(
+            add_completion=False,
+            rich_markup_mode=None,
+            context_settings={"help_option_names": ["-h", "--help"]},
+        )
+        app.callback()(lambda: None)
+        import_module(f"charrnn.cli.commands.{cmd_name}").add_to(app)
+        group = typer.main.get_command(app)
+        return group.commands[cmd_name]  # type: ignore[attr-defined]
+
+    def summarize(self) -> list[tuple[str, str]]:
+        """The name and summary of each command, without importing it."""
+        return list(COMMANDS.items())

@@ -1,0 +1,102 @@
+r"""The page: a model as one HTML file that writes in a browser, from a disk or any host, with no network.
+
+Everything of the model's is data in it, never markup: JSON in which the characters that HTML could take for its own
+are written as \u003c, and weights in base64. The page's policy lets no script and no style run but its own, and
+connects to nothing.
+
+The scripts are ES modules in `web/`; here they are joined, in the order in which they need each other. The engine
+runs in a worker that is made from its own text, or in the page itself where a browser allows no such worker.
+"""
+
+import base64
+import re
+from importlib import resources
+from typing import Any
+
+from charrnn.errors import ModelFileError
+from charrnn.inference.export.facts import describe_model
+from charrnn.inference.export.kernel import assemble_kernel
+from charrnn.inference.export.weights import pack_weights
+from charrnn.inference.markup import content_hash, embed_json, escape_text, printable
+from charrnn.model.config import LabelledConfig, Tensors
+from charrnn.model.header import CLASSIFY, ModelHeader
+from charrnn.text.vocabulary.loading import vocabulary_from_json
+from charrnn.text.vocabulary.splitting import LONGEST, RUNS, letter_ranges
+
+ENGINE = ("kernel", "network", "sampling", "vocabulary", "engine", "serve")
+APPLICATION = ("dom", "client", "history", "interface", "marks", "reveal", "sheet", "controls", "main")
+IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
+EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const|let) )", re.MULTILINE)
+
+
+def build_page(title: str, header: ModelHeader, tensors: Tensors, file_date: str | None = None) -> bytes:
+    """The page of a language model, as UTF-8.
+
+    Args:
+        title: its heading.
+        header: what the model file says.
+        tensors: its weights.
+        file_date: when the file was written (ISO 8601).
+
+    Raises:
+        ModelFileError: if the model is a classifier, which writes nothing, or its vocabulary is damaged.
+    """
+    if header.task == CLASSIFY:
+        raise ModelFileError(f"{title} is a classifier, which writes no text; export a language model")
+    layout, weights = pack_weights(tensors, header.config.shapes())
+    model = {
+        "title": printable(title),
+        "config": _config(header),
+        "layout": layout,
+        "vocabulary": _vocabulary(header),
+        "labels": list(header.labels),
+        "label": _likeliest_label(header),
+        "facts": describe_model(header, file_date),
+        "wasm": base64.b64encode(assemble_kernel()).decode(),
+    }
+    engine = f'"use strict";\nconst engine = (() => {{\n{join_modules(ENGINE)}return {{ serve }};\n}})();\n'
+    parts = {"ENGINE": engine, "APPLICATION": join_modules(APPLICATION), "STYLE": _read("page.css")}
+    filled = _read("page.html").replace("@TITLE@", escape_text(title).replace("@", "&#64;"))
+    for name, part in parts.items():
+        filled = filled.replace(f"@{name}_HASH@", content_hash(part))
+    for name, part in parts.items():
+        filled = filled.replace(f"@{name}@", part)
+    # What comes from the model goes in last, so that nothing in it is taken for a place.
+    before, between, behind = re.split("@MODEL@|@WEIGHTS@", filled)
+    pieces = "\n".join(f'<script type="text/plain" class="weights">{piece}</script>' for piece in weights)
+    return f"{before}{embed_json(model)}{between}{pieces}{behind}".encode()
+
+
+def join_modules(modules: tuple[str, ...]) -> str:
+    """ES modules as one script: without their imports and exports of each other."""
+    return "".join(EXPORT.sub("", IMPORT.sub("", _read(f"{name}.js"))) for name in modules)
+
+
+def _read(name: str) -> str:
+    return resources.files("charrnn.inference.export").joinpath("web", name).read_text(encoding="utf-8")
+
+
+def _config(header: ModelHeader) -> dict[str, Any]:
+    config = header.config
+    return {
+        "cell": config.cell,
+        "layers": config.layers,
+        "hidden": config.hidden_size,
+        "embedding": config.embedding_size,
+        "vocab": config.vocab_size,
+        "classes": config.classes if isinstance(config, LabelledConfig) else 0,
+    }
+
+
+def _vocabulary(header: ModelHeader) -> dict[str, Any]:
+    """The vocabulary as the model file has it, once checked; for words, what they are made of."""
+    vocabulary = vocabulary_from_json(header.vocabulary, header.config.vocab_size)
+    if not vocabulary.multi_character:
+        return vocabulary.to_json()
+    ranges = [code for each in letter_ranges() for code in each]
+    return {**vocabulary.to_json(), "letters": {"ranges": ranges, "runs": RUNS, "longest": LONGEST}}
+
+
+def _likeliest_label(header: ModelHeader) -> int:
+    counts = header.label_counts
+    return max(range(len(counts)), key=counts.__getitem__) if counts else 0

@@ -1,0 +1,64 @@
+"""How matrices lie in memory for products, and how loops cover any number of rows with vectors.
+
+A matrix (R, K) is packed into panels of P rows, P a multiple of the vector's lanes; a panel is stored k by k:
+
+    rows 0 .. P-1     w[0,0] w[1,0] ... w[P-1,0]   w[0,1] w[1,1] ... w[P-1,1]   ...   w[P-1,K-1]
+    rows P .. 2P-1    ...
+    the remaining rows in panels of the vector's lanes, then of half of them, a quarter ... and one row
+
+Nothing is padded: the panel that begins with row r begins at float r * K.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from charrnn.native.code import FLOAT, INT, POINTER, Code, Memory, Number
+
+
+def widths(largest: int) -> list[int]:
+    """That power of two and all smaller ones: 8 -> [8, 4, 2, 1]."""
+    return [2**exponent for exponent in range(largest.bit_length() - 1, -1, -1)]
+
+
+def cover(code: Code, count: Number, lanes: int, body: Callable[[Number, int], None]) -> None:
+    """Emit `body(first, width)` for consecutive pieces of `count` items: as many of `lanes` as fit, then smaller ones.
+
+    15 items and 4 lanes: (0, 4), (4, 4), (8, 4), (12, 2), (14, 1).
+    """
+    whole = count // lanes * lanes
+    with code.count(whole, step=lanes) as first:
+        body(first, lanes)
+    for width in widths(lanes)[1:]:
+        begin = count // (2 * width) * (2 * width)
+        with code.only_if(count - begin >= width):
+            body(begin, width)
+
+
+def emit_pack(module: Any, lanes: int, vectors: int) -> Any:
+    """pack(matrix, R, K, row stride, column stride, packed): strides in floats, so a transposed matrix can be read."""
+    code = Code(module, "pack", [POINTER, INT, INT, INT, INT, POINTER], public=True)
+    matrix, packed = (Memory(code, code.arguments[place], FLOAT) for place in (0, 5))
+    rows, inner, row_stride, column_stride = (Number(code, argument) for argument in code.arguments[1:5])
+
+    def pack_panel(first: Number, width: int) -> None:
+        source, panel = matrix.at(first * row_stride), packed.at(first * inner)
+        with code.only_if(row_stride.equals(1)), code.count(inner) as k:
+            for at in range(0, width, lanes):
+                piece = min(lanes, width)
+                panel.write(source.read(k * column_stride + at, piece), k * width + at)
+        with code.only_if(row_stride > 1), code.count(inner) as k:
+            column, place = source.at(k * column_stride), k * width
+            for row in range(width):
+                panel.write(column.read(row_stride * row), place + row)
+
+    cover_rows(code, rows, lanes, vectors, pack_panel)
+    return code.finish()
+
+
+def cover_rows(code: Code, rows: Number, lanes: int, vectors: int, body: Callable[[Number, int], None]) -> None:
+    """Emit `body(first row, width)` for the panels of a packed matrix, in their order."""
+    panel = lanes * vectors
+    whole = rows // panel * panel
+    with code.count(whole, step=panel) as first:
+        body(first, panel)
+    cover(code, rows - whole, lanes, lambda first, width: body(whole + first, width))

@@ -1,0 +1,120 @@
+"""Products of matrices with many rows, in tiles whose sums stay in registers.
+
+    multiply    out[n, r] = initial[n, r] + x[n, 0] w[r, 0] + x[n, 1] w[r, 1] + ...      w (R, K) packed
+    outer       out[r, c] = out[r, c] + a[0, r] b[0, c] + a[1, r] b[1, c] + ...          in chunks of `CHUNK` terms
+
+always in this order. `multiply` is a layer's product with its weights, `outer` gives their gradient. A tile holds the
+sums of one panel of columns (vectors) for several rows while k runs: what a vector is read for is done for all rows of
+the tile, what a number is read for is done for the whole panel.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from charrnn.native.code import FLOAT, INT, POINTER, Code, Memory, Number
+from charrnn.native.processor import Tiling
+from charrnn.native.recurrent.layout import cover, cover_rows
+
+CHUNK = 128  # terms whose rows of both matrices stay in the cache
+
+
+@dataclass(frozen=True)
+class _Tile:
+    """Sums of `vectors` vectors of `lanes` for some rows, over `inner` terms.
+
+    Term k multiplies the number k * factor_stride of each row's `factors` with the vectors from k * panel_stride on.
+    """
+
+    lanes: int
+    vectors: int
+    inner: Number
+    panel: Memory
+    panel_stride: Number | int
+    factors: list[Memory]
+    factor_stride: Number | int
+    initial: list[Memory]
+    out: list[Memory]
+
+    def emit(self, code: Code) -> None:
+        places = [vector * self.lanes for vector in range(self.vectors)]
+        sums = [[code.variable(row.read(place, self.lanes)) for place in places] for row in self.initial]
+        with code.count(self.inner) as k:
+            vectors = [self.panel.at(k * self.panel_stride).read(place, self.lanes) for place in places]
+            for row, sums_of_row in zip(self.factors, sums, strict=True):
+                factor = row.read(k * self.factor_stride).spread(self.lanes)
+                for vector, total in zip(vectors, sums_of_row, strict=True):
+                    total.value = factor.times_plus(vector, total.value)
+        for row, sums_of_row in zip(self.out, sums, strict=True):
+            for place, total in zip(places, sums_of_row, strict=True):
+                row.write(total.value, place)
+
+
+def emit_multiply(module: Any, tiling: Tiling) -> Any:
+    """multiply(packed, R, K, x, x stride, initial, initial stride, out, out stride, N).
+
+    Strides are in floats from row to row; that of `initial` may be 0. `out` may be `initial`.
+    """
+    kinds = [POINTER, INT, INT, POINTER, INT, POINTER, INT, POINTER, INT, INT]
+    code = Code(module, "multiply", kinds, public=True)
+    packed, x, initial, out = (Memory(code, code.arguments[place], FLOAT) for place in (0, 3, 5, 7))
+    rows, inner, x_stride, initial_stride, out_stride, count = (
+        Number(code, code.arguments[place]) for place in (1, 2, 4, 6, 8, 9)
+    )
+
+    def multiply_panel(row: Number, width: int) -> None:
+        lanes = min(tiling.lanes, width)
+
+        def multiply_tile(sample: Number, size: int) -> None:
+            numbers = [sample + n for n in range(size)]
+            _Tile(
+                lanes,
+                width // lanes,
+                inner,
+                packed.at(row * inner),
+                width,
+                [x.at(n * x_stride) for n in numbers],
+                1,
+                [initial.at(n * initial_stride + row) for n in numbers],
+                [out.at(n * out_stride + row) for n in numbers],
+            ).emit(code)
+
+        cover(code, count, tiling.samples, multiply_tile)
+
+    cover_rows(code, rows, tiling.lanes, tiling.vectors, multiply_panel)
+    return code.finish()
+
+
+def emit_outer(module: Any, tiling: Tiling) -> Any:
+    """outer(a, a stride, R, b, b stride, C, out, out stride, N): strides in floats from row to row."""
+    kinds = [POINTER, INT, INT, POINTER, INT, INT, POINTER, INT, INT]
+    code = Code(module, "outer", kinds, public=True)
+    a, b, out = (Memory(code, code.arguments[place], FLOAT) for place in (0, 3, 6))
+    a_stride, rows, b_stride, columns, out_stride, count = (
+        Number(code, code.arguments[place]) for place in (1, 2, 4, 5, 7, 8)
+    )
+    with code.count(count, step=CHUNK) as begin:
+        left = count - begin
+        terms = (left < CHUNK).choose(left, CHUNK)
+
+        def multiply_panel(column: Number, width: int) -> None:
+            lanes = min(tiling.lanes, width)
+
+            def multiply_tile(row: Number, size: int) -> None:
+                numbers = [row + n for n in range(size)]
+                sums = [out.at(n * out_stride + column) for n in numbers]
+                _Tile(
+                    lanes,
+                    width // lanes,
+                    terms,
+                    b.at(begin * b_stride + column),
+                    b_stride,
+                    [a.at(begin * a_stride + n) for n in numbers],
+                    a_stride,
+                    sums,
+                    sums,
+                ).emit(code)
+
+            cover(code, rows, tiling.samples, multiply_tile)
+
+        cover_rows(code, columns, tiling.lanes, tiling.vectors, multiply_panel)
+    return code.finish()

@@ -1,0 +1,49 @@
+"""The kernel's arguments: ctypes structures whose fields all take eight bytes."""
+
+from ctypes import Structure, c_int64, c_void_p
+
+GROUP = 8  # samples that go through a sequence together
+
+
+class Sequence(Structure):
+    """A layer's pass over a sequence of T steps (`steps`) of B samples, and where its arrays are.
+
+    All arrays are float32 and contiguous, `symbols` int64. G gates, H units.
+
+    Attributes:
+        inputs: projected inputs (T, B, G*H), or with `symbols` a table (V, G*H).
+        symbols: (T, B), the rows of the table; 0: there is no table.
+        weights: recurrent weights, packed: (G*H, H) for the forward pass, their transpose (H, G*H) for the backward.
+        zeros: (G*H).
+        bias: (H), inside the GRU's reset product.
+        hidden: (T+1, B, H), the states before and after each step.
+        cells: (T+1, B, H), those of the LSTM.
+        gates: (T, B, G*H): activated gates, which the backward pass replaces by the gradients of their inputs.
+        inner: (T, B, G*H), GRU: in the last H, the state's part of the candidate; replaced by the gradients of the
+            projected state.
+        has_gates: 0 in a forward pass without a backward pass: `gates` and `inner` are one row (G*H).
+        sums: scratch memory (GROUP, G*H).
+        by_outputs: (T, B, H), gradients of the outputs.
+        by_hidden, by_cells: (B, H), gradients of the last state, which become those of the first.
+    """
+
+    _fields_ = (
+        ("steps", c_int64),
+        ("samples", c_int64),
+        ("units", c_int64),
+        ("inputs", c_void_p),
+        ("symbols", c_void_p),
+        ("has_symbols", c_int64),
+        ("weights", c_void_p),
+        ("zeros", c_void_p),
+        ("bias", c_void_p),
+        ("hidden", c_void_p),
+        ("cells", c_void_p),
+        ("gates", c_void_p),
+        ("inner", c_void_p),
+        ("has_gates", c_int64),
+        ("sums", c_void_p),
+        ("by_outputs", c_void_p),
+        ("by_hidden", c_void_p),
+        ("by_cells", c_void_p),
+    )

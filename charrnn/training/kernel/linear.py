@@ -1,0 +1,92 @@
+"""Linear layers by the kernel's products, as functions that PyTorch differentiates."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from charrnn.native.recurrent.compiled import Kernel
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A linear layer's weights, packed once for all calls between two changes of them.
+
+    Attributes:
+        kernel: any; its products do not depend on the cell.
+        weight: (R, K).
+        bias: (R).
+        packed: the weights as the forward pass reads them.
+        packed_transpose: as the backward pass reads them; None if there will be none.
+    """
+
+    kernel: Kernel
+    weight: Tensor
+    bias: Tensor
+    packed: Tensor
+    packed_transpose: Tensor | None
+
+
+def make_linear(kernel: Kernel, weight: Tensor, bias: Tensor) -> Linear:
+    """Pack a linear layer's weights."""
+    return Linear(kernel, weight, bias, *pack_both(kernel, weight))
+
+
+def apply_linear(linear: Linear, x: Tensor) -> Tensor:
+    """The layer's outputs x (N, K) -> (N, R)."""
+    result: Tensor = _LinearFunction.apply(linear, x, linear.weight, linear.bias)  # type: ignore[no-untyped-call]
+    return result
+
+
+class _LinearFunction(torch.autograd.Function):
+    """See `apply_linear`."""
+
+    @staticmethod
+    def forward(ctx: Any, linear: Linear, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.linear = linear
+        x = x.contiguous()
+        ctx.save_for_backward(x)
+        return multiply(linear.kernel, linear.packed, x, bias, x.new_empty(len(x), len(weight)))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, by_result: Tensor) -> tuple[Tensor | None, ...]:
+        (x,) = ctx.saved_tensors
+        linear, by_result, by_x = ctx.linear, by_result.contiguous(), None
+        if ctx.needs_input_grad[1]:
+            by_x = multiply(
+                linear.kernel, linear.packed_transpose, by_result, x.new_zeros(x.shape[1]), torch.empty_like(x)
+            )
+        return None, by_x, outer(linear.kernel, by_result, x), by_result.sum(dim=0)
+
+
+@torch.no_grad()
+def pack(kernel: Kernel, matrix: Tensor) -> Tensor:
+    """A matrix (R, K), of any strides, as products read it: (R*K)."""
+    packed = matrix.new_empty(matrix.numel())
+    kernel.pack(matrix.data_ptr(), *matrix.shape, *matrix.stride(), packed.data_ptr())
+    return packed
+
+
+def pack_both(kernel: Kernel, matrix: Tensor) -> tuple[Tensor, Tensor | None]:
+    """A matrix (R, K) packed, and its transpose packed, unless there are no gradients to compute with it."""
+    return pack(kernel, matrix), pack(kernel, matrix.t()) if torch.is_grad_enabled() else None
+
+
+def multiply(kernel: Kernel, packed: Tensor, x: Tensor, initial: Tensor, out: Tensor) -> Tensor:
+    """Set out (N, R) to initial + x (N, K) w.T, w (R, K) packed; `initial` may be one row (R) for all."""
+    start = initial.data_ptr(), initial.stride(0) if initial.ndim > 1 else 0
+    target = out.data_ptr(), out.stride(0)
+    kernel.multiply(packed.data_ptr(), out.shape[1], x.shape[1], x.data_ptr(), x.stride(0), *start, *target, len(x))
+    return out
+
+
+def outer(kernel: Kernel, a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
+    """a.T @ b of a (N, R) and b (N, C), whose rows are contiguous; added to `out` (R, C) if given."""
+    if out is None:
+        out = a.new_zeros(a.shape[1], b.shape[1])
+    left, right = ((part.data_ptr(), part.stride(0), part.shape[1]) for part in (a, b))
+    kernel.outer(*left, *right, out.data_ptr(), out.stride(0), len(a))
+    return out

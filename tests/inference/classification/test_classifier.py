@@ -1,0 +1,46 @@
+"""Classifying texts of any length."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from charrnn.inference.classification import classifier as module
+from charrnn.inference.classification.classifier import Classifier, chunk_rows
+from charrnn.inference.network.classifier import CHUNK, ClassifierNetwork
+from charrnn.model.config import ClassifierConfig
+from charrnn.model.header import ModelHeader
+from charrnn.text.vocabulary.characters import CharVocabulary
+
+LABELS = ("first", "second")
+
+
+@pytest.fixture
+def classifier() -> Classifier:
+    vocabulary = CharVocabulary(map(ord, "\0abcd\ufffd"), unknown=5, end=0)
+    config = ClassifierConfig("gru", 2, 16, 3, len(vocabulary), len(LABELS), True, "all")
+    draw = np.random.default_rng(0)
+    tensors = {name: draw.normal(0, 0.5, shape).astype(np.float32) for name, shape in config.shapes().items()}
+    header = ModelHeader(config, vocabulary.to_json(), {}, "classify", LABELS, (1, 1))
+    return Classifier(header, vocabulary, ClassifierNetwork(config, tensors))
+
+
+def test_memory_does_not_grow_with_the_length_of_a_text(classifier: Classifier) -> None:
+    def measure_peak(length: int) -> int:
+        text = "abcd" * (length // 4)
+        classifier.log_probabilities([text[:100]])
+        tracemalloc.start()
+        try:
+            classifier.log_probabilities([text])
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    # Some tens of bytes for the ids of each character; the outputs alone of one layer would take 128.
+    assert measure_peak(20 * CHUNK) - measure_peak(2 * CHUNK) < 64 * 18 * CHUNK
+
+
+def test_long_texts_come_in_smaller_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CHUNK_CHARACTERS", 10)
+    assert list(chunk_rows(iter(["a" * 4] * 4 + ["b" * 30, "c"]))) == [["aaaa"] * 3, ["aaaa", "b" * 30], ["c"]]
+    assert list(chunk_rows(["a"] * 5, 2)) == [["a", "a"], ["a", "a"], ["a"]]
