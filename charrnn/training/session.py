@@ -266,7 +266,8 @@ class Session:
         record.since = StepMetrics()
         record.evaluated_at, record.last_evaluation = trainer.steps, self.clock.seconds
         record.evaluation_cost = self.clock.seconds - begin
-        if record.stale >= self.plan.patience and record.annealing is None and math.isfinite(record.best):
+        stalled = record.stale >= self.plan.patience and record.annealing is None
+        if stalled and self.progress < 1.0 and math.isfinite(record.best):
             self._anneal()
         self._save_in_background(EVALUATED if math.isfinite(measured.loss) else LATEST)
 

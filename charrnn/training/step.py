@@ -99,8 +99,11 @@ class Gradients:
 
 
 def _sum_gradients(parts: list[Sequence[Tensor | None]]) -> list[Tensor | None]:
-    """The sum of several shares' gradients, always in the same order; None where no share has one."""
+    """The sum of several shares' gradients, always in the same order; None where no share has one.
+
+    It replaces the gradients of the first share.
+    """
     total = list(parts[0])
     for part in parts[1:]:
-        total = [b if a is None else a if b is None else a + b for a, b in zip(total, part, strict=True)]
+        total = [b if a is None else a if b is None else a.add_(b) for a, b in zip(total, part, strict=True)]
     return total

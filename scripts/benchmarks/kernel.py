@@ -3,12 +3,14 @@
 python scripts/benchmark.py kernel                     LSTM of 256 units, 16 x 64
 python scripts/benchmark.py kernel --cell gru --hidden-size 100 --batch-size 50 --seq-len 200
 
-All stages are measured in turns in one process, and the fastest of many runs counts. "limit" is the time that a large
+All stages are measured in turns in one process, by the processor time of the thread, which other programs disturb
+little, and the fastest of many runs counts. "limit" is the time that a large
 product of PyTorch's would take for the operations of the step: six for each weight and character, the projection of
 the inputs counted in full.
 """
 
 import argparse
+import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from itertools import pairwise
@@ -27,7 +29,6 @@ from charrnn.training.kernel.recurrence import run_recurrence
 from charrnn.training.kernel.update import KernelUpdate, load_update_functions
 from charrnn.training.network.kernel_weights import make_layer_weights
 from scripts.benchmarks.loops import CELLS
-from scripts.benchmarks.timing import measure_call
 from scripts.common import table
 
 SYMBOLS, EMBEDDING = 65, 64
@@ -125,13 +126,20 @@ def _multiply_by_pytorch(kernel: Kernel, a: Tensor, b: Tensor) -> Tensor:  # noq
     return a.t() @ b
 
 
+def measure_call(function: Callable[[], object]) -> float:
+    """The processor time of a call, in seconds."""
+    begin = time.thread_time()
+    function()
+    return time.thread_time() - begin
+
+
 def measure_stages(steps: list[StagedStep], times: int) -> list[list[float]]:
     """The seconds of each part of each step, fastest of some times, measured in turns."""
     best = [[float("inf")] * len(PARTS) for _ in steps]
     for _ in range(times):
         for stage, step in enumerate(steps):
             for part, run in enumerate(step.run_parts()):
-                best[stage][part] = min(best[stage][part], measure_call(run, 1))
+                best[stage][part] = min(best[stage][part], measure_call(run))
     return best
 
 
@@ -151,7 +159,7 @@ def print_kernel(options: argparse.Namespace) -> None:
         return
     torch.set_num_threads(1)
     a = torch.randn(1536, 1536)
-    limit = measure_call(lambda: a @ a, 10) * count_operations(options) / (2 * 1536**3)
+    limit = min(measure_call(lambda: a @ a) for _ in range(20)) * count_operations(options) / (2 * 1536**3)
     print(f"{options.cell} 1x{options.hidden_size}, batch {options.batch_size} x {options.seq_len}, one thread")
     print(f"limit {1000 * limit:.2f} ms\n")
     best = measure_stages([StagedStep(kernel, options, stage) for stage in range(len(STAGES))], options.times)

@@ -136,6 +136,9 @@ class KernelScorer:
     def read(self, ids: Ids) -> Floats:
         """See `Scorer`."""
         ids = np.ascontiguousarray(ids, dtype=np.int64)
+        symbols = self._weights.network.config.vocab_size
+        if ids.min() < 0 or ids.max() >= symbols:  # machine code would read any memory
+            raise IndexError(f"ids must be from 0 to {symbols - 1}")
         for layer in range(len(self._hidden)):
             self._read_layer(layer, ids)
         nats = self._score(ids.reshape(-1)).reshape(ids.shape)

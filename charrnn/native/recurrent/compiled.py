@@ -14,7 +14,7 @@ PASS = CFUNCTYPE(None, POINTER(Sequence))
 FUNCTIONS = {
     "pack": CFUNCTYPE(None, c_void_p, c_int64, c_int64, c_int64, c_int64, c_void_p),
     "multiply": CFUNCTYPE(None, *[c_void_p, c_int64, c_int64], *[c_void_p, c_int64] * 3, c_int64),
-    "outer": CFUNCTYPE(None, *[c_void_p, c_int64, c_int64] * 2, c_void_p, c_int64, c_int64),
+    "outer": CFUNCTYPE(None, *[c_void_p, c_int64, c_int64] * 2, c_void_p, c_int64, c_int64, c_void_p),
     "forward": PASS,
     "backward": PASS,
     "softmax": CFUNCTYPE(None, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_void_p),

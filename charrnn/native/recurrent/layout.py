@@ -14,6 +14,8 @@ from typing import Any
 
 from charrnn.native.code import FLOAT, INT, POINTER, Code, Memory, Number
 
+LINE = 16  # floats in a line of the cache
+
 
 def widths(largest: int) -> list[int]:
     """That power of two and all smaller ones: 8 -> [8, 4, 2, 1]."""
@@ -46,10 +48,15 @@ def emit_pack(module: Any, lanes: int, vectors: int) -> Any:
             for at in range(0, width, lanes):
                 piece = min(lanes, width)
                 panel.write(source.read(k * column_stride + at, piece), k * width + at)
-        with code.only_if(row_stride > 1), code.count(inner) as k:
-            column, place = source.at(k * column_stride), k * width
-            for row in range(width):
-                panel.write(column.read(row_stride * row), place + row)
+        with code.only_if(row_stride > 1):
+            # Numbers that lie side by side are read together, or each row would need a line of the cache for itself.
+            def transpose(k: Number, size: int) -> None:
+                with code.count(code.integer(width)) as row:
+                    numbers, place = source.at(row * row_stride + k * column_stride), panel.at(k * width + row)
+                    for n in range(size):
+                        place.write(numbers.read(column_stride * n), n * width)
+
+            cover(code, inner, LINE, transpose)
 
     cover_rows(code, rows, lanes, vectors, pack_panel)
     return code.finish()

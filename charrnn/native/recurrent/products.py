@@ -14,8 +14,7 @@ from typing import Any
 from charrnn.native.code import FLOAT, INT, POINTER, Code, Memory, Number
 from charrnn.native.processor import Tiling
 from charrnn.native.recurrent.layout import cover, cover_rows
-
-CHUNK = 128  # terms whose rows of both matrices stay in the cache
+from charrnn.native.recurrent.records import CHUNK, GAP
 
 
 @dataclass(frozen=True)
@@ -85,31 +84,53 @@ def emit_multiply(module: Any, tiling: Tiling) -> Any:
 
 
 def emit_outer(module: Any, tiling: Tiling) -> Any:
-    """outer(a, a stride, R, b, b stride, C, out, out stride, N): strides in floats from row to row."""
-    kinds = [POINTER, INT, INT, POINTER, INT, INT, POINTER, INT, INT]
+    """outer(a, a stride, R, b, b stride, C, out, out stride, N, scratch): strides in floats from row to row.
+
+    A chunk of `a` is copied so that the numbers of a tile's rows lie side by side, and a panel of `b` so that it fits
+    the nearest cache: rows of a power of two of floats would all compete for the same few lines of it.
+    `scratch_size` says how much memory that takes.
+    """
+    kinds = [POINTER, INT, INT, POINTER, INT, INT, POINTER, INT, INT, POINTER]
     code = Code(module, "outer", kinds, public=True)
-    a, b, out = (Memory(code, code.arguments[place], FLOAT) for place in (0, 3, 6))
+    a, b, out, scratch = (Memory(code, code.arguments[place], FLOAT) for place in (0, 3, 6, 9))
     a_stride, rows, b_stride, columns, out_stride, count = (
         Number(code, code.arguments[place]) for place in (1, 2, 4, 5, 7, 8)
     )
+    tile_of_a, panel_of_b = scratch.at(tiling.rows * CHUNK), scratch
+
+    def place_tile(row: Number) -> Memory:
+        number = row // tiling.samples
+        return tile_of_a.at(number * (CHUNK * tiling.samples + GAP) + (row - number * tiling.samples) * CHUNK)
+
     with code.count(count, step=CHUNK) as begin:
         left = count - begin
         terms = (left < CHUNK).choose(left, CHUNK)
+        with code.count(terms) as k:
+            source = a.at((begin + k) * a_stride)
+
+            def copy_tile(row: Number, size: int) -> None:
+                place_tile(row).write(source.read(row, size), k * size)
+
+            cover(code, rows, tiling.samples, copy_tile)
 
         def multiply_panel(column: Number, width: int) -> None:
             lanes = min(tiling.lanes, width)
+            with code.count(terms) as k:
+                row = b.at((begin + k) * b_stride + column)
+                for place in range(0, width, lanes):
+                    panel_of_b.write(row.read(place, lanes), k * width + place)
 
             def multiply_tile(row: Number, size: int) -> None:
-                numbers = [row + n for n in range(size)]
-                sums = [out.at(n * out_stride + column) for n in numbers]
+                sums = [out.at((row + n) * out_stride + column) for n in range(size)]
+                factors = place_tile(row)
                 _Tile(
                     lanes,
                     width // lanes,
                     terms,
-                    b.at(begin * b_stride + column),
-                    b_stride,
-                    [a.at(begin * a_stride + n) for n in numbers],
-                    a_stride,
+                    panel_of_b,
+                    width,
+                    [factors.at(n) for n in range(size)],
+                    size,
                     sums,
                     sums,
                 ).emit(code)

@@ -3,6 +3,15 @@
 from ctypes import Structure, c_int64, c_void_p
 
 GROUP = 8  # samples that go through a sequence together
+CHUNK = 128  # terms of a sum whose factors stay in the cache
+GAP = 16  # floats between copies of tiles, so that they do not compete for the same lines of the cache
+LARGEST_TILE = 8  # rows, and LARGEST_PANEL columns, of any tiling
+LARGEST_PANEL = 32
+
+
+def scratch_size(rows: int) -> int:
+    """The floats of scratch memory that `outer` takes for a matrix of so many rows."""
+    return CHUNK * LARGEST_PANEL + -(-rows // LARGEST_TILE) * (CHUNK * LARGEST_TILE + 2 * GAP)
 
 
 class Sequence(Structure):

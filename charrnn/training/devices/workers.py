@@ -18,7 +18,7 @@ import torch
 Part = TypeVar("Part")
 Result = TypeVar("Result")
 
-COLUMNS_PER_WORKER = 8  # fewer make a matrix product too thin
+COLUMNS_PER_WORKER = 4  # the kernel is as fast with 4 as with 8, with 2 a quarter slower
 
 
 class Workers:

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from charrnn.native.recurrent.compiled import Kernel
+from charrnn.native.recurrent.records import scratch_size
 
 
 @dataclass(frozen=True)
@@ -88,5 +89,18 @@ def outer(kernel: Kernel, a: Tensor, b: Tensor, out: Tensor | None = None) -> Te
     if out is None:
         out = a.new_zeros(a.shape[1], b.shape[1])
     left, right = ((part.data_ptr(), part.stride(0), part.shape[1]) for part in (a, b))
-    kernel.outer(*left, *right, out.data_ptr(), out.stride(0), len(a))
+    scratch = a.new_empty(scratch_size(a.shape[1]))
+    kernel.outer(*left, *right, out.data_ptr(), out.stride(0), len(a), scratch.data_ptr())
     return out
+
+
+def check_range(indices: Tensor, count: int) -> None:
+    """Make sure that indices are those of `count` rows: machine code would read any memory.
+
+    Raises:
+        IndexError: if one is not.
+    """
+    if indices.numel():
+        least, most = (int(bound) for bound in torch.aminmax(indices))
+        if least < 0 or most >= count:
+            raise IndexError(f"index {least if least < 0 else most} is out of range: there are {count} rows")

@@ -14,14 +14,19 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from charrnn.training.kernel.linear import Linear, multiply, outer
+from charrnn.training.kernel.linear import Linear, check_range, multiply, outer
 
 PIECE = 2**16  # scores at a time
 LEAST_ROWS = 64  # at a time: the gradient of a large output layer does not stay in the cache between pieces
 
 
 def output_loss(linear: Linear, hidden: Tensor, targets: Tensor) -> Tensor:
-    """Summed nats of targets (N,) under the scores of an output layer, given hidden (N, H)."""
+    """Summed nats of targets (N,) under the scores of an output layer, given hidden (N, H).
+
+    Raises:
+        IndexError: if a target has no score.
+    """
+    check_range(targets, len(linear.weight))
     loss: Tensor = _OutputLoss.apply(linear, hidden, linear.weight, linear.bias, targets)  # type: ignore[no-untyped-call]
     return loss
 

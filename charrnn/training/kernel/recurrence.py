@@ -13,7 +13,7 @@ from torch.autograd.function import once_differentiable
 
 from charrnn.native.recurrent.compiled import Kernel
 from charrnn.native.recurrent.records import GROUP, Sequence
-from charrnn.training.kernel.linear import outer, pack_both
+from charrnn.training.kernel.linear import check_range, outer, pack_both
 
 State = tuple[Tensor, ...]
 
@@ -52,7 +52,12 @@ def run_recurrence(
         inputs: projected inputs with their bias (T, B, G*H), or a table (V, G*H) of those of every symbol.
         symbols: (T, B), int64, where `inputs` is a table.
         state: before the first step, (B, H) each.
+
+    Raises:
+        IndexError: if the table has no row for a symbol.
     """
+    if symbols is not None:
+        check_range(symbols, len(inputs))
     weights = recurrence.weight, recurrence.bias
     outputs, *after = _RecurrenceFunction.apply(recurrence, inputs, symbols, *weights, *state)  # type: ignore[no-untyped-call]
     return outputs, tuple(after)

@@ -97,3 +97,9 @@ def test_without_llvmlite_numpy_scores() -> None:
         "assert isinstance(make_scorers(make_network('gru'))(2), NetworkScorer)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("symbol", [-1, 9])
+def test_ids_without_a_symbol_are_an_error(symbol: int) -> None:
+    with pytest.raises(IndexError, match="from 0 to 8"):
+        make_scorers(make_network("rnn"))(1).read(np.array([[symbol]], dtype=np.int32))

@@ -14,7 +14,7 @@ def _threads() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("columns", "threads", "count"), [(16, 2, 2), (16, 8, 2), (100, 8, 8), (7, 4, 1), (64, None, 1), (64, 1, 1)]
+    ("columns", "threads", "count"), [(16, 2, 2), (16, 8, 4), (100, 8, 8), (7, 4, 1), (64, None, 1), (64, 1, 1)]
 )
 def test_each_worker_has_columns_enough_and_no_more_workers_than_threads(
     columns: int, threads: int | None, count: int
@@ -40,7 +40,7 @@ def test_results_come_in_the_order_of_the_parts_and_errors_come_through() -> Non
 
 def test_workers_share_the_threads_and_give_them_back() -> None:
     torch.set_num_threads(8)
-    workers = Workers(16, 8)
+    workers = Workers(8, 8)
     assert torch.get_num_threads() == 4
     workers.close()
     assert torch.get_num_threads() == 8

@@ -207,3 +207,11 @@ def test_without_gradients_only_the_forward_pass_is_packed() -> None:
         outputs, (last,) = run_recurrence(recurrence, torch.randn(7, 2, 5), None, (torch.zeros(2, 5),))
     assert recurrence.packed_transpose is None
     assert torch.equal(outputs[-1], last)
+
+
+@pytest.mark.parametrize("symbol", [-1, 5])
+def test_a_symbol_without_a_row_is_an_error(symbol: int) -> None:
+    recurrence = make_recurrence(build_kernel("rnn"), torch.randn(3, 3))
+    symbols = torch.tensor([[0], [symbol]])
+    with pytest.raises(IndexError, match=f"index {symbol} is out of range: there are 5 rows"):
+        run_recurrence(recurrence, torch.randn(5, 3), symbols, (torch.zeros(1, 3),))
