@@ -15,7 +15,8 @@ from charrnn.training.network.classifier import TextClassifier
 from charrnn.training.network.classifier_objective import ClassifierBatch, ClassifierObjective
 from charrnn.training.network.kernel_weights import find_kernel
 from charrnn.training.network.language import CharRNN
-from charrnn.training.network.language_objective import LanguageBatch, LanguageObjective
+from charrnn.training.network.language_batch import LanguageBatch
+from charrnn.training.network.language_objective import LanguageObjective
 from charrnn.training.step import Gradients
 
 T, B, V = 13, 18, 11
