@@ -94,9 +94,8 @@ class StagedStep:
                 before = tuple(part[None] for part in state)
                 self._hidden, _ = layer(self._hidden, before if len(before) > 1 else before[0])
                 continue
-            symbols = [network.decoder.weight] if self._stage > 2 and not k else None
-            if symbols and network.embedding is not None:
-                symbols = [network.embedding.weight]
+            embedding = network.embedding if self._stage > 2 and not k else None
+            symbols = None if embedding is None else [embedding.weight]
             weights = make_layer_weights(self._kernel, layer, symbols=symbols)
             self._hidden, _ = weights.run(self._hidden, state)
 
@@ -183,9 +182,8 @@ def print_kernel(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     a = torch.randn(1536, 1536)
     limit = min(measure_call(lambda: a @ a) for _ in range(20)) * count_operations(options) / (2 * 1536**3)
-    print(
-        f"{options.cell} {options.layers}x{options.hidden_size}, batch {options.batch_size} x {options.seq_len}, one thread"
-    )
+    sizes = f"{options.layers}x{options.hidden_size}, batch {options.batch_size} x {options.seq_len}"
+    print(f"{options.cell} {sizes}, one thread")
     print(f"limit {1000 * limit:.2f} ms\n")
     steps = [StagedStep(kernel, options, stage) for stage in range(len(STAGES))]
     best = measure_stages(steps, options.times)

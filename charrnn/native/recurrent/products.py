@@ -13,7 +13,7 @@ from typing import Any
 
 from charrnn.native.code import FLOAT, INT, POINTER, Code, Memory, Number
 from charrnn.native.processor import Tiling
-from charrnn.native.recurrent.layout import cover, cover_rows
+from charrnn.native.recurrent.layout import LINE, cover, cover_rows
 from charrnn.native.recurrent.records import CHUNK, GAP
 
 
@@ -127,6 +127,9 @@ def emit_outer(module: Any, tiling: Tiling) -> Any:
 
             def multiply_tile(row: Number, size: int) -> None:
                 factors = place_tile(row)
+                for n in range(size):  # the next tile's sums: far apart, so that no processor foresees them
+                    for place in range(0, width, LINE):
+                        initial.at((row + (size + n)) * stride + column).prefetch(place)
                 _Tile(
                     lanes,
                     width // lanes,
