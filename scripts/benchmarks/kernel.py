@@ -112,7 +112,8 @@ class StagedStep:
         with patch.object(recurrence, "outer", _multiply_by_pytorch) if self._stage < 2 else nullcontext():
             gradients = torch.autograd.grad(self._loss, self._parameters, allow_unused=True)
         for parameter, gradient in zip(self._parameters, gradients, strict=True):
-            parameter.grad = torch.zeros_like(parameter) if gradient is None else gradient
+            unused: bool = gradient is None
+            parameter.grad = torch.zeros_like(parameter) if unused else gradient
 
     def update(self) -> None:
         """Norm, clipping, AdamW and the average of the weights."""
