@@ -44,8 +44,11 @@ class Window:
 class Feed(Protocol):
     """A source of windows."""
 
-    def next(self, length: int) -> Window:
-        """The next `length` characters of each reader; of documents there may be fewer."""
+    def next(self, length: int, left: float | None = None) -> Window:
+        """The next `length` characters of each reader; of documents there may be fewer.
+
+        `left` is how many characters each will still read in this run, if that is known.
+        """
 
 
 class TextFeed:
@@ -64,9 +67,9 @@ class TextFeed:
         self._device = device
         self._resident = resident
 
-    def next(self, length: int) -> Window:
+    def next(self, length: int, left: float | None = None) -> Window:
         """See `Feed`."""
-        positions = self._readers.next_positions(length)
+        positions = self._readers.next_positions(length, left)
         at, fresh = positions.at[self._columns], positions.fresh[self._columns]
         if self._resident is None:
             window = to_device(self._readers.window(at, length), self._device)
@@ -91,7 +94,7 @@ class DocumentFeed:
         self._columns = columns
         self._device = device
 
-    def next(self, length: int) -> Window:
+    def next(self, length: int, left: float | None = None) -> Window:  # noqa: ARG002 - documents are read at random
         """See `Feed`."""
         window, own = self._readers.next_window(length), self._columns
         fresh = window.fresh[own]
