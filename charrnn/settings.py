@@ -17,6 +17,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
+from charrnn.errors import UsageError
+
 DURATION_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -114,6 +116,12 @@ def check_settings(*groups: Any) -> list[str]:
             if error := get_rule(declared).check(value):
                 errors.append(f"{get_flag(declared)} {error}; found {value}")
     return errors
+
+
+def refuse(complaints: Sequence[str]) -> None:
+    """Raise a `UsageError` of all complaints, if there are any."""
+    if complaints:
+        raise UsageError("\n".join(complaints))
 
 
 def unread_settings(kind: str, groups: Mapping[str, Sequence[Any]], advice: str = "leave it out") -> list[str]:

@@ -76,7 +76,6 @@ class TextReader:
         self._binary = binary
         self._progress = progress
         self._line_ends = 0
-        self._packed = False
         self.verbatim = True
         self.notes: list[str] = []
         self.bytes_read = 0
@@ -112,6 +111,10 @@ class TextReader:
         """The lines of the text without their line feeds; no other character ends a line."""
         for line in split_lines(self):
             yield line[:-1] if line[-1:] in ("\n", b"\n") else line
+
+    def estimate_total(self, count: int) -> int:
+        """How many parts such as characters or lines the text has if what was read has `count`; 0 if not known."""
+        return count * self.total_bytes // max(1, self.bytes_read)
 
     def open_single_file(self) -> BinaryIO | None:
         """Open the one regular file that is the only source; None if there is no such file."""

@@ -3,18 +3,16 @@
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from charrnn.cli.display.notes import announce_stdin, write_notes
 from charrnn.cli.display.progress import Progress
 from charrnn.cli.models import choose_model
-from charrnn.cli.options import command, examples, refuse
+from charrnn.cli.options import Texts
 from charrnn.errors import CorpusError, UsageError
 from charrnn.files import atomic_write, check_output
 from charrnn.inference.settings import OutputSettings, PageSettings, SpanSettings, UnitSettings, UseSettings
-from charrnn.settings import unread_settings
+from charrnn.settings import refuse, unread_settings
 from charrnn.text.settings import ReadingSettings
 from charrnn.wording import count_of
 
@@ -27,28 +25,15 @@ if TYPE_CHECKING:
 LANGUAGE_MODELS, CLASSIFIERS = "language models", "classifiers"
 UNITS = 3  # shown one below the other
 LISTED = 12  # findings on the page
-
-
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    command(
-        app,
-        "inspect",
-        epilog=examples(
-            "charrnn inspect sequel.txt --find",
-            "charrnn inspect -m book sequel.txt --unit 3",
-            "charrnn inspect sequel.txt --html page.html --npz states.npz",
-        ),
-    )(inspect)
+EXAMPLES = (
+    "charrnn inspect sequel.txt --find",
+    "charrnn inspect -m book sequel.txt --unit 3",
+    "charrnn inspect sequel.txt --html page.html --npz states.npz",
+)
 
 
 def inspect(
-    text: Annotated[
-        list[str],
-        typer.Argument(
-            help="Text files and folders, compressed or not, read as one text; - is stdin.", show_default=False
-        ),
-    ],
+    text: Texts,
     *,
     units: UnitSettings,
     span: SpanSettings,
