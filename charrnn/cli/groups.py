@@ -50,18 +50,12 @@ class LazyGroup(PlainGroup):
         super().__init__(**attributes)
         self.commands = dict.fromkeys(COMMANDS)  # type: ignore[assignment] # the names that a mistyped one may mean
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
-        """The names of all commands."""
-        return list(COMMANDS)
-
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
         """The command with this name, None if there is none."""
         if cmd_name not in COMMANDS:
             return None
         app = typer.Typer(
-            add_completion=False,
-            rich_markup_mode=None,
-            context_settings={"help_option_names": ["-h", "--help"]},
+            add_completion=False, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]}
         )
         app.callback()(lambda: None)
         module = import_module(f"charrnn.cli.commands.{cmd_name}")

@@ -54,12 +54,7 @@ class Novelty:
 
 
 class Comparison:
-    """Compares a text with a corpus that is read once.
-
-    Args:
-        text: compared with the corpus.
-        span: characters of the shortest span that counts as copied.
-    """
+    """Compares a text with a corpus that is read once; spans of `span` characters or more count as copied."""
 
     def __init__(self, text: str, span: int) -> None:
         self._text = text

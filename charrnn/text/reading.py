@@ -188,11 +188,7 @@ class TextReader:
 
 
 def split_lines(pieces: Iterable[str | bytes]) -> Iterator[str | bytes]:
-    """The lines of a text in pieces, each with its line feed; no other character ends a line.
-
-    Raises:
-        CorpusError: if a line is longer than `LONGEST_LINE`.
-    """
+    """The lines of a text in pieces, each with its line feed, which alone ends one; CorpusError if one is too long."""
     parts: list[Any] = []
     length = 0
     empty: Any = ""
@@ -210,11 +206,7 @@ def split_lines(pieces: Iterable[str | bytes]) -> Iterator[str | bytes]:
 
 
 def check_line_length(length: int) -> None:
-    """Refuse a line that would fill the memory, as a text without line ends does.
-
-    Raises:
-        CorpusError: if it is longer than `LONGEST_LINE`.
-    """
+    """Raise a CorpusError if a line would fill the memory, as a text without line ends does."""
     if length > LONGEST_LINE:
         raise CorpusError(
             f"a line is longer than {LONGEST_LINE:,} characters, and lines are read as a whole; "

@@ -37,11 +37,7 @@ def export(*, settings: ExportSettings) -> None:
 
 
 def _output_file(settings: ExportSettings) -> Path:
-    """Where to write.
-
-    Raises:
-        UsageError: if there is no name, or its suffix is none that is known.
-    """
+    """Where to write; a name with a known suffix has to be given."""
     if settings.output is None:
         raise UsageError("name the file to write: -o page.html for a page, or -o model.onnx for an ONNX graph")
     file = Path(settings.output)

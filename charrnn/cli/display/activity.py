@@ -57,7 +57,7 @@ class UnitDisplay:
 
     def draw(self, units: "Sequence[Unit]", shown: int | None) -> list[str]:
         """Print the text coloured by each unit, or a table where there are no colours; returns notes."""
-        from charrnn.cli.display.heatmap import Heatmap
+        from charrnn.cli.display.colours import Heatmap
 
         heatmap, total = Heatmap(), len(self._read.parts)
         if not heatmap.coloured:
@@ -93,7 +93,7 @@ def print_courses(courses: "Sequence[Course]", model: "Classifier", *, as_json: 
             }
             print_record(record)
         return
-    from charrnn.cli.display.heatmap import Heatmap
+    from charrnn.cli.display.colours import Heatmap
 
     heatmap = Heatmap()
     for course in courses:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name that everyone uses
 
 from charrnn.model.config import LabelledConfig, ModelConfig
+from charrnn.training.data.feeding import Window
 from charrnn.training.kernel.linear import make_linear
 from charrnn.training.kernel.output import output_loss as kernel_output_loss
 from charrnn.training.network.base import RecurrentNetwork, State
@@ -18,43 +19,25 @@ from charrnn.training.network.kernel_weights import KernelWeights, find_kernel, 
 from charrnn.training.network.loss import output_loss
 from charrnn.training.network.precision import lower_precision
 
-CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 CUDNN_MODES = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN_TANH"}
 
 
 class CharRNN(RecurrentNetwork):
-    """A character language model.
-
-    Args:
-        config: sizes.
-        dropout: share of units dropped between layers and before the decoder.
-        weight_dropout: share of recurrent weights dropped.
-    """
+    """A character language model; `dropout` is that of units between layers and before the decoder."""
 
     def __init__(self, config: ModelConfig, dropout: float = 0.0, weight_dropout: float = 0.0) -> None:
-        super().__init__()
-        self.config = config
-        self.embedding = nn.Embedding(config.vocab_size, config.embedding_size) if config.embedding_size else None
-        self.rnn = nn.ModuleList(
-            CELLS[config.cell](config.hidden_size if layer else config.input_size, config.hidden_size)
-            for layer in range(config.layers)
-        )
+        super().__init__(config)
         self.dropout = Dropout(config, dropout, weight_dropout)
-        self.decoder = nn.Linear(config.hidden_size, config.vocab_size)
         self.label = nn.Embedding(config.classes, config.input_size) if isinstance(config, LabelledConfig) else None
-        shape = config.shapes()["initial_hidden"]
-        self.initial_hidden = nn.Parameter(torch.zeros(shape))
-        self.initial_cell = nn.Parameter(torch.zeros(shape)) if config.cell == "lstm" else None
 
     def initial_state(self, batch: int, labels: Tensor | None = None) -> State:
         """The learned initial state for `batch` streams, of these labels (B,) if it has any.
 
         Tensors (L, B, H) that gradients flow through.
         """
-        learned = [self.initial_hidden] + ([self.initial_cell] if self.initial_cell is not None else [])
         if labels is not None:
-            return tuple(part[labels].transpose(0, 1).contiguous() for part in learned)
-        return tuple(part[:, None, :].expand(-1, batch, -1).contiguous() for part in learned)
+            return tuple(part[labels].transpose(0, 1).contiguous() for part in self.initial_states)
+        return tuple(part[:, None, :].expand(-1, batch, -1).contiguous() for part in self.initial_states)
 
     def restart(self, state: State, fresh: Tensor, labels: Tensor | None = None) -> State:
         """`state` with the streams marked in `fresh` (B,) put back to the learned initial state."""
@@ -125,14 +108,7 @@ class CharRNN(RecurrentNetwork):
 
     def _embed(self, ids: Tensor, labels: Tensor | None) -> Tensor:
         """The first layer's inputs (T, B, I)."""
-        inputs: Tensor
-        if self.embedding is not None:
-            inputs = self.embedding(ids)
-        else:
-            inputs = F.one_hot(ids, self.config.vocab_size).to(self.decoder.weight.dtype)
-        if self.label is not None:
-            inputs = inputs + self.label(labels)
-        return inputs
+        return self.embed(ids) if self.label is None else self.embed(ids) + self.label(labels)
 
     def _calls(self) -> list[slice]:
         """Which layers each call of the recurrent kernel computes.
@@ -199,34 +175,25 @@ def _cast_together(weights: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
     return [by_number[k] for k in range(len(weights))]
 
 
-def sequence_loss(  # noqa: PLR0913 - what a batch holds
-    network: CharRNN,
-    ids: Tensor,
-    targets: Tensor,
-    state: State,
-    starts: Tensor,
-    *,
-    masks: Masks = NO_MASKS,
-    labels: Tensor | None = None,
-    inside: Tensor | None = None,
-    weights: KernelWeights | None = None,
+def sequence_loss(
+    network: CharRNN, window: Window, state: State, masks: Masks = NO_MASKS, weights: KernelWeights | None = None
 ) -> tuple[Tensor, State]:
     """Summed cross-entropy in nats of one step of truncated BPTT, and the state to carry on.
 
-    Every reader pays for `targets` (T, B); those that start afresh (their numbers, `starts` (n,)) also pay for their
-    very first character, predicted from the learned initial state. Of documents, with `labels` (B,), only the targets
-    at the places `inside` (m,) of the flattened (T * B,) count; the others are padding. `weights` are those of
-    `make_kernel_weights`.
+    Every reader pays for its targets; those that start afresh also pay for their very first character, predicted from
+    the learned initial state. Of documents, only the targets inside count; the others are padding. `weights` are those
+    of `make_kernel_weights`.
     """
-    weights = weights or network.make_kernel_weights(masks, ids.numel())
-    hidden, after = network.read(ids, state, masks, labels, weights)
-    rows, wanted = hidden.flatten(0, 1), targets.flatten()
-    if inside is not None:
-        rows, wanted = rows.index_select(0, inside), wanted.index_select(0, inside)
+    weights = weights or network.make_kernel_weights(masks, window.inputs.numel())
+    hidden, after = network.read(window.inputs, state, masks, window.labels, weights)
+    rows, wanted = hidden.flatten(0, 1), window.targets.flatten()
+    if window.inside is not None:
+        rows, wanted = rows.index_select(0, window.inside), wanted.index_select(0, window.inside)
     if weights is None:
         loss = output_loss(rows, network.decoder.weight, network.decoder.bias, wanted)
     else:
         loss = kernel_output_loss(weights.decoder, rows, wanted)
-    if len(starts):
-        loss = loss + F.cross_entropy(network.next_logits(state, masks)[starts], ids[0][starts], reduction="sum")
+    if len(starts := window.starts):
+        first = network.next_logits(state, masks)[starts]
+        loss = loss + F.cross_entropy(first, window.inputs[0][starts], reduction="sum")
     return loss, after
