@@ -50,7 +50,7 @@ def test_a_step_of_a_labelled_model(documents: Documents, cell: str, monkeypatch
     assert window.inside is not None
     assert window.chars == len(window.inside) + 4
     state = tuple(part.detach() for part in network.initial_state(4, window.labels))
-    batch = LanguageBatch(window, state, network.draw_masks(4))
+    batch = LanguageBatch.from_window(window, state, network.draw_masks(4))
     with monkeypatch.context() as patch:
         patch.setattr(language_objective, "computing", lambda *_: nullcontext())  # there is no autocast on `meta`
         patch.setattr(language, "lower_precision", lambda _: None)

@@ -27,7 +27,7 @@ def test_several_workers_find_the_gradients_of_one(cell: str, dropout: float) ->
         for seed in range(3):
             torch.manual_seed(seed)
             window = feed.next(8)
-            nats, state = gradients.compute(LanguageBatch(window, state, network.draw_masks(70)))
+            nats, state = gradients.compute(LanguageBatch.from_window(window, state, network.draw_masks(70)))
         workers.close()
         return float(nats), [p.grad for p in network.parameters() if p.grad is not None], state
 

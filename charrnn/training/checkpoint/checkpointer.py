@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -144,12 +145,11 @@ class Checkpointer:
 
     def _read_good(self, generation: int) -> Arrays | None:
         """The trainer's tensors at the last evaluation, if that state is still there and valid."""
-        try:
+        with suppress(TrainingError):
             checkpoint = self.files.read(EVALUATED)
-        except TrainingError:
-            return None
-        matches = checkpoint is not None and checkpoint.generation == generation
-        return checkpoint.select("trainer") if checkpoint is not None and matches else None
+            if checkpoint is not None and checkpoint.generation == generation:
+                return checkpoint.select("trainer")
+        return None
 
     def _save_model(self, header: ModelHeader, weights: Tensors) -> None:
         save_model(self.files.output, header, weights)

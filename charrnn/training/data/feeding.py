@@ -40,13 +40,6 @@ class Window:
     labels: Tensor | None = None
     inside: Tensor | None = None
 
-    def columns(self, part: slice) -> "Window":
-        """Only these columns; on a GPU this waits for it, but there nothing divides batches."""
-        fresh, targets = self.fresh[part], self.targets[:, part]
-        labels = None if self.labels is None else self.labels[part]
-        inside = None if self.inside is None else (targets.flatten() >= 0).nonzero()[:, 0]
-        return Window(self.inputs[:, part], targets, fresh, fresh.nonzero()[:, 0], self.chars, labels, inside)
-
 
 class Feed(Protocol):
     """A source of windows."""

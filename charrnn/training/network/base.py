@@ -46,7 +46,7 @@ class RecurrentNetwork(nn.Module):
         """The learned initial hidden states and, of an LSTM, cell states."""
         return [self.initial_hidden, *([] if self.initial_cell is None else [self.initial_cell])]
 
-    def embed(self, ids: Tensor) -> Tensor:
+    def look_up(self, ids: Tensor) -> Tensor:
         """The vectors (T, B, E or V) of ids (T, B)."""
         if self.embedding is None:
             return F.one_hot(ids, self.config.vocab_size).to(self.decoder.weight.dtype)

@@ -98,7 +98,7 @@ class TextClassifier(RecurrentNetwork):
         """The first layer's inputs (T, B, I); the ids if it reads them through a table."""
         if weights is not None and isinstance(weights.layers[0].projection, Tensor):
             return ids
-        vectors = self.embed(ids)
+        vectors = self.look_up(ids)
         return vectors if masks is None or self.embedding is None else vectors * masks.inputs
 
     def _layer(self, layer: int, inputs: Tensor, turned: Tensor, weights: KernelWeights | None) -> Tensor:

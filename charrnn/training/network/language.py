@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name that everyone uses
 
 from charrnn.model.config import LabelledConfig, ModelConfig
-from charrnn.training.data.feeding import Window
 from charrnn.training.kernel.linear import make_linear
 from charrnn.training.kernel.output import output_loss as kernel_output_loss
 from charrnn.training.network.base import RecurrentNetwork, State
@@ -108,7 +107,10 @@ class CharRNN(RecurrentNetwork):
 
     def _embed(self, ids: Tensor, labels: Tensor | None) -> Tensor:
         """The first layer's inputs (T, B, I)."""
-        return self.embed(ids) if self.label is None else self.embed(ids) + self.label(labels)
+        inputs = self.look_up(ids)
+        if self.label is not None:
+            inputs = inputs + self.label(labels)
+        return inputs
 
     def _calls(self) -> list[slice]:
         """Which layers each call of the recurrent kernel computes.
@@ -175,25 +177,34 @@ def _cast_together(weights: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
     return [by_number[k] for k in range(len(weights))]
 
 
-def sequence_loss(
-    network: CharRNN, window: Window, state: State, masks: Masks = NO_MASKS, weights: KernelWeights | None = None
+def sequence_loss(  # noqa: PLR0913 - what a batch holds
+    network: CharRNN,
+    ids: Tensor,
+    targets: Tensor,
+    state: State,
+    starts: Tensor,
+    *,
+    masks: Masks = NO_MASKS,
+    labels: Tensor | None = None,
+    inside: Tensor | None = None,
+    weights: KernelWeights | None = None,
 ) -> tuple[Tensor, State]:
     """Summed cross-entropy in nats of one step of truncated BPTT, and the state to carry on.
 
-    Every reader pays for its targets; those that start afresh also pay for their very first character, predicted from
-    the learned initial state. Of documents, only the targets inside count; the others are padding. `weights` are those
-    of `make_kernel_weights`.
+    Every reader pays for `targets` (T, B); those that start afresh (their numbers, `starts` (n,)) also pay for their
+    very first character, predicted from the learned initial state. Of documents, with `labels` (B,), only the targets
+    at the places `inside` (m,) of the flattened (T * B,) count; the others are padding. `weights` are those of
+    `make_kernel_weights`.
     """
-    weights = weights or network.make_kernel_weights(masks, window.inputs.numel())
-    hidden, after = network.read(window.inputs, state, masks, window.labels, weights)
-    rows, wanted = hidden.flatten(0, 1), window.targets.flatten()
-    if window.inside is not None:
-        rows, wanted = rows.index_select(0, window.inside), wanted.index_select(0, window.inside)
+    weights = weights or network.make_kernel_weights(masks, ids.numel())
+    hidden, after = network.read(ids, state, masks, labels, weights)
+    rows, wanted = hidden.flatten(0, 1), targets.flatten()
+    if inside is not None:
+        rows, wanted = rows.index_select(0, inside), wanted.index_select(0, inside)
     if weights is None:
         loss = output_loss(rows, network.decoder.weight, network.decoder.bias, wanted)
     else:
         loss = kernel_output_loss(weights.decoder, rows, wanted)
-    if len(starts := window.starts):
-        first = network.next_logits(state, masks)[starts]
-        loss = loss + F.cross_entropy(first, window.inputs[0][starts], reduction="sum")
+    if len(starts):
+        loss = loss + F.cross_entropy(network.next_logits(state, masks)[starts], ids[0][starts], reduction="sum")
     return loss, after

@@ -67,7 +67,7 @@ def measure_peak(
         while time.perf_counter() - begin < SECONDS or len(durations) < 3:
             synchronize(device)
             before = time.perf_counter()
-            gradients.compute(LanguageBatch(feed.next(length), state, NO_MASKS))
+            gradients.compute(LanguageBatch.from_window(feed.next(length), state, NO_MASKS))
             synchronize(device)
             durations.append(time.perf_counter() - before)
     torch.set_rng_state(states)

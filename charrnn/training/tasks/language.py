@@ -130,7 +130,7 @@ class LanguageTask(Task):
         window = self._feed.next(self.plan.seq_len)
         # Every process draws the dropout of all readers, so its own have the masks that they have in a run of one.
         masks = self.network.draw_masks(self.plan.batch_size).columns(self._columns)
-        return LanguageBatch(window, self._state, masks)
+        return LanguageBatch.from_window(window, self._state, masks)
 
     def carry(self, after: State) -> None:  # noqa: D102
         self._state = after

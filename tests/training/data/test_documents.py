@@ -98,7 +98,7 @@ def test_a_step_costs_what_its_documents_cost(tmp_path: Path, cell: str, length:
     total, chars = 0.0, 0
     while chars < corpus.train_size:
         window = feed.next(length)
-        nats, state = gradients.compute(LanguageBatch(window, state, NO_MASKS))
+        nats, state = gradients.compute(LanguageBatch.from_window(window, state, NO_MASKS))
         total, chars = total + float(nats), chars + window.chars
     expected = sum(
         naive_nats(network, ids, int(label)).sum() for ids, label in zip(corpus.train, corpus.train.labels, strict=True)
@@ -118,7 +118,7 @@ def test_only_its_own_label_learns_from_a_document(tmp_path: Path) -> None:
     animals = corpus.train.select(np.flatnonzero(corpus.train.labels == 0))
     state = detach(network.initial_state(2, torch.zeros(2, dtype=torch.long)))
     window = DocumentFeed(DocumentReaders(animals, 2, 1), slice(0, 2), CPU).next(50)
-    batch = LanguageBatch(window, state, NO_MASKS)
+    batch = LanguageBatch.from_window(window, state, NO_MASKS)
     Gradients(LanguageObjective(network), Workers(2, None)).compute(batch)
     assert network.label is not None
     for parameter in (network.label.weight, network.initial_hidden, network.initial_cell):

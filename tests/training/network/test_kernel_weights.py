@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from charrnn.model.config import GATES, ClassifierConfig, LabelledConfig, ModelConfig
-from charrnn.training.data.feeding import Window
 from charrnn.training.devices.workers import Workers
 from charrnn.training.network import kernel_weights
 from charrnn.training.network.base import detach
@@ -49,9 +48,17 @@ def make_batch(network: CharRNN, labels: Tensor | None = None) -> LanguageBatch:
     state = tuple(torch.randn_like(part) * 0.3 for part in detach(network.initial_state(B, labels)))
     fresh = torch.zeros(B, dtype=torch.bool)
     fresh[1] = True
-    inside = None if labels is None else (targets.flatten() >= 0).nonzero()[:, 0]
-    window = Window(text[:-1], targets, fresh, fresh.nonzero()[:, 0], int((targets >= 0).sum()), labels, inside)
-    return LanguageBatch(window, state, network.draw_masks(B))
+    return LanguageBatch(
+        text[:-1],
+        targets,
+        fresh,
+        fresh.nonzero()[:, 0],
+        state,
+        network.draw_masks(B),
+        labels,
+        None if labels is None else (targets.flatten() >= 0).nonzero()[:, 0],
+        int((targets >= 0).sum()),
+    )
 
 
 def agree(found: list[Tensor], wanted: list[Tensor]) -> None:

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from charrnn.model.config import GATES, ModelConfig
-from charrnn.training.data.feeding import Window
 from charrnn.training.network.initialization import FORGET_BIAS, initialize
 from charrnn.training.network.language import CharRNN, sequence_loss
 
@@ -72,7 +71,7 @@ def test_gradient_of_every_weight_equals_finite_differences(cell: str, layers: i
 
     def loss() -> Tensor:
         state = network.restart(tuple(part.detach() for part in carried), fresh)
-        return sequence_loss(network, Window(ids, targets, fresh, fresh.nonzero()[:, 0], 0), state)[0]
+        return sequence_loss(network, ids, targets, state, fresh.nonzero()[:, 0])[0]
 
     network.zero_grad()
     loss().backward()  # type: ignore[no-untyped-call]
@@ -118,8 +117,8 @@ def test_a_fresh_reader_also_pays_for_its_first_character() -> None:
     ids, targets = torch.tensor([[2, 1]]), torch.tensor([[3, 0]])
     state = network.initial_state(2)
     nobody, second = torch.tensor([], dtype=torch.long), torch.tensor([1])
-    without = sequence_loss(network, Window(ids, targets, nobody, nobody, 0), state)[0]
-    with_first = sequence_loss(network, Window(ids, targets, second, second, 0), state)[0]
+    without = sequence_loss(network, ids, targets, state, nobody)[0]
+    with_first = sequence_loss(network, ids, targets, state, second)[0]
     nats = -network.next_logits(state).log_softmax(-1)[1, 1]
     torch.testing.assert_close(with_first - without, nats)
 

@@ -5,7 +5,6 @@ import torch
 
 from charrnn.errors import TrainingError
 from charrnn.model.config import GATES, ModelConfig
-from charrnn.training.data.feeding import Window
 from charrnn.training.network import precision
 from charrnn.training.network.language import CharRNN, sequence_loss
 from charrnn.training.network.precision import choose_precision, computing, full_precision
@@ -71,7 +70,7 @@ def test_bfloat16_steps_have_nearly_the_loss_and_gradients_of_float32(cell: str)
 
     def run(dtype: torch.dtype) -> tuple[torch.Tensor, list[torch.Tensor]]:
         with computing(dtype, CPU):
-            loss, after = sequence_loss(network, Window(ids[:-1], ids[1:], starts, starts, 0), network.initial_state(4))
+            loss, after = sequence_loss(network, ids[:-1], ids[1:], network.initial_state(4), starts)
         assert all(part.dtype == torch.float32 for part in after)
         return loss.detach(), list(torch.autograd.grad(loss, list(network.parameters())))
 
