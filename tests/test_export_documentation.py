@@ -10,8 +10,9 @@ import pytest
 
 from charrnn.model.file import save_model
 from charrnn.text.vocabulary.characters import CharVocabulary
-from tests.browser import CHROMIUM, Browser
+from tests.browser import Browser
 from tests.models import make_model
+from tests.needs import in_browser
 from tests.shell import Shell, commands
 
 DOCUMENT = (Path(__file__).parent.parent / "docs" / "export.md").read_text(encoding="utf-8")
@@ -42,7 +43,7 @@ def test_the_python_writes_a_text(folder: Path) -> None:
     assert len(printed.getvalue()) == 301
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+@in_browser
 def test_the_calls_of_the_page_answer(folder: Path) -> None:
     page_code, _ = blocks("js")
     with Browser(folder / "profile") as browser:

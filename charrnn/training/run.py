@@ -185,7 +185,7 @@ def _load_source(request: Request) -> tuple[Source, Request]:
     """
     settings = request.settings
     if settings.language.labels:
-        raise UsageError("--labels and --init-from exclude each other: labels are learned from the start")
+        raise UsageError("--labels and --init-from cannot be combined: labels are learned from the start")
     source = Source.load(Path(str(settings.language.init_from)))
     text, model = source.settings(settings.text, settings.model, request.given)
     return source, request.replace(settings=dataclasses.replace(settings, text=text, model=model))
