@@ -23,7 +23,7 @@ def folder(tmp_path: Path, in_process: Any, monkeypatch: pytest.MonkeyPatch) -> 
     """The files of all commands, in the working folder."""
     monkeypatch.chdir(tmp_path)
     made = make_model(CharVocabulary.of_text("It was a dark and stormy night.\n"))
-    save_model(Path("models/book.safetensors"), made.header, made.network.tensors)
+    save_model(Path("models/shakespeare.safetensors"), made.header, made.network.tensors)
     lines = commands(DOCUMENT)
     assert len(lines) == 4
     for _, line in lines:
@@ -47,7 +47,7 @@ def test_the_python_writes_a_text(folder: Path) -> None:
 def test_the_calls_of_the_page_answer(folder: Path) -> None:
     page_code, _ = blocks("js")
     with Browser(folder / "profile") as browser:
-        browser.open(folder / "book.html")
+        browser.open(folder / "shakespeare.html")
         calls = [line.partition("//")[0].strip().rstrip(";").removeprefix("await ") for line in page_code.splitlines()]
         _, text, score = (browser.ask(call) for call in calls)
     assert len(text) == 200

