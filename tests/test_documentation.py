@@ -26,8 +26,8 @@ MARKDOWN = sorted(str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.md"), *
 PAGES = [page for page in MARKDOWN if commands((ROOT / page).read_text())]
 # Installation and checks precede these tests.
 ELSEWHERE = re.compile(
-    r"make |python3 -m venv|\. \.venv/bin/activate|\.venv/bin/python -m pip|pip install |\.venv/bin/ruff "
-    r"|\.ci/run|apt-get install "
+    r"make |python3 -m venv|\. \.venv/bin/activate|\.venv/bin/|apt-get install |(\.venv/bin/python -m )?pip install "
+    r"|pipx install |uv tool install "
 )
 FILES = (
     "book.txt",
