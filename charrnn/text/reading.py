@@ -77,7 +77,6 @@ class TextReader:
         self._binary = binary
         self._progress = progress
         self._line_ends = 0
-        self._packed = False
         self.verbatim = True
         self.notes: list[str] = []
         self.bytes_read = 0
@@ -113,6 +112,10 @@ class TextReader:
         """The lines of the text without their line feeds; no other character ends a line."""
         for line in split_lines(self):
             yield line[:-1] if line[-1:] in ("\n", b"\n") else line
+
+    def estimate_total(self, count: int) -> int:
+        """How many parts such as characters or lines the text has if what was read has `count`; 0 if not known."""
+        return count * self.total_bytes // max(1, self.bytes_read)
 
     def open_single_file(self) -> BinaryIO | None:
         """Open the one regular file that is the only source; None if there is no such file."""
@@ -191,11 +194,7 @@ class TextReader:
 
 
 def split_lines(pieces: Iterable[str | bytes]) -> Iterator[str | bytes]:
-    """The lines of a text in pieces, each with its line feed; no other character ends a line.
-
-    Raises:
-        CorpusError: if a line is longer than `LONGEST_LINE`.
-    """
+    """The lines of a text in pieces, each with its line feed, which alone ends one; CorpusError if one is too long."""
     parts: list[Any] = []
     length = 0
     empty: Any = ""
@@ -213,11 +212,7 @@ def split_lines(pieces: Iterable[str | bytes]) -> Iterator[str | bytes]:
 
 
 def check_line_length(length: int) -> None:
-    """Refuse a line that would fill the memory, as a text without line ends does.
-
-    Raises:
-        CorpusError: if it is longer than `LONGEST_LINE`.
-    """
+    """Raise a CorpusError if a line would fill the memory, as a text without line ends does."""
     if length > LONGEST_LINE:
         raise CorpusError(
             f"a line is longer than {LONGEST_LINE:,} characters, and lines are read as a whole; "

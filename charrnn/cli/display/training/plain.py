@@ -68,9 +68,7 @@ class PlainReporter(Reporter):
         """As it is."""
         _print(message)
 
-    def on_stop(self, message: str) -> None:
-        """As it is."""
-        _print(message)
+    on_stop = on_note
 
     def on_finish(self, summary: Summary) -> None:
         """The figures, and what to type next."""

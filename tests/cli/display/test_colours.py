@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from charrnn.cli.display.surprise import GROUNDS, level_of
+from charrnn.cli.display.colours import GROUNDS, level_of
 from charrnn.model.file import save_model
 from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.models import make_model
