@@ -50,7 +50,7 @@ class ClassifierBatch:
 
 
 class ClassifierObjective(Objective):
-    """The summed log-loss of a batch; what is minimised has label smoothing and class weights (K,), if there are any."""
+    """The summed log-loss of a batch; what is minimised has label smoothing and class weights (K,), if any."""
 
     def __init__(self, network: TextClassifier, smoothing: float, class_weights: Tensor | None) -> None:
         super().__init__()
