@@ -69,7 +69,7 @@ def read_corpus(
     A text of more than `in_memory` bytes stays on disk; see `TextScan`.
 
     Raises:
-        UsageError: if settings exclude each other.
+        UsageError: if settings contradict each other.
         CorpusError: if a source cannot be read or decoded, there is too little text, or the disk is full.
     """
     settings = settings or TextSettings()
@@ -105,10 +105,10 @@ def read_corpus(
 
 
 def check_settings(settings: TextSettings, counter: TokenCounter) -> None:
-    """Raise a UsageError that names all settings of a corpus that exclude each other."""
+    """Raise a UsageError that names all settings of a corpus that contradict each other."""
     errors = []
     if settings.valid is not None and settings.valid_fraction is not None:
-        errors.append("--valid and --valid-fraction exclude each other; give one of them")
+        errors.append("--valid and --valid-fraction cannot be combined; give one of them")
     if counter.kind.binary:
         if settings.min_count > 1 or settings.max_vocab is not None:
             errors.append("--min-count and --max-vocab are for characters; leave them out with --tokens byte")

@@ -38,6 +38,7 @@ BOMS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 BOM = "\ufeff"
+FASTA = re.compile(r">[^\n]*\n[ACGTUNacgtun\r\n]{60}")  # of bases
 SURROGATES = re.compile("[\ud800-\udfff]")
 
 OnProgress = Callable[[int, int], None]  # bytes done, of how many (0: unknown)
@@ -133,6 +134,11 @@ class TextReader:
             if first and piece:
                 first = False
                 _refuse_controls(piece, name)
+                if FASTA.match(piece):
+                    self.notes.append(
+                        f"{name} is FASTA, whose headers and line ends count as text; plain bases: "
+                        f"charrnn corpus fasta {name}"
+                    )
                 if piece.startswith(BOM):
                     self.verbatim = False
                     piece = piece[1:]

@@ -169,7 +169,7 @@ def _load_source(request: Request) -> tuple[Source, Request]:
     """The model to start from, and the request with its sizes and kind of tokens in the settings, if those fit."""
     settings = request.settings
     if settings.language.labels:
-        raise UsageError("--labels and --init-from exclude each other: labels are learned from the start")
+        raise UsageError("--labels and --init-from cannot be combined: labels are learned from the start")
     source = Source.load(Path(str(settings.language.init_from)))
     text, model = source.settings(settings.text, settings.model, request.given)
     return source, replace(request, settings=replace(settings, text=text, model=model))

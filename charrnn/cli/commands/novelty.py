@@ -81,6 +81,6 @@ def _format(result: "Novelty", span: int) -> str:
         rows += [
             f"lines                {result.lines:,}",
             f"lines in the corpus  {result.lines_copied:,} ({result.lines_copied / result.lines:.1%})",
-            f"lines said before    {result.lines_repeated:,} ({result.lines_repeated / result.lines:.1%})",
+            f"repeated lines       {result.lines_repeated:,} ({result.lines_repeated / result.lines:.1%})",
         ]
     return "\n".join(rows)
