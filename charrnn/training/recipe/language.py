@@ -49,8 +49,8 @@ Texts that are read fifty times and more stall early, so they get more dropout, 
                                 Pushkin 2.233, 2.223 (0.5 and 0.65)
     learning rate               tunes, dropout 0.65: 4.2e-3 1.658, 2.5e-3 1.665
     weight decay of 1           at dropout 0.5: tunes 1.645, but tiny Shakespeare 1.830
-    all of it                   against dropout 0.5 and a run that only stops, mean of three seeds: ABC tunes 1.661 (1.683),
-                                tiny Shakespeare 1.728 (1.749), Pushkin 2.198 (2.215)
+    all of it                   against dropout 0.5 and a run that only stops, mean of three seeds:
+                                ABC tunes 1.661 (1.683), tiny Shakespeare 1.728 (1.749), Pushkin 2.198 (2.215)
 """
 
 import math
@@ -70,8 +70,8 @@ from charrnn.training.settings import LearningSettings, ModelSettings, TrainSett
 from charrnn.wording import round_number
 
 DEFAULT_SECONDS = 300.0
-SIZES = (64, 96, 128, 192, 256, 384, 512, 640, 768, 1024, 1536, 2048)
-CHARS_PER_WEIGHT = 3.2  # to learn from in the whole run, at least: 13 s: 3.6, 60 s: 6.8 (2.4 was too few), 5 min: 3.3
+SIZES = (64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 1024, 1536, 2048)
+CHARS_PER_WEIGHT = 4.5  # to learn from in the whole run, at least
 MOST_WEIGHTS = 1.9e6  # for a text of a million characters, and more with the root of its length (not yet measured)
 SYMBOL_SHARE = 0.25  # of a weight that belongs to one symbol: it is seldom used (one corpus: 3,045 symbols, 128 units)
 EMBEDDING, BATCH, SEQ_LEN = 64, 16, 64
