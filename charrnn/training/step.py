@@ -85,7 +85,7 @@ class Gradients:
 
         With shared weights the gradients are those of all leaves, then of the parameters that are used directly.
         """
-        loss, nats, after = self._objective(share, leaves)
+        loss, nats, after = self._objective(share, *([] if leaves is None else [leaves]))
         sources = [*(leaves.tensors if leaves else []), *self._parameters]
         gradients = torch.autograd.grad(loss / count, sources, allow_unused=leaves is not None)
         return nats.detach(), detach(after), gradients
