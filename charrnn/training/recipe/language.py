@@ -71,7 +71,7 @@ from charrnn.wording import round_number
 
 DEFAULT_SECONDS = 300.0
 SIZES = (64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 1024, 1536, 2048)
-CHARS_PER_WEIGHT = 4.5  # to learn from in the whole run, at least
+CHARS_PER_WEIGHT = 4.0  # to learn from in the whole run, at least
 MOST_WEIGHTS = 1.9e6  # for a text of a million characters, and more with the root of its length (not yet measured)
 SYMBOL_SHARE = 0.25  # of a weight that belongs to one symbol: it is seldom used (one corpus: 3,045 symbols, 128 units)
 EMBEDDING, BATCH, SEQ_LEN = 64, 16, 64
