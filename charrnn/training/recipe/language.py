@@ -70,8 +70,8 @@ from charrnn.training.settings import LearningSettings, ModelSettings, TrainSett
 from charrnn.wording import round_number
 
 DEFAULT_SECONDS = 300.0
-SIZES = (64, 96, 128, 192, 256, 384, 512, 640, 768, 1024, 1536, 2048)
-CHARS_PER_WEIGHT = 3.2  # to learn from in the whole run, at least: 13 s: 3.6, 60 s: 6.8 (2.4 was too few), 5 min: 3.3
+SIZES = (64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 1024, 1536, 2048)
+CHARS_PER_WEIGHT = 4.5  # to learn from in the whole run, at least
 MOST_WEIGHTS = 1.9e6  # for a text of a million characters, and more with the root of its length (not yet measured)
 SYMBOL_SHARE = 0.25  # of a weight that belongs to one symbol: it is seldom used (one corpus: 3,045 symbols, 128 units)
 EMBEDDING, BATCH, SEQ_LEN = 64, 16, 64

@@ -31,11 +31,6 @@ MAX_LABEL = 24  # characters of a label that are shown
 class ClassifierTask(Task):
     """Learns the class of whole documents.
 
-    Args:
-        plan: of the run.
-        corpus: labelled texts.
-        resources: what the run computes on.
-
     Raises:
         UsageError: if there are more processes than documents in a batch.
     """
@@ -69,7 +64,7 @@ class ClassifierTask(Task):
         self._validation = ClassifierValidation(corpus.valid, self._device, plan.validated)
         self._documents = 0  # learned from
 
-    def next_batch(self) -> ClassifierBatch:  # noqa: D102
+    def next_batch(self, steps_left: float | None) -> ClassifierBatch:  # noqa: ARG002, D102
         documents = self._batches.next_batch()
         ids = to_device(self._add_noise(documents).numpy(), self._device)
         masks = self.network.draw_masks(ids.shape[1], self.plan.input_dropout, self.plan.dropout)
