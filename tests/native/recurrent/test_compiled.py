@@ -9,7 +9,7 @@ from charrnn.native.recurrent import compiled
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty cache, and no kernel loaded yet."""
+    """An empty cache, and no kernel loaded yet; what a test has loaded, or failed to, no other test uses."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     compiled.load_kernel.cache_clear()
     yield tmp_path / "charrnn"
