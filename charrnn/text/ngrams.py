@@ -1,0 +1,204 @@
+"""Hashed n-grams of texts: 1 to 5 characters, and 1 to 2 words.
+
+    counts = count_ngrams(["Good news", "Bad news"], bits=18)
+    counts.weigh(idf)            # TF-IDF: the features of a linear classifier
+
+N-grams of characters keep their case and may span words; a space stands before and behind each text, so that its ends
+can be told. Those of words are in lower case, and punctuation marks are words. Each n-gram counts in the bucket of its
+hash, one of 2**bits, which is the same on every machine. (The hashing trick: Weinberger et al. 2009, arXiv 0902.2206.)
+
+The hash of an n-gram is that of a polynomial in its codes, modulo 2**64, so that all of them follow from the running
+sums of the text: (sum up to its end - sum up to its begin) / MULTIPLIER**begin.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.text.vocabulary.splitting import is_letter
+
+CHARACTERS = 5  # of the longest n-grams
+KINDS = 2  # characters, words
+LONGEST = 2**17  # characters of a text whose n-grams count
+CHUNK = 2**18  # characters that are hashed at a time, unless one text is longer
+MULTIPLIER = 0x9E3779B97F4A7C15  # odd
+INVERSE = pow(MULTIPLIER, -1, 2**64)
+
+Text = str | bytes
+Hashes = NDArray[np.uint64]
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class NgramCounts:
+    """How often N texts have which n-grams.
+
+    Attributes:
+        buckets: of all different n-grams of all texts, in their order (M,).
+        counts: how often its text has each (M,).
+        ends: where the n-grams of each text end, those of characters, then those of words (N * 2,).
+    """
+
+    buckets: NDArray[np.int32]
+    counts: NDArray[np.float32]
+    ends: Indices
+
+    def __len__(self) -> int:
+        return len(self.ends) // KINDS
+
+    @property
+    def begins(self) -> Indices:
+        """Where the n-grams of each text and kind begin (N * 2,)."""
+        return np.concatenate([[0], self.ends[:-1]]).astype(np.int64)
+
+    @property
+    def text_ends(self) -> Indices:
+        """Where the n-grams of each text end (N,)."""
+        return self.ends[KINDS - 1 :: KINDS]
+
+    def without_words(self) -> "NgramCounts":
+        """Only the n-grams of characters."""
+        sizes = self.ends - self.begins
+        kept = np.repeat(np.tile([True, False], len(self)), sizes)
+        sizes[1::KINDS] = 0
+        return NgramCounts(self.buckets[kept], self.counts[kept], np.cumsum(sizes))
+
+    def select(self, texts: Indices) -> "NgramCounts":
+        """Those of some texts, in this order."""
+        groups = (texts[:, None] * KINDS + np.arange(KINDS)).ravel()
+        places, ends = select_groups(self.ends, groups)
+        return NgramCounts(self.buckets[places], self.counts[places], ends)
+
+    def count_texts(self, bits: int) -> Indices:
+        """In how many texts each bucket occurs (2**bits,), with n-grams of both kinds counted twice."""
+        return np.bincount(self.buckets, minlength=1 << bits)
+
+    def weigh(self, idf: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The features (M,): (1 + ln count) * idf[bucket], those of each text and kind with a Euclidean norm of 1."""
+        values = (1.0 + np.log(self.counts)) * idf[self.buckets]
+        norms = np.sqrt(sum_groups(values**2, self.ends))
+        values /= np.repeat(np.where(norms > 0, norms, 1.0), self.ends - self.begins).astype(np.float32)
+        return values.astype(np.float32, copy=False)
+
+
+def select_groups(ends: Indices, groups: Indices) -> tuple[Indices, Indices]:
+    """Where the members of some of the groups that end at `ends` are, and where those groups end then."""
+    begins = np.concatenate([[0], ends[:-1]])[groups]
+    sizes = ends[groups] - begins
+    new_ends = np.cumsum(sizes)
+    return np.arange(sizes.sum()) + np.repeat(begins - (new_ends - sizes), sizes), new_ends
+
+
+def sum_groups(values: NDArray[np.float32], ends: Indices) -> NDArray[np.float64]:
+    """The sums (G, ...) of consecutive groups of values (M, ...), which end at `ends` (G,)."""
+    running = np.zeros((len(values) + 1, *values.shape[1:]))
+    np.cumsum(values, axis=0, dtype=np.float64, out=running[1:])
+    return np.diff(running[ends], axis=0, prepend=running[:1])
+
+
+def count_ngrams(texts: Sequence[Text], bits: int) -> NgramCounts:
+    """The n-grams of texts in 2**bits buckets; bytes count as UTF-8."""
+    parts = [_count_chunk(chunk, bits) for chunk in _chunk_texts(texts)]
+    sizes = np.concatenate([np.diff(part.ends, prepend=0) for part in parts] or [np.empty(0, dtype=np.int64)])
+    return NgramCounts(
+        np.concatenate([part.buckets for part in parts] or [np.empty(0, dtype=np.int32)]),
+        np.concatenate([part.counts for part in parts] or [np.empty(0, dtype=np.float32)]),
+        np.cumsum(sizes),
+    )
+
+
+def _chunk_texts(texts: Sequence[Text]) -> Iterator[list[str]]:
+    chunk: list[str] = []
+    size = 0
+    for text in texts:
+        decoded = text.decode("utf-8", "surrogateescape") if isinstance(text, bytes) else text
+        chunk.append(decoded[:LONGEST])
+        size += len(chunk[-1])
+        if size >= CHUNK:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
+
+
+def _count_chunk(texts: Sequence[str], bits: int) -> NgramCounts:
+    groups, hashes = [], []
+    for kind, (owners, found) in enumerate((_hash_characters(texts), _hash_words(texts))):
+        groups.append(owners * KINDS + kind)
+        hashes.append(found)
+    buckets = (np.concatenate(hashes) >> np.uint64(64 - bits)).astype(np.int64)
+    keys = np.sort(np.concatenate(groups) << bits | buckets)
+    first = np.flatnonzero(np.diff(keys, prepend=-1))
+    counts = np.diff(first, append=len(keys))
+    keys = keys[first]
+    ends = np.searchsorted(keys, np.arange(1, KINDS * len(texts) + 1) << bits)
+    return NgramCounts((keys & ((1 << bits) - 1)).astype(np.int32), counts.astype(np.float32), ends)
+
+
+class _RunningHash:
+    """Hashes of any parts of some texts, which stand one behind the other with spaces around each.
+
+    Attributes:
+        codes: the code points (C,).
+        owners: the text of each (C,).
+        ends: where each text ends (N,).
+    """
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        padded = [f" {text} " for text in texts]
+        self.codes = np.frombuffer("".join(padded).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+        lengths = np.array(list(map(len, padded)), dtype=np.int64)
+        self.owners = np.repeat(np.arange(len(texts)), lengths)
+        self.ends = np.cumsum(lengths)
+        powers, self._inverse = (_raise(base, len(self.codes) + 1) for base in (MULTIPLIER, INVERSE))
+        self._sums = np.zeros(len(self.codes) + 1, dtype=np.uint64)
+        np.cumsum(_mix(self.codes + np.uint64(1)) * powers[:-1], out=self._sums[1:])
+
+    def hash(self, begins: Indices, ends: Indices, salt: int) -> Hashes:
+        """The hashes of parts, by their codes and a salt alone."""
+        return _mix((self._sums[ends] - self._sums[begins]) * self._inverse[begins] + np.uint64(salt))
+
+
+def _hash_characters(texts: Sequence[str]) -> tuple[Indices, Hashes]:
+    """The text of each n-gram of characters, and its hash."""
+    running = _RunningHash(texts)
+    begins, limits = np.arange(len(running.codes)), running.ends[running.owners]
+    owners, hashes = [], []
+    for size in range(1, CHARACTERS + 1):
+        begins = begins[begins + size <= limits[begins]]
+        owners.append(running.owners[begins])
+        hashes.append(running.hash(begins, begins + size, size))
+    return np.concatenate(owners), np.concatenate(hashes)
+
+
+def _hash_words(texts: Sequence[str]) -> tuple[Indices, Hashes]:
+    """The text of each n-gram of words, and its hash."""
+    running = _RunningHash([text.lower() for text in texts])
+    present, places = np.unique(running.codes, return_inverse=True)
+    characters = list(map(chr, present.tolist()))
+    letters = np.array(list(map(is_letter, characters)), dtype=bool)[places]
+    blank = np.array(list(map(str.isspace, characters)), dtype=bool)[places]
+    single = ~(letters | blank)
+    begins = np.flatnonzero(single | (letters & ~np.roll(letters, 1)))  # spaces are around each text
+    ends = np.flatnonzero(single | (letters & ~np.roll(letters, -1))) + 1
+    words, owners = running.hash(begins, ends, CHARACTERS + 1), running.owners[begins]
+    pairs = np.flatnonzero(owners[1:] == owners[:-1])
+    hashes = _mix(words[pairs] * np.uint64(MULTIPLIER) + words[pairs + 1])
+    return np.concatenate([owners, owners[pairs]]), np.concatenate([words, hashes])
+
+
+def _raise(base: int, count: int) -> Hashes:
+    """The first `count` powers of a number, modulo 2**64."""
+    powers = np.full(count, base, dtype=np.uint64)
+    powers[0] = 1
+    return np.multiply.accumulate(powers)
+
+
+def _mix(values: Hashes) -> Hashes:
+    """Spread every bit of each number over all of them (the finalizer of MurmurHash3, Appleby 2011)."""
+    for multiplier in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
+        values = values ^ (values >> np.uint64(33))
+        values *= np.uint64(multiplier)
+    return values ^ (values >> np.uint64(33))
