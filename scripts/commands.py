@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT))  # the checkout, whatever is installed
 PAGE = ROOT / "docs" / "commands.md"
 HEAD = """# Commands
 The help page of every command, written by `python scripts/commands.py` from the settings in the code; a test holds them
-equal.
+equal. Names of files in the examples, such as book.txt, stand for files of yours.
 """
 
 

@@ -12,7 +12,7 @@ from charrnn import __version__
 from charrnn.cli.display.escape import visible
 from charrnn.cli.groups import LazyGroup
 from charrnn.cli.interrupts import STATUS, exit_on_interrupt, raise_on_interrupt
-from charrnn.cli.options import examples
+from charrnn.cli.options import format_examples
 from charrnn.cli.streams import ReaderGoneError, flush_stdout, prepare_streams, write_line
 from charrnn.errors import FREE_MEMORY, CharrnnError, is_out_of_memory
 from charrnn.training.devices.world import FollowerError, get_rank
@@ -22,7 +22,7 @@ app = typer.Typer(
     cls=LazyGroup,
     rich_markup_mode=None,
     help="Learn a text one character at a time, then write more of it.",
-    epilog=examples("charrnn train book.txt", 'charrnn generate --prime "It was"', "charrnn train --help"),
+    epilog=format_examples(["charrnn train book.txt", 'charrnn generate --prime "It was"', "charrnn train --help"]),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

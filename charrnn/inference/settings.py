@@ -1,6 +1,7 @@
 """Settings of the commands that use a model: defaults, limits and help texts."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from charrnn.settings import auto_setting, setting
 from charrnn.text.settings import TEXT
@@ -14,46 +15,37 @@ MAX_SHOWN = 16_000  # characters, the widest canvas of browsers
 class PrimeSettings:
     """The text to continue, and what is added to it."""
 
-    prime: str | None = setting(None, "Text to continue.", short="-p", group=TEXT)
+    panel: ClassVar[str] = TEXT
+    prime: str | None = setting(None, "Text to continue.", short="-p")
     label: str | None = setting(
-        None, "Generate text with this label, if the model has labels.", group=TEXT, shown_default="drawn by frequency"
+        None, "Generate text with this label, if the model has labels.", shown_default="drawn by frequency"
     )
-    prime_file: str | None = setting(None, "Read the prime from a file; - is stdin.", group=TEXT)
+    prime_file: str | None = setting(None, "Read the prime from a file; - is stdin.")
     length: int = setting(
-        1000,
-        "Characters to add; a word model ends with the word that reaches this length.",
-        short="-l",
-        at_least=0,
-        group=TEXT,
+        1000, "Characters to add; a word model ends with the word that reaches this length.", short="-l", at_least=0
     )
-    samples: int = setting(1, "Texts to generate, side by side.", short="-n", at_least=1, at_most=100_000, group=TEXT)
+    samples: int = setting(1, "Texts to generate, side by side.", short="-n", at_least=1, at_most=100_000)
     stop: list[str] | None = setting(
         None,
         "End a text before this string, which is not printed; \\n is a line end, \\t a tab, \\\\ a backslash; may be "
         "repeated.",
-        group=TEXT,
     )
-    lines: bool = setting(
-        False, "Write one item a line: end a text before its first line end, as --stop '\\n' does.", group=TEXT
-    )
+    lines: bool = setting(False, "Write one item a line: end a text before its first line end, as --stop '\\n' does.")
     match: str | None = setting(
         None,
         "Every text matches this regular expression (Python's syntax) in full, after the prime. Where a text may end, "
         "it ends if the model would go on with a character that the expression does not allow. --length is the limit.",
-        group=TEXT,
     )
     interactive: bool = setting(
         False,
         "Write in turns: type a text, get a continuation of 200 characters unless --length is given, or -n of them to "
         "choose from; ? shows the commands.",
-        group=TEXT,
     )
-    echo: bool = setting(True, "Print the prime too.", off_flag="--no-echo", group=TEXT)
+    echo: bool = setting(True, "Print the prime too.", off_flag="--no-echo")
     unknown: str = setting(
         "error",
         "Characters or words of the prime that are not in the model's vocabulary: error or skip.",
         choices=("error", "skip"),
-        group=TEXT,
     )
 
 
@@ -61,34 +53,31 @@ class PrimeSettings:
 class SamplingSettings:
     """How a character is drawn from the model's probabilities."""
 
+    panel: ClassVar[str] = SAMPLING
     temperature: float = setting(
         0.8,
         "Below 1 safer and more repetitive, above 1 wilder; 0 always takes the likeliest.",
         short="-t",
         at_least=0,
         at_most=100,
-        group=SAMPLING,
     )
     top_k: int | None = setting(
         None,
         "Sample from the K likeliest characters only; 1 always takes the likeliest.",
         at_least=1,
         at_most=2**31 - 1,
-        group=SAMPLING,
     )
     top_p: float | None = setting(
         None,
         "Sample from the likeliest characters that together reach probability P; 0.9 drops the unlikely tail.",
         above=0,
         at_most=1,
-        group=SAMPLING,
     )
     min_p: float | None = setting(
         None,
         "Leave out characters less than P times as likely as the likeliest; 0.05 allows a higher temperature.",
         at_least=0,
         at_most=1,
-        group=SAMPLING,
     )
     best: int = setting(
         1,
@@ -96,14 +85,12 @@ class SamplingSettings:
         "temperatures of 0.7 and more; far below, the K are alike, and the best one is the dullest.",
         at_least=1,
         at_most=10_000,
-        group=SAMPLING,
     )
     seed: int | None = setting(
         None,
         "The same seed gives the same text; sample i has seed + i. If not given, one is chosen and printed.",
         at_least=0,
         at_most=2**63 - 1,
-        group=SAMPLING,
     )
 
 
@@ -111,13 +98,9 @@ class SamplingSettings:
 class UseSettings:
     """The model; commands that have no other settings of it compute with NumPy on the CPU."""
 
+    panel: ClassVar[str] = RUN
     model: str | None = setting(
-        None,
-        "Model file, or its name in models/.",
-        short="-m",
-        group=RUN,
-        shown_default="newest in models/",
-        model=True,
+        None, "Model file, or its name in models/.", short="-m", shown_default="newest in models/", model=True
     )
 
 
@@ -129,7 +112,6 @@ class GenerationSettings(UseSettings):
         "auto",
         "auto is the CPU, with NumPy; cuda and mps, with PyTorch, are faster for large models and many samples.",
         choices=("auto", "cpu", "cuda", "mps"),
-        group=RUN,
     )
 
 
@@ -137,24 +119,24 @@ class GenerationSettings(UseSettings):
 class OutputSettings:
     """The format of stdout, and whether to use stderr."""
 
-    json: bool = setting(False, "Machine-readable output on stdout.", group=RUN)
-    quiet: bool = setting(False, "Write nothing but errors to stderr.", short="-q", group=RUN)
+    panel: ClassVar[str] = RUN
+    json: bool = setting(False, "Machine-readable output on stdout.")
+    quiet: bool = setting(False, "Write nothing but errors to stderr.", short="-q")
 
 
 @dataclass(frozen=True)
 class DetailSettings:
     """What `charrnn evaluate` prints besides the figures of the whole text."""
 
+    panel: ClassVar[str] = RUN
     per_line: bool = setting(
         False,
         "Print bits per character, characters and text of each line, scored from a fresh state with its line end.",
-        group=RUN,
     )
     per_char: bool = setting(
         False,
         "Print the text, coloured by how improbable each character is; without colours, a line for each "
         "character and its nats (nan if unknown).",
-        group=RUN,
     )
 
     @property
@@ -167,10 +149,9 @@ class DetailSettings:
 class DynamicSettings:
     """Dynamic evaluation: what `charrnn evaluate` learns from the text that it scores."""
 
+    panel: ClassVar[str] = RUN
     adapt: bool = setting(
-        False,
-        "Score the text a second time with a copy of the model that learns from each part after scoring it.",
-        group=RUN,
+        False, "Score the text a second time with a copy of the model that learns from each part after scoring it."
     )
 
 
@@ -178,62 +159,54 @@ class DynamicSettings:
 class AdaptSettings:
     """The text that a model learns from before `charrnn generate` writes."""
 
+    panel: ClassVar[str] = ADAPTATION
     adapt: str | None = setting(
         None,
         "Let a copy of the model read this text first, learning from it, and go on where it ends, or with the prime, "
         "if there is one; - is stdin.",
-        group=ADAPTATION,
     )
-    output: str | None = setting(None, "Save the adapted model to this file.", short="-o", group=ADAPTATION)
-    overwrite: bool = setting(False, "Replace the file if it exists.", group=ADAPTATION)
+    output: str | None = setting(None, "Save the adapted model to this file.", short="-o")
+    overwrite: bool = setting(False, "Replace the file if it exists.")
 
 
 @dataclass(frozen=True)
 class ClassifySettings:
     """What `charrnn classify` prints of each line."""
 
-    all: bool = setting(False, "Print every label's probability.", group=RUN)
+    panel: ClassVar[str] = RUN
+    all: bool = setting(False, "Print every label's probability.")
 
 
 @dataclass(frozen=True)
 class PlotSettings:
     """The plots that `charrnn evaluate` writes of a classifier."""
 
-    plot: str | None = setting(
-        None, "Plot a classifier's ROC curve and confusion matrix to this .png or .svg file.", group=RUN
-    )
-    overwrite: bool = setting(False, "Replace the plot if it exists.", group=RUN)
+    panel: ClassVar[str] = RUN
+    plot: str | None = setting(None, "Plot a classifier's ROC curve and confusion matrix to this .png or .svg file.")
+    overwrite: bool = setting(False, "Replace the plot if it exists.")
 
 
 @dataclass(frozen=True)
 class UnitSettings:
     """What `charrnn inspect` shows of a language model's units."""
 
-    layer: int | None = setting(
-        None, "One layer only; the first is 0.", at_least=0, group=LOOK, shown_default="all layers"
-    )
+    panel: ClassVar[str] = LOOK
+    layer: int | None = setting(None, "One layer only; the first is 0.", at_least=0, shown_default="all layers")
     unit: int | None = setting(
         None,
         "Colour the text by this unit, of the top layer unless --layer is given; the first is 0.",
         at_least=0,
-        group=LOOK,
         shown_default="the units with the clearest properties",
     )
-    state: str = setting(
-        "hidden", "A unit's hidden state, or an LSTM's cell state.", choices=("hidden", "cell"), group=LOOK
-    )
-    find: bool = setting(False, "Rank units by how well they follow properties of the text.", group=LOOK)
+    state: str = setting("hidden", "A unit's hidden state, or an LSTM's cell state.", choices=("hidden", "cell"))
+    find: bool = setting(False, "Rank units by how well they follow properties of the text.")
     match: str | None = setting(
         None,
         "Rank units by how well they follow matches of a regular expression; with --find, by other properties too.",
-        group=LOOK,
     )
-    top: int = setting(1, "Units to list for each property.", at_least=1, at_most=100, group=LOOK)
+    top: int = setting(1, "Units to list for each property.", at_least=1, at_most=100)
     unknown: str = setting(
-        "error",
-        "Characters that are not in the model's vocabulary: error or skip.",
-        choices=("error", "skip"),
-        group=LOOK,
+        "error", "Characters that are not in the model's vocabulary: error or skip.", choices=("error", "skip")
     )
     npz: str | None = setting(None, "Write activations and gates as NumPy arrays.", group=FILES)
 
@@ -247,13 +220,15 @@ class UnitSettings:
 class SpanSettings:
     """How much of the text `charrnn inspect` reads and shows."""
 
-    length: int = setting(10_000, "Characters to read.", short="-l", at_least=1, group=LOOK)
-    shown: int | None = auto_setting("Characters to draw, of those read.", at_least=1, at_most=MAX_SHOWN, group=LOOK)
+    panel: ClassVar[str] = LOOK
+    length: int = setting(10_000, "Characters to read.", short="-l", at_least=1)
+    shown: int | None = auto_setting("Characters to draw, of those read.", at_least=1, at_most=MAX_SHOWN)
 
 
 @dataclass(frozen=True)
 class PageSettings:
     """The page that `charrnn inspect` writes."""
 
-    html: str | None = setting(None, "Write an interactive page, complete in one file.", group=FILES)
-    overwrite: bool = setting(False, "Replace files that exist.", group=FILES)
+    panel: ClassVar[str] = FILES
+    html: str | None = setting(None, "Write an interactive page, complete in one file.")
+    overwrite: bool = setting(False, "Replace files that exist.")

@@ -197,11 +197,7 @@ def find_format(head: bytes) -> str | None:
 
 
 def refuse_format(name: str, head: bytes) -> None:
-    """Refuse a file that begins like one of a format that is no text.
-
-    Raises:
-        CorpusError: which names the format, and what makes a text of it.
-    """
+    """Raise a CorpusError if a file begins like one of a format that is no text: which, and what makes a text of it."""
     kind = find_format(head)
     if kind is not None:
         advice = FORMATS_AS_TEXT.get(kind, "name a file with text, or learn any file as bytes with --tokens byte")

@@ -83,12 +83,9 @@ class Gradients:
 
         With shared weights the gradients are those of all leaves, then of the parameters that are used directly.
         """
-        if leaves is None:
-            loss, nats, after = self._objective(share)
-            return nats.detach(), detach(after), torch.autograd.grad(loss / count, self._parameters)
         loss, nats, after = self._objective(share, leaves)
-        sources = [*leaves.tensors, *self._parameters]
-        gradients = torch.autograd.grad(loss / count, sources, allow_unused=True)
+        sources = [*(leaves.tensors if leaves else []), *self._parameters]
+        gradients = torch.autograd.grad(loss / count, sources, allow_unused=leaves is not None)
         return nats.detach(), detach(after), gradients
 
     def _propagate(self, shared: SharedWeights, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:

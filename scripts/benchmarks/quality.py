@@ -10,6 +10,11 @@ from charrnn.model.file import read_header
 from scripts.common import duration, run_json, table, table_row
 
 GRID = ((128, 256, 512), (1, 2), (2e-3, 5e-3, 1e-2))  # hidden size, layers, learning rate
+# As their sources state them, by their protocols; not measured here.
+QUOTED = (
+    ("tiny Shakespeare", "about 3 min, CPU", "nanoGPT, CPU configuration, as quoted in its README", "", "1.88"),
+    ("tiny Shakespeare", "about 3 min, A100", "nanoGPT, GPU configuration, as quoted in its README", "", "1.4697"),
+)
 COLUMNS = ("text", "time", "settings", "epochs", "loss (nats per character)")
 
 

@@ -3,18 +3,16 @@
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from charrnn.cli.display.notes import announce_stdin, write_notes
 from charrnn.cli.display.progress import Progress
 from charrnn.cli.models import choose_model
-from charrnn.cli.options import command, examples, refuse
+from charrnn.cli.options import Texts
 from charrnn.errors import CorpusError, UsageError
 from charrnn.files import check_output
 from charrnn.inference.settings import DetailSettings, DynamicSettings, OutputSettings, PlotSettings, UseSettings
-from charrnn.settings import unread_settings
+from charrnn.settings import refuse, unread_settings
 from charrnn.text.settings import ColumnSettings, ReadingSettings
 
 if TYPE_CHECKING:
@@ -29,29 +27,16 @@ if TYPE_CHECKING:
     from charrnn.text.vocabulary.base import Codes
 
 PLAIN, LABELLED = "models of plain text", "models of labelled texts"
-
-
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    command(
-        app,
-        "evaluate",
-        epilog=examples(
-            "charrnn evaluate sequel.txt",
-            "charrnn evaluate -m book sequel.txt --per-char",
-            "charrnn evaluate titles.txt --per-line | sort -n | tail",
-            "charrnn evaluate -m book sequel.txt --adapt",
-        ),
-    )(evaluate)
+EXAMPLES = (
+    "charrnn evaluate sequel.txt",
+    "charrnn evaluate -m book sequel.txt --per-char",
+    "charrnn evaluate titles.txt --per-line | sort -n | tail",
+    "charrnn evaluate -m book sequel.txt --adapt",
+)
 
 
 def evaluate(
-    text: Annotated[
-        list[str],
-        typer.Argument(
-            help="Text files and folders, compressed or not, read as one text; - is stdin.", show_default=False
-        ),
-    ],
+    text: Texts,
     *,
     detail: DetailSettings,
     dynamic: DynamicSettings,
@@ -63,7 +48,7 @@ def evaluate(
 ) -> None:
     """Score a text: cross-entropy, bits per character, perplexity; with a model of labelled texts also accuracy."""
     if detail.per_line and detail.per_char:
-        raise UsageError("--per-line and --per-char exclude each other; give one of them")
+        raise UsageError("--per-line and --per-char cannot be combined; give one of them")
     path = choose_model(use.model, quiet=output.quiet)
     announce_stdin(text, quiet=output.quiet)
     from charrnn.model.file import read_header
@@ -72,10 +57,9 @@ def evaluate(
     groups: dict[str, list[object]] = {PLAIN: [detail], LABELLED: [columns, plot]}
     refuse(unread_settings(kind, groups, "see charrnn classify for each line" if kind == LABELLED else "leave it out"))
     if kind == LABELLED:
-        notes = _evaluate_labelled(path, text, reading, columns, plot, output, adapt=dynamic.adapt)
+        _evaluate_labelled(path, text, reading, columns, plot, output, adapt=dynamic.adapt)
     else:
-        notes = _evaluate_text(path, text, detail, reading, output, adapt=dynamic.adapt)
-    write_notes(notes, quiet=output.quiet)
+        _evaluate_text(path, text, detail, reading, output, adapt=dynamic.adapt)
 
 
 def _evaluate_text(
@@ -86,8 +70,7 @@ def _evaluate_text(
     output: OutputSettings,
     *,
     adapt: bool,
-) -> list[str]:
-    """Score plain text; returns notes on it."""
+) -> None:
     from charrnn.cli.display.scores import TokenTable, print_score
     from charrnn.inference.loading import load_language_model
     from charrnn.text.reading import TextReader
@@ -100,8 +83,7 @@ def _evaluate_text(
     with Progress("evaluating", unit="characters", quiet=quiet) as progress:
 
         def report(done: int, read: int) -> None:
-            """Progress of all sources, estimated from how much of them was read."""
-            progress(done, read * reader.total_bytes // max(1, reader.bytes_read))
+            progress(done, reader.estimate_total(read))
 
         if detail.per_line:
             scores = _score_lines(model, reader, report, adapt=adapt, as_json=output.json)
@@ -109,12 +91,11 @@ def _evaluate_text(
             table = TokenTable(model.vocabulary, as_json=output.json) if detail.per_char else None
             scores = _score_stream(model, reader, report, table, adapt=adapt)
     seconds = time.perf_counter() - begin
-    if not scores[0].tokens:
-        write_notes(reader.notes, quiet=output.quiet)
-        raise CorpusError(f"{', '.join(text)} holds no character that the model knows: nothing to evaluate")
-    if not (detail.any and output.quiet):
+    if scores[0].tokens and not (detail.any and output.quiet):
         print_score(path, model.vocabulary, *scores, seconds=seconds, to_stderr=detail.any, as_json=output.json)
-    return reader.notes
+    write_notes(reader.notes, quiet=output.quiet)
+    if not scores[0].tokens:
+        raise CorpusError(f"{', '.join(text)} holds no character that the model knows: nothing to evaluate")
 
 
 def _score_stream(
@@ -167,8 +148,7 @@ def _evaluate_labelled(
     output: OutputSettings,
     *,
     adapt: bool,
-) -> list[str]:
-    """Evaluate a model of labelled texts on labelled files; returns notes on them."""
+) -> None:
     file = None if plot.plot is None else Path(plot.plot)
     if file is not None:
         if file.suffix.lower() not in (".png", ".svg"):
@@ -186,22 +166,17 @@ def _evaluate_labelled(
         reader = LabelledReader(text, reading, columns.columns, binary=scorer.vocabulary.binary, progress=progress)
         evaluation = evaluate_labelled(scorer, reader, ", ".join(text), score_adapted)
     seconds = time.perf_counter() - begin
-    notes = reader.notes
     if file is not None:
         from charrnn.inference.classification.plot import plot_evaluation
 
         plot_evaluation(file, scorer.labels, evaluation)
-        notes = [*notes, f"plot: {file}"]
+        reader.notes.append(f"plot: {file}")
     print_evaluation(path, scorer, evaluation, seconds, as_json=output.json)
-    return notes
+    write_notes(reader.notes, quiet=output.quiet)
 
 
 def _adapted_scoring(scorer: "LabelScorer", path: Path) -> "ScoreTexts":
-    """How texts given their labels are scored by a model that learns from them.
-
-    Raises:
-        UsageError: if the model is a classifier, which gives texts no probability.
-    """
+    """How texts given their labels are scored by a model that learns from them, which a classifier cannot."""
     from charrnn.inference.labelled import LabelledModel
 
     if not isinstance(scorer, LabelledModel):

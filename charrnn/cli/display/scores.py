@@ -9,7 +9,7 @@ from charrnn.cli.display.records import format_record, print_record
 from charrnn.cli.streams import write_line, write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from charrnn.inference.scoring.texts import Block, Score
     from charrnn.text.vocabulary.base import Vocabulary
@@ -29,7 +29,7 @@ class TokenTable:
     def print(self, blocks: "Iterator[Block]") -> "Iterator[Block]":
         """Print blocks of codes (n,) and nats (n,), and adapted nats (n,), if any, while passing them on."""
         if sys.stdout.isatty() and not self._json:
-            from charrnn.cli.display.surprise import Surprise
+            from charrnn.cli.display.colours import Surprise
 
             surprise = Surprise()
             if surprise.coloured:
@@ -94,6 +94,11 @@ def score_rows(vocabulary: "Vocabulary", score: "Score") -> list[tuple[str, str,
     return rows
 
 
+def format_rows(rows: "Iterable[tuple[str, str, str]]") -> list[str]:
+    """Rows of names, figures and units as lines."""
+    return [f"{name:<20} {figure} {unit}".rstrip() for name, figure, unit in rows]
+
+
 def print_score(
     path: Path,
     vocabulary: "Vocabulary",
@@ -108,7 +113,7 @@ def print_score(
     speed = (score.tokens + score.unknown) / max(seconds, 1e-9)  # tokens per second
     by_token = vocabulary.multi_character
     if as_json and not to_stderr:
-        figures = {
+        record = {
             "model": str(path),
             "chars": score.chars,
             **({"tokens": score.tokens, "token_loss": score.token_loss} if by_token else {}),
@@ -122,7 +127,7 @@ def print_score(
             "seconds": round(seconds, 3),
             "chars_per_second": round(speed * score.chars / score.tokens, 1),
         }
-        print_record(figures)
+        print_record(record)
         return
     rows = [
         *score_rows(vocabulary, score),
@@ -134,7 +139,7 @@ def print_score(
         rows.append(("tokens", f"{score.tokens:,}", ""))
         rows.append(("the same by token", f"{score.token_loss:.4f}", f"nats, perplexity {perplexity:.1f}"))
     if (sys.stderr if to_stderr else sys.stdout).isatty():
-        from charrnn.cli.display.surprise import print_figures
+        from charrnn.cli.display.colours import print_figures
 
         remarks = {
             "bits per character": "1 is a coin toss for each character",
@@ -143,5 +148,4 @@ def print_score(
         rows = [(name, figure, remarks.get(name, unit)) for name, figure, unit in rows]
         print_figures(str(path), rows, to_stderr=to_stderr)
         return
-    for name, figure, unit in rows:
-        write_line(f"{name:<20} {figure} {unit}".rstrip(), to_stderr=to_stderr)
+    write_line("\n".join(format_rows(rows)), to_stderr=to_stderr)

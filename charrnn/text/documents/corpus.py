@@ -113,7 +113,7 @@ def read_labelled(
     """Read TSV and CSV files as one corpus.
 
     Raises:
-        UsageError: if settings exclude each other, or --columns does not name two columns.
+        UsageError: if settings contradict each other, or --columns does not name two columns.
         CorpusError: if a source cannot be read or has no such columns, or there are not two classes.
     """
     settings = settings or TextSettings()

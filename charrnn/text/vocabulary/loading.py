@@ -12,11 +12,7 @@ KINDS: dict[str, type[Vocabulary]] = {kind.tokens: kind for kind in (CharVocabul
 
 
 def vocabulary_from_json(description: dict[str, Any], size: int) -> Vocabulary:
-    """The vocabulary in a model file's header, which must have `size` symbols.
-
-    Raises:
-        ModelFileError: if the description is damaged, or its kind unknown.
-    """
+    """See `Vocabulary.from_json`; ModelFileError also if the kind of vocabulary is unknown."""
     tokens = description.get("tokens")
     kind = KINDS.get(tokens) if isinstance(tokens, str) else None
     if kind is None:

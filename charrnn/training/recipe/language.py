@@ -49,8 +49,8 @@ Texts that are read fifty times and more stall early, so they get more dropout, 
                                 Pushkin 2.233, 2.223 (0.5 and 0.65)
     learning rate               tunes, dropout 0.65: 4.2e-3 1.658, 2.5e-3 1.665
     weight decay of 1           at dropout 0.5: tunes 1.645, but tiny Shakespeare 1.830
-    all of it                   against dropout 0.5 and a run that only stops, mean of three seeds: ABC tunes 1.661 (1.683),
-                                tiny Shakespeare 1.728 (1.749), Pushkin 2.198 (2.215)
+    all of it                   against dropout 0.5 and a run that only stops, mean of three seeds:
+                                ABC tunes 1.661 (1.683), tiny Shakespeare 1.728 (1.749), Pushkin 2.198 (2.215)
 """
 
 import math

@@ -18,7 +18,7 @@ from charrnn.errors import UsageError
 from charrnn.model.config import Tensors
 from charrnn.model.file import load_model
 from charrnn.model.header import ModelHeader
-from charrnn.settings import get_flag
+from charrnn.settings import get_flag, refuse
 from charrnn.text.corpus import Corpus
 from charrnn.text.settings import TextSettings
 from charrnn.text.tokens import TokenIds
@@ -54,11 +54,7 @@ class Source:
     def settings(
         self, text: TextSettings, model: ModelSettings, given: Collection[str]
     ) -> tuple[TextSettings, ModelSettings]:
-        """The settings with this model's sizes and kind of token in them.
-
-        Raises:
-            UsageError: if settings in `given`, which the user typed, differ from the model's.
-        """
+        """The settings with this model's sizes and kind of token; UsageError if any that are `given` differ."""
         present = {"tokens": self.vocabulary.tokens, **{name: getattr(self.header.config, name) for name in SIZES}}
         differing = []
         for group in (text, model):
@@ -69,8 +65,7 @@ class Source:
                     differing.append(
                         f"{flag} {value} does not fit {self.path}, which has {flag} {present[name]}; leave it out"
                     )
-        if differing:
-            raise UsageError("\n".join(differing))
+        refuse(differing)
         sizes = {name: present[name] for name in SIZES}
         return dataclasses.replace(text, tokens=self.vocabulary.tokens), dataclasses.replace(model, **sizes)
 

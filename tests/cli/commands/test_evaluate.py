@@ -121,4 +121,4 @@ def test_what_cannot_be_evaluated(charrnn: Any) -> None:
     assert status == 1
     assert "is a model file (safetensors), not a text" in err
     status, _, err = charrnn("evaluate", "-", "--per-line", "--per-char")
-    assert (status, err) == (2, "charrnn: --per-line and --per-char exclude each other; give one of them\n")
+    assert (status, err) == (2, "charrnn: --per-line and --per-char cannot be combined; give one of them\n")
