@@ -71,6 +71,14 @@ class NgramCounts:
         places, ends = select_groups(self.ends, groups)
         return NgramCounts(self.buckets[places], self.counts[places], ends)
 
+    def join(self, other: "NgramCounts") -> "NgramCounts":
+        """Those of these texts and of others behind them."""
+        return NgramCounts(
+            np.concatenate([self.buckets, other.buckets]),
+            np.concatenate([self.counts, other.counts]),
+            np.concatenate([self.ends, other.ends + len(self.buckets)]),
+        )
+
     def count_texts(self, bits: int) -> Indices:
         """In how many texts each bucket occurs (2**bits,), with n-grams of both kinds counted twice."""
         return np.bincount(self.buckets, minlength=1 << bits)
@@ -100,16 +108,14 @@ def sum_groups(values: NDArray[np.float32], ends: Indices) -> NDArray[np.float64
 
 def count_ngrams(texts: Sequence[Text], bits: int) -> NgramCounts:
     """The n-grams of texts in 2**bits buckets; bytes count as UTF-8."""
-    parts = [_count_chunk(chunk, bits) for chunk in _chunk_texts(texts)]
-    sizes = np.concatenate([np.diff(part.ends, prepend=0) for part in parts] or [np.empty(0, dtype=np.int64)])
-    return NgramCounts(
-        np.concatenate([part.buckets for part in parts] or [np.empty(0, dtype=np.int32)]),
-        np.concatenate([part.counts for part in parts] or [np.empty(0, dtype=np.float32)]),
-        np.cumsum(sizes),
-    )
+    counts = NgramCounts(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int64))
+    for chunk in chunk_texts(texts):
+        counts = counts.join(_count_chunk(chunk, bits))
+    return counts
 
 
-def _chunk_texts(texts: Sequence[Text]) -> Iterator[list[str]]:
+def chunk_texts(texts: Sequence[Text]) -> Iterator[list[str]]:
+    """Texts in groups that can be hashed together, each as far as its n-grams count."""
     chunk: list[str] = []
     size = 0
     for text in texts:

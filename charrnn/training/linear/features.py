@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
+from charrnn.model.config import Tensors
 from charrnn.text.ngrams import NgramCounts
 from charrnn.training.linear.regression import SparseRows
 
-LEAST_TEXTS = 1  # that have an n-gram which is a feature
+LEAST_TEXTS = 2  # that have an n-gram which is a feature
 
 
 @dataclass(frozen=True)
@@ -46,3 +48,9 @@ class FeatureMap:
         columns[used] = np.arange(len(used))
         rows = SparseRows(columns[counts.buckets], counts.weigh(self.idf), counts.text_ends, len(used))
         return rows.drop_zeros()
+
+    def to_tensors(self, weights: Tensor) -> Tensors:
+        """Weights (W + 1, K), the bias last, as the model file holds them."""
+        table = np.zeros((weights.shape[1], 1 << self.bits), dtype=np.float32)
+        table[:, self.buckets] = weights[:-1].T.numpy()
+        return {"ngram.idf": self.idf, "ngram.weight": table, "ngram.bias": weights[-1].numpy()}

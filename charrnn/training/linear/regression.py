@@ -48,14 +48,17 @@ class SparseRows:
         ends = np.concatenate([[0], np.cumsum(kept)])[self.ends]
         return SparseRows(self.columns[kept], self.values[kept], ends, self.width)
 
-    def to_tensors(self) -> tuple[Tensor, Tensor]:
-        """The matrix (N, W) and its transpose (W, N)."""
+    def to_matrix(self) -> Tensor:
+        """The matrix (N, W)."""
         begins = np.concatenate([[0], self.ends])
+        return _make_matrix(begins, self.columns, self.values, (len(self), self.width))
+
+    def to_transpose(self) -> Tensor:
+        """The matrix (W, N)."""
         order = np.argsort(self.columns, kind="stable")
-        owners = np.repeat(np.arange(len(self), dtype=np.int32), np.diff(begins))
-        starts = np.concatenate([[0], np.cumsum(np.bincount(self.columns, minlength=self.width))])
-        rows = _make_matrix(begins, self.columns, self.values, (len(self), self.width))
-        return rows, _make_matrix(starts, owners[order], self.values[order], (self.width, len(self)))
+        owners = np.repeat(np.arange(len(self), dtype=np.int32), np.diff(self.ends, prepend=0))
+        begins = np.concatenate([[0], np.cumsum(np.bincount(self.columns, minlength=self.width))])
+        return _make_matrix(begins, owners[order], self.values[order], (self.width, len(self)))
 
 
 def _make_matrix(
@@ -84,7 +87,7 @@ class LogisticRegression:
         classes: int,
         class_weights: Tensor | None = None,
     ) -> None:
-        self._rows, self._columns = rows.to_tensors()
+        self._rows, self._columns = rows.to_matrix(), rows.to_transpose()
         self._labels = torch.from_numpy(labels.astype(np.int64))
         self._class_weights = class_weights
         self._shape = (rows.width + 1, classes)
@@ -154,6 +157,5 @@ def _find_direction(gradient: Tensor, pairs: list[tuple[Tensor, Tensor, Tensor]]
 @torch.no_grad()
 def score_rows(rows: SparseRows, weights: Tensor) -> NDArray[np.float64]:
     """Scores (N, K) by weights (W + 1, K)."""
-    matrix, _ = rows.to_tensors()
-    scores: NDArray[np.float64] = (matrix @ weights[:-1] + weights[-1]).double().numpy()
+    scores: NDArray[np.float64] = (rows.to_matrix() @ weights[:-1] + weights[-1]).double().numpy()
     return scores

@@ -85,27 +85,3 @@ def _make_batches(order: NDArray[np.int64], lengths: NDArray[np.int64]) -> list[
 def _area(lengths: NDArray[np.int64], order: NDArray[np.int64], begin: int, end: int) -> int:
     """Symbols of the documents from `begin` to `end`, which is the longest, padding included."""
     return int(lengths[order[end]]) * (end + 1 - begin)
-
-
-def log_loss(scores: NDArray[np.float64], labels: NDArray[np.int32]) -> float:
-    """Mean of -ln p(label) over documents, from scores (N, K)."""
-    top = scores.max(axis=1, keepdims=True)
-    sums = np.log(np.exp(scores - top).sum(axis=1)) + top[:, 0]
-    return float((sums - scores[np.arange(len(labels)), labels]).mean())
-
-
-def best_temperature(scores: NDArray[np.float64], labels: NDArray[np.int32]) -> float:
-    """What to divide scores (N, K) by for the lowest log-loss (temperature scaling: Guo et al. 2017, arXiv 1706.04599).
-
-    A network that fits its training texts well is overconfident on others. The temperature changes no decision, but
-    the loss, and so which weights are considered the best.
-    """
-    low, high = np.log(LEAST_TEMPERATURE), np.log(MOST_TEMPERATURE)
-    golden = (5**0.5 - 1) / 2
-    for _ in range(25):  # golden-section search: the loss has one minimum
-        left, right = high - golden * (high - low), low + golden * (high - low)
-        if log_loss(scores / np.exp(left), labels) < log_loss(scores / np.exp(right), labels):
-            high = right
-        else:
-            low = left
-    return float(np.exp((low + high) / 2))
