@@ -73,11 +73,7 @@ def resolve_output(path: Path) -> Path:
 def check_output(path: Path, inputs: Iterable[str | Path], *, overwrite: bool, option: str = "") -> None:
     """Refuse an output file in whose place something would be lost; to be called before slow work.
 
-    Args:
-        path: the output file.
-        inputs: the files to read.
-        overwrite: whether an existing file may be replaced.
-        option: the option that names the output, for the message.
+    `inputs` are the files to read; `option` names the output in the message.
 
     Raises:
         OutputError: if it is no regular file, is one of the files to read, or exists and is not to be replaced.

@@ -56,7 +56,7 @@ def build(cell: str, embedding_size: int, tokens: str, precision: str = "single"
         labels = {"labels": ("a", "b"), "label_counts": (3, 4)}
     else:
         vocabulary = (
-            ByteVocabulary.of_bytes(bytes(range(5, 14))) if tokens == "byte" else CharVocabulary.of_text("\n abcdé☃🐈")
+            ByteVocabulary.of_text(bytes(range(5, 14))) if tokens == "byte" else CharVocabulary.of_text("\n abcdé☃🐈")
         )
         config = ModelConfig(cell, 2, 6, embedding_size, len(vocabulary))
     generator = np.random.default_rng(1)

@@ -73,7 +73,8 @@ def _run() -> int:
         return 0 if isinstance(error, ReaderGoneError) else STATUS
     except _UsageProblem as error:
         message = getattr(error, "format_message", error.__str__)()
-        return _fail(f"{message} {_advise(message, _command_path(error))}", 2) if message else 2
+        command = getattr(getattr(error, "ctx", None), "command_path", "charrnn")
+        return _fail(f"{message} {_advise(message, command)}", 2) if message else 2
     except Exception as error:
         if message := _describe(error):
             return _fail(message, 1)
@@ -106,8 +107,3 @@ def _advise(message: str, command: str) -> str:
     if command.endswith(" generate") and "unexpected extra argument" in message:
         return f"A text to continue goes after --prime: {command} --prime TEXT"
     return f"Try: {command} --help"
-
-
-def _command_path(error: BaseException) -> str:
-    context = getattr(error, "ctx", None)
-    return context.command_path if context is not None else "charrnn"

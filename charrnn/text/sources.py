@@ -112,9 +112,7 @@ class SourceStream:
 def find_sources(names: Sequence[str | os.PathLike[str]], *, binary: bool = False) -> tuple[list[Source], list[str]]:
     """The sources with these names, in order, a folder as its text files in sorted order; and notes on files left out.
 
-    Args:
-        names: files, folders, or `-` for stdin.
-        binary: whether to include files of a folder that are not text.
+    The name `-` is stdin. If `binary`, files of a folder that are not text are included.
 
     Raises:
         CorpusError: if there is no file with a name, or no text in a folder.

@@ -32,12 +32,9 @@ class Batch(Protocol):
 
 
 class Gradients:
-    """Computes the gradients of batches.
+    """Computes the gradients of batches, on all cores of a process that is the only one.
 
-    Args:
-        objective: what is minimised.
-        workers: the cores of this process, used if it is the only one.
-        world: of several processes, each computes its columns, and `DistributedDataParallel` averages the gradients.
+    Of several processes, each computes its columns, and `DistributedDataParallel` averages the gradients.
     """
 
     def __init__(self, objective: Objective, workers: Workers, world: World | None = None) -> None:

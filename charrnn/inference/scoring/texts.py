@@ -39,7 +39,7 @@ LEAST_SHARE = 16  # streams for each core
 BLOCK = 2**21  # characters of a long text in memory
 
 OnProgress = Callable[[int, int], None]  # done, total
-Array = TypeVar("Array", bound=NDArray[Any])
+Item = TypeVar("Item")
 Block = tuple[Codes, *tuple[Floats, ...]]  # codes (n,) of a text, and their nats (n,) under one model or several
 
 
@@ -208,14 +208,16 @@ def readable_ids(vocabulary: Vocabulary, codes: Codes) -> tuple[Ids, NDArray[np.
     return ids, ids != vocabulary.unknown
 
 
-def batch_by_size(arrays: Iterable[Array], size: int) -> Iterator[list[Array]]:
-    """Arrays in lists of `size` entries in total or a little more."""
-    batch: list[Array] = []
+def batch_by_size(
+    items: Iterable[Item], size: int, most: int | None = None, measure: Callable[[Any], int] = len
+) -> Iterator[list[Item]]:
+    """Items in lists of `size` in total, as `measure` says of each, or a little more, but of `most` items at most."""
+    batch: list[Item] = []
     total = 0
-    for array in arrays:
-        batch.append(array)
-        total += len(array)
-        if total >= size:
+    for item in items:
+        batch.append(item)
+        total += measure(item)
+        if total >= size or len(batch) == most:
             yield batch
             batch, total = [], 0
     if batch:

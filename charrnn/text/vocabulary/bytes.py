@@ -18,11 +18,6 @@ class ByteVocabulary(CodeVocabulary):
     limit = 256
     document_marks = ("end",)
 
-    @classmethod
-    def of_bytes(cls, data: bytes) -> "ByteVocabulary":
-        """The byte values that occur in `data`."""
-        return cls(sorted(set(data)))
-
     @cached_property
     def pieces(self) -> list[bytes]:
         """Each byte."""

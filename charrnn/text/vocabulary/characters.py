@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,11 @@ class CodeVocabulary(Vocabulary):
     """An ordered set of integers below `limit`, each of which is one symbol."""
 
     limit: ClassVar[int] = CODE_POINTS
+
+    @classmethod
+    def of_text(cls, text: str | bytes) -> Self:
+        """The codes that occur in `text`."""
+        return cls(np.unique(cls.tokenize(text)))
 
     @classmethod
     def to_array(cls, codes: list[int]) -> Codes:  # noqa: D102
@@ -64,11 +69,6 @@ class CharVocabulary(CodeVocabulary):
 
     tokens = "char"
     unit = "character"
-
-    @classmethod
-    def of_text(cls, text: str) -> "CharVocabulary":
-        """The characters that occur in `text`."""
-        return cls(sorted(map(ord, set(text))))
 
     @classmethod
     def tokenize(cls, text: str | bytes) -> Codes:

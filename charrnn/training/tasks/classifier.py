@@ -31,11 +31,6 @@ MAX_LABEL = 24  # characters of a label that are shown
 class ClassifierTask(Task):
     """Learns the class of whole documents.
 
-    Args:
-        plan: of the run.
-        corpus: labelled texts.
-        resources: what the run computes on.
-
     Raises:
         UsageError: if there are more processes than documents in a batch.
     """

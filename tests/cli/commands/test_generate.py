@@ -76,7 +76,7 @@ def test_json_describes_each_sample(charrnn: Charrnn, model: library.Model) -> N
 
 
 def test_bytes_go_out_as_they_are(tmp_path: Path) -> None:
-    made = make_model(ByteVocabulary.of_bytes(bytes(range(0, 256, 5))))
+    made = make_model(ByteVocabulary.of_text(bytes(range(0, 256, 5))))
     save_model(tmp_path / "models" / "b.safetensors", made.header, made.network.tensors)
     done = raw(tmp_path, "--prime-file", "-", "-l", 300, "--seed", 1, "-t", 3, stdin=b"\xff\x00")
     assert done.returncode == 0
@@ -168,7 +168,7 @@ def test_a_prime_that_is_no_text_is_one_line(tmp_path: Path, model: library.Mode
 
 
 def test_json_of_bytes_holds_no_halves_of_characters(charrnn: Charrnn, tmp_path: Path) -> None:
-    made = make_model(ByteVocabulary.of_bytes(bytes(range(0, 256, 5))))
+    made = make_model(ByteVocabulary.of_text(bytes(range(0, 256, 5))))
     save_model(tmp_path / "models" / "b.safetensors", made.header, made.network.tensors)
     done = charrnn("generate", "-l", 100, "--seed", 1, "-t", 3, "--json")
     json.loads(done.stdout)["text"].encode("utf-8")
