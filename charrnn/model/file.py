@@ -18,7 +18,11 @@ from charrnn.model.config import Tensors
 from charrnn.model.header import ModelHeader
 from charrnn.model.tensors import read_tensor, write_tensors
 
-DTYPES = {"single": ("F32", np.float32), "half": ("F16", np.float16)}  # on disk: name in the file, type
+Storage = tuple[str, type[np.floating[Any]]]  # name in the file, type
+DTYPES: dict[str, Storage] = {"single": ("F32", np.float32), "half": ("F16", np.float16)}  # on disk
+    "single": ("F32", np.float32),
+    "half": ("F16", np.float16),
+}  # on disk: name in the file, type
 NGRAMS = "ngram."  # what the names of a linear model's tensors begin with
 METADATA_KEY = "charrnn"
 MAX_HEADER = 4 * 2**20  # bytes of the names, shapes and description in a file
@@ -129,6 +133,6 @@ def _read_checked_header(file: Any, path: Path) -> ModelHeader:
     return header
 
 
-def _get_dtype(name: str, header: ModelHeader) -> tuple[str, type[np.floating[Any]]]:
+def _get_dtype(name: str, header: ModelHeader) -> Storage:
     """How a tensor is on disk."""
     return DTYPES["half" if name.startswith(NGRAMS) else header.precision]

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from charrnn.text.vocabulary.splitting import is_letter
 
 CHARACTERS = 5  # of the longest n-grams
-KINDS = 2  # characters, words
 LONGEST = 2**17  # characters of a text whose n-grams count
 CHUNK = 2**18  # characters that are hashed at a time, unless one text is longer
 MULTIPLIER = 0x9E3779B97F4A7C15  # odd
@@ -38,57 +37,55 @@ class NgramCounts:
     Attributes:
         buckets: of all different n-grams of all texts, in their order (M,).
         counts: how often its text has each (M,).
-        ends: where the n-grams of each text end, those of characters, then those of words (N * 2,).
+        ends: where the n-grams of each kind of each text end (N * kinds,).
+        kinds: 1 if they are those of characters, 2 if those of words follow.
     """
 
     buckets: NDArray[np.int32]
     counts: NDArray[np.float32]
     ends: Indices
+    kinds: int
 
     def __len__(self) -> int:
-        return len(self.ends) // KINDS
+        return len(self.ends) // self.kinds
 
     @property
     def begins(self) -> Indices:
-        """Where the n-grams of each text and kind begin (N * 2,)."""
+        """Where the n-grams of each kind of each text begin (N * kinds,)."""
         return np.concatenate([[0], self.ends[:-1]]).astype(np.int64)
 
     @property
     def text_ends(self) -> Indices:
         """Where the n-grams of each text end (N,)."""
-        return self.ends[KINDS - 1 :: KINDS]
+        return self.ends[self.kinds - 1 :: self.kinds]
 
     def without_words(self) -> "NgramCounts":
         """Only the n-grams of characters."""
-        sizes = self.ends - self.begins
-        kept = np.repeat(np.tile([True, False], len(self)), sizes)
-        sizes[1::KINDS] = 0
-        return NgramCounts(self.buckets[kept], self.counts[kept], np.cumsum(sizes))
+        return self._select(np.arange(0, len(self.ends), self.kinds), 1)
 
     def select(self, texts: Indices) -> "NgramCounts":
         """Those of some texts, in this order."""
-        groups = (texts[:, None] * KINDS + np.arange(KINDS)).ravel()
+        return self._select((texts[:, None] * self.kinds + np.arange(self.kinds)).ravel(), self.kinds)
+
+    def _select(self, groups: Indices, kinds: int) -> "NgramCounts":
         places, ends = select_groups(self.ends, groups)
-        return NgramCounts(self.buckets[places], self.counts[places], ends)
+        return NgramCounts(self.buckets[places], self.counts[places], ends, kinds)
 
     def join(self, other: "NgramCounts") -> "NgramCounts":
-        """Those of these texts and of others behind them."""
-        return NgramCounts(
-            np.concatenate([self.buckets, other.buckets]),
-            np.concatenate([self.counts, other.counts]),
-            np.concatenate([self.ends, other.ends + len(self.buckets)]),
-        )
+        """Those of these texts, then those of others."""
+        return _join([self, other], self.kinds)
 
     def count_texts(self, bits: int) -> Indices:
-        """In how many texts each bucket occurs (2**bits,), with n-grams of both kinds counted twice."""
+        """How many texts have each bucket (2**bits,); twice those that have it for both kinds."""
         return np.bincount(self.buckets, minlength=1 << bits)
 
     def weigh(self, idf: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The features (M,): (1 + ln count) * idf[bucket], those of each text and kind with a Euclidean norm of 1."""
-        values = (1.0 + np.log(self.counts)) * idf[self.buckets]
-        norms = np.sqrt(sum_groups(values**2, self.ends))
+        """The features (M,): (1 + ln count) * idf[bucket], those of each kind of each text with a norm of 1."""
+        values: NDArray[np.float32] = (1 + np.log(self.counts)) * idf[self.buckets]
+        running = np.concatenate([[0.0], np.cumsum(values**2, dtype=np.float64)])
+        norms = np.sqrt(np.diff(running[self.ends], prepend=0.0))
         values /= np.repeat(np.where(norms > 0, norms, 1.0), self.ends - self.begins).astype(np.float32)
-        return values.astype(np.float32, copy=False)
+        return values
 
 
 def select_groups(ends: Indices, groups: Indices) -> tuple[Indices, Indices]:
@@ -99,23 +96,14 @@ def select_groups(ends: Indices, groups: Indices) -> tuple[Indices, Indices]:
     return np.arange(sizes.sum()) + np.repeat(begins - (new_ends - sizes), sizes), new_ends
 
 
-def sum_groups(values: NDArray[np.float32], ends: Indices) -> NDArray[np.float64]:
-    """The sums (G, ...) of consecutive groups of values (M, ...), which end at `ends` (G,)."""
-    running = np.zeros((len(values) + 1, *values.shape[1:]))
-    np.cumsum(values, axis=0, dtype=np.float64, out=running[1:])
-    return np.diff(running[ends], axis=0, prepend=running[:1])
-
-
-def count_ngrams(texts: Sequence[Text], bits: int) -> NgramCounts:
+def count_ngrams(texts: Sequence[Text], bits: int, *, words: bool = True) -> NgramCounts:
     """The n-grams of texts in 2**bits buckets; bytes count as UTF-8."""
-    counts = NgramCounts(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int64))
-    for chunk in chunk_texts(texts):
-        counts = counts.join(_count_chunk(chunk, bits))
-    return counts
+    kinds = 2 if words else 1
+    return _join([_count_chunk(chunk, bits, kinds) for chunk in chunk_texts(texts)], kinds)
 
 
 def chunk_texts(texts: Sequence[Text]) -> Iterator[list[str]]:
-    """Texts in groups that can be hashed together, each as far as its n-grams count."""
+    """Texts in groups that are hashed together, each as far as its n-grams count."""
     chunk: list[str] = []
     size = 0
     for text in texts:
@@ -129,18 +117,24 @@ def chunk_texts(texts: Sequence[Text]) -> Iterator[list[str]]:
         yield chunk
 
 
-def _count_chunk(texts: Sequence[str], bits: int) -> NgramCounts:
-    groups, hashes = [], []
-    for kind, (owners, found) in enumerate((_hash_characters(texts), _hash_words(texts))):
-        groups.append(owners * KINDS + kind)
-        hashes.append(found)
-    buckets = (np.concatenate(hashes) >> np.uint64(64 - bits)).astype(np.int64)
-    keys = np.sort(np.concatenate(groups) << bits | buckets)
+def _join(parts: Sequence[NgramCounts], kinds: int) -> NgramCounts:
+    if not parts:
+        return NgramCounts(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32), np.empty(0, np.int64), kinds)
+    sizes = np.concatenate([part.ends - part.begins for part in parts])
+    buckets, counts = (np.concatenate([getattr(part, name) for part in parts]) for name in ("buckets", "counts"))
+    return NgramCounts(buckets, counts, np.cumsum(sizes), kinds)
+
+
+def _count_chunk(texts: Sequence[str], bits: int, kinds: int) -> NgramCounts:
+    hashed = [hash_kind(texts) for hash_kind in (_hash_characters, _hash_words)[:kinds]]
+    groups = np.concatenate([owners * kinds + kind for kind, (owners, _) in enumerate(hashed)])
+    buckets = np.concatenate([hashes >> np.uint64(64 - bits) for _, hashes in hashed]).astype(np.int64)
+    keys = np.sort(groups << bits | buckets)
     first = np.flatnonzero(np.diff(keys, prepend=-1))
-    counts = np.diff(first, append=len(keys))
+    counts = np.diff(first, append=len(keys)).astype(np.float32)
     keys = keys[first]
-    ends = np.searchsorted(keys, np.arange(1, KINDS * len(texts) + 1) << bits)
-    return NgramCounts((keys & ((1 << bits) - 1)).astype(np.int32), counts.astype(np.float32), ends)
+    ends = np.searchsorted(keys, np.arange(1, kinds * len(texts) + 1) << bits)
+    return NgramCounts((keys & ((1 << bits) - 1)).astype(np.int32), counts, ends, kinds)
 
 
 class _RunningHash:

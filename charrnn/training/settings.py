@@ -129,6 +129,11 @@ class ClassifierSettings:
         "With --task classify: what is made of the outputs along a text; all is the three side by side.",
         choices=("last", "mean", "max", "all"),
     )
+    ngrams: bool = setting(
+        True,
+        "With --task classify: a linear model of n-grams beside the network, whose scores are added.",
+        off_flag="--no-ngrams",
+    )
     optimizer: str = setting("adamw", "How weights follow gradients.", choices=("adamw", "sgd"), group=LEARNING)
     class_weights: bool = setting(
         False, "With --task classify: all classes count the same, however many texts they have.", group=LEARNING

@@ -140,6 +140,7 @@ def read_labelled(
         counter = create_counter("word")
         for scan in scans:
             scan.tokenize(counter)
+        scans[0].notes.append("the texts share most of their words, so they are read by words; see --tokens")
     texts, held_out = scans[0], scans[1] if settings.valid else None
     labels = tuple(sorted(set().union(*(scan.labels for scan in scans)), key=_sort_key))
     _check_labels(texts, held_out, labels, ", ".join(map(str, names)))

@@ -40,7 +40,7 @@ def merge_settings(settings: TrainSettings, given: Collection[str], saved: Check
     """The saved settings, with the changeable ones of those `given` now; UsageError naming any that contradict."""
     contradictions, groups = [], {}
     before = _flatten(saved.state["settings"])
-    chosen = _flatten(saved.state["plan"])
+    chosen = {**_flatten(saved.state["plan"]), "tokens": saved.state["vocabulary"]["tokens"]}
     for name, group in GROUPS.items():
         values = {}
         for declared in dataclasses.fields(group):

@@ -45,7 +45,8 @@ def best_scales(
     rows = np.arange(len(labels))
 
     def compute(point: NDArray[np.float64]) -> float:
-        return log_loss(np.tensordot(point, parts, 1), labels) * len(labels) + PRIOR_NATS * ((point - PRIOR) ** 2).sum()
+        distance = float(((point - PRIOR) ** 2).sum())
+        return log_loss(np.tensordot(point, parts, 1), labels) * len(labels) + PRIOR_NATS * distance
 
     for _ in range(NEWTON_STEPS):
         scores = np.tensordot(scales, parts, 1)

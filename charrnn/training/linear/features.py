@@ -10,6 +10,7 @@ from charrnn.model.config import Tensors
 from charrnn.text.ngrams import NgramCounts
 from charrnn.training.linear.regression import SparseRows
 
+IDF = "ngram.idf"
 LEAST_TEXTS = 2  # that have an n-gram which is a feature
 
 
@@ -53,4 +54,4 @@ class FeatureMap:
         """Weights (W + 1, K), the bias last, as the model file holds them."""
         table = np.zeros((weights.shape[1], 1 << self.bits), dtype=np.float32)
         table[:, self.buckets] = weights[:-1].T.numpy()
-        return {"ngram.idf": self.idf, "ngram.weight": table, "ngram.bias": weights[-1].numpy()}
+        return {IDF: self.idf, "ngram.weight": table, "ngram.bias": weights[-1].numpy()}

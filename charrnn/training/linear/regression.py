@@ -66,8 +66,9 @@ def _make_matrix(
 ) -> Tensor:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
-        parts = (torch.from_numpy(np.ascontiguousarray(part)) for part in (begins.astype(np.int32), columns, values))
-        return torch.sparse_csr_tensor(*parts, size=size, check_invariants=False)
+        return torch.sparse_csr_tensor(
+            torch.from_numpy(begins.astype(np.int32)), torch.from_numpy(columns), torch.from_numpy(values), size
+        )
 
 
 class LogisticRegression:

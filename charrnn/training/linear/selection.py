@@ -11,8 +11,9 @@ TF-IDF of 1 to 5 characters (scikit-learn 1.9, `char_wb`) on the same: surnames 
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from charrnn.model.config import Tensors
 from charrnn.text.documents.corpus import Documents, LabelledCorpus
 from charrnn.text.ngrams import Indices, NgramCounts, count_ngrams
 from charrnn.training.linear.calibration import best_temperature, log_loss
-from charrnn.training.linear.features import FeatureMap
+from charrnn.training.linear.features import IDF, FeatureMap
 from charrnn.training.linear.regression import LogisticRegression, SparseRows, score_rows
 
 FOLDS = 3
@@ -58,6 +59,24 @@ class NgramModel:
     tensors: Tensors
     scores: Scores
 
+    def scale(self, scale: float) -> Tensors:
+        """The tensors with scores that are multiplied by a number."""
+        return {name: array if name == IDF else (array * scale).astype("f4") for name, array in self.tensors.items()}
+
+    def get_state(self) -> dict[str, Any]:
+        """All but arrays, for `from_state`; JSON-able."""
+        return {"bits": self.bits, "words": self.words, "strength": self.strength, "accuracy": self.accuracy}
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All arrays by name, for `from_state`."""
+        return {**self.tensors, "scores": self.scores}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> "NgramModel":
+        """The model whose `get_state` and `arrays` these are."""
+        tensors = {name: array for name, array in arrays.items() if name != "scores"}
+        return cls(**state, tensors=tensors, scores=arrays["scores"])
+
 
 @dataclass(frozen=True)
 class _Choice:
@@ -72,13 +91,14 @@ class _Choice:
 
 
 def learn_ngrams(
-    corpus: LabelledCorpus, held_out: Documents, class_weights: Tensor | None = None, watch: Watch = lambda: None
+    corpus: LabelledCorpus, held_out: Documents, share: float, class_weights: Tensor | None, watch: Watch
 ) -> NgramModel | None:
     """Choose and learn a model; None if there are too few texts.
 
     Args:
         corpus: the texts.
         held_out: those to validate on, all or some, in any order.
+        share: of the work of the choice; less makes it by fewer texts.
         class_weights: how much texts of each class count (K,); None is 1.
         watch: see `Watch`.
     """
@@ -89,7 +109,7 @@ def learn_ngrams(
     counts = count_ngrams(texts, bits)
     watch()
     learner = _Learner(bits, classes, class_weights, watch)
-    choice = learner.choose(counts, labels, _divide(texts))
+    choice = learner.choose(counts, labels, _divide(texts), int(share * SELECTION))
     if choice is None:
         return None
     scores = choice.scores
@@ -100,9 +120,7 @@ def learn_ngrams(
         counts, labels = counts.join(new), np.concatenate([labels, held_out.labels])
     features, weights = learner.learn(counts, labels, choice)
     tensors = features.to_tensors(weights / choice.temperature)
-    return NgramModel(
-        bits, choice.words, choice.strength, choice.accuracy, tensors, scores / choice.temperature
-    )
+    return NgramModel(bits, choice.words, choice.strength, choice.accuracy, tensors, scores / choice.temperature)
 
 
 class _Learner:
@@ -128,9 +146,9 @@ class _Learner:
         self._watch()
         return features, weights
 
-    def choose(self, counts: NgramCounts, labels: Labels, folds: Indices) -> _Choice | None:
-        """The best of all choices for texts that are divided into folds (N,)."""
-        every = -(-len(counts.buckets) * (self._classes + EXTRA_COLUMNS) // SELECTION)
+    def choose(self, counts: NgramCounts, labels: Labels, folds: Indices, work: int) -> _Choice | None:
+        """The best of all choices for texts that are divided into folds (N,); `work` limits features times columns."""
+        every = max(1, -(-len(counts.buckets) * (self._classes + EXTRA_COLUMNS) // max(1, work)))
         some = np.arange(0, len(labels), every)
         if min(np.bincount(folds[some], minlength=FOLDS)) < 2:
             return None
