@@ -18,11 +18,8 @@ from charrnn.model.config import Tensors
 from charrnn.model.header import ModelHeader
 from charrnn.model.tensors import read_tensor, write_tensors
 
-Storage = tuple[str, type[np.floating[Any]]]  # name in the file, type
-DTYPES: dict[str, Storage] = {"single": ("F32", np.float32), "half": ("F16", np.float16)}  # on disk
-    "single": ("F32", np.float32),
-    "half": ("F16", np.float16),
-}  # on disk: name in the file, type
+Storage = tuple[str, type[np.floating[Any]]]  # on disk: name in the file, type
+DTYPES: dict[str, Storage] = {"single": ("F32", np.float32), "half": ("F16", np.float16)}
 NGRAMS = "ngram."  # what the names of a linear model's tensors begin with
 METADATA_KEY = "charrnn"
 MAX_HEADER = 4 * 2**20  # bytes of the names, shapes and description in a file

@@ -65,7 +65,7 @@ def _make_matrix(
     begins: NDArray[np.int64], columns: NDArray[np.int32], values: NDArray[np.float32], size: tuple[int, int]
 ) -> Tensor:
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+        warnings.filterwarnings("ignore", "Sparse (CSR tensor support is in beta|invariant checks)")
         return torch.sparse_csr_tensor(
             torch.from_numpy(begins.astype(np.int32)), torch.from_numpy(columns), torch.from_numpy(values), size
         )
