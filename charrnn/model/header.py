@@ -71,8 +71,10 @@ class ModelHeader:
         task, precision = description.get("task", LANGUAGE), description.get("precision", "single")
         if not isinstance(task, str):
             raise ModelFileError(f"{path} is damaged: its task is {quote_value(task)}")
-        if precision not in tuple(FORMATS):
-            raise ModelFileError(f"{path} is damaged: its precision is {quote_value(precision)}")
+        if precision not in tuple(FORMATS) or description["format"] not in (FORMATS[precision], NGRAM_FORMAT):
+            raise ModelFileError(
+                f"{path} is damaged: format {description['format']} with a precision of {quote_value(precision)}"
+            )
         labels, counts = description.get("labels", []), description.get("label_counts", [])
         config = _read_config(
             description.get("config"), CONFIGS.get(task, LabelledConfig if labels else ModelConfig), path

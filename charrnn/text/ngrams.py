@@ -52,7 +52,7 @@ class NgramCounts:
     @property
     def begins(self) -> Indices:
         """Where the n-grams of each kind of each text begin (N * kinds,)."""
-        return np.concatenate([[0], self.ends[:-1]]).astype(np.int64)
+        return np.concatenate([[0], self.ends])[:-1]
 
     @property
     def text_ends(self) -> Indices:
@@ -90,7 +90,7 @@ class NgramCounts:
 
 def select_groups(ends: Indices, groups: Indices) -> tuple[Indices, Indices]:
     """Where the members of some of the groups that end at `ends` are, and where those groups end then."""
-    begins = np.concatenate([[0], ends[:-1]])[groups]
+    begins = np.concatenate([[0], ends])[groups]
     sizes = ends[groups] - begins
     new_ends = np.cumsum(sizes)
     return np.arange(sizes.sum()) + np.repeat(begins - (new_ends - sizes), sizes), new_ends

@@ -23,6 +23,7 @@ from charrnn.text.reading import PIECE, OnProgress
 from charrnn.text.scanning import TextScan
 from charrnn.text.settings import TextSettings
 from charrnn.text.sources import corpus_name
+from charrnn.text.storage import IN_MEMORY
 from charrnn.text.tokens import TokenIds
 from charrnn.text.vocabulary.base import MARKS, Codes, Ids, Vocabulary
 from charrnn.text.vocabulary.characters import decode_points
@@ -186,7 +187,7 @@ class _DocumentScan:
         self._labels: list[str] = []
         self._end: str | bytes = b"\0" if binary else "\0"
         digests: list[int] = []
-        self._scan = TextScan(self._read(digests), counter, documents=True)
+        self._scan = TextScan(self._read(digests), counter, IN_MEMORY, documents=True)
         # The first line was a header after all if it sounds like one and no other text has its label.
         header = self._reader.sounds_like_header and self._labels.count(self._labels[0]) == 1
         self._rows = slice(int(header), None)
@@ -216,7 +217,7 @@ class _DocumentScan:
         """Store texts, given as characters, as other tokens."""
         documents = self._all_documents(self._codes, ())
         texts = (decode_points(documents.get_codes(index)) + MARKS["end"] for index in range(len(documents)))
-        self._scan = TextScan(texts, counter, documents=True)
+        self._scan = TextScan(texts, counter, IN_MEMORY, documents=True)
         self._codes = counter.codes
 
     def to_documents(self, table: Ids, labels: Sequence[str]) -> Documents:
