@@ -139,10 +139,25 @@ class DetailSettings:
         "character and its nats (nan if unknown).",
     )
 
+    compare: bool = setting(
+        False,
+        "Also print what gzip, xz and an n-gram model of the best order need for the text. They learn while they "
+        "read it.",
+        group=RUN,
+    )
+    compare_after: str | None = setting(
+        None, "The same, after they have read this file, such as the training text.", group=RUN
+    )
+
     @property
-    def any(self) -> bool:
+    def table(self) -> bool:
         """Whether a table is printed."""
         return self.per_line or self.per_char
+
+    @property
+    def compared(self) -> bool:
+        """Whether to compare."""
+        return self.compare or self.compare_after is not None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from charrnn.training.optimizer import WeightUpdate, make_optimizer
 from charrnn.training.step import Gradients
 from charrnn.training.tasks.task import Resources, Task
 
+PREDICTABLE = 0.05  # progress of a timed run from which the number of its steps can be told
 MAX_BAD_STEPS = 20  # consecutive steps with a gradient that is not finite: by then it is not the text
 
 
@@ -57,7 +58,8 @@ class Trainer:
         A gradient that is not finite changes no weight. It shows a loss that is not finite, too, because such scores
         make the whole gradient so; and being averaged over all processes, it lets all of them decide alike.
         """
-        batch = self.task.next_batch()
+        known = progress >= PREDICTABLE
+        batch = self.task.next_batch(self.steps * (1 - progress) / progress if known else None)
         nats, after = self._gradients.compute(batch)
         self.steps += 1
         self.symbols += batch.symbols

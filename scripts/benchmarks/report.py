@@ -13,7 +13,7 @@ from charrnn.model.config import ModelConfig
 from charrnn.model.file import save_model
 from scripts.benchmarks.generation import measure_generation, measure_start
 from scripts.benchmarks.learning import BATCH, HIDDEN, LAYERS, SEQ_LEN, measure_learning
-from scripts.benchmarks.quality import COLUMNS, QUOTED, measure_quality
+from scripts.benchmarks.quality import BASELINE_COLUMNS, COLUMNS, QUOTED, compare, measure_quality
 from scripts.benchmarks.timing import make_random_model, measure_memory
 from scripts.common import CHARRNN, ROOT, ScriptError, run_charrnn, run_json, table
 
@@ -40,6 +40,7 @@ def print_report() -> None:
             "evaluation speed": lambda: evaluation_speed(text, folder),
             "a large corpus": lambda: large_corpus(text, folder),
             "loss by training time": lambda: loss_by_time(text),
+            "compressors": lambda: table(BASELINE_COLUMNS, compare(text), title="Compressors, on the same tenth"),
         }
         for number, (title, section) in enumerate(sections.items(), 1):
             print(f"{number}/{len(sections)}: {title} ...", file=sys.stderr, flush=True)

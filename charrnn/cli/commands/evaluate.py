@@ -16,14 +16,14 @@ from charrnn.settings import refuse, unread_settings
 from charrnn.text.settings import ColumnSettings, ReadingSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from charrnn.cli.display.scores import TokenTable
     from charrnn.inference.classification.classifier import LabelScorer
     from charrnn.inference.classification.evaluation import ScoreTexts
     from charrnn.inference.model import Model
     from charrnn.inference.scoring.texts import Block, OnProgress, Score
-    from charrnn.text.reading import TextReader
+    from charrnn.text.baselines import Baselines
     from charrnn.text.vocabulary.base import Codes
 
 PLAIN, LABELLED = "models of plain text", "models of labelled texts"
@@ -32,6 +32,7 @@ EXAMPLES = (
     "charrnn evaluate -m book sequel.txt --per-char",
     "charrnn evaluate titles.txt --per-line | sort -n | tail",
     "charrnn evaluate -m book sequel.txt --adapt",
+    "charrnn evaluate -m book sequel.txt --compare-after book.txt",
 )
 
 
@@ -77,34 +78,73 @@ def _evaluate_text(
 
     model = load_language_model(path)
     reader = TextReader.of_names(text, reading, binary=model.vocabulary.binary)
+    before = _read_end(detail.compare_after, reading, binary=model.vocabulary.binary)
+    kept: list[str | bytes] = []
+    pieces = _keep_pieces(reader, kept) if detail.compared else reader
     begin = time.perf_counter()
     # On a terminal a table itself shows the progress.
-    quiet = output.quiet or (detail.any and sys.stdout.isatty())
+    quiet = output.quiet or (detail.table and sys.stdout.isatty())
     with Progress("evaluating", unit="characters", quiet=quiet) as progress:
 
         def report(done: int, read: int) -> None:
             progress(done, reader.estimate_total(read))
 
         if detail.per_line:
-            scores = _score_lines(model, reader, report, adapt=adapt, as_json=output.json)
+            scores = _score_lines(model, pieces, report, adapt=adapt, as_json=output.json)
         else:
             table = TokenTable(model.vocabulary, as_json=output.json) if detail.per_char else None
-            scores = _score_stream(model, reader, report, table, adapt=adapt)
+            scores = _score_stream(model, pieces, report, table, adapt=adapt)
     seconds = time.perf_counter() - begin
-    if scores[0].tokens and not (detail.any and output.quiet):
-        print_score(path, model.vocabulary, *scores, seconds=seconds, to_stderr=detail.any, as_json=output.json)
+    if scores[0].tokens and not (detail.table and output.quiet):
+        print_score(
+            path,
+            model.vocabulary,
+            *scores,
+            baselines=_measure_baselines(kept, before, quiet=quiet) if detail.compared else None,
+            seconds=seconds,
+            to_stderr=detail.table,
+            as_json=output.json,
+        )
     write_notes(reader.notes, quiet=output.quiet)
     if not scores[0].tokens:
         raise CorpusError(f"{', '.join(text)} holds no character that the model knows: nothing to evaluate")
 
 
+def _read_end(name: str | None, reading: ReadingSettings, *, binary: bool) -> str | bytes:
+    """The end of a text that the baselines read first; nothing if there is no name."""
+    from charrnn.text.baselines import MAX_BEFORE
+    from charrnn.text.reading import TextReader
+
+    text: str | bytes = b"" if binary else ""
+    for piece in TextReader.of_names([name], reading, binary=binary) if name is not None else ():
+        text = (text + piece)[-MAX_BEFORE:]  # type: ignore[operator] # pieces are of one type
+    return text
+
+
+def _keep_pieces(pieces: "Iterable[str | bytes]", kept: "list[str | bytes]") -> "Iterator[str | bytes]":
+    """The pieces of a text, of which `kept` receives as many as are compared."""
+    from charrnn.text.baselines import MAX_TEXT
+
+    for piece in pieces:
+        if sum(map(len, kept)) < MAX_TEXT:
+            kept.append(piece)
+        yield piece
+
+
+def _measure_baselines(kept: "list[str | bytes]", before: str | bytes, *, quiet: bool) -> "Baselines":
+    from charrnn.text.baselines import measure_baselines
+
+    with Progress("comparing", quiet=quiet) as progress:
+        return measure_baselines(before[:0].join(kept), before, progress)  # type: ignore[arg-type]
+
+
 def _score_stream(
-    model: "Model", reader: "TextReader", report: "OnProgress", table: "TokenTable | None", *, adapt: bool
+    model: "Model", pieces: "Iterable[str | bytes]", report: "OnProgress", table: "TokenTable | None", *, adapt: bool
 ) -> "list[Score]":
     """Print a row for each token, if there is a table; returns the score of all, and the adapted one."""
     from charrnn.inference.scoring.texts import score_text, sum_columns
 
-    codes = model.vocabulary.tokenize_pieces(reader)
+    codes = model.vocabulary.tokenize_pieces(pieces)
     blocks: Iterator[Block]
     if adapt:
         from charrnn.inference.adaptation.scoring import score_both
@@ -116,7 +156,7 @@ def _score_stream(
 
 
 def _score_lines(
-    model: "Model", reader: "TextReader", report: "OnProgress", *, adapt: bool, as_json: bool
+    model: "Model", pieces: "Iterable[str | bytes]", report: "OnProgress", *, adapt: bool, as_json: bool
 ) -> "list[Score]":
     """Print a row for each line; returns the score of all, and the adapted one."""
     from charrnn.cli.display.scores import print_line
@@ -124,7 +164,7 @@ def _score_lines(
     from charrnn.inference.scoring.texts import NOTHING
 
     vocabulary, totals = model.vocabulary, [NOTHING] * (1 + adapt)
-    lines = split_lines(vocabulary, vocabulary.tokenize_pieces(reader))
+    lines = split_lines(vocabulary, vocabulary.tokenize_pieces(pieces))
     rows: Iterator[tuple[Codes, *tuple[Score, ...]]]
     if adapt:
         from charrnn.inference.adaptation.scoring import score_lines_both

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from charrnn.inference.scoring.texts import Block, Score
+    from charrnn.text.baselines import Baselines
     from charrnn.text.vocabulary.base import Vocabulary
 
 
@@ -78,6 +79,23 @@ def adapted_rows(score: "Score") -> list[tuple[str, str, str]]:
     ]
 
 
+def baseline_figures(baselines: "Baselines") -> dict[str, float]:
+    """Bits per character of what the model is compared with, in JSON."""
+    return {
+        "gzip_bpc": baselines.gzip,
+        "xz_bpc": baselines.xz,
+        "ngram_bpc": baselines.ngram,
+        "ngram_order": baselines.order,
+        "compared_chars": baselines.chars,
+    }
+
+
+def baseline_rows(baselines: "Baselines") -> list[tuple[str, str, str]]:
+    """The same in words: name, figure, unit."""
+    names = {"gzip": baselines.gzip, "xz": baselines.xz, f"{baselines.order}-gram model": baselines.ngram}
+    return [(name, f"{bits:.4f}", "bits per character") for name, bits in names.items()]
+
+
 def score_rows(vocabulary: "Vocabulary", score: "Score") -> list[tuple[str, str, str]]:
     """The figures of a text as rows of a name, a figure and its unit; with a charged loss if a token is unknown."""
     share = f"in {score.unknown_share:.2%} of all characters" if score.unknown else ""
@@ -105,6 +123,7 @@ def print_score(
     score: "Score",
     adapted: "Score | None" = None,
     *,
+    baselines: "Baselines | None" = None,
     seconds: float,
     to_stderr: bool,
     as_json: bool,
@@ -124,6 +143,7 @@ def print_score(
             "bpc": score.bpc,
             "perplexity": score.perplexity,
             **(adapted_figures(adapted) if adapted else {}),
+            **(baseline_figures(baselines) if baselines else {}),
             "seconds": round(seconds, 3),
             "chars_per_second": round(speed * score.chars / score.tokens, 1),
         }
@@ -132,6 +152,7 @@ def print_score(
     rows = [
         *score_rows(vocabulary, score),
         *(adapted_rows(adapted) if adapted else []),
+        *(baseline_rows(baselines) if baselines else []),
         ("speed", f"{speed:,.0f}", f"{vocabulary.units}/s"),
     ]
     if by_token:

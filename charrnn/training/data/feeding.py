@@ -44,8 +44,11 @@ class Window:
 class Feed(Protocol):
     """A source of windows."""
 
-    def next(self, length: int) -> Window:
-        """The next `length` characters of each reader; of documents there may be fewer."""
+    def next(self, length: int, left: float | None = None) -> Window:
+        """The next `length` characters of each reader; of documents there may be fewer.
+
+        `left` is how many characters each will still read in this run, if that is known.
+        """
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,8 @@ class TextFeed:
     device: torch.device
     resident: Tensor | None = None
 
-    def next(self, length: int) -> Window:  # noqa: D102
-        positions = self.readers.next_positions(length)
+    def next(self, length: int, left: float | None = None) -> Window:  # noqa: D102
+        positions = self.readers.next_positions(length, left)
         at, fresh = positions.at[self.columns], positions.fresh[self.columns]
         if self.resident is None:
             window = to_device(self.readers.window(at, length), self.device)
@@ -84,7 +87,7 @@ class DocumentFeed:
     columns: slice
     device: torch.device
 
-    def next(self, length: int) -> Window:  # noqa: D102
+    def next(self, length: int, left: float | None = None) -> Window:  # noqa: ARG002, D102
         window, own = self.readers.next_window(length), self.columns
         fresh = window.fresh[own]
         targets = window.targets[:, own]

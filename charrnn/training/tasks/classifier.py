@@ -90,7 +90,7 @@ class ClassifierTask(Task):
         self._ngrams = learned
         self._validation.ngram_scores = learned.scores
 
-    def next_batch(self) -> ClassifierBatch:  # noqa: D102
+    def next_batch(self, steps_left: float | None) -> ClassifierBatch:  # noqa: ARG002, D102
         documents = self._batches.next_batch()
         ids = to_device(self._add_noise(documents).numpy(), self._device)
         masks = self.network.draw_masks(ids.shape[1], self.plan.input_dropout, self.plan.dropout)

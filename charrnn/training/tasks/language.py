@@ -126,8 +126,9 @@ class LanguageTask(Task):
         share = self._unknown_share
         return (1 - share) * loss + share * self.corpus.vocabulary.unknown_nats
 
-    def next_batch(self) -> LanguageBatch:  # noqa: D102
-        window = self._feed.next(self.plan.seq_len)
+    def next_batch(self, steps_left: float | None) -> LanguageBatch:  # noqa: D102
+        length = self.plan.seq_len
+        window = self._feed.next(length, None if steps_left is None else length * steps_left)
         # Every process draws the dropout of all readers, so its own have the masks that they have in a run of one.
         masks = self.network.draw_masks(self.plan.batch_size).columns(self._columns)
         return LanguageBatch.from_window(window, self._state, masks)

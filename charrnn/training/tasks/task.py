@@ -138,8 +138,11 @@ class Task(ABC):
         return False
 
     @abstractmethod
-    def next_batch(self) -> Batch:
-        """Read on; returns this process's columns of the next step."""
+    def next_batch(self, steps_left: float | None) -> Batch:
+        """Read on; returns this process's columns of the next step.
+
+        `steps_left` is an estimate of the run's steps that are to come, this one included, None where it is unknown.
+        """
 
     @abstractmethod
     def carry(self, after: State) -> None:
