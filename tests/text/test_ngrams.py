@@ -47,7 +47,18 @@ def test_a_text_has_the_same_n_grams_alone_among_others_and_as_bytes(monkeypatch
 
 
 def test_hashes_never_change() -> None:
-    assert count_ngrams(["ab"], 16).buckets.tolist() == [4269, 13206, 24379, 24857, 29702, 30964, 38870, 40960, 55756, 54048]
+    assert count_ngrams(["ab"], 16).buckets.tolist() == [
+        4269,
+        13206,
+        24379,
+        24857,
+        29702,
+        30964,
+        38870,
+        40960,
+        55756,
+        54048,
+    ]
 
 
 def test_texts_can_be_selected_and_joined_and_left_without_words() -> None:
