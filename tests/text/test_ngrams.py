@@ -46,19 +46,24 @@ def test_a_text_has_the_same_n_grams_alone_among_others_and_as_bytes(monkeypatch
     assert together == get_parts(count_ngrams(texts, 20))
 
 
-def test_hashes_never_change() -> None:
-    assert count_ngrams(["ab"], 16).buckets.tolist() == [
-        4269,
-        13206,
-        24379,
-        24857,
-        29702,
-        30964,
-        38870,
-        40960,
-        55756,
-        54048,
-    ]
+def mix(number: int) -> int:
+    for factor in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
+        number = (number ^ number >> 33) * factor % 2**64
+    return number ^ number >> 33
+
+
+def hash_part(part: str, salt: int) -> int:
+    return mix((sum(mix(ord(code) + 1) * 0x9E3779B97F4A7C15**i for i, code in enumerate(part)) + salt) % 2**64)
+
+
+def test_hashes_are_those_of_the_documentation() -> None:
+    text, bits = "Ü 2", 16
+    padded = f" {text} "
+    hashes = [hash_part(padded[i : i + n], n) for n in range(1, 6) for i in range(len(padded) - n + 1)]
+    words = [hash_part(word, 6) for word in ("ü", "2")]
+    words.append(mix((words[0] * 0x9E3779B97F4A7C15 + words[1]) % 2**64))
+    expected = [sorted({each >> 64 - bits for each in kind}) for kind in (hashes, words)]
+    assert [buckets for buckets, _ in get_parts(count_ngrams([text], bits))] == expected
 
 
 def test_texts_can_be_selected_and_joined_and_left_without_words() -> None:
