@@ -28,7 +28,7 @@ def render() -> str:
 
     root = typer.main.get_command(app)
     sections = [HEAD]
-    context = typer.Context(root, info_name="charrnn", max_content_width=80)
+    context = typer.Context(root, info_name="charrnn", max_content_width=80, **root.context_settings)
     for name in root.list_commands(context):  # type: ignore[attr-defined]
         command = root.get_command(context, name)  # type: ignore[attr-defined]
         pages = [(f"charrnn {name}", command, typer.Context(command, info_name=name, parent=context))]

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from charrnn.corpora import abc, fasta, shakespeare, stdlib
-from scripts import benchmark, experiments, pictures, versions
+from scripts import benchmark, experiments, pictures, versions, wheel
 
 SHORT = ["--hidden-size", "16", "--batch-size", "4", "--seq-len", "16"]
 ALWAYS = {"tensorboard": ["true"], "torchrun": ["true"], "fzf": ["head", "-n", "3"]}
@@ -26,6 +26,7 @@ PARSERS = {
     "experiments.py": experiments.parse_arguments,
     "pictures.py": pictures.parse_arguments,
     "versions.py": versions.parse_arguments,
+    "wheel.py": wheel.parse_arguments,
 }
 TUNES = "".join(f"X:{number}\nT:Jig\nM:2/4\nK:G\nGABc|d2c2|\n\n" for number in range(150))
 SEQUENCES = "".join(f">record {number}\n{'ACGTTGCA' * 9}\n" for number in range(40))
