@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-from charrnn.settings import setting
-
-TEXT = "The text"
+from charrnn.settings import TEXT, setting
 
 
 @dataclass(frozen=True)

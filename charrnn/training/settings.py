@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from charrnn.errors import UsageError
-from charrnn.settings import auto_setting, check_settings, get_flag, setting
-from charrnn.text.settings import TEXT, ColumnSettings, TextSettings
+from charrnn.settings import TEXT, auto_setting, check_settings, get_flag, setting
+from charrnn.text.settings import ColumnSettings, TextSettings
 
 MODEL, LEARNING, FILES, RUN = "The model", "Learning", "Files", "The run"
 

@@ -9,7 +9,8 @@ from charrnn.cli.display.notes import announce_stdin, write_notes
 from charrnn.cli.display.progress import Progress
 from charrnn.cli.models import choose_model
 from charrnn.cli.options import command, examples
-from charrnn.inference.settings import ClassifySettings, OutputSettings, UseSettings
+from charrnn.inference.classification.settings import ClassifySettings
+from charrnn.inference.settings import OutputSettings, UseSettings
 from charrnn.text.settings import ReadingSettings
 
 

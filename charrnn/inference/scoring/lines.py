@@ -15,7 +15,6 @@ from charrnn.inference.scoring.texts import (
     Score,
     batch_by_size,
     check_losses,
-    readable_ids,
     score_ids,
     sum_scores,
 )
@@ -57,7 +56,7 @@ def score_line_tokens(
 ) -> Iterator[tuple[Codes, Floats]]:
     """Yields each line's codes (n,) with their nats (n,), NaN for unknown ones, in the order of the lines."""
     for window in batch_by_size(lines, WINDOW):
-        read = [readable_ids(vocabulary, line) for line in window]
+        read = [vocabulary.readable_ids(line) for line in window]
         known = [ids[ids != UNKNOWN] for ids, _ in read]
         for line, (ids, counted), losses in zip(window, read, score_sequences(network, known), strict=True):
             nats = np.full(len(line), np.nan, dtype=np.float32)

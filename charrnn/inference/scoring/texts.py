@@ -140,7 +140,7 @@ def score_text(
     context: Ids = np.empty(0, dtype=np.int32)  # before the next block
     scored = 0
     for codes in map(np.concatenate, batch_by_size(pieces, BLOCK)):
-        read, counted = readable_ids(vocabulary, codes)
+        read, counted = vocabulary.readable_ids(codes)
         ids = np.concatenate([context, read[read != UNKNOWN]])
         block_progress = _offset_progress(progress, scored, len(codes))
         nats = np.full(len(codes), np.nan, dtype=np.float32)
@@ -201,15 +201,6 @@ def check_losses(losses: Floats) -> Floats:
     if not np.isfinite(losses).all():
         raise GenerationError("the model's scores overflow: its weights are too large to compute with")
     return losses
-
-
-def readable_ids(vocabulary: Vocabulary, codes: Codes) -> tuple[Ids, NDArray[np.bool_]]:
-    """Ids (n,) to read, `UNKNOWN` where there is nothing to read, and which of them have a probability (n,)."""
-    ids = vocabulary.lookup(codes)
-    if vocabulary.unknown is None:
-        return ids, ids != UNKNOWN
-    ids = np.where(ids == UNKNOWN, np.int32(vocabulary.unknown), ids)
-    return ids, ids != vocabulary.unknown
 
 
 def batch_by_size(arrays: Iterable[Array], size: int) -> Iterator[list[Array]]:
