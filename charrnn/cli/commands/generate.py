@@ -69,9 +69,7 @@ def generate(
     output: OutputSettings,
 ) -> None:
     """Generate text with a model, continuing a prime."""
-    refuse(_find_conflicts(text, sampling, output))
-    if text.prime_file == adaptation.adapt == "-":
-        raise UsageError("--prime-file and --adapt cannot both read stdin; give one of them a file")
+    refuse(_find_conflicts(text, sampling, adaptation, output))
     path = choose_model(use.model, quiet=output.quiet)
     check_adaptation(adaptation, [path])
     from charrnn.cli.display.samples import SampleWriter
@@ -131,14 +129,19 @@ def _start_session(
     )
 
 
-def _find_conflicts(text: PrimeSettings, sampling: SamplingSettings, output: OutputSettings) -> list[str]:
+def _find_conflicts(
+    text: PrimeSettings, sampling: SamplingSettings, adaptation: AdaptSettings, output: OutputSettings
+) -> list[str]:
     """What is wrong with the settings together."""
+    files = text.prime_file, adaptation.adapt
     checks = {
         "--prime and --prime-file exclude each other; give one of them": None not in (text.prime, text.prime_file),
         "--stop must not be empty": not all(text.stop or []),
         f"--samples times --best must be at most {MOST_TEXTS:,}": text.samples * sampling.best > MOST_TEXTS,
-        "--interactive reads lines from stdin and writes text: leave out --json and --prime-file -": text.interactive
-        and (output.json or text.prime_file == "-"),
+        "--prime-file and --adapt cannot both read stdin; give one of them a file": files == ("-", "-"),
+        "--interactive reads stdin and writes text: leave out --json, and give --prime-file or --adapt a file": (
+            text.interactive and (output.json or "-" in files)
+        ),
     }
     return [message for message, wrong in checks.items() if wrong]
 
