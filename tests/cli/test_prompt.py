@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import charrnn as library
-from charrnn.cli.prompt import unescape
+from charrnn.cli.display.escape import unescape
 from charrnn.model.file import save_model
 from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.conftest import Charrnn

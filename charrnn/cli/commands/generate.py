@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from charrnn.cli.adaptation import adapt_model, check_adaptation
-from charrnn.cli.display.escape import to_cell
+from charrnn.cli.display.escape import to_cell, unescape
 from charrnn.cli.display.notes import announce_stdin, write_notes
 from charrnn.cli.display.progress import Progress
 from charrnn.cli.display.records import print_record
 from charrnn.cli.models import choose_model
 from charrnn.cli.options import command, examples, refuse
-from charrnn.cli.prompt import Prompt, unescape
 from charrnn.errors import CorpusError, GenerationError, UsageError
 from charrnn.inference.settings import (
     AdaptSettings,
@@ -87,6 +86,8 @@ def generate(
     model = adapt_model(model, adaptation, text.label, quiet=output.quiet)
     prime = _read_prime_text(text, binary=model.vocabulary.binary, quiet=output.quiet)
     if text.interactive:
+        from charrnn.cli.prompt import Prompt
+
         session = _start_session(model, labels, request, text, sampling)
         Prompt(dataclasses.replace(session, seed=seed, prime=prime), echo=text.echo, quiet=output.quiet).run()
         return
