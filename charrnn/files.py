@@ -64,23 +64,16 @@ def resolve_output(path: Path) -> Path:
     if stat.S_ISDIR(mode):
         raise OutputError(f"{path} is a folder; name a file")
     if not stat.S_ISREG(mode):
-        raise OutputError(f"{path} is {_describe_kind(mode)}, which no file can replace; name a regular file")
+        kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
+        kind = kinds.get(stat.S_IFMT(mode), "a special file")
+        raise OutputError(f"{path} is {kind}, which no file can replace; name a regular file")
     return target
-
-
-def _describe_kind(mode: int) -> str:
-    kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
-    return kinds.get(stat.S_IFMT(mode), "a special file")
 
 
 def check_output(path: Path, inputs: Iterable[str | Path], *, overwrite: bool, option: str = "") -> None:
     """Refuse an output file in whose place something would be lost; to be called before slow work.
 
-    Args:
-        path: the output file.
-        inputs: the files to read.
-        overwrite: whether an existing file may be replaced.
-        option: the option that names the output, for the message.
+    `inputs` are the files to read; `option` names the output in the message.
 
     Raises:
         OutputError: if it is no regular file, is one of the files to read, or exists and is not to be replaced.

@@ -17,7 +17,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
-TEXT = "The text"  # the group of options that learning and writing both have
+from charrnn.errors import UsageError
+
+TEXT = "The text"  # the panel of options that learning and writing both have
 DURATION_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -27,7 +29,7 @@ class Rule:
 
     Attributes:
         help: the help text.
-        group: the panel of the help page in which the option stands.
+        group: the panel of the help page in which the option stands, if it is not the `panel` of its class.
         short: the short form of the option, such as `-o`.
         flag, off_flag: the names of the option, if they do not follow from the field's name.
         at_least, at_most, above, below: limits of a number, or of a duration in seconds.
@@ -38,7 +40,7 @@ class Rule:
     """
 
     help: str
-    group: str = "Options"
+    group: str | None = None
     short: str | None = None
     flag: str | None = None
     off_flag: str | None = None
@@ -117,13 +119,16 @@ def check_settings(*groups: Any) -> list[str]:
     return errors
 
 
+def refuse(complaints: Sequence[str]) -> None:
+    """Raise a `UsageError` of all complaints, if there are any."""
+    if complaints:
+        raise UsageError("\n".join(complaints))
+
+
 def unread_settings(kind: str, groups: Mapping[str, Sequence[Any]], advice: str = "leave it out") -> list[str]:
     """A message for each setting that differs from its default although this kind of model does not read it.
 
-    Args:
-        kind: of the model.
-        groups: the settings that only one kind of model reads, by that kind.
-        advice: the end of each message.
+    `groups` are the settings that only one kind of model reads, by that kind; `advice` ends each message.
     """
     return [
         f"{get_flag(declared)} is for {owner}; {advice}"
@@ -136,11 +141,7 @@ def unread_settings(kind: str, groups: Mapping[str, Sequence[Any]], advice: str 
 
 
 def parse_duration(text: str) -> float:
-    """The seconds of a duration such as `30s`, `5m`, `1h` or `1h30m`; only 0 needs no unit.
-
-    Raises:
-        ValueError: if the text is not a duration.
-    """
+    """The seconds of a duration such as `5m` or `1h30m`; only 0 needs no unit. ValueError if it is none."""
     pieces = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
     if text != "0" and (not pieces or "".join(number + unit for number, unit in pieces) != text):
         raise ValueError(f"not a duration: {text}")

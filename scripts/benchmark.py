@@ -1,6 +1,6 @@
 """Measures charrnn in comparison to other programs and to the limits of the machine.
 
-python scripts/benchmark.py                          everything in under ten minutes, as tables in Markdown
+python scripts/benchmark.py                          everything, in a quarter of an hour, as tables in Markdown
 python scripts/benchmark.py generate                 start-up, one stream, many samples, large vocabularies
 python scripts/benchmark.py quality TEXT...          held-out loss by training time, with automatic settings
 python scripts/benchmark.py quality TEXT... --grid   the same beside a grid of fixed settings, for the same times

@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT))  # the checkout, whatever is installed
 PAGE = ROOT / "docs" / "commands.md"
 HEAD = """# Commands
 The help page of every command, written by `python scripts/commands.py` from the settings in the code; a test holds them
-equal.
+equal. Names of files in the examples, such as book.txt, stand for files of yours.
 """
 
 
@@ -28,7 +28,7 @@ def render() -> str:
 
     root = typer.main.get_command(app)
     sections = [HEAD]
-    context = typer.Context(root, info_name="charrnn", max_content_width=80)
+    context = typer.Context(root, info_name="charrnn", max_content_width=80, **root.context_settings)
     for name in root.list_commands(context):  # type: ignore[attr-defined]
         command = root.get_command(context, name)  # type: ignore[attr-defined]
         pages = [(f"charrnn {name}", command, typer.Context(command, info_name=name, parent=context))]

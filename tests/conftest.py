@@ -17,8 +17,31 @@ from charrnn.text.vocabulary.characters import CharVocabulary
 # One thread each: tests run side by side, and sums in one order are the same on every machine size.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# As in an active environment, whose programs are advised by their names.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+
+SKIP_NOTHING = "CHARRNN_TESTS_SKIP_NOTHING"  # in the environment: a test that is skipped fails the run
 
 Charrnn = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests that need a GPU where there is none."""
+    on_gpu = [item for item in items if item.get_closest_marker("gpu")]
+    if on_gpu:
+        import torch
+
+        if not torch.cuda.is_available():
+            items[:] = [item for item in items if item not in on_gpu]
+            config.hook.pytest_deselected(items=on_gpu)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run in which a test was skipped, where `.ci/run` has installed all that tests need."""
+    reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get(SKIP_NOTHING) and reporter and reporter.stats.get("skipped") and not session.exitstatus:
+        reporter.write_line(f"{SKIP_NOTHING} is set, and tests were skipped", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,9 @@
 """A small shell for the commands in the documentation: pipelines, `&&` and `>`, with charrnn in the test's process.
 
-Training is shortened by options that the shell adds: a few steps of a tiny network. Programs that never end, or need
-a person or a network, have stand-ins, and so have those that are not installed; of scripts, which take minutes, only
-the command line is parsed.
+What is replaced, all of it: training is shortened by options that the shell adds, a few steps of a tiny network; texts
+that are fetched are small ones made here; programs that never end, or need a person or a network, have stand-ins, and
+so have those that are not installed; of scripts, which take minutes, only the command line is parsed; a few lines of
+notes precede those of an untrained model, which writes none.
 """
 
 import re
@@ -14,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from charrnn.corpora import shakespeare, stdlib
-from scripts import benchmark, experiments, pictures
+from charrnn.corpora import abc, fasta, shakespeare, stdlib
+from scripts import benchmark, experiments, pictures, versions, wheel
 
 SHORT = ["--hidden-size", "16", "--batch-size", "4", "--seq-len", "16"]
 ALWAYS = {"tensorboard": ["true"], "torchrun": ["true"], "fzf": ["head", "-n", "3"]}
@@ -24,7 +25,11 @@ PARSERS = {
     "benchmark.py": benchmark.parse_arguments,
     "experiments.py": experiments.parse_arguments,
     "pictures.py": pictures.parse_arguments,
+    "versions.py": versions.parse_arguments,
+    "wheel.py": wheel.parse_arguments,
 }
+TUNES = "".join(f"X:{number}\nT:Jig\nM:2/4\nK:G\nGABc|d2c2|\n\n" for number in range(150))
+SEQUENCES = "".join(f">record {number}\n{'ACGTTGCA' * 9}\n" for number in range(40))
 NOTES = "0 C4:24 E4:24 mf\n"  # what an untrained model of notes does not write
 
 Run = Callable[..., tuple[int, str, str]]
@@ -39,6 +44,8 @@ class Shell:
         monkeypatch.setattr(shakespeare, "read_plays", lambda _archive: [text])
         monkeypatch.setattr(shakespeare, "read_tiny_shakespeare", lambda _file: text)
         monkeypatch.setattr(stdlib, "read_stdlib", lambda: [text])
+        monkeypatch.setattr(fasta, "read_genome", lambda _archive: [SEQUENCES])
+        monkeypatch.setattr(abc, "read_collection", lambda _archive: [TUNES])
 
     def run(self, line: str, *, again: bool = False) -> str:
         """Return the stdout of a line, whose commands have to succeed; `again` if its files may exist already."""

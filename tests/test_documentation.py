@@ -18,16 +18,16 @@ from charrnn.corpora.score import Note
 from charrnn.model.file import save_model
 from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.models import make_model
-from tests.shell import Shell, commands
+from tests.shell import SEQUENCES, TUNES, Shell, commands
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/tutorial.md")  # docs/export.md has tests of its own
-MARKDOWN = sorted(str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
-# Installation and checks precede these tests; torchrun has tests of its own.
+MARKDOWN = sorted(str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.md"), *ROOT.glob("*/*.md")])
+PAGES = [page for page in MARKDOWN if commands((ROOT / page).read_text())]
+# Installation and checks precede these tests.
 ELSEWHERE = re.compile(
-    r"make |python3 -m venv|\. \.venv/bin/activate|\.venv/bin/python -m pip|pip install |\.venv/bin/ruff "
-    r"|.*--device cuda|torchrun "
+    r"make |python3 -m venv|\. \.venv/bin/activate|\.venv/bin/|apt-get install |(\.venv/bin/python -m )?pip install "
+    r"|pipx install |uv tool install "
 )
 FILES = (
     "book.txt",
@@ -42,10 +42,11 @@ FILES = (
     "src/b.py",
 )
 LINES = ("headlines.txt", "names.txt")
-TUNES = "".join(f"X:{number}\nT:Jig\nM:2/4\nK:G\nGABc|d2c2|\n\n" for number in range(150))
-SEQUENCES = "".join(f">record {number}\n{'ACGTTGCA' * 9}\n" for number in range(40))
 TABLES = ("titles.tsv", "held-out.tsv", "surnames.tsv", "test.tsv", "reviews.csv")  # of labelled texts
-KINDS = ("shakespeare", "tinyshakespeare", "stdlib", "names", "fasta", "abc", "midi", "text2midi", "brackets")
+KINDS = (
+    *("shakespeare", "tinyshakespeare", "stdlib", "genome", "tunes"),
+    *("names", "fasta", "abc", "midi", "text2midi", "brackets"),
+)
 COMMANDS = (
     *("train", "generate", "evaluate", "classify", "novelty", "inspect", "info", "export", "corpus"),
     *(f"corpus {kind}" for kind in KINDS),
@@ -53,13 +54,28 @@ COMMANDS = (
 
 
 @pytest.fixture
-def shell(tmp_path: Path, rhyme: str, in_process: Any, monkeypatch: pytest.MonkeyPatch) -> Shell:
-    """A reader's folder: files of all the names that the documentation uses, and the bundled model."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
+def text(rhyme: str) -> str:
+    """A text that has what the pages look for: names, primes, definitions, docstrings."""
     letters = "".join(sorted(set(re.sub(r"\s", "", README)))) + "\n"
     text = rhyme + "ROMEO: JULIET: It was >X:1 T:(\n" * 3 + "".join(letter for letter in letters if letter.isascii())
     text += "JULIET: def cat_sat def dog_ran def fox_log\n" * 40 + "It was the best of times\n" * 3 + rhyme[:600]
+    return text + '"""Return the old cat."""\n"""Write the new dog."""\n'
+
+
+@pytest.fixture
+def clone(text: str, tmp_path: Path, in_process: Any, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    """A shell in the folder of a reader, who has cloned the repository: a folder for data, and the bundled model."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    Path("data").mkdir()
+    Path("models").mkdir()
+    shutil.copy(ROOT / "models" / "shakespeare.safetensors", "models")
+    return Shell(in_process, monkeypatch, text)
+
+
+@pytest.fixture
+def shell(clone: Shell, text: str, rhyme: str) -> Shell:
+    """A shell in a folder with files of all the names in the examples of the help pages."""
     for name in (*FILES, *LINES):
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).write_text(text)
@@ -68,8 +84,7 @@ def shell(tmp_path: Path, rhyme: str, in_process: Any, monkeypatch: pytest.Monke
         Path(name).write_text(SEQUENCES)
     Path("genome.fa.gz").write_bytes(gzip.compress(SEQUENCES.encode()))
     melody = [Note(24 * number, 60 + number % 12, 24) for number in range(200)]
-    for folder in ("pieces", "data"):
-        Path(folder).mkdir()
+    Path("pieces").mkdir()
     Path("pieces/melody.mid").write_bytes(write_midi(melody)[0])
     for name in TABLES:
         rows = [("rating", "review")] if name.endswith("csv") else []
@@ -78,25 +93,15 @@ def shell(tmp_path: Path, rhyme: str, in_process: Any, monkeypatch: pytest.Monke
         Path(name).write_text("".join(f"{label}{mark}{line}\n" for label, line in rows))
     for name in ("log.gz", "old.gz"):
         Path(name).write_bytes(gzip.compress(text.encode()))
-    bundled = ROOT / "models" / "shakespeare.safetensors"
-    Path("models").mkdir()
-    if bundled.is_file():
-        shutil.copy(bundled, "models")
-    else:
-        made = make_model(CharVocabulary.of_text(text))
-        save_model(Path("models/shakespeare.safetensors"), made.header, made.network.tensors)
-    return Shell(in_process, monkeypatch, text)
+    return clone
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_commands_of_a_page_run_in_their_order(shell: Shell, page: str) -> None:
+def test_the_commands_of_a_page_run_in_their_order(clone: Shell, page: str, subtests: pytest.Subtests) -> None:
     for number, line in commands((ROOT / page).read_text()):
         if not ELSEWHERE.match(line):
-            try:
-                shell.run(line, again=page != "docs/tutorial.md")
-            except Exception as error:
-                error.add_note(f"{page}, line {number}: {line}")
-                raise
+            with subtests.test(f"{page}:{number}"):
+                clone.run(line)
 
 
 @pytest.mark.parametrize("page", MARKDOWN)
@@ -123,8 +128,8 @@ def test_the_summaries_of_the_commands_are_those_of_their_help(shell: Shell) -> 
         assert " ".join(summary.split()) in help_page, name
 
 
-def test_the_python_of_the_readme(shell: Shell) -> None:
-    shell.run("charrnn corpus shakespeare -o data/plays.txt")
+def test_the_python_of_the_readme(clone: Shell) -> None:
+    clone.run("charrnn corpus shakespeare -o data/plays.txt")
     for block in re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE):
         with contextlib.redirect_stdout(None):
             exec(compile(block.replace('time="5m"', "steps=2, hidden_size=8"), "README.md", "exec"), {})  # noqa: S102 - our own

@@ -10,8 +10,9 @@ import pytest
 
 from charrnn.model.file import save_model
 from charrnn.text.vocabulary.characters import CharVocabulary
-from tests.browser import CHROMIUM, Browser
+from tests.browser import Browser
 from tests.models import make_model
+from tests.needs import in_browser
 from tests.shell import Shell, commands
 
 DOCUMENT = (Path(__file__).parent.parent / "docs" / "export.md").read_text(encoding="utf-8")
@@ -22,7 +23,7 @@ def folder(tmp_path: Path, in_process: Any, monkeypatch: pytest.MonkeyPatch) -> 
     """The files of all commands, in the working folder."""
     monkeypatch.chdir(tmp_path)
     made = make_model(CharVocabulary.of_text("It was a dark and stormy night.\n"))
-    save_model(Path("models/book.safetensors"), made.header, made.network.tensors)
+    save_model(Path("models/shakespeare.safetensors"), made.header, made.network.tensors)
     lines = commands(DOCUMENT)
     assert len(lines) == 4
     for _, line in lines:
@@ -42,11 +43,11 @@ def test_the_python_writes_a_text(folder: Path) -> None:
     assert len(printed.getvalue()) == 301
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+@in_browser
 def test_the_calls_of_the_page_answer(folder: Path) -> None:
     page_code, _ = blocks("js")
     with Browser(folder / "profile") as browser:
-        browser.open(folder / "book.html")
+        browser.open(folder / "shakespeare.html")
         calls = [line.partition("//")[0].strip().rstrip(";").removeprefix("await ") for line in page_code.splitlines()]
         _, text, score = (browser.ask(call) for call in calls)
     assert len(text) == 200

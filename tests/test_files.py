@@ -5,6 +5,7 @@ import pytest
 
 from charrnn.errors import OutputError
 from charrnn.files import atomic_write, check_output, partial_path, remove_partial, resolve_output
+from tests.needs import linux, posix
 
 
 def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -> None:
@@ -105,6 +106,7 @@ def test_a_symbolic_link_is_written_through(tmp_path: Path) -> None:
     assert [each.name for each in folder.iterdir()] == ["file"]
 
 
+@posix
 @pytest.mark.parametrize("linked", [False, True])
 def test_a_pipe_is_not_replaced(tmp_path: Path, *, linked: bool) -> None:
     pipe = path = tmp_path / "pipe"
@@ -119,6 +121,7 @@ def test_a_pipe_is_not_replaced(tmp_path: Path, *, linked: bool) -> None:
     assert pipe.is_fifo()
 
 
+@linux
 @pytest.mark.parametrize("device", ["/dev/null", "/dev/full"])
 def test_a_device_is_not_replaced(device: str) -> None:
     with pytest.raises(OutputError, match=f"{device} is a device, which no file can replace"):

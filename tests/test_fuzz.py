@@ -9,7 +9,6 @@ import copy
 import io
 import json
 import random
-import resource
 import struct
 import subprocess
 import sys
@@ -22,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from tests.needs import import_resource, posix
 
 FILES = 4000
 MEMORY = 200 * 2**20  # bytes
@@ -55,7 +56,7 @@ def build(cell: str, embedding_size: int, tokens: str, precision: str = "single"
         labels = {"labels": ("a", "b"), "label_counts": (3, 4)}
     else:
         vocabulary = (
-            ByteVocabulary.of_bytes(bytes(range(5, 14))) if tokens == "byte" else CharVocabulary.of_text("\n abcdé☃🐈")
+            ByteVocabulary.of_text(bytes(range(5, 14))) if tokens == "byte" else CharVocabulary.of_text("\n abcdé☃🐈")
         )
         config = ModelConfig(cell, 2, 6, embedding_size, len(vocabulary))
     generator = np.random.default_rng(1)
@@ -292,6 +293,7 @@ def fuzz(seed: int, files: int) -> None:
         path = Path(folder) / "m.safetensors"
         path.write_bytes(models[0])
         load_language_model(path).generate(length=2)
+        resource = import_resource()
         begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         text = Path(folder) / "text"
         text.write_text(TEXT, encoding="utf-8")
@@ -312,6 +314,7 @@ def fuzz(seed: int, files: int) -> None:
     print(json.dumps({"ends": ends, "uses": uses, "memory": grown_by}))  # noqa: T201
 
 
+@posix
 def test_mutated_model_files_are_refused_or_valid() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.test_fuzz", "1", str(FILES)],

@@ -47,13 +47,11 @@ def adapt_model(model: "Model", settings: AdaptSettings, label: str | None, *, q
             raise UsageError("--adapt needs --label with a model of labelled texts")
         model = model.for_label(label)
     reader = TextReader.of_names([settings.adapt], ReadingSettings(), binary=model.vocabulary.binary)
+    codes = model.vocabulary.tokenize_pieces(reader)
     with Progress("adapting", unit="characters", quiet=quiet) as progress:
-
-        def report(done: int, read: int) -> None:
-            """Progress, estimated from how much of the text was read."""
-            progress(done, read * reader.total_bytes // max(1, reader.bytes_read))
-
-        adapted, before, after = model.adapt_to_codes(model.vocabulary.tokenize_pieces(reader), report)
+        adapted, before, after = model.adapt_to_codes(
+            codes, lambda done, read: progress(done, reader.estimate_total(read))
+        )
     losses = f"{before.loss:.4f} nats each as trained, {after.loss:.4f} while learning from them"
     notes = [*reader.notes, f"adapted to {after.chars:,} characters of {settings.adapt}: {losses}"]
     if settings.output is not None:

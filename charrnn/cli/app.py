@@ -13,7 +13,7 @@ from charrnn import __version__
 from charrnn.cli.display.escape import visible
 from charrnn.cli.groups import LazyGroup
 from charrnn.cli.interrupts import STATUS, exit_on_interrupt, raise_on_interrupt
-from charrnn.cli.options import examples
+from charrnn.cli.options import format_examples
 from charrnn.cli.streams import ReaderGoneError, flush_stdout, prepare_streams, write_line
 from charrnn.errors import FREE_MEMORY, CharrnnError, is_out_of_memory
 from charrnn.training.devices.world import FollowerError, get_rank
@@ -23,7 +23,7 @@ app = typer.Typer(
     cls=LazyGroup,
     rich_markup_mode=None,
     help="Learn a text one character at a time, then write more of it.",
-    epilog=examples("charrnn train book.txt", 'charrnn generate --prime "It was"', "charrnn train --help"),
+    epilog=format_examples(["charrnn train book.txt", 'charrnn generate --prime "It was"', "charrnn train --help"]),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -75,7 +75,8 @@ def _run() -> int:
         return 0 if isinstance(error, ReaderGoneError) else STATUS
     except _UsageProblem as error:
         message = getattr(error, "format_message", error.__str__)()
-        return _fail(f"{message} {_advise(message, _command_path(error))}", 2) if message else 2
+        command = getattr(getattr(error, "ctx", None), "command_path", "charrnn")
+        return _fail(f"{message} {_advise(message, command)}", 2) if message else 2
     except Exception as error:
         if message := _describe(error):
             return _fail(message, 1)
@@ -108,8 +109,3 @@ def _advise(message: str, command: str) -> str:
     if command.endswith(" generate") and "unexpected extra argument" in message:
         return f"A text to continue goes after --prime: {command} --prime TEXT"
     return f"Try: {command} --help"
-
-
-def _command_path(error: BaseException) -> str:
-    context = getattr(error, "ctx", None)
-    return context.command_path if context is not None else "charrnn"

@@ -7,7 +7,9 @@ from importlib import import_module
 from typing import Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperGroup
+
+from charrnn.cli.options import WIDTH, add_command
 
 # ruff: noqa: E501 - summaries are one line each
 COMMANDS = {  # the summary is the first line of the command's own help; a test holds them equal
@@ -22,31 +24,6 @@ COMMANDS = {  # the summary is the first line of the command's own help; a test 
     "info": "Show what a model file holds, without reading its weights.",
     "corpus": "Make a text to train on: from files of other formats, from packages, or generated.",
 }
-OTHER = "Options"
-WIDTH = 80
-
-
-class PlainCommand(TyperCommand):
-    """A command whose help page lists its options by group."""
-
-    def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """Arguments as they are typed, without braces."""
-        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
-
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write arguments and options, each group under its name."""
-        formatter.width = min(formatter.width, WIDTH)
-        sections: dict[str, list[tuple[str, str]]] = {}
-        for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
-            if record is None:
-                continue
-            argument = parameter.param_type_name == "argument"
-            panel = "Arguments" if argument else getattr(parameter, "rich_help_panel", None) or OTHER
-            sections.setdefault(panel, []).append(record)
-        for name, records in sections.items():
-            with formatter.section(name):
-                formatter.write_dl(records, col_max=26)
 
 
 class PlainGroup(TyperGroup):
@@ -64,29 +41,30 @@ class PlainGroup(TyperGroup):
 
 
 class LazyGroup(PlainGroup):
-    """The commands of `COMMANDS`, each imported from the module of its name in `charrnn.cli.commands`."""
+    """The commands of `COMMANDS`, each imported from the module of its name in `charrnn.cli.commands`.
+
+    A module holds a function of its name and the `EXAMPLES` of its help page, or a group of commands.
+    """
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         self.commands = dict.fromkeys(COMMANDS)  # type: ignore[assignment] # the names that a mistyped one may mean
-
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
-        """The names of all commands."""
-        return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
         """The command with this name, None if there is none."""
         if cmd_name not in COMMANDS:
             return None
         app = typer.Typer(
-            add_completion=False,
-            rich_markup_mode=None,
-            context_settings={"help_option_names": ["-h", "--help"]},
+            add_completion=False, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]}
         )
         app.callback()(lambda: None)
-        import_module(f"charrnn.cli.commands.{cmd_name}").add_to(app)
-        group = typer.main.get_command(app)
-        return group.commands[cmd_name]  # type: ignore[attr-defined]
+        module = import_module(f"charrnn.cli.commands.{cmd_name}")
+        command = getattr(module, cmd_name)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=cmd_name)
+        else:
+            add_command(app, command, cmd_name, module.EXAMPLES)
+        return typer.main.get_command(app).commands[cmd_name]  # type: ignore[attr-defined]
 
     def summarize(self) -> list[tuple[str, str]]:
         """The name and summary of each command, without importing it."""

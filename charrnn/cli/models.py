@@ -13,11 +13,7 @@ def complete_model(incomplete: str) -> list[str]:
 
 
 def choose_model(name: str | None, *, quiet: bool) -> Path:
-    """The model file of that name; without a name the default one, named on stderr unless `quiet`.
-
-    Raises:
-        ModelFileError: if there is none.
-    """
+    """The model file of that name, or the default, named on stderr unless `quiet`; ModelFileError if there is none."""
     if name is not None:
         return find_model(name)
     path = default_model()

@@ -1,66 +1,78 @@
 """Commands from settings: the fields of settings dataclasses become options.
 
-    @command(app, "evaluate")
-    def evaluate(text: Annotated[list[str], typer.Argument()], *, use: UseSettings, output: OutputSettings) -> None: ...
+    def evaluate(text: Texts, *, use: UseSettings, output: OutputSettings) -> None: ...
+    add_command(app, evaluate, "evaluate", ["charrnn evaluate sequel.txt"])
 
 Keyword-only parameters of the function receive instances of these dataclasses; its other parameters are arguments of
 the command. All settings that break a limit are reported together, before the function is called.
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import Field, fields
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
+from typer.core import TyperCommand
 
-from charrnn.cli.groups import PlainCommand
 from charrnn.cli.models import complete_model
-from charrnn.errors import OutputError, UsageError
-from charrnn.settings import Rule, check_settings, get_flag, get_rule
+from charrnn.errors import OutputError
+from charrnn.settings import Rule, check_settings, get_flag, get_rule, refuse
+
+WIDTH = 80  # columns of a help page
+Texts = Annotated[
+    list[str],
+    typer.Argument(help="Text files and folders, compressed or not, read as one text; - is stdin.", show_default=False),
+]
 
 
-def command(
-    app: typer.Typer, name: str, *, epilog: str | None = None
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
+class PlainCommand(TyperCommand):
+    """A command whose help page lists its options by group."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Arguments as they are typed, without braces."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write arguments and options, each group under its name."""
+        formatter.width = min(formatter.width, WIDTH)
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            if record := parameter.get_help_record(ctx):
+                argument = parameter.param_type_name == "argument"
+                panel = "Arguments" if argument else getattr(parameter, "rich_help_panel", None) or "Options"
+                sections.setdefault(panel, []).append(record)
+        for name, records in sections.items():
+            with formatter.section(name):
+                formatter.write_dl(records, col_max=26)
+
+
+def add_command(app: typer.Typer, function: Callable[..., None], name: str, examples: Iterable[str]) -> None:
     """Register a function as the command `name`, with the fields of its keyword-only parameters as options."""
+    hints = get_type_hints(function, include_extras=True)
+    own = inspect.signature(function).parameters.values()
+    groups = {p.name: hints[p.name] for p in own if p.kind is p.KEYWORD_ONLY}
+    plain = [p.replace(annotation=_name_argument(p.name, hints[p.name])) for p in own if p.name not in groups]
+    options = [_option(group, declared) for group in groups.values() for declared in fields(group)]
 
-    def register(function: Callable[..., None]) -> Callable[..., None]:
-        hints = get_type_hints(function, include_extras=True)
-        own = inspect.signature(function).parameters.values()
-        groups = {p.name: hints[p.name] for p in own if p.kind is p.KEYWORD_ONLY}
-        plain = [p.replace(annotation=_name_argument(p.name, hints[p.name])) for p in own if p.name not in groups]
-        options = [_option(group, declared) for group in groups.values() for declared in fields(group)]
+    def run(**values: Any) -> None:
+        settings = {
+            key: group(**{declared.name: values.pop(declared.name) for declared in fields(group)})
+            for key, group in groups.items()
+        }
+        refuse(check_settings(*settings.values()))
+        try:
+            function(**values, **settings)
+        except BrokenPipeError as error:  # typer would exit without a word
+            raise OutputError(f"{error.filename or 'a pipe'} cannot be written: {error.strerror}") from None
 
-        def run(**values: Any) -> None:
-            settings = {
-                key: group(**{declared.name: values.pop(declared.name) for declared in fields(group)})
-                for key, group in groups.items()
-            }
-            refuse(check_settings(*settings.values()))
-            try:
-                function(**values, **settings)
-            except BrokenPipeError as error:  # typer would exit without a word
-                raise OutputError(f"{error.filename or 'a pipe'} cannot be written: {error.strerror}") from None
-
-        run.__doc__ = function.__doc__
-        run.__name__ = function.__name__
-        parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*plain, *options]]
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        run.__annotations__ = {p.name: p.annotation for p in parameters}
-        app.command(name, cls=PlainCommand, epilog=epilog)(run)
-        return function
-
-    return register
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*plain, *options]]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in parameters}
+    app.command(name, cls=PlainCommand, help=function.__doc__, epilog=format_examples(examples))(run)
 
 
-def refuse(complaints: list[str]) -> None:
-    """Raise a `UsageError` of all complaints, if there are any."""
-    if complaints:
-        raise UsageError("\n".join(complaints))
-
-
-def examples(*lines: str) -> str:
+def format_examples(lines: Iterable[str]) -> str:
     """Commands to copy, for the end of a help page, which does not wrap them."""
     return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
 
@@ -74,22 +86,17 @@ def _option(group: type, declared: Field[Any]) -> inspect.Parameter:
         names.append(rule.short)
     kind = get_type_hints(group)[declared.name]
     metavar = "|".join(rule.choices) or ("DURATION" if rule.duration else _name_value(kind))
-    metavar = "" if isinstance(declared.default, bool) else metavar  # flags take no value
     default = _describe_default(rule, declared.default)
     option = typer.Option(
         *names,
         help=f"{rule.help} [{default}]" if default else rule.help,
-        rich_help_panel=rule.group,
-        metavar=metavar,
+        rich_help_panel=rule.group or getattr(group, "panel", "Options"),
+        metavar="" if isinstance(declared.default, bool) else metavar,  # flags take no value
         show_default=False,
         autocompletion=_completion(rule),
     )
-    return inspect.Parameter(
-        declared.name,
-        inspect.Parameter.KEYWORD_ONLY,
-        default=declared.default,
-        annotation=Annotated[kind, option],
-    )
+    parameter = inspect.Parameter(declared.name, inspect.Parameter.KEYWORD_ONLY, default=declared.default)
+    return parameter.replace(annotation=Annotated[kind, option])
 
 
 def _name_argument(name: str, hint: Any) -> Any:

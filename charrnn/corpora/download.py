@@ -4,6 +4,9 @@ import hashlib
 import importlib.util
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +27,20 @@ class Archive:
     requirement: str
     file: str
     sha256: str
+
+
+@contextmanager
+def open_archive(archive: Archive, path: str | None) -> Iterator[Path]:
+    """Return the path of a verified archive: the file at `path`, or a download that is removed afterwards.
+
+    Raises:
+        CorpusError: if it cannot be downloaded, or is not the expected file.
+    """
+    if path is not None:
+        yield verify_archive(Path(path), archive)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield download_archive(archive, Path(folder))
 
 
 def download_archive(archive: Archive, folder: Path) -> Path:

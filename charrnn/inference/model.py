@@ -1,11 +1,4 @@
-"""A language model as a Python object, used by programs and by the command line.
-
-import charrnn
-
-model = charrnn.load("models/shakespeare.safetensors")
-print(model.generate("ROMEO:", temperature=0.5, length=200))
-model.score("To be, or not to be").bpc
-"""
+"""A language model as a Python object, used by programs and by the command line."""
 
 import codecs
 import secrets
@@ -92,14 +85,7 @@ def encode_text(text: str, what: str) -> bytes:
 
 
 class Model:
-    """A trained language model, which generates and scores text.
-
-    Args:
-        header: of the model file.
-        vocabulary: its symbols.
-        network: its network.
-        generator: generates texts with this network; None is one for the CPU.
-    """
+    """A trained language model, which generates and scores text; without a `generator` it generates on the CPU."""
 
     def __init__(
         self, header: ModelHeader, vocabulary: Vocabulary, network: Network, generator: TextGenerator | None = None
@@ -229,12 +215,7 @@ class Model:
         return sum_scores(self.vocabulary, score_text(self.network, self.vocabulary, codes, progress))
 
     def page(self, title: str | None = None, *, height: int = 900) -> "Frame":
-        """The page that `charrnn export` writes, to be shown in a notebook; `page().html` is its text.
-
-        Args:
-            title: its heading, by default the name of the corpus.
-            height: of the frame, in pixels.
-        """
+        """The page that `charrnn export` writes, in a frame `height` pixels high; its title is given or the corpus."""
         from charrnn.inference.export.notebook import Frame
 
         return Frame.of_model(*self._contents(), title, height)

@@ -15,12 +15,7 @@ from numpy.typing import NDArray
 
 from charrnn.errors import quote_value
 
-POOLS = (
-    "last",
-    "mean",
-    "max",
-    "all",
-)  # how a classifier reduces all outputs to one vector; all: the other three joined
+POOLS = ("last", "mean", "max", "all")  # how a classifier reduces outputs to one vector; all: the other three joined
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 LIMITS = {  # largest sizes that are accepted, far above those of any model; checked before anything is allocated
     "layers": 64,

@@ -86,7 +86,8 @@ def _open_safetensors(path: Path) -> Any:
     except FileNotFoundError:
         raise ModelFileError(f"no model at {path}; train one with: charrnn train CORPUS -o {path}") from None
     except SafetensorError as error:
-        raise ModelFileError(f"{path} is not a whole safetensors model ({_shorten(error)})") from None
+        reason = " ".join(ascii(str(error))[1:-1].split())[:160]
+        raise ModelFileError(f"{path} is not a whole safetensors model ({reason})") from None
     except (OSError, ValueError) as error:  # ValueError: a name that no file system takes
         raise ModelFileError(f"{path} cannot be read ({getattr(error, 'strerror', None) or error})") from None
 
@@ -126,7 +127,3 @@ def _read_checked_header(file: Any, path: Path) -> ModelHeader:
                 f"{path} is damaged: tensor {name} is {tensor.get_dtype()} {quote_value(actual)}, not {dtype} {shape}"
             )
     return header
-
-
-def _shorten(error: BaseException) -> str:
-    return " ".join(ascii(str(error))[1:-1].split())[:160]

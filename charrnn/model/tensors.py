@@ -25,11 +25,7 @@ ALIGNMENT = 8  # bytes; the header is padded with spaces
 
 
 def read_tensor(file: Any, name: str) -> NDArray[Any]:
-    """The tensor with this name in a file that `safetensors.safe_open` has opened.
-
-    Raises:
-        MemoryError: if there is no memory for it.
-    """
+    """A tensor by name from a file that `safetensors.safe_open` has opened; MemoryError if there is no room for it."""
     view = file.get_slice(name)
     np.empty(math.prod(view.get_shape()), dtype=np.float64)  # raises the error that the library does not
     tensor: NDArray[Any] = file.get_tensor(name)
@@ -37,11 +33,7 @@ def read_tensor(file: Any, name: str) -> NDArray[Any]:
 
 
 def write_tensors(stream: BinaryIO, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:
-    """Write named tensors and metadata as a safetensors file.
-
-    Raises:
-        OSError: if the stream cannot be written.
-    """
+    """Write named tensors and metadata as a safetensors file; OSError if the stream cannot be written."""
     names = sorted(tensors, key=lambda name: (-tensors[name].itemsize, name))  # so that each is aligned
     header: dict[str, Any] = {"__metadata__": dict(metadata)}
     end = 0

@@ -4,9 +4,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import Any
 
-from charrnn.errors import CorpusError, UsageError
+from charrnn.errors import CorpusError
+from charrnn.settings import refuse
 from charrnn.text.reading import OnProgress, TextReader
 from charrnn.text.scanning import TextScan
 from charrnn.text.settings import TextSettings
@@ -15,9 +16,6 @@ from charrnn.text.storage import IN_MEMORY
 from charrnn.text.tokens import TokenIds
 from charrnn.text.vocabulary.base import Ids, Vocabulary, has_surrogates
 from charrnn.text.vocabulary.counting import TokenCounter, create_counter
-
-if TYPE_CHECKING:
-    from hashlib import _Hash
 
 VALID_FRACTION = 0.1
 MIN_TRAIN = 16  # characters or other tokens
@@ -71,7 +69,7 @@ def read_corpus(
     A text of more than `in_memory` bytes stays on disk; see `TextScan`.
 
     Raises:
-        UsageError: if settings exclude each other.
+        UsageError: if settings contradict each other.
         CorpusError: if a source cannot be read or decoded, there is too little text, or the disk is full.
     """
     settings = settings or TextSettings()
@@ -107,29 +105,20 @@ def read_corpus(
 
 
 def check_settings(settings: TextSettings, counter: TokenCounter) -> None:
-    """Check that the settings of a corpus do not exclude each other.
-
-    Raises:
-        UsageError: naming all that do.
-    """
+    """Raise a UsageError that names all settings of a corpus that contradict each other."""
     errors = []
     if settings.valid is not None and settings.valid_fraction is not None:
-        errors.append("--valid and --valid-fraction exclude each other; give one of them")
+        errors.append("--valid and --valid-fraction cannot be combined; give one of them")
     if counter.kind.binary:
         if settings.min_count > 1 or settings.max_vocab is not None:
             errors.append("--min-count and --max-vocab are for characters; leave them out with --tokens byte")
         if settings.encoding is not None:
             errors.append("--encoding is for characters; leave it out with --tokens byte")
-    if errors:
-        raise UsageError("\n".join(errors))
+    refuse(errors)
 
 
 def _find_border(named: str, size: int, units: str, settings: TextSettings, valid_size: int | None) -> int:
-    """Where the validation part begins.
-
-    Raises:
-        CorpusError: if there is too little text for one of the parts.
-    """
+    """Where the validation part begins; there must be enough text for both parts."""
     if not size:
         raise CorpusError(f"{named} is empty; give a text to learn from")
     if valid_size is not None:
@@ -149,7 +138,7 @@ def _find_border(named: str, size: int, units: str, settings: TextSettings, vali
     return border
 
 
-def hash_symbols(digest: "_Hash", vocabulary: Vocabulary) -> str:
+def hash_symbols(digest: Any, vocabulary: Vocabulary) -> str:
     """The fingerprint of a corpus: a hash to which the vocabulary's symbols are added."""
     digest.update("\0".join(vocabulary.symbols).encode("utf-8"))
-    return digest.hexdigest()[:32]
+    return str(digest.hexdigest()[:32])

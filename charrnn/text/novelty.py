@@ -54,21 +54,14 @@ class Novelty:
 
 
 class Comparison:
-    """Compares a text with a corpus that is read once.
-
-    Args:
-        text: compared with the corpus.
-        span: characters of the shortest span that counts as copied.
-    """
+    """Compares a text with a corpus that is read once; spans of `span` characters or more count as copied."""
 
     def __init__(self, text: str, span: int) -> None:
         self._text = text
         self._span = span
         self._codes = _to_codes(text)
         self._levels = _Pyramid(self._codes)
-        self._copied = np.zeros(
-            len(self._codes) + 1, dtype=bool
-        )  # whether the corpus has the window of `span` that starts here
+        self._copied = np.zeros(len(self._codes) + 1, dtype=bool)  # whether the window that starts here was found
         self._longest, self._start = 0, 0
         self._lines = Counter(line for line in text.split("\n") if line.strip())
         self._known: set[str] = set()

@@ -38,6 +38,7 @@ BOMS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 BOM = "\ufeff"
+FASTA = re.compile(r">[^\n]*\n[ACGTUNacgtun\r\n]{60}")  # of bases
 SURROGATES = re.compile("[\ud800-\udfff]")
 
 OnProgress = Callable[[int, int], None]  # bytes done, of how many (0: unknown)
@@ -76,7 +77,6 @@ class TextReader:
         self._binary = binary
         self._progress = progress
         self._line_ends = 0
-        self._packed = False
         self.verbatim = True
         self.notes: list[str] = []
         self.bytes_read = 0
@@ -113,6 +113,10 @@ class TextReader:
         for line in split_lines(self):
             yield line[:-1] if line[-1:] in ("\n", b"\n") else line
 
+    def estimate_total(self, count: int) -> int:
+        """How many parts such as characters or lines the text has if what was read has `count`; 0 if not known."""
+        return count * self.total_bytes // max(1, self.bytes_read)
+
     def open_single_file(self) -> BinaryIO | None:
         """Open the one regular file that is the only source; None if there is no such file."""
         return self._sources[0].open_regular() if len(self._sources) == 1 else None
@@ -130,6 +134,11 @@ class TextReader:
             if first and piece:
                 first = False
                 _refuse_controls(piece, name)
+                if FASTA.match(piece):
+                    self.notes.append(
+                        f"{name} is FASTA, whose headers and line ends count as text; plain bases: "
+                        f"charrnn corpus fasta {name}"
+                    )
                 if piece.startswith(BOM):
                     self.verbatim = False
                     piece = piece[1:]
@@ -185,11 +194,7 @@ class TextReader:
 
 
 def split_lines(pieces: Iterable[str | bytes]) -> Iterator[str | bytes]:
-    """The lines of a text in pieces, each with its line feed; no other character ends a line.
-
-    Raises:
-        CorpusError: if a line is longer than `LONGEST_LINE`.
-    """
+    """The lines of a text in pieces, each with its line feed, which alone ends one; CorpusError if one is too long."""
     parts: list[Any] = []
     length = 0
     empty: Any = ""
@@ -207,11 +212,7 @@ def split_lines(pieces: Iterable[str | bytes]) -> Iterator[str | bytes]:
 
 
 def check_line_length(length: int) -> None:
-    """Refuse a line that would fill the memory, as a text without line ends does.
-
-    Raises:
-        CorpusError: if it is longer than `LONGEST_LINE`.
-    """
+    """Raise a CorpusError if a line would fill the memory, as a text without line ends does."""
     if length > LONGEST_LINE:
         raise CorpusError(
             f"a line is longer than {LONGEST_LINE:,} characters, and lines are read as a whole; "

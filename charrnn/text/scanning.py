@@ -13,23 +13,16 @@ from charrnn.text.vocabulary.counting import TokenCounter
 
 
 class TextScan:
-    """The tokens of one text as the numbers that a counter gave them.
+    """The tokens of one text, cut anywhere between its characters, as the numbers that a counter gave them.
 
-    A text of more than `in_memory` bytes stays on disk: in its own file, if that holds the numbers as they are (ASCII
-    or bytes), else in a temporary one.
-
-    Args:
-        pieces: the text, cut anywhere between its characters.
-        counter: counts the tokens.
-        in_memory: the most bytes that are kept in memory.
-        reader: of `pieces`, if the text may stay in its own file.
-        documents: whether to note where documents end.
+    A text of more than `in_memory` bytes stays on disk: in its own file, which `reader` reads, if that holds the
+    numbers as they are (ASCII or bytes), else in a temporary one.
 
     Attributes:
         stored: the numbers.
         size: how many they are.
         hash: SHA-256 of the text, a str as UTF-8.
-        ends: where in the numbers each document ends, behind its end symbol (N,).
+        ends: where each of `documents` ends in the numbers, behind its end symbol (N,).
 
     Raises:
         CorpusError: if the text cannot be read or the disk is full.

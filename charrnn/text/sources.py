@@ -112,9 +112,7 @@ class SourceStream:
 def find_sources(names: Sequence[str | os.PathLike[str]], *, binary: bool = False) -> tuple[list[Source], list[str]]:
     """The sources with these names, in order, a folder as its text files in sorted order; and notes on files left out.
 
-    Args:
-        names: files, folders, or `-` for stdin.
-        binary: whether to include files of a folder that are not text.
+    The name `-` is stdin. If `binary`, files of a folder that are not text are included.
 
     Raises:
         CorpusError: if there is no file with a name, or no text in a folder.
@@ -197,11 +195,7 @@ def find_format(head: bytes) -> str | None:
 
 
 def refuse_format(name: str, head: bytes) -> None:
-    """Refuse a file that begins like one of a format that is no text.
-
-    Raises:
-        CorpusError: which names the format, and what makes a text of it.
-    """
+    """Raise a CorpusError if a file begins like one of a format that is no text: which, and what makes a text of it."""
     kind = find_format(head)
     if kind is not None:
         advice = FORMATS_AS_TEXT.get(kind, "name a file with text, or learn any file as bytes with --tokens byte")

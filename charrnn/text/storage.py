@@ -25,12 +25,9 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class MappedNumbers:
-    """A file of numbers, memory-mapped for random access; resident memory is bounded however much is read.
+    """A file of `count` numbers, memory-mapped for random access; resident memory is bounded however much is read.
 
-    Args:
-        file: closed here; the map has its own descriptors.
-        count: of the numbers.
-        dtype: of one number.
+    `file` is closed here; the map has its own descriptors.
 
     Raises:
         CorpusError: if it cannot be mapped; from `touch`, if it has become shorter than what was mapped.
@@ -79,8 +76,7 @@ def _map_again(path: Path, count: int, dtype: np.dtype[Any]) -> MappedNumbers:
 class NumberStore:
     """Stores numbers, which come piece by piece, in the narrowest unsigned type that holds them all.
 
-    Args:
-        in_memory: the most bytes to keep in memory; more are written to a temporary file.
+    More than `in_memory` bytes of them are written to a temporary file.
 
     Raises:
         CorpusError: if the disk is full.

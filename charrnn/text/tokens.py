@@ -20,12 +20,7 @@ CHUNK = 2**16  # ids looked up at a time by iteration
 
 
 class TokenIds:
-    """A contiguous part of a stored text.
-
-    Args:
-        stored: the numbers of the whole text.
-        table: number -> id.
-        start, stop: the part.
+    """The part [start, stop) of a stored text, whose ids `table` gives by number.
 
     Raises:
         CorpusError: on reading, if the file that the numbers lie in has changed.

@@ -64,13 +64,13 @@ def stop_on_signals(
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    watcher = _Watcher(stop, partials, announce, exits=exits, repeat=REPEAT if several else 0.0)
+    watcher = _Watcher(stop, partials, announce, exits, REPEAT if several else 0.0)
     before = {}
     for name in SIGNALS:
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores it
             before[number] = signal.signal(number, watcher.handle)
-    descriptor = signal.set_wakeup_fd(watcher.descriptor, warn_on_full_buffer=False)
+    descriptor = signal.set_wakeup_fd(watcher.writer.fileno(), warn_on_full_buffer=False)
     try:
         yield
     finally:
@@ -80,55 +80,47 @@ def stop_on_signals(
         watcher.close()
 
 
+@dataclass
 class _Watcher:
-    """A thread that answers signals."""
+    """A thread that answers signals; a second one within `repeat` seconds is the first one again."""
 
-    def __init__(
-        self,
-        stop: StopRequest,
-        partials: list[Path],
-        announce: Callable[[str], None],
-        *,
-        exits: bool,
-        repeat: float,
-    ) -> None:
-        self._stop, self._partials, self._announce = stop, partials, announce
-        self._exits, self._repeat = exits, repeat
-        self._reader, self._writer = socket.socketpair()
-        self._writer.setblocking(False)
+    stop: StopRequest
+    partials: list[Path]
+    announce: Callable[[str], None]
+    exits: bool
+    repeat: float
+
+    def __post_init__(self) -> None:
+        self._reader, self.writer = socket.socketpair()
+        self.writer.setblocking(False)
         self._numbers = {getattr(signal, name) for name in SIGNALS if hasattr(signal, name)}
         self._handled = 0
         self._thread = threading.Thread(target=self._watch, name="signals", daemon=True)
         self._thread.start()
 
-    @property
-    def descriptor(self) -> int:
-        """For `signal.set_wakeup_fd`."""
-        return self._writer.fileno()
-
     def handle(self, number: int, _frame: object) -> None:
         """Handle a signal in the main thread, where alone an exception can be raised."""
         self._handled += 1
         if self._handled == 1:
-            self._stop.signal = number
-        elif not self._exits:
+            self.stop.signal = number
+        elif not self.exits:
             raise KeyboardInterrupt
 
     def close(self) -> None:
         """End the thread."""
-        self._writer.send(b"\0")
+        self.writer.send(b"\0")
         self._thread.join()
         self._reader.close()
-        self._writer.close()
+        self.writer.close()
 
     def _watch(self) -> None:
         first: int | None = None
         begin = 0.0
         while True:
-            waits = first not in (None, signal.SIGINT) and not self._stop.accepted and self._exits
+            waits = first not in (None, signal.SIGINT) and not self.stop.accepted and self.exits
             left = max(0.0, begin + GRACE - time.monotonic()) if waits else None
             if not select.select([self._reader], [], [], left)[0]:
-                if not self._stop.accepted and first is not None:
+                if not self.stop.accepted and first is not None:
                     self._end(first)
                 continue
             for number in self._reader.recv(64):
@@ -138,20 +130,20 @@ class _Watcher:
                     continue
                 if first is None:
                     first, begin = number, time.monotonic()
-                    self._stop.signal = number
-                    self._announce(self._describe(number))
-                elif self._exits and time.monotonic() - begin >= self._repeat:
+                    self.stop.signal = number
+                    self.announce(self._describe(number))
+                elif self.exits and time.monotonic() - begin >= self.repeat:
                     self._end(number)
 
     def _describe(self, number: int) -> str:
         name = signal.Signals(number).name
-        if not self._exits:
+        if not self.exits:
             return f"{name}: stopping after the current step"
         then = "Ctrl-C again ends at once" if number == signal.SIGINT else f"at the latest in {GRACE:.0f} s"
         return f"{name}: stopping after the current step, then saving ({then}; what was saved before is whole)"
 
     def _end(self, number: int) -> None:
-        for partial in self._partials:
+        for partial in self.partials:
             partial.unlink(missing_ok=True)
         if sys.stderr.isatty():
             os.write(2, b"\x1b[?7h\n")  # a live view has stopped lines from wrapping

@@ -17,12 +17,7 @@ MOMENTUM = 0.9  # of SGD
 class WeightUpdate:
     """Clips the gradient, and updates the weights and their average; by the kernel where it can.
 
-    Args:
-        network: whose weights are updated.
-        optimizer: of its parameters.
-        average: of its weights.
-        workers: share the work.
-        grad_clip: the largest norm of the gradient; a larger one is scaled down to it.
+    A gradient whose norm is larger than `grad_clip` is scaled down to that.
     """
 
     def __init__(

@@ -26,7 +26,7 @@ def choose_output(run: RunSettings, corpus: list[str]) -> RunFiles:
         output = output.with_suffix(SUFFIX)
     files = RunFiles(output)
     if run.resume and run.overwrite:
-        raise UsageError("--resume and --overwrite exclude each other: one goes on, the other starts anew")
+        raise UsageError("--resume and --overwrite cannot be combined: one continues, the other starts anew")
     if output.is_dir():
         raise TrainingError(f"{output} is a folder; name a file with -o FILE")
     if output.exists() and any(Path(name).exists() and output.samefile(name) for name in corpus):

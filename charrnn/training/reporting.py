@@ -1,6 +1,6 @@
 """What a run reports, and to whom: the terminal and TensorBoard are reporters behind one small interface."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -127,48 +127,19 @@ class Reporters(Reporter):
     """Passes everything on to several reporters."""
 
     def __init__(self, reporters: Sequence[Reporter]) -> None:
-        self._reporters = list(reporters)
+        self.reporters = list(reporters)
 
-    def on_start(self, start: Start) -> None:  # noqa: D102
-        for reporter in self._reporters:
-            reporter.on_start(start)
 
-    def on_progress(self, progress: Progress) -> None:  # noqa: D102
-        for reporter in self._reporters:
-            reporter.on_progress(progress)
+def _pass_on(name: str) -> Callable[..., None]:
+    """A method of `Reporters` that calls the one with this name of each reporter."""
 
-    def on_weights(self, step: int, network: RecurrentNetwork) -> None:  # noqa: D102
-        for reporter in self._reporters:
-            reporter.on_weights(step, network)
+    def call(self: Reporters, *report: Any) -> None:
+        for reporter in self.reporters:
+            getattr(reporter, name)(*report)
 
-    def on_validation(self, share: float) -> None:  # noqa: D102
-        for reporter in self._reporters:
-            reporter.on_validation(share)
+    return call
 
-    def on_evaluation(self, evaluation: Evaluation) -> None:  # noqa: D102
-        for reporter in self._reporters:
-            reporter.on_evaluation(evaluation)
 
-    def on_sample(self, step: int, text: str) -> None:  # noqa: D102
-        for reporter in self._reporters:
-            reporter.on_sample(step, text)
-
-    def on_note(self, message: str) -> None:  # noqa: D102
-        for reporter in self._reporters:
-            reporter.on_note(message)
-
-    def on_stop(self, message: str) -> None:  # noqa: D102
-        for reporter in self._reporters:
-            reporter.on_stop(message)
-
-    def on_save(self, step: int) -> None:  # noqa: D102
-        for reporter in self._reporters:
-            reporter.on_save(step)
-
-    def on_finish(self, summary: Summary) -> None:  # noqa: D102
-        for reporter in self._reporters:
-            reporter.on_finish(summary)
-
-    def close(self) -> None:  # noqa: D102
-        for reporter in self._reporters:
-            reporter.close()
+for _name in vars(Reporter):
+    if not _name.startswith("_"):
+        setattr(Reporters, _name, _pass_on(_name))

@@ -3,18 +3,17 @@
 settings -> output and lock -> saved state -> corpus -> plan -> task -> session
 """
 
-import dataclasses
 import os
 import shlex
 import signal
 from collections.abc import Collection
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from charrnn.errors import TrainingError, UsageError
-from charrnn.settings import parse_duration
+from charrnn.settings import check_settings, parse_duration, refuse
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.documents.corpus import LabelledCorpus, read_labelled
 from charrnn.training.checkpoint.files import Checkpoint, RunFiles
@@ -31,7 +30,7 @@ from charrnn.training.devices.world import World, get_world_size
 from charrnn.training.interruption import StopRequest, stop_on_signals
 from charrnn.training.observer import OTHER_TEXT, Observer, Surroundings
 from charrnn.training.output import choose_logdir, choose_output
-from charrnn.training.settings import TrainSettings
+from charrnn.training.settings import GROUPS, TrainSettings
 from charrnn.training.tasks.transfer import Source
 
 if TYPE_CHECKING:
@@ -41,14 +40,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunResult:
-    """How a run ended.
-
-    Attributes:
-        output: the model file.
-        summary: the figures of the run.
-        signal: the signal that has stopped it, if one has.
-        is_leader: whether this process is the one that reports.
-    """
+    """How a run ended: its model file and figures, the signal that stopped it, if one did, and whether to report it."""
 
     output: Path
     summary: "Summary"
@@ -65,10 +57,6 @@ class Request:
     given: Collection[str]
     observer: Observer
     write_sample: "SampleWriter | None"
-
-    def replace(self, **changes: Any) -> "Request":
-        """The same with some fields changed."""
-        return dataclasses.replace(self, **changes)
 
 
 def run_training(
@@ -93,16 +81,16 @@ def run_training(
     Raises:
         CharrnnError: if the run cannot start or continue.
     """
-    settings.check_limits()
+    refuse(check_settings(*(getattr(settings, name) for name in GROUPS)))
     request = Request(corpus, settings, given, observer or Observer(), write_sample)
     with _join_world(settings.run.device) as world, ExitStack() as locked:
         files = world.broadcast(lambda: choose_output(settings.run, corpus))
         world.broadcast(lambda: locked.enter_context(lock_output(files.output, files.folder)))
         if not world.is_leader:
-            request = request.replace(observer=Observer(), write_sample=None)
+            request = replace(request, observer=Observer(), write_sample=None)
         saved, notes = world.broadcast(files.read_newest) if settings.run.resume else (None, [])
         if saved is not None:
-            request = request.replace(settings=merge_settings(settings, given, saved))
+            request = replace(request, settings=merge_settings(settings, given, saved))
             notes.append(describe_position(saved))
         elif settings.run.resume:
             notes.append(f"nothing to resume in {files.folder}: starting")
@@ -161,7 +149,7 @@ def _assemble(request: Request, files: RunFiles, saved: Checkpoint | None, world
     if run.threads:
         torch.set_num_threads(run.threads)
     resources = Resources(device, world, choose_precision(settings.language.precision, device))
-    description = {"settings": dataclasses.asdict(settings), "corpus": describe_corpus(corpus)}
+    description = {"settings": asdict(settings), "corpus": describe_corpus(corpus)}
     task = make_task(settings, request.given, corpus, resources, saved, source)
     logdir = world.broadcast(lambda: choose_logdir(run, files.output, saved))
     return Session(
@@ -178,25 +166,17 @@ def _assemble(request: Request, files: RunFiles, saved: Checkpoint | None, world
 
 
 def _load_source(request: Request) -> tuple[Source, Request]:
-    """The model to start from, and the request with its sizes and kind of tokens in the settings.
-
-    Raises:
-        UsageError: if given settings differ from the model's, or labels are to be learned.
-    """
+    """The model to start from, and the request with its sizes and kind of tokens in the settings, if those fit."""
     settings = request.settings
     if settings.language.labels:
-        raise UsageError("--labels and --init-from exclude each other: labels are learned from the start")
+        raise UsageError("--labels and --init-from cannot be combined: labels are learned from the start")
     source = Source.load(Path(str(settings.language.init_from)))
     text, model = source.settings(settings.text, settings.model, request.given)
-    return source, request.replace(settings=dataclasses.replace(settings, text=text, model=model))
+    return source, replace(request, settings=replace(settings, text=text, model=model))
 
 
 def _read(request: Request, world: World) -> Corpus | LabelledCorpus:
-    """The corpus; of several processes on one machine, the first reads it for all.
-
-    Raises:
-        TrainingError: if another machine has another text.
-    """
+    """The corpus, equal in all processes; of several on one machine, the first reads it for all."""
     settings, names = request.settings, request.corpus
     labelled = settings.text.task == "classify" or settings.language.labels
     with request.observer.show_reading() as progress:
@@ -213,11 +193,7 @@ def _read(request: Request, world: World) -> Corpus | LabelledCorpus:
 
 
 def _make_reporter(request: Request, logdir: Path, saved: Checkpoint | None) -> "Reporter":
-    """Everything that receives the reports of this run.
-
-    Raises:
-        TrainingError: if TensorBoard's folder cannot be written.
-    """
+    """Everything that receives the reports of this run."""
     from charrnn.training.reporting import Reporters
 
     run, held_out = request.settings.run, request.settings.text.valid

@@ -46,13 +46,10 @@ class Session:
     were summed over all processes, and the values of `Clock`; a session reads no clock and no request to stop itself.
 
     Attributes:
-        task: what learns, and from what.
-        resources: what the run computes on.
         output: the model file.
         reporter: receives what happens.
         sample_interval: seconds between samples; 0 is never.
         write_sample: writes a text with some weights, for people who watch.
-        stop: a request to stop.
         resumed: the saved state to continue from; None begins anew.
         description: what a saved state says of the run beside its progress.
         clock: time and requests to stop, the same in all processes.
@@ -75,7 +72,8 @@ class Session:
         self.checkpointer = Checkpointer(self.output, self.trainer, self.resources.world, self.description)
         self.record = Record() if self.resumed is None else self.checkpointer.restore(self.resumed)
         best = self.record.best_training
-        self._best = Measurement.from_summary(best) if best else Measurement(math.inf)
+        figures = best.get("valid_loss", math.inf), best.get("valid_accuracy"), best.get("temperature", 1.0)
+        self._best = Measurement(*figures)
         self._recent, self._own = StepMetrics(), StepMetrics()
         self.clock = Clock(self.resources.world, self.record.seconds, self.record.step_seconds)
         self._last_report = self._last_save = self._last_read = self._last_share = self.clock.seconds
@@ -108,11 +106,7 @@ class Session:
             self.trainer.workers.close()
 
     def _train(self) -> Summary:
-        """Step by step to the end of the run.
-
-        Raises:
-            Interrupted: if a stop was requested.
-        """
+        """Step by step to the end of the run, or until a request to stop raises Interrupted."""
         if self._evaluation_due() and 0 < self.trainer.steps != self.record.evaluated_at:
             self._evaluate()  # as it was interrupted
         while not self.ended and self.stopped_by is None:
@@ -188,11 +182,7 @@ class Session:
             self._synchronize()
 
     def _go_back(self) -> None:
-        """Return to the weights of the last evaluation, with half the learning rate.
-
-        Raises:
-            TrainingError: if that has not helped several times.
-        """
+        """Return to the weights of the last evaluation, with half the learning rate, but only a few times."""
         record = self.record
         if record.retries == MAX_RETRIES:
             kept = f"; the best model, of step {record.best_step}, is in {self.output}" if record.best_training else ""
@@ -241,11 +231,7 @@ class Session:
         return seconds - record.last_evaluation >= pause and seconds + pause / 2 < budget.seconds
 
     def _evaluate(self) -> None:
-        """Validate, and save the weights if they are the best.
-
-        Raises:
-            Interrupted: if a stop was requested; nothing has changed then.
-        """
+        """Validate, and save the weights if they are the best; a request to stop raises Interrupted before that."""
         self._read_metrics()
         begin = self.clock.seconds
         trainer, record = self.trainer, self.record

@@ -6,10 +6,9 @@ line reads these declarations before anything slow is imported.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, ClassVar
 
-from charrnn.errors import UsageError
-from charrnn.settings import TEXT, auto_setting, check_settings, get_flag, setting
+from charrnn.settings import TEXT, auto_setting, get_flag, refuse, setting
 from charrnn.text.settings import ColumnSettings, TextSettings
 
 MODEL, LEARNING, FILES, RUN = "The model", "Learning", "Files", "The run"
@@ -19,29 +18,27 @@ MODEL, LEARNING, FILES, RUN = "The model", "Learning", "Files", "The run"
 class ModelSettings:
     """The network's sizes."""
 
+    panel: ClassVar[str] = MODEL
     cell: str = setting(
         "lstm",
         "Recurrent cell: lstm learns best, gru is a quarter smaller, rnn forgets soon.",
         choices=("lstm", "gru", "rnn"),
-        group=MODEL,
     )
     hidden_size: int | None = auto_setting(
         "Units per layer: more learn more, and more slowly; twice as many take about four times as long.",
         at_least=1,
         at_most=16384,
-        group=MODEL,
     )
     layers: int | None = auto_setting(
-        "Recurrent layers: one learns fastest; more pay in hours, not in minutes.", at_least=1, at_most=16, group=MODEL
+        "Recurrent layers: one learns fastest; more pay in hours, not in minutes.", at_least=1, at_most=16
     )
     embedding_size: int | None = auto_setting(
-        "Width of a character's vector; 0 feeds one-hot vectors.", at_least=0, at_most=16384, group=MODEL
+        "Width of a character's vector; 0 feeds one-hot vectors.", at_least=0, at_most=16384
     )
     dropout: float | None = auto_setting(
         "Share of units left out at random: more keeps a large network from learning a small text by heart.",
         at_least=0,
         below=1,
-        group=MODEL,
     )
 
 
@@ -49,61 +46,45 @@ class ModelSettings:
 class LearningSettings:
     """How long and how fast to learn."""
 
+    panel: ClassVar[str] = LEARNING
     time: str | None = setting(
         None,
         "How long to train in all: 30s, 5m, 1h. The network is sized for that time.",
         duration=True,
         above=0,
-        group=LEARNING,
         shown_default="5m if no other limit",
     )
     epochs: float | None = setting(
-        None,
-        "Times to read the whole text in all. Of several limits the first that is reached ends the run.",
-        above=0,
-        group=LEARNING,
+        None, "Times to read the whole text in all. Of several limits the first that is reached ends the run.", above=0
     )
     steps: int | None = setting(
-        None, "Optimizer steps in all, each of --batch-size times --seq-len characters.", at_least=1, group=LEARNING
+        None, "Optimizer steps in all, each of --batch-size times --seq-len characters.", at_least=1
     )
     batch_size: int | None = auto_setting(
-        "Parallel readers of the text: more make steps smoother, and fewer of them.",
-        at_least=1,
-        at_most=65536,
-        group=LEARNING,
+        "Parallel readers of the text: more make steps smoother, and fewer of them.", at_least=1, at_most=65536
     )
     seq_len: int | None = auto_setting(
         "Characters per step that gradients flow back through (TBPTT): more teach a longer memory, in fewer steps.",
         at_least=1,
         at_most=65536,
-        group=LEARNING,
     )
     lr: float | None = auto_setting(
         "Peak learning rate: more learns faster until training diverges; a larger network wants less.",
         above=0,
         at_most=10,
-        group=LEARNING,
     )
     weight_decay: float | None = auto_setting(
-        "AdamW's weight decay: more keeps the weights smaller.",
-        at_least=0,
-        at_most=10,
-        group=LEARNING,
+        "AdamW's weight decay: more keeps the weights smaller.", at_least=0, at_most=10
     )
-    grad_clip: float | None = auto_setting(
-        "Largest norm of a gradient: less tames a run whose loss jumps.", above=0, group=LEARNING
-    )
+    grad_clip: float | None = auto_setting("Largest norm of a gradient: less tames a run whose loss jumps.", above=0)
     patience: int | None = auto_setting(
-        "Evaluations without a new best after which the learning rate falls to zero and the run ends.",
-        at_least=1,
-        group=LEARNING,
+        "Evaluations without a new best after which the learning rate falls to zero and the run ends.", at_least=1
     )
     seed: int = setting(
         1,
         "Of weights, dropout and readers: the same seed repeats a run of --steps or --epochs.",
         at_least=0,
         at_most=2**63 - 1,
-        group=LEARNING,
     )
 
 
@@ -132,11 +113,7 @@ class LanguageSettings:
         group=RUN,
     )
     sample_every: str = setting(
-        "5s",
-        "How often to write a sample of text on the way; 0 is never.",
-        duration=True,
-        at_least=0,
-        group=RUN,
+        "5s", "How often to write a sample of text on the way; 0 is never.", duration=True, at_least=0, group=RUN
     )
 
 
@@ -144,13 +121,13 @@ class LanguageSettings:
 class ClassifierSettings:
     """What only classifiers have."""
 
+    panel: ClassVar[str] = MODEL
     bidirectional: bool | None = auto_setting(
-        "With --task classify: read texts backward too.", off_flag="--no-bidirectional", group=MODEL
+        "With --task classify: read texts backward too.", off_flag="--no-bidirectional"
     )
     pool: str | None = auto_setting(
         "With --task classify: what is made of the outputs along a text; all is the three side by side.",
         choices=("last", "mean", "max", "all"),
-        group=MODEL,
     )
     optimizer: str = setting("adamw", "How weights follow gradients.", choices=("adamw", "sgd"), group=LEARNING)
     class_weights: bool = setting(
@@ -162,17 +139,14 @@ class ClassifierSettings:
 class RunSettings:
     """Where things go, and on what they run."""
 
-    output: str | None = setting(
-        None, "The model file.", short="-o", group=FILES, shown_default="models/CORPUS.safetensors"
-    )
-    overwrite: bool = setting(False, "Replace the model file if there is one.", group=FILES)
+    panel: ClassVar[str] = FILES
+    output: str | None = setting(None, "The model file.", short="-o", shown_default="models/CORPUS.safetensors")
+    overwrite: bool = setting(False, "Replace the model file if there is one.")
     resume: bool = setting(
-        False,
-        "Go on exactly where the run stopped; a larger total of --time, --epochs or --steps trains it further.",
-        group=FILES,
+        False, "Go on exactly where the run stopped; a larger total of --time, --epochs or --steps trains it further."
     )
-    logdir: str | None = setting(None, "TensorBoard's folder.", group=FILES, shown_default="runs/MODEL")
-    tensorboard: bool = setting(True, "Write TensorBoard events.", off_flag="--no-tensorboard", group=FILES)
+    logdir: str | None = setting(None, "TensorBoard's folder.", shown_default="runs/MODEL")
+    tensorboard: bool = setting(True, "Write TensorBoard events.", off_flag="--no-tensorboard")
     device: str = setting("auto", "Where to compute.", choices=("auto", "cpu", "cuda", "mps"), group=RUN)
     threads: int | None = setting(
         None, "CPU threads of each process.", at_least=1, at_most=1024, group=RUN, shown_default="all cores"
@@ -195,11 +169,7 @@ class TrainSettings:
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> "TrainSettings":
-        """The settings with these values, by the names of the command line's options.
-
-        Raises:
-            TypeError: if a name is not that of an option.
-        """
+        """The settings with these values, by the names of the command line's options; TypeError if one is of none."""
         groups = {}
         unknown = set(options)
         for name, group in GROUPS.items():
@@ -210,38 +180,15 @@ class TrainSettings:
             raise TypeError(f"unknown training options: {', '.join(sorted(unknown))}")
         return cls(**groups)
 
-    def check_limits(self) -> None:
-        """Refuse values outside their limits.
-
-        Raises:
-            UsageError: naming all of them.
-        """
-        broken = check_settings(*(getattr(self, name) for name in GROUPS))
-        if broken:
-            raise UsageError("\n".join(broken))
-
     def check_task(self, given: Collection[str]) -> None:
-        """Refuse options that the task does not read.
-
-        Args:
-            given: names of the settings that the user gave.
-
-        Raises:
-            UsageError: naming all of them.
-        """
+        """Raise a UsageError that names all options that the user has `given` and the task does not read."""
         reasons: dict[Any, str] = {ClassifierSettings: "works with --task classify only"}
         if self.text.task == "classify":
             reasons = {LanguageSettings: "is for language models; leave it out"}
         elif not self.language.labels:
             reasons[ColumnSettings] = "works with --task classify or --labels only"
-        unread = [
-            f"{get_flag(each)} {reason}"
-            for group, reason in reasons.items()
-            for each in fields(group)
-            if each.name in given
-        ]
-        if unread:
-            raise UsageError("\n".join(unread))
+        flags = ((get_flag(each), each.name, reason) for group, reason in reasons.items() for each in fields(group))
+        refuse([f"{flag} {reason}" for flag, name, reason in flags if name in given])
 
 
 GROUPS: dict[str, Any] = {declared.name: declared.type for declared in fields(TrainSettings)}

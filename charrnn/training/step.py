@@ -32,12 +32,9 @@ class Batch(Protocol):
 
 
 class Gradients:
-    """Computes the gradients of batches.
+    """Computes the gradients of batches, on all cores of a process that is the only one.
 
-    Args:
-        objective: what is minimised.
-        workers: the cores of this process, used if it is the only one.
-        world: of several processes, each computes its columns, and `DistributedDataParallel` averages the gradients.
+    Of several processes, each computes its columns, and `DistributedDataParallel` averages the gradients.
     """
 
     def __init__(self, objective: Objective, workers: Workers, world: World | None = None) -> None:
@@ -83,12 +80,9 @@ class Gradients:
 
         With shared weights the gradients are those of all leaves, then of the parameters that are used directly.
         """
-        if leaves is None:
-            loss, nats, after = self._objective(share)
-            return nats.detach(), detach(after), torch.autograd.grad(loss / count, self._parameters)
         loss, nats, after = self._objective(share, leaves)
-        sources = [*leaves.tensors, *self._parameters]
-        gradients = torch.autograd.grad(loss / count, sources, allow_unused=True)
+        sources = [*(leaves.tensors if leaves else []), *self._parameters]
+        gradients = torch.autograd.grad(loss / count, sources, allow_unused=leaves is not None)
         return nats.detach(), detach(after), gradients
 
     def _propagate(self, shared: SharedWeights, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:

@@ -26,13 +26,7 @@ def measure_speed(trainer: Trainer, clock: Clock) -> float:
 def summarize(trainer: Trainer, clock: Clock, record: Record, best: Measurement, output: Path, device: str) -> Summary:
     """The figures so far; those of validation are of the best weights, which the model file holds.
 
-    Args:
-        trainer: what has learned.
-        clock: of the run.
-        record: of the run.
-        best: the validation of the best weights.
-        output: the model file.
-        device: in words.
+    `best` is their validation, `output` the model file, and `device` in words.
     """
     task, plan = trainer.task, trainer.task.plan
     return Summary(

@@ -30,15 +30,10 @@ LINE = 100  # characters of a sample's line: longer ones would have to be scroll
 
 
 class TensorBoard(Reporter):
-    """Writes events to `folder`.
+    """Writes events to `folder`; those of steps after `resumed_at` are hidden.
 
-    If they cannot be written, for example on a full disk, training continues: `note` is called once, and no more
-    events are written.
-
-    Args:
-        folder: for the events.
-        note: is called with a message if they cannot be written.
-        resumed_at: the step that a resumed run continues from; events of later steps are hidden.
+    If they cannot be written, for example on a full disk, training continues: `note` is called once with a message, and
+    no more events are written.
 
     Raises:
         OSError: if the folder cannot be written.

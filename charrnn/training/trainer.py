@@ -9,6 +9,7 @@ from torch import Tensor
 
 from charrnn.model.config import Tensors
 from charrnn.training.averaging import WeightAverage
+from charrnn.training.checkpoint.files import select_tensors
 from charrnn.training.devices.workers import Workers
 from charrnn.training.metrics import DeviceStepMetrics, StepMetrics
 from charrnn.training.network.base import State
@@ -16,6 +17,7 @@ from charrnn.training.optimizer import WeightUpdate, make_optimizer
 from charrnn.training.step import Gradients
 from charrnn.training.tasks.task import Resources, Task
 
+PREDICTABLE = 0.05  # progress of a timed run from which the number of its steps can be told
 MAX_BAD_STEPS = 20  # consecutive steps with a gradient that is not finite: by then it is not the text
 
 
@@ -25,13 +27,8 @@ class Trainer:
     Everything that decides how training continues is in `state_tensors` and `get_state`, and in PyTorch's random
     state. Of several processes each has all of it, except the state that other processes' readers carry.
 
-    Args:
-        task: what learns, and from what.
-        resources: what the run computes on.
-
     Attributes:
-        steps: optimizer steps so far.
-        symbols: symbols learned from so far.
+        steps, symbols: optimizer steps, and symbols learned from, so far.
         runs_ahead: whether metrics stay on a GPU until they are asked for.
     """
 
@@ -61,7 +58,8 @@ class Trainer:
         A gradient that is not finite changes no weight. It shows a loss that is not finite, too, because such scores
         make the whole gradient so; and being averaged over all processes, it lets all of them decide alike.
         """
-        batch = self.task.next_batch()
+        known = progress >= PREDICTABLE
+        batch = self.task.next_batch(self.steps * (1 - progress) / progress if known else None)
         nats, after = self._gradients.compute(batch)
         self.steps += 1
         self.symbols += batch.symbols
@@ -148,16 +146,11 @@ class Trainer:
         self._device_metrics.bad_steps.fill_(count)
 
     def _load_weights(self, tensors: Mapping[str, Tensor]) -> None:
-        self.task.network.load_state_dict(_select(tensors, "network."))
-        self.average.load(_select(tensors, "average."))
+        self.task.network.load_state_dict(select_tensors(tensors, "network"))
+        self.average.load(select_tensors(tensors, "average"))
         states: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in _select(tensors, "optimizer.").items():
+        for name, tensor in select_tensors(tensors, "optimizer").items():
             index, _, key = name.partition(".")
             states.setdefault(int(index), {})[key] = tensor
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": states, "param_groups": groups})
-
-
-def _select(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors whose names begin with `prefix`, without it."""
-    return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}

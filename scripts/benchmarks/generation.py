@@ -100,12 +100,14 @@ Rate = tuple[str, float, str]  # name, characters per second, remark
 
 def measure_generation(config: ModelConfig, rounds: int, seconds: float) -> list[Rate]:
     """Measure methods of generation, the naive loop first, and what the machine would allow."""
-    model = make_random_model(config)
+    model, plain = make_random_model(config), make_random_model(config)
+    plain.generator.weights = Weights(plain.generator.network, None)
     stepped = [name for name in config.shapes() if name.startswith(("rnn.weight_hh", "rnn.weight_ih", "decoder.w"))]
     entries = sum(model.network.tensors[name].size for name in stepped if name != "rnn.weight_ih_l0")
     makers: dict[str, Callable[[], Iterator[int]]] = {
         "naive": lambda: repeat_step(naive_generation(config, TEMPERATURE), 1),
         "one": lambda: generate_samples(model, 1),
+        "one without llvmlite": lambda: generate_samples(plain, 1),
         "many": lambda: generate_samples(model, SAMPLES),
         "one match": lambda: generate_samples(model, 1, ENDLESS),
         "many match": lambda: generate_samples(model, SAMPLES, ENDLESS),
@@ -118,6 +120,7 @@ def measure_generation(config: ModelConfig, rounds: int, seconds: float) -> list
         ("naive loop", best["naive"], f"1 {config.cell} call per character"),
         ("one stream", best["one"], f"{4 * entries / 1e6:.1f} MB of weights per character"),
         ("  with --match", best["one match"], f"{best['one match'] / best['one']:.2f} times free writing"),
+        ("  without llvmlite", best["one without llvmlite"], "by NumPy"),
         # The kernel can be faster: it alternates its direction, so a step begins with what is still in the cache.
         ("  NumPy's read", best["memory"] / (4 * entries), f"from memory, {best['memory'] / 1e9:.1f} GB/s on one core"),
         ("  NumPy's read", best["cached"] / (4 * entries), f"from the cache, {best['cached'] / 1e9:.1f} GB/s"),

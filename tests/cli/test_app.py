@@ -10,6 +10,7 @@ import pytest
 
 from tests.cli.notes import newest
 from tests.conftest import Charrnn
+from tests.needs import posix
 
 SMALL = ("--hidden-size", 16, "--batch-size", 4, "--seq-len", 16)
 
@@ -85,6 +86,7 @@ def test_an_existing_model_is_not_overwritten_unless_asked(charrnn: Charrnn, tex
     assert model.read_bytes() != b"mine"
 
 
+@posix
 def test_special_files_stay_what_they_are(charrnn: Charrnn, text: Path, tmp_path: Path) -> None:
     pipe, link, target = tmp_path / "pipe", tmp_path / "link.safetensors", tmp_path / "target.safetensors"
     os.mkfifo(pipe)

@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from charrnn.model.file import save_model
 from charrnn.model.header import ModelHeader
 from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.conftest import Charrnn
+from tests.needs import open_pty
 
 
 class Bomb:
@@ -58,7 +58,7 @@ def evil(path: Path) -> None:
 
 def on_a_terminal(folder: Path, *arguments: str) -> bytes:
     """What the command writes when stdout is a terminal."""
-    master, slave = pty.openpty()
+    master, slave = open_pty()
     done = subprocess.run(
         [sys.executable, "-m", "charrnn", *arguments], cwd=folder, stdout=slave, stderr=subprocess.PIPE, check=False
     )

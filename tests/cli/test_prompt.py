@@ -1,7 +1,6 @@
 """The prompt, through a pseudo-terminal and through pipes."""
 
 import os
-import pty
 import re
 import select
 import subprocess
@@ -19,6 +18,7 @@ from charrnn.model.file import save_model
 from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.conftest import Charrnn
 from tests.models import make_model
+from tests.needs import open_pty
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ class Terminal:
 
 @contextmanager
 def open_terminal(folder: Path, *arguments: str) -> Iterator[tuple[Terminal, "subprocess.Popen[bytes]"]]:
-    ours, theirs = pty.openpty()
+    ours, theirs = open_pty()
     command = [sys.executable, "-m", "charrnn", "generate", "--interactive", "--seed", "1", *arguments]
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "200"}
     with subprocess.Popen(

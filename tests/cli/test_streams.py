@@ -13,6 +13,7 @@ from charrnn.errors import OutputError
 from charrnn.model.file import save_model
 from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.models import make_model
+from tests.needs import linux
 
 CHARRNN = f"{sys.executable} -m charrnn"
 
@@ -38,6 +39,7 @@ def shell(folder: Path, line: str, **environment: str) -> tuple[int, bytes, str]
     return done.returncode, done.stdout, done.stderr.decode()
 
 
+@linux
 @pytest.mark.parametrize("stderr", ["2>&-", "2>/dev/full"])
 def test_training_goes_on_without_an_audience(tmp_path: Path, rhyme: str, stderr: str) -> None:
     (tmp_path / "r.txt").write_text(rhyme)
@@ -48,11 +50,13 @@ def test_training_goes_on_without_an_audience(tmp_path: Path, rhyme: str, stderr
     assert (tmp_path / "models" / "r.safetensors").is_file()
 
 
+@linux
 @pytest.mark.parametrize("stderr", ["2>&-", "2>/dev/full"])
 def test_an_error_keeps_its_status_without_an_audience(tmp_path: Path, stderr: str) -> None:
     assert shell(tmp_path, f"{CHARRNN} info nowhere {stderr}")[0] == 1
 
 
+@linux
 @pytest.mark.parametrize(
     ("command", "stream", "message"),
     [
@@ -99,6 +103,7 @@ def test_an_encoding_that_lacks_characters(tmp_path: Path, model: str, encoding:
     assert b"\\u2603" in out
 
 
+@linux
 def test_a_full_stderr_loses_its_lines_only() -> None:
     with Path("/dev/full").open("w") as full:
         stream = _rebuild(full, 2, _Messages)
@@ -107,6 +112,7 @@ def test_a_full_stderr_loses_its_lines_only() -> None:
             stream.flush()
 
 
+@linux
 def test_a_full_stdout_is_reported_once() -> None:
     with Path("/dev/full").open("w") as full:
         stream = _rebuild(full, 1, _Results)

@@ -1,4 +1,12 @@
-from charrnn.corpora.abc import read_tunes, reduce_tune
+import dataclasses
+import hashlib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from charrnn.corpora import abc
+from charrnn.corpora.abc import read_collection, read_tunes, reduce_tune
 
 TUNE = """X: 12
 T: Merrily, or Else -- Jig
@@ -32,3 +40,14 @@ def test_the_order_follows_the_seed() -> None:
     lines = [line for key in "ABCDEFG" for line in ("X:1", f"K:{key}", "abc|", "")]
     assert list(read_tunes(lines, 1)) == list(read_tunes(lines, 1)) != list(read_tunes(lines, 2))
     assert sorted(read_tunes(lines, 1)) == sorted(read_tunes(lines, None))
+
+
+def test_the_collection_is_in_the_order_of_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "wheel.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr("music21/corpus/ryansMammoth/Reel.abc", "X:1\r\nK:A\r\nabc|")
+        wheel.writestr("music21/corpus/ryansMammoth/Jig.abc", "X:1\nK:D\ndef|\n")
+        wheel.writestr("music21/corpus/ryansMammoth/license.txt", "none")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    monkeypatch.setattr(abc, "COLLECTION", dataclasses.replace(abc.COLLECTION, sha256=digest))
+    assert list(read_collection(str(path))) == ["X:1\nK:D\ndef|\n\n", "X:1\nK:A\nabc|\n\n"]

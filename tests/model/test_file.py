@@ -12,6 +12,7 @@ from charrnn.errors import ModelFileError
 from charrnn.model.config import LIMITS, ModelConfig, Tensors
 from charrnn.model.file import MAX_HEADER, load_model, read_header, save_model
 from charrnn.model.header import ModelHeader
+from tests.needs import posix
 
 CONFIG = ModelConfig("lstm", 2, 5, 3, 4)
 HEADER = ModelHeader(CONFIG, {"tokens": "char", "symbols": "\nabc"}, {"corpus": "rhyme", "valid_loss": 1.25})
@@ -174,6 +175,7 @@ def test_a_safetensors_file_of_another_program_is_refused(tmp_path: Path) -> Non
         load_model(tmp_path / "m.safetensors")
 
 
+@posix
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match=r"no model at .*; train one with: charrnn train"):
         load_model(tmp_path / "nothing")

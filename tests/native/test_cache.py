@@ -1,6 +1,5 @@
 import hashlib
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -10,9 +9,9 @@ import pytest
 
 from charrnn.native import cache
 from charrnn.native.cache import cache_path, load_or_compile
+from tests.needs import posix
 
 CODE = b"object code"
-posix = pytest.mark.skipif(sys.platform == "win32", reason="files there have no such mode")
 
 
 @pytest.fixture(autouse=True)

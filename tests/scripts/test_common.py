@@ -9,7 +9,7 @@ from charrnn.errors import CorpusError
 from scripts.common import ROOT, ScriptError, environment, run_charrnn, run_script, table
 
 
-@pytest.mark.parametrize("name", ["benchmark", "bundled_model", "experiments", "pictures"])
+@pytest.mark.parametrize("name", ["benchmark", "bundled_model", "experiments", "pictures", "versions", "wheel"])
 def test_every_script_runs_in_any_folder_without_a_path(name: str, tmp_path: Path) -> None:
     bare = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     command = [sys.executable, str(ROOT / "scripts" / f"{name}.py"), "--help"]

@@ -18,6 +18,7 @@ from charrnn.text import reading, storage
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.settings import TextSettings
 from charrnn.text.storage import MappedNumbers, NumberStore
+from tests.needs import import_resource
 
 LINES = "The quick brown fox jumps over the lazy dog.\n"
 WIDE = "Съешь же ещё этих мягких французских булок. 吾輩は猫である。\U0001f600\n"
@@ -153,7 +154,7 @@ def test_numbers_widen_on_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_full_disk_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    resource = pytest.importorskip("resource")
+    resource = import_resource()
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     (tmp_path / "text").write_text(WIDE * 100)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -202,7 +203,7 @@ def test_a_separate_validation_text(tmp_path: Path) -> None:
     assert corpus.valid[:].tolist() == [1, 2, 3]
     (tmp_path / "valid").write_text("bcb")
     assert corpus_of(tmp_path / "text", valid=str(tmp_path / "valid")).fingerprint != corpus.fingerprint
-    with pytest.raises(UsageError, match="--valid and --valid-fraction exclude each other"):
+    with pytest.raises(UsageError, match="--valid and --valid-fraction cannot be combined"):
         corpus_of(tmp_path / "text", valid=str(tmp_path / "valid"), valid_fraction=0.5)
     (tmp_path / "valid").write_text("b")
     with pytest.raises(CorpusError, match=r"valid has 1 characters: too few to validate on"):

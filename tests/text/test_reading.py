@@ -164,3 +164,13 @@ def test_a_format_that_is_no_text_is_named(tmp_path: Path, data: bytes, message:
 def test_a_text_may_begin_like_another_format(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("RIFFRAFF and ID3 tags\n")
     assert read(tmp_path / "file")[0] == "RIFFRAFF and ID3 tags\n"
+
+
+def test_a_genome_with_its_headers_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "g.fa"
+    path.write_text(">chr1\n" + "ACGTNacgtn\n" * 9)
+    assert read(path)[1].notes == [
+        f"{path} is FASTA, whose headers and line ends count as text; plain bases: charrnn corpus fasta {path}"
+    ]
+    path.write_text(">a quotation\n" + "A line of a letter\n" * 9)
+    assert read(path)[1].notes == []

@@ -15,6 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from charrnn.training.checkpoint.files import RunFiles
 from tests.conftest import Charrnn
+from tests.needs import linux, posix
 
 SMALL = ("--hidden-size", 16, "--layers", 1, "--batch-size", 8, "--seq-len", 16, "--lr", 0.02, "--dropout", 0.2)
 DEADLINE = 100  # seconds that any wait may take
@@ -146,6 +147,7 @@ main()
 """
 
 
+@posix
 def test_a_disk_that_fills_on_the_way_costs_no_file(tmp_path: Path, text: Path, charrnn: Charrnn) -> None:
     output = tmp_path / "m.safetensors"
     made = charrnn("train", text, "--steps", 60, *SMALL, "-o", "m.safetensors", "--quiet")
@@ -179,7 +181,7 @@ main()
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="how much memory is used is told by Linux only")
+@linux
 def test_memory_that_runs_out_is_one_clear_line(tmp_path: Path, text: Path) -> None:
     sizes = ["--hidden-size", "512", "--layers", "1", "--batch-size", "512", "--seq-len", "512"]
     done = subprocess.run(

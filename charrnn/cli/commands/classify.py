@@ -8,19 +8,11 @@ import typer
 from charrnn.cli.display.notes import announce_stdin, write_notes
 from charrnn.cli.display.progress import Progress
 from charrnn.cli.models import choose_model
-from charrnn.cli.options import command, examples
 from charrnn.inference.classification.settings import ClassifySettings
 from charrnn.inference.settings import OutputSettings, UseSettings
 from charrnn.text.settings import ReadingSettings
 
-
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    command(
-        app,
-        "classify",
-        epilog=examples("charrnn classify -m kinds new.txt", "charrnn classify -m kinds new.txt --all --json"),
-    )(classify)
+EXAMPLES = ("charrnn classify -m kinds new.txt", "charrnn classify -m kinds new.txt --all --json")
 
 
 def classify(
@@ -51,5 +43,5 @@ def classify(
         for lines in chunk_rows(reader.lines()):
             rows.print(lines, scorer.log_probabilities(lines))
             done += len(lines)
-            progress(done, done * reader.total_bytes // max(1, reader.bytes_read))
+            progress(done, reader.estimate_total(done))
     write_notes(reader.notes, quiet=output.quiet)

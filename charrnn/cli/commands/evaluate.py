@@ -3,57 +3,43 @@
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from charrnn.cli.display.notes import announce_stdin, write_notes
 from charrnn.cli.display.progress import Progress
 from charrnn.cli.models import choose_model
-from charrnn.cli.options import command, examples, refuse
+from charrnn.cli.options import Texts
 from charrnn.errors import CorpusError, UsageError
 from charrnn.files import check_output
 from charrnn.inference.classification.settings import PlotSettings
 from charrnn.inference.scoring.settings import DetailSettings, DynamicSettings
 from charrnn.inference.settings import OutputSettings, UseSettings
-from charrnn.settings import unread_settings
+from charrnn.settings import refuse, unread_settings
 from charrnn.text.settings import ColumnSettings, ReadingSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from charrnn.cli.display.scores import TokenTable
     from charrnn.inference.classification.classifier import LabelScorer
     from charrnn.inference.classification.evaluation import ScoreTexts
     from charrnn.inference.model import Model
     from charrnn.inference.scoring.texts import Block, OnProgress, Score
-    from charrnn.text.reading import TextReader
+    from charrnn.text.baselines import Baselines
     from charrnn.text.vocabulary.base import Codes
 
 PLAIN, LABELLED = "models of plain text", "models of labelled texts"
-
-
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    command(
-        app,
-        "evaluate",
-        epilog=examples(
-            "charrnn evaluate sequel.txt",
-            "charrnn evaluate -m book sequel.txt --per-char",
-            "charrnn evaluate titles.txt --per-line | sort -n | tail",
-            "charrnn evaluate -m book sequel.txt --adapt",
-        ),
-    )(evaluate)
+EXAMPLES = (
+    "charrnn evaluate sequel.txt",
+    "charrnn evaluate -m book sequel.txt --per-char",
+    "charrnn evaluate titles.txt --per-line | sort -n | tail",
+    "charrnn evaluate -m book sequel.txt --adapt",
+    "charrnn evaluate -m book sequel.txt --compare-after book.txt",
+)
 
 
 def evaluate(
-    text: Annotated[
-        list[str],
-        typer.Argument(
-            help="Text files and folders, compressed or not, read as one text; - is stdin.", show_default=False
-        ),
-    ],
+    text: Texts,
     *,
     detail: DetailSettings,
     dynamic: DynamicSettings,
@@ -65,7 +51,7 @@ def evaluate(
 ) -> None:
     """Score a text: cross-entropy, bits per character, perplexity; with a model of labelled texts also accuracy."""
     if detail.per_line and detail.per_char:
-        raise UsageError("--per-line and --per-char exclude each other; give one of them")
+        raise UsageError("--per-line and --per-char cannot be combined; give one of them")
     path = choose_model(use.model, quiet=output.quiet)
     announce_stdin(text, quiet=output.quiet)
     from charrnn.model.file import read_header
@@ -74,10 +60,9 @@ def evaluate(
     groups: dict[str, list[object]] = {PLAIN: [detail], LABELLED: [columns, plot]}
     refuse(unread_settings(kind, groups, "see charrnn classify for each line" if kind == LABELLED else "leave it out"))
     if kind == LABELLED:
-        notes = _evaluate_labelled(path, text, reading, columns, plot, output, adapt=dynamic.adapt)
+        _evaluate_labelled(path, text, reading, columns, plot, output, adapt=dynamic.adapt)
     else:
-        notes = _evaluate_text(path, text, detail, reading, output, adapt=dynamic.adapt)
-    write_notes(notes, quiet=output.quiet)
+        _evaluate_text(path, text, detail, reading, output, adapt=dynamic.adapt)
 
 
 def _evaluate_text(
@@ -88,44 +73,80 @@ def _evaluate_text(
     output: OutputSettings,
     *,
     adapt: bool,
-) -> list[str]:
-    """Score plain text; returns notes on it."""
+) -> None:
     from charrnn.cli.display.scores import TokenTable, print_score
     from charrnn.inference.loading import load_language_model
     from charrnn.text.reading import TextReader
 
     model = load_language_model(path)
     reader = TextReader.of_names(text, reading, binary=model.vocabulary.binary)
+    before = _read_end(detail.compare_after, reading, binary=model.vocabulary.binary)
+    kept: list[str | bytes] = []
+    pieces = _keep_pieces(reader, kept) if detail.compared else reader
     begin = time.perf_counter()
     # On a terminal a table itself shows the progress.
-    quiet = output.quiet or (detail.any and sys.stdout.isatty())
+    quiet = output.quiet or (detail.table and sys.stdout.isatty())
     with Progress("evaluating", unit="characters", quiet=quiet) as progress:
 
         def report(done: int, read: int) -> None:
-            """Progress of all sources, estimated from how much of them was read."""
-            progress(done, read * reader.total_bytes // max(1, reader.bytes_read))
+            progress(done, reader.estimate_total(read))
 
         if detail.per_line:
-            scores = _score_lines(model, reader, report, adapt=adapt, as_json=output.json)
+            scores = _score_lines(model, pieces, report, adapt=adapt, as_json=output.json)
         else:
             table = TokenTable(model.vocabulary, as_json=output.json) if detail.per_char else None
-            scores = _score_stream(model, reader, report, table, adapt=adapt)
+            scores = _score_stream(model, pieces, report, table, adapt=adapt)
     seconds = time.perf_counter() - begin
+    if scores[0].tokens and not (detail.table and output.quiet):
+        print_score(
+            path,
+            model.vocabulary,
+            *scores,
+            baselines=_measure_baselines(kept, before, quiet=quiet) if detail.compared else None,
+            seconds=seconds,
+            to_stderr=detail.table,
+            as_json=output.json,
+        )
+    write_notes(reader.notes, quiet=output.quiet)
     if not scores[0].tokens:
-        write_notes(reader.notes, quiet=output.quiet)
         raise CorpusError(f"{', '.join(text)} holds no character that the model knows: nothing to evaluate")
-    if not (detail.any and output.quiet):
-        print_score(path, model.vocabulary, *scores, seconds=seconds, to_stderr=detail.any, as_json=output.json)
-    return reader.notes
+
+
+def _read_end(name: str | None, reading: ReadingSettings, *, binary: bool) -> str | bytes:
+    """The end of a text that the baselines read first; nothing if there is no name."""
+    from charrnn.text.baselines import MAX_BEFORE
+    from charrnn.text.reading import TextReader
+
+    text: str | bytes = b"" if binary else ""
+    for piece in TextReader.of_names([name], reading, binary=binary) if name is not None else ():
+        text = (text + piece)[-MAX_BEFORE:]  # type: ignore[operator] # pieces are of one type
+    return text
+
+
+def _keep_pieces(pieces: "Iterable[str | bytes]", kept: "list[str | bytes]") -> "Iterator[str | bytes]":
+    """The pieces of a text, of which `kept` receives as many as are compared."""
+    from charrnn.text.baselines import MAX_TEXT
+
+    for piece in pieces:
+        if sum(map(len, kept)) < MAX_TEXT:
+            kept.append(piece)
+        yield piece
+
+
+def _measure_baselines(kept: "list[str | bytes]", before: str | bytes, *, quiet: bool) -> "Baselines":
+    from charrnn.text.baselines import measure_baselines
+
+    with Progress("comparing", quiet=quiet) as progress:
+        return measure_baselines(before[:0].join(kept), before, progress)  # type: ignore[arg-type]
 
 
 def _score_stream(
-    model: "Model", reader: "TextReader", report: "OnProgress", table: "TokenTable | None", *, adapt: bool
+    model: "Model", pieces: "Iterable[str | bytes]", report: "OnProgress", table: "TokenTable | None", *, adapt: bool
 ) -> "list[Score]":
     """Print a row for each token, if there is a table; returns the score of all, and the adapted one."""
     from charrnn.inference.scoring.texts import score_text, sum_columns
 
-    codes = model.vocabulary.tokenize_pieces(reader)
+    codes = model.vocabulary.tokenize_pieces(pieces)
     blocks: Iterator[Block]
     if adapt:
         from charrnn.inference.adaptation.scoring import score_both
@@ -137,7 +158,7 @@ def _score_stream(
 
 
 def _score_lines(
-    model: "Model", reader: "TextReader", report: "OnProgress", *, adapt: bool, as_json: bool
+    model: "Model", pieces: "Iterable[str | bytes]", report: "OnProgress", *, adapt: bool, as_json: bool
 ) -> "list[Score]":
     """Print a row for each line; returns the score of all, and the adapted one."""
     from charrnn.cli.display.scores import print_line
@@ -145,7 +166,7 @@ def _score_lines(
     from charrnn.inference.scoring.texts import NOTHING
 
     vocabulary, totals = model.vocabulary, [NOTHING] * (1 + adapt)
-    lines = split_lines(vocabulary, vocabulary.tokenize_pieces(reader))
+    lines = split_lines(vocabulary, vocabulary.tokenize_pieces(pieces))
     rows: Iterator[tuple[Codes, *tuple[Score, ...]]]
     if adapt:
         from charrnn.inference.adaptation.scoring import score_lines_both
@@ -169,8 +190,7 @@ def _evaluate_labelled(
     output: OutputSettings,
     *,
     adapt: bool,
-) -> list[str]:
-    """Evaluate a model of labelled texts on labelled files; returns notes on them."""
+) -> None:
     file = None if plot.plot is None else Path(plot.plot)
     if file is not None:
         if file.suffix.lower() not in (".png", ".svg"):
@@ -188,22 +208,17 @@ def _evaluate_labelled(
         reader = LabelledReader(text, reading, columns.columns, binary=scorer.vocabulary.binary, progress=progress)
         evaluation = evaluate_labelled(scorer, reader, ", ".join(text), score_adapted)
     seconds = time.perf_counter() - begin
-    notes = reader.notes
     if file is not None:
         from charrnn.inference.classification.plot import plot_evaluation
 
         plot_evaluation(file, scorer.labels, evaluation)
-        notes = [*notes, f"plot: {file}"]
+        reader.notes.append(f"plot: {file}")
     print_evaluation(path, scorer, evaluation, seconds, as_json=output.json)
-    return notes
+    write_notes(reader.notes, quiet=output.quiet)
 
 
 def _adapted_scoring(scorer: "LabelScorer", path: Path) -> "ScoreTexts":
-    """How texts given their labels are scored by a model that learns from them.
-
-    Raises:
-        UsageError: if the model is a classifier, which gives texts no probability.
-    """
+    """How texts given their labels are scored by a model that learns from them, which a classifier cannot."""
     from charrnn.inference.labelled import LabelledModel
 
     if not isinstance(scorer, LabelledModel):

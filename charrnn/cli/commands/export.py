@@ -3,23 +3,13 @@
 import datetime as dt
 from pathlib import Path
 
-import typer
-
 from charrnn.cli.display.notes import write_notes
 from charrnn.cli.models import choose_model
-from charrnn.cli.options import command, examples
 from charrnn.errors import UsageError
 from charrnn.files import atomic_write, check_output
 from charrnn.inference.export.settings import ExportSettings
 
-
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    command(
-        app,
-        "export",
-        epilog=examples("charrnn export -o book.html", "charrnn export -m shakespeare -o shakespeare.onnx"),
-    )(export)
+EXAMPLES = ("charrnn export -o book.html", "charrnn export -m shakespeare -o shakespeare.onnx")
 
 
 def export(*, settings: ExportSettings) -> None:
@@ -47,11 +37,7 @@ def export(*, settings: ExportSettings) -> None:
 
 
 def _output_file(settings: ExportSettings) -> Path:
-    """Where to write.
-
-    Raises:
-        UsageError: if there is no name, or its suffix is none that is known.
-    """
+    """Where to write; a name with a known suffix has to be given."""
     if settings.output is None:
         raise UsageError("name the file to write: -o page.html for a page, or -o model.onnx for an ONNX graph")
     file = Path(settings.output)

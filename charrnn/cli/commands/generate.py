@@ -6,15 +6,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from charrnn.cli.adaptation import adapt_model, check_adaptation
 from charrnn.cli.display.escape import to_cell, unescape
 from charrnn.cli.display.notes import announce_stdin, write_notes
 from charrnn.cli.display.progress import Progress
 from charrnn.cli.display.records import print_record
 from charrnn.cli.models import choose_model
-from charrnn.cli.options import command, examples, refuse
 from charrnn.errors import CorpusError, GenerationError, UsageError
 from charrnn.inference.settings import (
     AdaptSettings,
@@ -23,6 +20,7 @@ from charrnn.inference.settings import (
     PrimeSettings,
     SamplingSettings,
 )
+from charrnn.settings import refuse
 
 if TYPE_CHECKING:
     from charrnn.inference.generation.best import Choice
@@ -36,27 +34,19 @@ MOST_TEXTS = 1_000_000  # all those that the best are chosen from
 TURN_LENGTH = 200  # characters of a continuation with --interactive
 SYLLABLES = r"(?:[^aeiouy\n]{1,3}[aeiouy]{1,2})"
 HAIKU = rf"(?i){SYLLABLES}{{5}}\n{SYLLABLES}{{7}}\n{SYLLABLES}{{5}}"
-
-
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    command(
-        app,
-        "generate",
-        epilog=examples(
-            'charrnn generate --prime "It was" -t 0.5',
-            "charrnn generate -m titles -n 20 -t 1 --min-p 0.05 -l 60",
-            "charrnn generate -m book --prime-file letter.txt --no-echo",
-            "charrnn generate -n 100 -l 200 --seed 7 --json | jq .loss",
-            "charrnn generate -m titles -n 5 --best 10 -t 1 --lines",
-            "charrnn generate -m names -n 12 --match '[A-Z][a-z]{5}'  # names of six letters",
-            "charrnn generate -m titles -n 5 --match '(Man|Woman) .{20,60}'  # headlines that begin so",
-            f"charrnn generate --match '{HAIKU}'",
-            "charrnn generate -m tunes --match '(?:[A-Ga-g]{4} ?[A-Ga-g]{4}\\|){8}'  # eight bars",
-            "charrnn generate -m genome --match '[ACGT]{200}GAATTC[ACGT]{200}'  # with the site of EcoRI",
-            "charrnn generate -m book --adapt letters.txt",
-        ),
-    )(generate)
+EXAMPLES = (
+    'charrnn generate --prime "It was" -t 0.5',
+    "charrnn generate -m titles -n 20 -t 1 --min-p 0.05 -l 60",
+    "charrnn generate -m book --prime-file letter.txt --no-echo",
+    "charrnn generate -n 100 -l 200 --seed 7 --json | jq .loss",
+    "charrnn generate -m titles -n 5 --best 10 -t 1 --lines",
+    "charrnn generate -m names -n 12 --match '[A-Z][a-z]{5}'  # names of six letters",
+    "charrnn generate -m titles -n 5 --match '(Man|Woman) .{20,60}'  # headlines that begin so",
+    f"charrnn generate --match '{HAIKU}'",
+    "charrnn generate -m tunes --match '(?:[A-Ga-g]{4} ?[A-Ga-g]{4}\\|){8}'  # eight bars",
+    "charrnn generate -m genome --match '[ACGT]{200}GAATTC[ACGT]{200}'  # with the site of EcoRI",
+    "charrnn generate -m book --adapt letters.txt",
+)
 
 
 def generate(
@@ -136,7 +126,7 @@ def _find_conflicts(
     """What is wrong with the settings together."""
     files = text.prime_file, adaptation.adapt
     checks = {
-        "--prime and --prime-file exclude each other; give one of them": None not in (text.prime, text.prime_file),
+        "--prime and --prime-file cannot be combined; give one of them": None not in (text.prime, text.prime_file),
         "--stop must not be empty": not all(text.stop or []),
         f"--samples times --best must be at most {MOST_TEXTS:,}": text.samples * sampling.best > MOST_TEXTS,
         "--prime-file and --adapt cannot both read stdin; give one of them a file": files == ("-", "-"),

@@ -9,14 +9,10 @@ import typer
 from charrnn.cli.display.escape import to_cell, visible
 from charrnn.cli.display.records import print_record
 from charrnn.cli.models import choose_model, complete_model
-from charrnn.cli.options import command, examples
 from charrnn.cli.streams import write_line
 from charrnn.inference.settings import OutputSettings
 
-
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    command(app, "info", epilog=examples("charrnn info", "charrnn info book --json"))(info)
+EXAMPLES = ("charrnn info", "charrnn info book --json")
 
 
 def info(

@@ -1,55 +1,43 @@
 """`charrnn inspect`: what happens inside a model along a text."""
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from charrnn.cli.display.notes import announce_stdin, write_notes
 from charrnn.cli.display.progress import Progress
 from charrnn.cli.models import choose_model
-from charrnn.cli.options import command, examples, refuse
+from charrnn.cli.options import Texts
 from charrnn.errors import CorpusError, UsageError
 from charrnn.files import atomic_write, check_output
 from charrnn.inference.inspection.settings import PageSettings, SpanSettings, UnitSettings
 from charrnn.inference.settings import OutputSettings, UseSettings
-from charrnn.settings import unread_settings
+from charrnn.settings import refuse, unread_settings
 from charrnn.text.settings import ReadingSettings
 from charrnn.wording import count_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from charrnn.inference.inspection.finding import Finding, Unit
     from charrnn.inference.inspection.tracing import ReadText, Trace
+    from charrnn.inference.model import Model
     from charrnn.model.config import ModelConfig
     from charrnn.text.vocabulary.base import Codes
 
 LANGUAGE_MODELS, CLASSIFIERS = "language models", "classifiers"
 UNITS = 3  # shown one below the other
 LISTED = 12  # findings on the page
-
-
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    command(
-        app,
-        "inspect",
-        epilog=examples(
-            "charrnn inspect sequel.txt --find",
-            "charrnn inspect -m book sequel.txt --unit 3",
-            "charrnn inspect sequel.txt --html page.html --npz states.npz",
-        ),
-    )(inspect)
+EXAMPLES = (
+    "charrnn inspect sequel.txt --find",
+    "charrnn inspect -m book sequel.txt --unit 3",
+    "charrnn inspect sequel.txt --html page.html --npz states.npz",
+)
 
 
 def inspect(
-    text: Annotated[
-        list[str],
-        typer.Argument(
-            help="Text files and folders, compressed or not, read as one text; - is stdin.", show_default=False
-        ),
-    ],
+    text: Texts,
     *,
     units: UnitSettings,
     span: SpanSettings,
@@ -72,17 +60,14 @@ def inspect(
         notes = _inspect_classifier(path, text, span, page, reading, output)
     else:
         refuse(_check_units(units, header.config))
-        notes = _Inspection(path, units, span, page, output).run(text, reading)
+        from charrnn.inference.loading import load_language_model
+
+        notes = _Inspection(path, load_language_model(path), units, span, page, output).run(text, reading)
     write_notes(notes, quiet=output.quiet)
 
 
 def _check_files(units: UnitSettings, page: PageSettings, inputs: list[str]) -> None:
-    """Refuse output files in whose place something would be lost.
-
-    Raises:
-        UsageError: if both are the same file.
-        OutputError: if one cannot be written; see `check_output`.
-    """
+    """Refuse output files in whose place something would be lost, or that are the same."""
     files = [Path(name) for name in (page.html, units.npz) if name is not None]
     if len({os.path.realpath(file) for file in files}) < len(files):
         raise UsageError("--html and --npz name the same file; name two")
@@ -137,23 +122,23 @@ def _write_page(file: Path, content: bytes, description: str) -> str:
     return f"{file}: {description}, {len(content) / 1e6:.1f} MB; open it in a browser"
 
 
+@dataclass
 class _Inspection:
     """The inspection of a language model's units."""
 
-    def __init__(
-        self, path: Path, units: UnitSettings, span: SpanSettings, page: PageSettings, output: OutputSettings
-    ) -> None:
-        from charrnn.inference.loading import load_language_model
+    path: Path
+    model: "Model"
+    settings: UnitSettings
+    span: SpanSettings
+    page: PageSettings
+    output: OutputSettings
+    notes: list[str] = field(default_factory=list)
 
-        self._path = path
-        self._model = load_language_model(path)
-        self._settings = units
-        self._span = span
-        self._page = page
-        self._output = output
-        self._notes: list[str] = []
-        layers = self._model.network.config.layers
-        self._layers = range(layers) if units.layer is None else [units.layer]
+    @property
+    def layers(self) -> "Sequence[int]":
+        """Those to search."""
+        layer = self.settings.layer
+        return range(self.model.network.config.layers) if layer is None else [layer]
 
     def run(self, text: list[str], reading: ReadingSettings) -> list[str]:
         """Print findings or units, and write files; returns notes."""
@@ -161,33 +146,33 @@ class _Inspection:
         from charrnn.inference.inspection.finding import Unit, choose_units
         from charrnn.inference.inspection.tracing import read_text, trace_network
 
-        settings, page, vocabulary = self._settings, self._page, self._model.vocabulary
+        settings, page, vocabulary = self.settings, self.page, self.model.vocabulary
         codes = self._read_codes(text, reading)
         read = read_text(vocabulary, codes, skip_unknown=settings.unknown == "skip")
         if len(read.skipped):
             names = vocabulary.describe_unknown(read.skipped)
-            self._notes.append(f"left out {len(read.skipped):,} that the model has never seen: {names}")
-        with Progress("reading", quiet=self._output.quiet) as progress:
-            trace = trace_network(self._model.network, read, progress)
+            self.notes.append(f"left out {len(read.skipped):,} that the model has never seen: {names}")
+        with Progress("reading", quiet=self.output.quiet) as progress:
+            trace = trace_network(self.model.network, read, progress)
         states = trace.states(settings.state)
         findings = self._find(read, trace) if settings.ranking or settings.unit is None or page.html else []
         if settings.unit is None:
-            units = choose_units(findings, states, self._layers, UNITS)
+            units = choose_units(findings, states, self.layers, UNITS)
         else:
-            layer, unit = self._layers[-1], settings.unit
+            layer, unit = self.layers[-1], settings.unit
             units = [Unit(layer, unit, f"layer {layer} unit {unit}, {settings.state} state")]
         display = UnitDisplay(vocabulary, read, states, settings.state)
         if settings.ranking:
-            print_findings(findings, settings.state, as_json=self._output.json)
-        elif self._output.json:
-            display.print_json(units, self._span.shown or len(read.codes))
+            print_findings(findings, settings.state, as_json=self.output.json)
+        elif self.output.json:
+            display.print_json(units, self.span.shown or len(read.codes))
         elif not (page.html or settings.npz):
-            self._notes += display.draw(units, self._span.shown)
+            self.notes += display.draw(units, self.span.shown)
         if page.html:
             self._write_trace(Path(page.html), read, trace, findings, units[0])
         if settings.npz:
             self._write_arrays(Path(settings.npz), read, trace)
-        return self._notes
+        return self.notes
 
     def _read_codes(self, text: list[str], reading: ReadingSettings) -> "Codes":
         """The first codes (n,) of the text, `--length` at most."""
@@ -195,18 +180,18 @@ class _Inspection:
 
         from charrnn.text.reading import TextReader
 
-        vocabulary, length = self._model.vocabulary, self._span.length
+        vocabulary, length = self.model.vocabulary, self.span.length
         reader = TextReader.of_names(text, reading, binary=vocabulary.binary)
         pieces, count = [], 0
         for piece in vocabulary.tokenize_pieces(reader):
             pieces.append(piece)
             count += len(piece)
             if count > length:
-                self._notes.append(f"read the first {length:,} {vocabulary.units} only; --length N reads more")
+                self.notes.append(f"read the first {length:,} {vocabulary.units} only; --length N reads more")
                 break
         if not count:
             raise CorpusError(f"{', '.join(text)} is empty: nothing to look at")
-        self._notes += reader.notes
+        self.notes += reader.notes
         return np.concatenate(pieces)[:length]
 
     def _find(self, read: "ReadText", trace: "Trace") -> "list[Finding]":
@@ -214,25 +199,25 @@ class _Inspection:
         from charrnn.inference.inspection.finding import find_units
         from charrnn.inference.inspection.properties import properties
 
-        settings = self._settings
-        match_only = settings.match is not None and not settings.find and self._page.html is None
+        settings = self.settings
+        match_only = settings.match is not None and not settings.find and self.page.html is None
         found = properties(read.text, settings.match, match_only=match_only)
         candidates = (replace(each, values=each.values[read.ends]) for each in found)
-        with Progress("finding", quiet=self._output.quiet) as progress:
+        with Progress("finding", quiet=self.output.quiet) as progress:
             findings, rare = find_units(
                 trace.states(settings.state),
                 candidates,
-                layers=self._layers,
+                layers=self.layers,
                 unit=settings.unit if settings.ranking else None,
                 top=settings.top,
                 progress=progress,
             )
         if settings.ranking:
             if rare:
-                self._notes.append(f"too rare in this text to tell: {', '.join(rare)}")
+                self.notes.append(f"too rare in this text to tell: {', '.join(rare)}")
             chance = [finding.property for finding in findings if not finding.above]
             if chance:
-                self._notes.append(f"no clearer than chance: {', '.join(dict.fromkeys(chance))}")
+                self.notes.append(f"no clearer than chance: {', '.join(dict.fromkeys(chance))}")
         return findings
 
     def _write_trace(
@@ -241,24 +226,24 @@ class _Inspection:
         from charrnn.inference.inspection.finding import select_findings
         from charrnn.inference.inspection.trace_page import View, default_length, render_trace
 
-        shown = min(len(read.codes), self._span.shown or default_length(trace))
+        shown = min(len(read.codes), self.span.shown or default_length(trace))
         content = render_trace(
-            f"Inside {self._path.stem}",
-            self._model.network,
-            self._model.vocabulary,
+            f"Inside {self.path.stem}",
+            self.model.network,
+            self.model.vocabulary,
             read,
             trace,
             select_findings(findings, LISTED),
-            View(first.layer, first.unit, self._settings.state),
+            View(first.layer, first.unit, self.settings.state),
             shown,
         )
-        self._notes.append(_write_page(file, content, f"{shown:,} {self._model.vocabulary.units}"))
+        self.notes.append(_write_page(file, content, f"{shown:,} {self.model.vocabulary.units}"))
 
     def _write_arrays(self, file: Path, read: "ReadText", trace: "Trace") -> None:
         from charrnn.inference.inspection.arrays import collect_arrays, write_arrays
 
-        arrays = collect_arrays(self._model.vocabulary, read, trace)
+        arrays = collect_arrays(self.model.vocabulary, read, trace)
         with atomic_write(file) as stream:
             write_arrays(stream, arrays)
         shapes = ", ".join(f"{name} {'x'.join(map(str, values.shape))}" for name, values in arrays.items())
-        self._notes.append(f"{file}: {shapes}")
+        self.notes.append(f"{file}: {shapes}")

@@ -4,12 +4,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from charrnn.cli.display.escape import to_cell, visible
 from charrnn.cli.display.notes import write_notes
 from charrnn.cli.display.records import print_record
-from charrnn.cli.options import command, examples
 from charrnn.cli.streams import write_line
 from charrnn.errors import ModelFileError
 from charrnn.files import models_folder
@@ -17,11 +14,7 @@ from charrnn.inference.locating import bundled_model, list_models
 from charrnn.inference.settings import OutputSettings
 
 COLUMNS = ("name", "task", "network", "parameters", "corpus", "valid_loss", "date")
-
-
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    command(app, "models", epilog=examples("charrnn models", "charrnn models --json"))(models)
+EXAMPLES = ("charrnn models", "charrnn models --json")
 
 
 def models(*, output: OutputSettings) -> None:

@@ -10,7 +10,6 @@ from charrnn.cli.display.escape import visible
 from charrnn.cli.display.notes import announce_stdin, write_notes
 from charrnn.cli.display.progress import Progress
 from charrnn.cli.display.records import print_record
-from charrnn.cli.options import command, examples
 from charrnn.cli.streams import write_line, write_text
 from charrnn.errors import CorpusError, UsageError
 from charrnn.inference.settings import OutputSettings
@@ -21,18 +20,10 @@ if TYPE_CHECKING:
     from charrnn.text.novelty import Novelty
 
 SHOWN = 200  # characters of the longest span
-
-
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    command(
-        app,
-        "novelty",
-        epilog=examples(
-            "charrnn generate -n 200 -l 100 --quiet | charrnn novelty headlines.txt",
-            "charrnn generate -n 500 -l 20 --quiet | charrnn novelty names.txt --new",
-        ),
-    )(novelty)
+EXAMPLES = (
+    "charrnn generate -n 200 -l 100 --quiet | charrnn novelty headlines.txt",
+    "charrnn generate -n 500 -l 20 --quiet | charrnn novelty names.txt --new",
+)
 
 
 def novelty(
@@ -59,7 +50,7 @@ def novelty(
     comparison = Comparison(content, copying.span)
     with Progress("comparing", unit="characters", quiet=output.quiet) as progress:
         for done in comparison.read(map(str, corpus_reader)):
-            progress(done, done * corpus_reader.total_bytes // max(1, corpus_reader.bytes_read))
+            progress(done, corpus_reader.estimate_total(done))
     result = comparison.result()
     if copying.new:
         for line in comparison.new_lines():
@@ -90,6 +81,6 @@ def _format(result: "Novelty", span: int) -> str:
         rows += [
             f"lines                {result.lines:,}",
             f"lines in the corpus  {result.lines_copied:,} ({result.lines_copied / result.lines:.1%})",
-            f"lines said before    {result.lines_repeated:,} ({result.lines_repeated / result.lines:.1%})",
+            f"repeated lines       {result.lines_repeated:,} ({result.lines_repeated / result.lines:.1%})",
         ]
     return "\n".join(rows)

@@ -8,7 +8,6 @@ import typer
 from charrnn.cli.display.notes import announce_stdin
 from charrnn.cli.display.records import print_record
 from charrnn.cli.display.training.observer import TerminalObserver
-from charrnn.cli.options import command, examples
 from charrnn.inference.locating import find_model
 from charrnn.text.settings import ColumnSettings, TextSettings
 from charrnn.training.settings import (
@@ -20,20 +19,13 @@ from charrnn.training.settings import (
     TrainSettings,
 )
 
-
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    command(
-        app,
-        "train",
-        epilog=examples(
-            "charrnn train book.txt",
-            "charrnn train book.txt --resume --time 30m",
-            "charrnn train src/ notes.txt -o models/mine.safetensors",
-            "charrnn train titles.txt --cell gru --hidden-size 128 --epochs 10",
-            "zcat log.gz | charrnn train - -o models/log.safetensors",
-        ),
-    )(train)
+EXAMPLES = (
+    "charrnn train book.txt",
+    "charrnn train book.txt --resume --time 30m",
+    "charrnn train src/ notes.txt -o models/mine.safetensors",
+    "charrnn train titles.txt --cell gru --hidden-size 128 --epochs 10",
+    "zcat log.gz | charrnn train - -o models/log.safetensors",
+)
 
 
 def train(  # noqa: PLR0913 - a parameter for each group of options

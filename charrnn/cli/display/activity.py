@@ -1,7 +1,7 @@
 """What happens inside a model along a text: rankings of units, and values along the text."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from charrnn.cli.display.escape import to_cell, visible
@@ -33,50 +33,50 @@ def print_findings(findings: "Sequence[Finding]", state: str, *, as_json: bool) 
             write_line(f"{finding.score:+.3f}   {finding.control:.3f}  {place}")
 
 
+@dataclass(frozen=True)
 class UnitDisplay:
-    """Shows the states (L, T, H) of units along a text."""
+    """Shows the states (L, T, H) of units along a text, `state` of each."""
 
-    def __init__(self, vocabulary: "Vocabulary", read: "ReadText", states: "Floats", state: str) -> None:
-        self._vocabulary = vocabulary
-        self._read = read
-        self._states = states
-        self._state = state
+    vocabulary: "Vocabulary"
+    read: "ReadText"
+    states: "Floats"
+    state: str
 
     def print_json(self, units: "Sequence[Unit]", shown: int) -> None:
         """Print an object for each unit."""
         for unit in units:
-            values = self._states[unit.layer, :shown, unit.unit].tolist()
+            values = self.states[unit.layer, :shown, unit.unit].tolist()
             record = {
                 "layer": unit.layer,
                 "unit": unit.unit,
-                "state": self._state,
-                "text": "".join(self._read.parts[:shown]),
+                "state": self.state,
+                "text": "".join(self.read.parts[:shown]),
                 "values": [round(value, 6) for value in values],
             }
             print_record(record)
 
     def draw(self, units: "Sequence[Unit]", shown: int | None) -> list[str]:
         """Print the text coloured by each unit, or a table where there are no colours; returns notes."""
-        from charrnn.cli.display.heatmap import Heatmap
+        from charrnn.cli.display.colours import Heatmap
 
-        heatmap, total = Heatmap(), len(self._read.parts)
+        heatmap, total = Heatmap(), len(self.read.parts)
         if not heatmap.coloured:
             self._print_table(units, shown or total)
             return []
-        parts = self._read.parts[: shown or DRAWN]
-        top = max([1.0, *(float(abs(self._states[unit.layer, :, unit.unit]).max()) for unit in units)])
+        parts = self.read.parts[: shown or DRAWN]
+        top = max([1.0, *(float(abs(self.states[unit.layer, :, unit.unit]).max()) for unit in units)])
         for unit in units:
-            along = self._states[unit.layer, :, unit.unit]
+            along = self.states[unit.layer, :, unit.unit]
             heatmap.draw(unit.heading, parts, along[: len(parts)].tolist(), top)
         heatmap.print_legend(f"-{top:.3g}", "0", f"+{top:.3g}")
         if len(parts) == total or shown is not None:
             return []
-        return [f"drew the first {len(parts):,} of {total:,} {self._vocabulary.units}; see --shown"]
+        return [f"drew the first {len(parts):,} of {total:,} {self.vocabulary.units}; see --shown"]
 
     def _print_table(self, units: "Sequence[Unit]", shown: int) -> None:
         """Print a row for each token, with a column for each unit."""
-        names = map(self._vocabulary.to_label, self._read.codes[:shown].tolist())
-        values = self._states[[unit.layer for unit in units], :, [unit.unit for unit in units]].T  # (T, units)
+        names = map(self.vocabulary.to_label, self.read.codes[:shown].tolist())
+        values = self.states[[unit.layer for unit in units], :, [unit.unit for unit in units]].T  # (T, units)
         _print_rows([f"layer {unit.layer} unit {unit.unit}" for unit in units], names, values[:shown].tolist())
 
 
@@ -93,7 +93,7 @@ def print_courses(courses: "Sequence[Course]", model: "Classifier", *, as_json: 
             }
             print_record(record)
         return
-    from charrnn.cli.display.heatmap import Heatmap
+    from charrnn.cli.display.colours import Heatmap
 
     heatmap = Heatmap()
     for course in courses:

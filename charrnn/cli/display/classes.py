@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.display.escape import to_cell, visible
 from charrnn.cli.display.records import format_record, print_record
-from charrnn.cli.display.scores import adapted_figures, adapted_rows, score_rows
+from charrnn.cli.display.scores import adapted_figures, adapted_rows, format_rows, score_rows
 from charrnn.cli.streams import write_data, write_line
 
 if TYPE_CHECKING:
@@ -94,15 +94,9 @@ def print_evaluation(
         f"speed       {speed:,.0f} texts/s",
     ]
     if score:
-        lines += [
-            "",
-            "each text given its label, its end included:",
-            *(f"{name:<20} {figure} {unit}".rstrip() for name, figure, unit in score_rows(scorer.vocabulary, score)),
-        ]
-    if score and evaluation.adapted_score:
-        lines += [
-            f"{name:<20} {figure} {unit}".rstrip() for name, figure, unit in adapted_rows(evaluation.adapted_score)
-        ]
+        adapted = adapted_rows(evaluation.adapted_score) if evaluation.adapted_score else []
+        rows = format_rows([*score_rows(scorer.vocabulary, score), *adapted])
+        lines += ["", "each text given its label, its end included:", *rows]
     write_line("\n".join([*lines, "", *_format_confusion(labels, metrics)]))
 
 

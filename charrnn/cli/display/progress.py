@@ -2,7 +2,6 @@
 
 import sys
 import time
-from types import TracebackType
 
 PATIENCE = 2.0  # seconds before the first line
 LINE_EVERY = 5.0  # seconds between lines when stderr is not a terminal
@@ -25,9 +24,7 @@ class Progress:
     def __enter__(self) -> "Progress":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def __call__(self, done: int, total: int) -> None:

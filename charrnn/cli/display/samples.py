@@ -15,14 +15,9 @@ BOLD, DIM, PLAIN = b"\x1b[1m", b"\x1b[2m", b"\x1b[0m"
 
 
 class SampleWriter:
-    """Writes samples one after the other, each from a new line, the first one as it is generated.
+    """Writes samples one after the other, each from a new line below its heading, the first one as it is generated.
 
-    On a terminal the heading of a sample is bold, and each of several samples stands below a rule.
-
-    Args:
-        headings: text before each sample; a single one is used for all.
-        samples: their number.
-        binary: whether the samples are bytes rather than text.
+    A single heading is used for all. On a terminal headings are bold, and each of several samples stands below a rule.
     """
 
     def __init__(self, headings: Sequence[bytes], samples: int, *, binary: bool) -> None:

@@ -9,9 +9,10 @@ from charrnn.cli.display.records import format_record, print_record
 from charrnn.cli.streams import write_line, write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from charrnn.inference.scoring.texts import Block, Score
+    from charrnn.text.baselines import Baselines
     from charrnn.text.vocabulary.base import Vocabulary
 
 
@@ -29,7 +30,7 @@ class TokenTable:
     def print(self, blocks: "Iterator[Block]") -> "Iterator[Block]":
         """Print blocks of codes (n,) and nats (n,), and adapted nats (n,), if any, while passing them on."""
         if sys.stdout.isatty() and not self._json:
-            from charrnn.cli.display.surprise import Surprise
+            from charrnn.cli.display.colours import Surprise
 
             surprise = Surprise()
             if surprise.coloured:
@@ -78,6 +79,23 @@ def adapted_rows(score: "Score") -> list[tuple[str, str, str]]:
     ]
 
 
+def baseline_figures(baselines: "Baselines") -> dict[str, float]:
+    """Bits per character of what the model is compared with, in JSON."""
+    return {
+        "gzip_bpc": baselines.gzip,
+        "xz_bpc": baselines.xz,
+        "ngram_bpc": baselines.ngram,
+        "ngram_order": baselines.order,
+        "compared_chars": baselines.chars,
+    }
+
+
+def baseline_rows(baselines: "Baselines") -> list[tuple[str, str, str]]:
+    """The same in words: name, figure, unit."""
+    names = {"gzip": baselines.gzip, "xz": baselines.xz, f"{baselines.order}-gram model": baselines.ngram}
+    return [(name, f"{bits:.4f}", "bits per character") for name, bits in names.items()]
+
+
 def score_rows(vocabulary: "Vocabulary", score: "Score") -> list[tuple[str, str, str]]:
     """The figures of a text as rows of a name, a figure and its unit; with a charged loss if a token is unknown."""
     share = f"in {score.unknown_share:.2%} of all characters" if score.unknown else ""
@@ -94,12 +112,18 @@ def score_rows(vocabulary: "Vocabulary", score: "Score") -> list[tuple[str, str,
     return rows
 
 
+def format_rows(rows: "Iterable[tuple[str, str, str]]") -> list[str]:
+    """Rows of names, figures and units as lines."""
+    return [f"{name:<20} {figure} {unit}".rstrip() for name, figure, unit in rows]
+
+
 def print_score(
     path: Path,
     vocabulary: "Vocabulary",
     score: "Score",
     adapted: "Score | None" = None,
     *,
+    baselines: "Baselines | None" = None,
     seconds: float,
     to_stderr: bool,
     as_json: bool,
@@ -108,7 +132,7 @@ def print_score(
     speed = (score.tokens + score.unknown) / max(seconds, 1e-9)  # tokens per second
     by_token = vocabulary.multi_character
     if as_json and not to_stderr:
-        figures = {
+        record = {
             "model": str(path),
             "chars": score.chars,
             **({"tokens": score.tokens, "token_loss": score.token_loss} if by_token else {}),
@@ -119,14 +143,16 @@ def print_score(
             "bpc": score.bpc,
             "perplexity": score.perplexity,
             **(adapted_figures(adapted) if adapted else {}),
+            **(baseline_figures(baselines) if baselines else {}),
             "seconds": round(seconds, 3),
             "chars_per_second": round(speed * score.chars / score.tokens, 1),
         }
-        print_record(figures)
+        print_record(record)
         return
     rows = [
         *score_rows(vocabulary, score),
         *(adapted_rows(adapted) if adapted else []),
+        *(baseline_rows(baselines) if baselines else []),
         ("speed", f"{speed:,.0f}", f"{vocabulary.units}/s"),
     ]
     if by_token:
@@ -134,7 +160,7 @@ def print_score(
         rows.append(("tokens", f"{score.tokens:,}", ""))
         rows.append(("the same by token", f"{score.token_loss:.4f}", f"nats, perplexity {perplexity:.1f}"))
     if (sys.stderr if to_stderr else sys.stdout).isatty():
-        from charrnn.cli.display.surprise import print_figures
+        from charrnn.cli.display.colours import print_figures
 
         remarks = {
             "bits per character": "1 is a coin toss for each character",
@@ -143,5 +169,4 @@ def print_score(
         rows = [(name, figure, remarks.get(name, unit)) for name, figure, unit in rows]
         print_figures(str(path), rows, to_stderr=to_stderr)
         return
-    for name, figure, unit in rows:
-        write_line(f"{name:<20} {figure} {unit}".rstrip(), to_stderr=to_stderr)
+    write_line("\n".join(format_rows(rows)), to_stderr=to_stderr)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from charrnn.inference.network.classifier import ClassifierNetwork
 from charrnn.inference.network.cores import map_parallel
-from charrnn.inference.scoring.texts import Score
+from charrnn.inference.scoring.texts import Score, batch_by_size
 from charrnn.model.header import ModelHeader
 from charrnn.text.vocabulary.base import UNKNOWN, Ids, Vocabulary
 
@@ -126,13 +126,4 @@ def pad_documents(documents: Sequence[Ids]) -> tuple[NDArray[np.int64], NDArray[
 
 def chunk_rows(rows: Iterable[Row], size: int = CHUNK, get_length: Callable[[Any], int] = len) -> Iterator[list[Row]]:
     """Rows in lists of `size`, fewer if their texts are long; `get_length` gives the length of a row's text."""
-    chunk: list[Row] = []
-    characters = 0
-    for row in rows:
-        chunk.append(row)
-        characters += get_length(row)
-        if len(chunk) == size or characters >= CHUNK_CHARACTERS:
-            yield chunk
-            chunk, characters = [], 0
-    if chunk:
-        yield chunk
+    return batch_by_size(rows, CHUNK_CHARACTERS, size, get_length)

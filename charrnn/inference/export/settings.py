@@ -10,11 +10,7 @@ class ExportSettings:
     """What is exported, and to which file."""
 
     model: str | None = setting(
-        None,
-        "Model file, or its name in models/.",
-        short="-m",
-        shown_default="newest in models/",
-        model=True,
+        None, "Model file, or its name in models/.", short="-m", shown_default="newest in models/", model=True
     )
     output: str | None = setting(
         None,

@@ -50,9 +50,7 @@ class DeviceGenerator(TextGenerator):
         """A generator for another network on the same device."""
         return DeviceGenerator(network, self.vocabulary, self._device)
 
-    def for_weights(self, network: Network) -> "DeviceGenerator":
-        """A generator for a network with other weights on the same device."""
-        return DeviceGenerator(network, self.vocabulary, self._device)
+    for_weights = for_network
 
     def make_writer(self, state: State, request: Request) -> "DeviceWriter":
         """A writer of one sample for each stream of `state`."""
@@ -64,14 +62,7 @@ class DeviceGenerator(TextGenerator):
 
 
 class DeviceWriter:
-    """B samples on a device, advancing one symbol a step: a `charrnn.inference.generation.writer.Writer`.
-
-    Args:
-        network: whose weights are copied to the device.
-        state: of B streams, where the samples begin.
-        request: how a symbol is chosen, and whether its nats are computed.
-        device: where.
-    """
+    """B samples that continue `state` on a device, one symbol a step: a `Writer` of `generation.writer`."""
 
     burst: int | None = BURST
 

@@ -91,13 +91,10 @@ def read_prime(network: Network, ids: Ids) -> Iterator[tuple[int, State]]:
 
 
 class TextGenerator:
-    """Generates texts with a network on the CPU.
+    """Generates texts with a network on the CPU; its weights are laid out for the kernel when that is needed first.
 
-    Args:
-        network: its weights are laid out for the kernel when the first text is generated.
-        vocabulary: of the network.
-        base: a generator whose network differs in the initial state and the first layer's bias only; the layout of
-            the other weights is shared with it.
+    `base` is a generator whose network differs in the initial state and the first layer's bias only; the layout of the
+    other weights is shared with it.
     """
 
     def __init__(self, network: Network, vocabulary: Vocabulary, base: "TextGenerator | None" = None) -> None:

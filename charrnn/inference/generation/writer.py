@@ -59,12 +59,7 @@ class Writer(Protocol):
 
 
 class Weights:
-    """A network's weights, laid out for writing; writers in several threads may share them.
-
-    Args:
-        network: whose weights.
-        use: the kernel for its cell; None on systems where it does not run.
-    """
+    """A network's weights, laid out for the kernel, if there is one; writers in several threads may share them."""
 
     def __init__(self, network: Network, use: Kernel | None) -> None:
         self.network = network
@@ -164,14 +159,7 @@ class Weights:
 
 
 class KernelWriter:
-    """B samples, written by the kernel.
-
-    Args:
-        weights: of the network.
-        state: of the samples (L, B, H); copied.
-        sampler: how symbols are chosen.
-        loss: whether to compute their nats.
-        tracker: where the samples are in a constraint.
+    """B samples, written by the kernel from a copy of their state (L, B, H).
 
     Attributes:
         batch: the record of the samples that the kernel works on.
@@ -254,8 +242,7 @@ class KernelWriter:
             stages[layer].cells = self._cells[layer].ctypes.data
         return array, (Stage * len(stages))(*stages)
 
-    def write(self, uniforms: NDArray[np.float64]) -> tuple[Symbols, Floats]:
-        """See `Writer`."""
+    def write(self, uniforms: NDArray[np.float64]) -> tuple[Symbols, Floats]:  # noqa: D102
         steps, samples = uniforms.shape
         uniforms = np.zeros((steps, samples)) if self._sampler.greedy else np.ascontiguousarray(uniforms)
         symbols = np.empty((steps, samples), dtype=np.int64)
@@ -274,8 +261,7 @@ class KernelWriter:
         nats: Floats = (np.log(chances[:made, :, 1]) - chances[:made, :, 0]).astype(np.float32)
         return symbols[:made], nats
 
-    def select(self, samples: Symbols) -> "KernelWriter":
-        """See `Writer`."""
+    def select(self, samples: Symbols) -> "KernelWriter":  # noqa: D102
         size = self._weights.network.config.hidden_size
         hidden, cells = self._hidden[:, samples, :size], self._cells[:, samples, :size]
         tracker = self._tracker and self._tracker.select(samples)
@@ -305,8 +291,7 @@ class PlainWriter:
         self._tracker = tracker
         self._pending: Symbols | None = None
 
-    def write(self, uniforms: NDArray[np.float64]) -> tuple[Symbols, Floats]:
-        """See `Writer`."""
+    def write(self, uniforms: NDArray[np.float64]) -> tuple[Symbols, Floats]:  # noqa: D102
         symbols = np.empty(uniforms.shape, dtype=np.int64)
         nats = np.empty(uniforms.shape if self._loss else (0, uniforms.shape[1]), dtype=np.float32)
         for t, row in enumerate(uniforms):
@@ -327,8 +312,7 @@ class PlainWriter:
         draw = partial(self._sampler.choose, uniforms=uniform)
         return int(draw(scores)[0]) if self._tracker is None else self._tracker.choose(sample, scores, draw)
 
-    def select(self, samples: Symbols) -> "PlainWriter":
-        """See `Writer`."""
+    def select(self, samples: Symbols) -> "PlainWriter":  # noqa: D102
         tracker, states = self._tracker and self._tracker.select(samples), [self._states[n] for n in samples]
         writer = PlainWriter(self._network, states, self._sampler, loss=self._loss, tracker=tracker)
         writer._pending = None if self._pending is None else self._pending[samples]

@@ -87,14 +87,10 @@ def _split_rare(candidates: list[Property], half: int, total: int) -> tuple[list
     frequent, rare = [], []
     for each in candidates:
         halves = each.values[:half], each.values[half:]
-        often = total >= LEAST and all(len(part) - _count_most_frequent(part) >= RARE for part in halves)
+        others = (len(part) - int(np.unique(part, return_counts=True)[1].max()) for part in halves)
+        often = total >= LEAST and all(count >= RARE for count in others)
         (frequent.append(each) if often else rare.append(each.name))
     return frequent, rare
-
-
-def _count_most_frequent(values: Floats) -> int:
-    """How often the most frequent of the values (T,) occurs."""
-    return int(np.unique(values, return_counts=True)[1].max())
 
 
 def _standardize(values: Floats, axis: int) -> Floats:

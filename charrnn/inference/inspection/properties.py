@@ -65,8 +65,8 @@ def properties(text: str, match: str | None = None, *, match_only: bool = False)
         yield Property(f"after {character!r}", _to_floats([c == character for c in text]), general=False)
 
 
-def _to_floats(flags: Sequence[bool] | NDArray[np.bool_]) -> Floats:
-    return np.asarray(flags, dtype=np.float32)
+def _to_floats(values: Sequence[float] | NDArray[np.bool_]) -> Floats:
+    return np.asarray(values, dtype=np.float32)
 
 
 def inside_quotes(text: str) -> Floats:
@@ -98,12 +98,8 @@ def bracket_depth(text: str) -> Floats:
 
 def position_in_line(text: str) -> Floats:
     """How many characters of the line have been read; 0 after a line end."""
-    values = np.zeros(len(text), dtype=np.float32)
-    column = 0
-    for t, character in enumerate(text):
-        column = 0 if character == "\n" else column + 1
-        values[t] = column
-    return values
+    columns = [column for line in text.split("\n") for column in (*range(1, len(line) + 1), 0)]
+    return _to_floats(columns[:-1])
 
 
 def indentation(text: str) -> Floats:
@@ -131,11 +127,7 @@ def inside_comments(text: str) -> Floats:
 
 
 def inside_matches(text: str, pattern: str) -> Floats:
-    """1 inside matches of a regular expression; `^` and `$` match at the ends of lines.
-
-    Raises:
-        UsageError: if it is not a regular expression.
-    """
+    """1 inside matches of a regular expression (UsageError if it is none); `^` and `$` match at the ends of lines."""
     try:
         compiled = re.compile(pattern, re.MULTILINE)
     except (re.error, RecursionError, OverflowError) as error:

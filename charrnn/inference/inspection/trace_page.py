@@ -8,7 +8,6 @@ import numpy as np
 
 from charrnn.inference.inspection.finding import Finding
 from charrnn.inference.inspection.pages import pack, render_page
-from charrnn.inference.inspection.saturation import measure_saturation
 from charrnn.inference.inspection.tracing import GATE_NAMES, ReadText, Trace
 from charrnn.inference.inspection.vectors import project_vectors, symbol_vectors
 from charrnn.inference.network.language import Floats, Network
@@ -17,6 +16,7 @@ from charrnn.text.vocabulary.base import Vocabulary
 SHOWN = 2000  # characters, unless their states are larger than
 MAX_STATES = 5_500_000  # bytes, which base64 makes a third longer
 MAPPED = 1000  # symbols on the map; of a larger vocabulary only those in the text
+SHUT, OPEN = 0.1, 0.9  # below and above which a gate is nearly so
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,24 @@ def _pack_states(values: Floats) -> dict[str, Any]:
     """States (L, T, H) as 8-bit numbers, where 127 is a unit's largest magnitude along the text, at least 1."""
     tops = np.round(np.maximum(1.0, np.abs(values).max(axis=1).astype(np.float64)) + 5e-5, 4)  # (L, H)
     return {**pack(np.rint(values * (127 / tops[:, None])).astype(np.int8)), "tops": tops.tolist()}
+
+
+@dataclass(frozen=True)
+class Saturation:
+    """Shares of time (L, H) that each unit's gate is nearly shut and nearly open."""
+
+    shut: Floats
+    open: Floats
+
+
+def measure_saturation(gate: Floats) -> Saturation:
+    """The saturation of one gate along a text, (L, T, H).
+
+    Left- and right-saturated in "Visualizing and Understanding Recurrent Networks" (Karpathy, Johnson, Li 2015, arXiv
+    1506.02078). A unit whose forget gate is always open remembers; one whose gate never is forgets at every step.
+    """
+    shut = (gate < SHUT).mean(axis=1, dtype=np.float32)
+    return Saturation(shut, (gate > OPEN).mean(axis=1, dtype=np.float32))
 
 
 def _measure_shares(gate: Floats) -> dict[str, Any]:

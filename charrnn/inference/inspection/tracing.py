@@ -80,11 +80,7 @@ class Trace:
     probabilities: Floats
 
     def states(self, name: str) -> Floats:
-        """The "hidden" or "cell" states (L, T, H).
-
-        Raises:
-            InspectionError: if the network has no cell states.
-        """
+        """The "hidden" or "cell" states (L, T, H); InspectionError if the network has none."""
         if name == "hidden":
             return self.hidden
         if self.cell is None:
@@ -159,11 +155,8 @@ def _trace_chunk(network: Network, all_ids: Ids, state: State, trace: Trace, chu
 def layer_gates(network: Network, layer: int, below: NDArray[Any], earlier: Floats) -> dict[str, Floats]:
     """The gates and candidates (T, B, H) of a layer, by name.
 
-    Args:
-        network: with the layer.
-        layer: its number.
-        below: the layer's input: ids (T, B), or the hidden states (T, B, H) of the layer below.
-        earlier: its own hidden states (T, B, H) one step earlier.
+    `below` is the layer's input: ids (T, B), or the hidden states (T, B, H) of the layer below; `earlier` are its own
+    hidden states (T, B, H) one step earlier.
     """
     size, cell = network.config.hidden_size, network.config.cell
     if cell == "rnn":

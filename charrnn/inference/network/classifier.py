@@ -26,14 +26,7 @@ CellState = tuple[Floats, Floats | None]  # hidden (B, H), and the LSTM's cell (
 
 
 class Direction:
-    """One direction of one recurrent layer.
-
-    Args:
-        config: sizes.
-        tensors: all tensors of the model.
-        layer: its number.
-        direction: 0 is forward, 1 backward.
-    """
+    """One direction of one recurrent layer: 0 is forward, 1 backward."""
 
     def __init__(self, config: ClassifierConfig, tensors: Tensors, layer: int, direction: int) -> None:
         suffix = config.suffixes(layer)[direction]
@@ -71,12 +64,7 @@ class Direction:
 
 
 class ClassifierNetwork:
-    """A trained classifier's network.
-
-    Args:
-        config: sizes.
-        tensors: weights under PyTorch's names, float32.
-    """
+    """A trained classifier's network; its weights are float32, under PyTorch's names."""
 
     def __init__(self, config: ClassifierConfig, tensors: Tensors) -> None:
         self.config = config
@@ -106,13 +94,7 @@ class ClassifierNetwork:
 
 
 class Reading:
-    """Documents while a network reads them, in one chunk unless it is a single long one.
-
-    Args:
-        network: that reads.
-        ids: (T, B), padded with any valid ids.
-        lengths: (B,).
-    """
+    """Documents while a network reads them, in one chunk unless it is a single long one: ids (T, B), lengths (B,)."""
 
     def __init__(self, network: ClassifierNetwork, ids: NDArray[Any], lengths: NDArray[np.int64]) -> None:
         self._network = network

@@ -48,12 +48,7 @@ class State:
 
 
 class Network:
-    """A trained network that reads text.
-
-    Args:
-        config: sizes.
-        tensors: weights under PyTorch's names, float32.
-    """
+    """A trained network that reads text; its weights are float32, under PyTorch's names."""
 
     def __init__(self, config: ModelConfig, tensors: Tensors) -> None:
         self.config = config

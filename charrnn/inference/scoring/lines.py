@@ -11,13 +11,7 @@ import numpy as np
 from charrnn.inference.network.cores import map_parallel
 from charrnn.inference.network.language import Floats, Network
 from charrnn.inference.scoring.scorer import Scorer, make_scorers
-from charrnn.inference.scoring.texts import (
-    Score,
-    batch_by_size,
-    check_losses,
-    score_ids,
-    sum_scores,
-)
+from charrnn.inference.scoring.texts import Score, batch_by_size, check_losses, score_ids, sum_scores
 from charrnn.text.reading import check_line_length
 from charrnn.text.vocabulary.base import UNKNOWN, Codes, Ids, Vocabulary
 
@@ -27,11 +21,7 @@ LONG = 2**15  # tokens; a longer sequence is read in pieces, like a text
 
 
 def split_lines(vocabulary: Vocabulary, pieces: Iterable[Codes]) -> Iterator[Codes]:
-    """The lines of a text that comes as pieces of codes, their line ends included.
-
-    Raises:
-        CorpusError: if a line is longer than `charrnn.text.reading.LONGEST_LINE`.
-    """
+    """The lines of a text that comes as pieces of codes, their line ends included; CorpusError if one is too long."""
     line: list[Codes] = []
     for piece in pieces:
         begin = 0

@@ -25,7 +25,6 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from charrnn.errors import GenerationError
 from charrnn.inference.network.cores import available_cores, map_parallel
@@ -39,7 +38,7 @@ LEAST_SHARE = 16  # streams for each core
 BLOCK = 2**21  # characters of a long text in memory
 
 OnProgress = Callable[[int, int], None]  # done, total
-Array = TypeVar("Array", bound=NDArray[Any])
+Item = TypeVar("Item")
 Block = tuple[Codes, *tuple[Floats, ...]]  # codes (n,) of a text, and their nats (n,) under one model or several
 
 
@@ -193,24 +192,22 @@ def score_ids(
 
 
 def check_losses(losses: Floats) -> Floats:
-    """The same losses, which are finite; NaN is left to mark unknown characters.
-
-    Raises:
-        charrnn.errors.GenerationError: if one is not finite.
-    """
+    """The same losses; GenerationError if one is not finite, as NaN is left to mark unknown characters."""
     if not np.isfinite(losses).all():
         raise GenerationError("the model's scores overflow: its weights are too large to compute with")
     return losses
 
 
-def batch_by_size(arrays: Iterable[Array], size: int) -> Iterator[list[Array]]:
-    """Arrays in lists of `size` entries in total or a little more."""
-    batch: list[Array] = []
+def batch_by_size(
+    items: Iterable[Item], size: int, most: int | None = None, measure: Callable[[Any], int] = len
+) -> Iterator[list[Item]]:
+    """Items in lists of `size` in total, as `measure` says of each, or a little more, but of `most` items at most."""
+    batch: list[Item] = []
     total = 0
-    for array in arrays:
-        batch.append(array)
-        total += len(array)
-        if total >= size:
+    for item in items:
+        batch.append(item)
+        total += measure(item)
+        if total >= size or len(batch) == most:
             yield batch
             batch, total = [], 0
     if batch:

@@ -24,14 +24,8 @@ class LabelledReader:
     """Iterates over the labels and texts of TSV and CSV files.
 
     Rows without a label or a text are left out, and counted in the notes. Texts are bytes if `binary`, else str;
-    labels are str in any case.
-
-    Args:
-        names: files, folders, or `-` for stdin.
-        settings: see `TextReader`.
-        columns: of label and text, by number from 1 or by name in a header; None is `1,2`.
-        binary: whether texts are bytes.
-        progress: called after each row with bytes read and bytes in total.
+    labels are str in any case. `columns` names those of label and text, by number from 1 or by name in a header; None
+    is `1,2`. Everything else is as for `TextReader.of_names`.
 
     Attributes:
         sounds_like_header: whether the first row reads like a header; known once it was returned.
@@ -75,7 +69,10 @@ class LabelledReader:
             if first:
                 self.sounds_like_header = label.casefold() in LABEL_NAMES or text.strip().casefold() in TEXT_NAMES
                 first = False
-            yield (_latin1_to_utf8(label), text.encode("latin-1")) if self._binary else (label, text)
+            if self._binary:
+                yield label.encode("latin-1").decode("utf-8", "replace"), text.encode("latin-1")
+            else:
+                yield label, text
         if left_out:
             verb = "was" if left_out == 1 else "were"
             self.notes.append(f"{count_of(left_out, 'line')} without a label or a text {verb} left out")
@@ -110,16 +107,8 @@ class LabelledReader:
         return row[places[0]].strip(), row[places[1]]
 
 
-def _latin1_to_utf8(label: str) -> str:
-    return label.encode("latin-1").decode("utf-8", "replace")
-
-
 def _parse_columns(columns: str) -> tuple[int | str, int | str]:
-    """The columns of label and text, numbers as int.
-
-    Raises:
-        UsageError: if there are not two, or a number is not that of a column.
-    """
+    """The columns of label and text, two different ones, numbers as int."""
     parts = [part.strip() for part in columns.split(",")]
     if len(parts) != 2 or not all(parts):
         raise UsageError(f"--columns must name two columns, LABEL,TEXT, as in 1,2 or kind,title; found {columns}")

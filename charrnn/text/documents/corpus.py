@@ -113,7 +113,7 @@ def read_labelled(
     """Read TSV and CSV files as one corpus.
 
     Raises:
-        UsageError: if settings exclude each other, or --columns does not name two columns.
+        UsageError: if settings contradict each other, or --columns does not name two columns.
         CorpusError: if a source cannot be read or has no such columns, or there are not two classes.
     """
     settings = settings or TextSettings()
@@ -169,14 +169,12 @@ class _DocumentScan:
         self._scan = TextScan(self._read(digests), counter, IN_MEMORY, documents=True)
         # The first line was a header after all if it sounds like one and no other text has its label.
         header = self._reader.sounds_like_header and self._labels.count(self._labels[0]) == 1
-        first = int(header)
-        self._rows = slice(first, None)
+        self._rows = slice(int(header), None)
         self.digests = np.array(digests, dtype=np.uint64)[self._rows]
         self.labels = set(self._labels[self._rows])
-        self.notes = [
-            *self._reader.notes,
-            *([f"the first line was taken for a header: {self._labels[0]}"] if header else []),
-        ]
+        self.notes = list(self._reader.notes)
+        if header:
+            self.notes.append(f"the first line was taken for a header: {self._labels[0]}")
         self._scan.hash.update("\0".join(self._labels).encode("utf-8", "surrogatepass"))
         self.digest = self._scan.hash.digest()
 

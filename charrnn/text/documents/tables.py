@@ -29,13 +29,8 @@ Row = list[str]
 class TableReader:
     """Iterates over the rows of TSV and CSV files; blank lines are left out.
 
-    Cells are str; of a binary file, they hold the character with the number of each byte (Latin-1).
-
-    Args:
-        sources: the files.
-        settings: see `TextReader`.
-        binary: see `TextReader`.
-        progress: called after each row with bytes read and bytes in total.
+    Cells are str; of a binary file, they hold the character with the number of each byte (Latin-1). Arguments are those
+    of `TextReader`.
 
     Attributes:
         notes: for the user, about what was read; complete after the last row.

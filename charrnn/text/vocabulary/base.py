@@ -56,7 +56,7 @@ class Vocabulary(ABC):
     """An ordered set of symbols.
 
     Args:
-        codes: the symbols as codes, each once.
+        codes: the symbols as codes, each once: integers in ascending order; words, the most frequent ones first.
         unknown: id of U+FFFD, which stands for all rare tokens, if they were merged.
         end: id of NUL, which ends a document, if there are documents.
         merged: about the text, if rare tokens were merged.
@@ -69,6 +69,7 @@ class Vocabulary(ABC):
             differ.
         line_end: the code of a line feed.
         export_type: of an array of codes that can be saved without pickle.
+        document_marks: names of the marks in a vocabulary of documents.
     """
 
     tokens: ClassVar[str]
@@ -77,15 +78,16 @@ class Vocabulary(ABC):
     multi_character: ClassVar[bool] = False
     line_end: ClassVar[int | str] = 10
     export_type: ClassVar[type[np.generic]] = np.int32
+    document_marks: ClassVar[tuple[str, ...]] = tuple(MARKS)
 
     def __init__(
         self,
-        codes: Codes,
+        codes: Iterable[Any],
         unknown: int | None = None,
         end: int | None = None,
         merged: MergedTokens | None = None,
     ) -> None:
-        self.codes = codes
+        self.codes = self.to_array(list(codes))
         self.unknown = unknown
         self.end = end
         self.merged = merged
@@ -211,40 +213,67 @@ class Vocabulary(ABC):
         """A text without the beginning of a word at its end that generation has to complete, and that beginning."""
         return text, b""
 
-    @abstractmethod
     def union(self, other: "Vocabulary") -> Self:
-        """The symbols and marks of both vocabularies, which are of one kind."""
+        """The symbols and marks of both vocabularies, which are of one kind; of words, its own come first.
 
-    @abstractmethod
+        The length of a rare token is that of its own, if it has any.
+        """
+        merged = self.merged or other.merged
+        known = merged and MergedTokens(max(self.characters, other.characters), merged.length)
+        return self._rebuild([*self.symbols, *other.symbols], {*self.marks, *other.marks}, known)
+
     def with_marks(self) -> Self:
         """The vocabulary of documents: with a symbol for their ends and, except for bytes, one for unknown tokens."""
+        marks = self.document_marks
+        return self._rebuild([*self.symbols, *map(MARKS.__getitem__, marks)], marks, self.merged)
+
+    @classmethod
+    def _rebuild(cls, symbols: Iterable[str], marks: Iterable[str], merged: MergedTokens | None) -> Self:
+        ordered = cls.arrange(symbols)
+        ids = {name: ordered.index(MARKS[name]) for name in marks}
+        return cls(map(cls.to_code, ordered), merged=merged, **ids)
+
+    @classmethod
+    @abstractmethod
+    def to_array(cls, codes: list[Any]) -> Codes:
+        """Codes as an array (n,) of their type."""
+
+    @classmethod
+    @abstractmethod
+    def to_code(cls, symbol: str) -> Any:
+        """The code of a symbol."""
+
+    @classmethod
+    @abstractmethod
+    def arrange(cls, symbols: Iterable[str]) -> list[str]:
+        """Symbols, each once, in the order in which a vocabulary holds them."""
 
     def to_json(self) -> dict[str, Any]:
         """The description in a model file's header."""
         merged = {} if self.merged is None else {"merged": asdict(self.merged)}
         return {"tokens": self.tokens, "symbols": self.symbols, **self.marks, **merged}
 
-    def union_merged(self, other: "Vocabulary") -> MergedTokens | None:
-        """What is known of the texts of both vocabularies; the length is that of its own rare tokens, if it has any."""
-        merged = self.merged or other.merged
-        return merged and MergedTokens(max(self.characters, other.characters), merged.length)
-
     @classmethod
-    @abstractmethod
     def from_json(cls, description: dict[str, Any], size: int) -> Self:
         """The vocabulary in a model file's header, which must have `size` symbols.
 
         Raises:
             ModelFileError: if the description is damaged.
         """
+        symbols = description.get("symbols")
+        if damage := cls.find_damage(symbols, size):
+            raise ModelFileError(f"the model's vocabulary is damaged: {damage}")
+        marks = _read_marks(description, list(symbols or ()))
+        return cls(map(cls.to_code, symbols or ()), merged=_read_merged(description), **marks)
+
+    @classmethod
+    @abstractmethod
+    def find_damage(cls, symbols: Any, size: int) -> str | None:
+        """What is wrong with the symbols in a model file's header, which should be `size`; None if nothing is."""
 
 
-def read_marks(description: dict[str, Any], symbols: list[str]) -> dict[str, int]:
-    """The ids of special symbols in a model file's description of a vocabulary with these symbols.
-
-    Raises:
-        ModelFileError: if an id is not that of its symbol, or a symbol is not text.
-    """
+def _read_marks(description: dict[str, Any], symbols: list[str]) -> dict[str, int]:
+    """The ids of special symbols, each checked, in a model file's description of a vocabulary with these symbols."""
     if has_surrogates(symbols):
         raise ModelFileError("the model's vocabulary is damaged: it holds codes that are no characters")
     marks = {name: description[name] for name in MARKS if description.get(name) is not None}
@@ -255,12 +284,8 @@ def read_marks(description: dict[str, Any], symbols: list[str]) -> dict[str, int
     return marks
 
 
-def read_merged(description: dict[str, Any]) -> MergedTokens | None:
-    """What a model file's description of a vocabulary says of merged tokens.
-
-    Raises:
-        ModelFileError: if it is damaged.
-    """
+def _read_merged(description: dict[str, Any]) -> MergedTokens | None:
+    """What a model file's description of a vocabulary says of merged tokens, checked."""
     merged = description.get("merged")
     if merged is None:
         return None

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.text.vocabulary.base import END, Codes
+from charrnn.text.vocabulary.base import Codes
 from charrnn.text.vocabulary.characters import CodeVocabulary
 
 
@@ -16,12 +16,7 @@ class ByteVocabulary(CodeVocabulary):
     unit = "byte"
     binary = True
     limit = 256
-    document_marks = (END,)
-
-    @classmethod
-    def of_bytes(cls, data: bytes) -> "ByteVocabulary":
-        """The byte values that occur in `data`."""
-        return cls(sorted(set(data)))
+    document_marks = ("end",)
 
     @cached_property
     def pieces(self) -> list[bytes]:
@@ -33,22 +28,17 @@ class ByteVocabulary(CodeVocabulary):
         """The byte values of a text."""
         return np.frombuffer(text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text, dtype=np.uint8)
 
-    def join(self, codes: Codes) -> str:
-        """See `Vocabulary`."""
+    def join(self, codes: Codes) -> str:  # noqa: D102
         return codes.astype(np.uint8).tobytes().decode("utf-8", errors="surrogateescape")
 
-    def to_record(self, code: Any) -> dict[str, int | str]:
-        """See `Vocabulary`."""
+    def to_record(self, code: Any) -> dict[str, int | str]:  # noqa: D102
         return {"char": code}
 
-    def to_display(self, code: Any) -> str:
-        """See `Vocabulary`."""
+    def to_display(self, code: Any) -> str:  # noqa: D102
         return chr(code) if code < 0x80 else f"\\x{code:02x}"
 
-    def to_name(self, code: Any) -> str:
-        """See `Vocabulary`."""
+    def to_name(self, code: Any) -> str:  # noqa: D102
         return f"byte 0x{code:02X}"
 
-    def to_label(self, code: Any) -> str:
-        """See `Vocabulary`."""
+    def to_label(self, code: Any) -> str:  # noqa: D102
         return super().to_label(code) if code < 0x80 else self.to_display(code)

@@ -77,8 +77,7 @@ class CharCounter(TokenCounter):
         self._counts = np.zeros(self.reserved, dtype=np.int64)  # by number
         self._table: NDArray[np.int32] | None = None  # code -> number, once it is needed
 
-    def add(self, codes: Codes) -> Numbers:
-        """See `TokenCounter`."""
+    def add(self, codes: Codes) -> Numbers:  # noqa: D102
         if codes.dtype == np.uint8:
             self._counts[: self.reserved] += _count_bytes(codes)[: self.reserved]
             return codes
@@ -135,8 +134,7 @@ class WordCounter(TokenCounter):
         self._numbers = _Numbers(most)
         self._counts = np.zeros(1, dtype=np.int64)  # by number
 
-    def add(self, codes: Codes) -> Numbers:
-        """See `TokenCounter`."""
+    def add(self, codes: Codes) -> Numbers:  # noqa: D102
         numbers = np.fromiter(map(self._numbers.__getitem__, codes), dtype=np.uint32, count=len(codes))
         counts = np.bincount(numbers, minlength=len(self._numbers) + 1)
         counts[: len(self._counts)] += self._counts

@@ -10,11 +10,7 @@ KINDS = {"char": "characters.CharVocabulary", "byte": "bytes.ByteVocabulary", "w
 
 
 def vocabulary_from_json(description: dict[str, Any], size: int) -> Vocabulary:
-    """The vocabulary in a model file's header, which must have `size` symbols.
-
-    Raises:
-        ModelFileError: if the description is damaged, or its kind unknown.
-    """
+    """See `Vocabulary.from_json`; ModelFileError also if the kind of vocabulary is unknown."""
     tokens = description.get("tokens")
     if not isinstance(tokens, str) or tokens not in KINDS:
         raise ModelFileError(

@@ -8,29 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.errors import ModelFileError
-from charrnn.text.vocabulary.base import (
-    MARKS,
-    UNKNOWN,
-    Codes,
-    Ids,
-    MergedTokens,
-    Vocabulary,
-    read_marks,
-    read_merged,
-)
+from charrnn.text.vocabulary.base import UNKNOWN, Codes, Ids, Vocabulary
 from charrnn.text.vocabulary.splitting import Words, find_unfinished, split_pieces, split_words, to_array
 
 
 class WordVocabulary(Vocabulary):
-    """An ordered set of words.
-
-    Args:
-        words: each once, the most frequent ones first.
-        unknown: id of U+FFFD, which stands for all rare words, if they were merged.
-        end: id of NUL, which ends a document, if there are documents.
-        merged: about the text, if rare words were merged.
-    """
+    """An ordered set of words."""
 
     tokens = "word"
     unit = "token"
@@ -38,14 +21,18 @@ class WordVocabulary(Vocabulary):
     line_end = "\n"
     export_type = np.str_
 
-    def __init__(
-        self,
-        words: Iterable[str],
-        unknown: int | None = None,
-        end: int | None = None,
-        merged: MergedTokens | None = None,
-    ) -> None:
-        super().__init__(to_array(list(words)), unknown, end, merged)
+    @classmethod
+    def to_array(cls, codes: list[str]) -> Words:  # noqa: D102
+        return to_array(codes)
+
+    @classmethod
+    def to_code(cls, symbol: str) -> str:  # noqa: D102
+        return symbol
+
+    @classmethod
+    def arrange(cls, symbols: Iterable[str]) -> list[str]:
+        """In the order given."""
+        return list(dict.fromkeys(symbols))
 
     @cached_property
     def _ids(self) -> dict[str, int]:
@@ -61,29 +48,24 @@ class WordVocabulary(Vocabulary):
         """See `Vocabulary`; a word may be cut by the end of a piece."""
         return split_pieces(map(_decode, pieces))
 
-    def lookup(self, codes: Codes) -> Ids:
-        """See `Vocabulary`."""
+    def lookup(self, codes: Codes) -> Ids:  # noqa: D102
         return np.fromiter(map(self._ids.get, codes, repeat(UNKNOWN)), dtype=np.int32, count=len(codes))
 
-    def to_strings(self, codes: Codes) -> list[str]:
-        """See `Vocabulary`."""
+    def to_strings(self, codes: Codes) -> list[str]:  # noqa: D102
         words: list[str] = codes.tolist()
         return words
 
-    def to_numbers(self, *arrays: Codes) -> tuple[list[str] | None, list[NDArray[np.int32]]]:
-        """See `Vocabulary`."""
+    def to_numbers(self, *arrays: Codes) -> tuple[list[str] | None, list[NDArray[np.int32]]]:  # noqa: D102
         words = list(dict.fromkeys(word for codes in arrays for word in codes.flat))
         numbers = {word: number for number, word in enumerate(words)}
         return words, [
             np.array([numbers[word] for word in codes.flat], dtype=np.int32).reshape(codes.shape) for codes in arrays
         ]
 
-    def to_display(self, code: Any) -> str:
-        """See `Vocabulary`."""
+    def to_display(self, code: Any) -> str:  # noqa: D102
         return str(code)
 
-    def to_name(self, code: Any) -> str:
-        """See `Vocabulary`."""
+    def to_name(self, code: Any) -> str:  # noqa: D102
         return repr(code.strip() or code)
 
     def split_unfinished(self, text: str | bytes) -> tuple[str, bytes]:
@@ -94,29 +76,11 @@ class WordVocabulary(Vocabulary):
             begun = ""
         return text[: len(text) - len(begun)], begun.encode("utf-8", "surrogateescape")
 
-    def union(self, other: Vocabulary) -> "WordVocabulary":
-        """Its own words, then those of `other` that are new."""
-        marks = {*self.marks, *other.marks}
-        return self._with_words([*self.codes, *other.codes], marks, self.union_merged(other))
-
-    def with_marks(self) -> "WordVocabulary":
-        """See `Vocabulary`; new symbols come last."""
-        return self._with_words([*self.codes, *MARKS.values()], MARKS, self.merged)
-
     @classmethod
-    def _with_words(cls, words: Iterable[str], marks: Iterable[str], merged: MergedTokens | None) -> "WordVocabulary":
-        distinct = list(dict.fromkeys(words))
-        return cls(distinct, merged=merged, **{name: distinct.index(MARKS[name]) for name in marks})
-
-    @classmethod
-    def from_json(cls, description: dict[str, Any], size: int) -> "WordVocabulary":
-        """See `Vocabulary`."""
-        words = description.get("symbols")
-        if not isinstance(words, list) or any(not isinstance(word, str) or not word for word in words):
-            raise ModelFileError("the model's vocabulary is damaged: it holds something other than words")
-        if len(words) != size or len(set(words)) != size:
-            raise ModelFileError(f"the model's vocabulary is damaged: not {size} words, each once")
-        return cls(words, merged=read_merged(description), **read_marks(description, words))
+    def find_damage(cls, symbols: Any, size: int) -> str | None:  # noqa: D102
+        if not isinstance(symbols, list) or any(not isinstance(word, str) or not word for word in symbols):
+            return "it holds something other than words"
+        return f"not {size} words, each once" if len(symbols) != size or len(set(symbols)) != size else None
 
 
 def _decode(text: str | bytes) -> str:

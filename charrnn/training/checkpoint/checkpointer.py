@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,7 @@ class Checkpointer:
     """Copies a run between steps, and writes the copies now or in the background; restores a saved run.
 
     Of several processes all copy together, because each holds a part of the state; only the leader writes.
-
-    Args:
-        output: the model file.
-        trainer: whose state is saved.
-        world: the processes of the run.
-        description: what a saved state says of the run beside its progress: settings, corpus, folders.
+    `description` is what a saved state says of the run beside its progress: settings, corpus, folders.
     """
 
     def __init__(self, output: Path, trainer: Trainer, world: World, description: dict[str, Any]) -> None:
@@ -96,11 +92,7 @@ class Checkpointer:
         self._submit(slot, lambda: self.files.write(slot, checkpoint))
 
     def save_now(self, record: Record) -> None:
-        """Save and wait until it is on disk, and the best model too if its last save failed.
-
-        Raises:
-            TrainingError: if it cannot be written.
-        """
+        """Save, wait for it, and save the best model too if its last save failed; TrainingError if it fails."""
         self.wait()
         self.take_failures()  # of states that this one replaces
         checkpoint = self._copy(LATEST, record)
@@ -109,11 +101,7 @@ class Checkpointer:
             self._write_best(record)
 
     def write_model(self, training: dict[str, Any], weights: Tensors) -> None:
-        """Write the model file now, without recording it as the best of the run.
-
-        Raises:
-            TrainingError: if it cannot be written.
-        """
+        """Write the model file now, without recording it as the best; TrainingError if it cannot be written."""
         self._write(lambda: self._save_model(self._trainer.task.make_header(training), weights))
 
     def wait(self) -> None:
@@ -121,11 +109,7 @@ class Checkpointer:
         self._writer.wait()
 
     def take_failures(self) -> list[str]:
-        """Why writes in the background have failed since the last call, each reason once.
-
-        Raises:
-            Exception: if one failed for another reason than that it could not be written.
-        """
+        """Why writes in the background could not be made since the last call, each reason once; raises other errors."""
         reasons = []
         for error in self._writer.take_failures():
             if not isinstance(error, OSError):
@@ -152,7 +136,7 @@ class Checkpointer:
             **self._description,
             "plan": dataclasses.asdict(self._trainer.task.plan),
             "trainer": self._trainer.get_state(),
-            "record": record.to_json(),
+            "record": dataclasses.asdict(record),
         }
         checkpoint = Checkpoint(state, tensors)
         if slot == EVALUATED:
@@ -161,12 +145,11 @@ class Checkpointer:
 
     def _read_good(self, generation: int) -> Arrays | None:
         """The trainer's tensors at the last evaluation, if that state is still there and valid."""
-        try:
+        with suppress(TrainingError):
             checkpoint = self.files.read(EVALUATED)
-        except TrainingError:
-            return None
-        matches = checkpoint is not None and checkpoint.generation == generation
-        return checkpoint.select("trainer") if checkpoint is not None and matches else None
+            if checkpoint is not None and checkpoint.generation == generation:
+                return checkpoint.select("trainer")
+        return None
 
     def _save_model(self, header: ModelHeader, weights: Tensors) -> None:
         save_model(self.files.output, header, weights)

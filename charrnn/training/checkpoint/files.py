@@ -11,10 +11,11 @@ from. This module loads no PyTorch: whether a run can be resumed is known before
 
 import hashlib
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,14 @@ EVALUATED, LATEST = "evaluated", "latest"
 SLOTS = (EVALUATED, LATEST)
 SUFFIX = ".resume"
 
+T = TypeVar("T")
 Arrays = dict[str, NDArray[Any]]
+
+
+def select_tensors(tensors: Mapping[str, T], prefix: str) -> dict[str, T]:
+    """The tensors whose names begin with `prefix` and a dot, without it."""
+    start = f"{prefix}."
+    return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
 
 
 @dataclass(frozen=True)
@@ -45,17 +53,11 @@ class Checkpoint:
 
     def select(self, prefix: str) -> Arrays:
         """The tensors whose names begin with `prefix` and a dot, without it."""
-        start = f"{prefix}."
-        return {name[len(start) :]: array for name, array in self.tensors.items() if name.startswith(start)}
+        return select_tensors(self.tensors, prefix)
 
 
 class RunFiles:
-    """The files that belong to one model file.
-
-    Attributes:
-        output: the model file.
-        folder: of the saved states.
-    """
+    """The files that belong to the model file `output`; saved states lie in `folder`."""
 
     def __init__(self, output: Path) -> None:
         self.output = output
@@ -67,22 +69,14 @@ class RunFiles:
         return any(self._path(slot).is_file() for slot in SLOTS)
 
     def write(self, slot: str, checkpoint: Checkpoint) -> None:
-        """Replace the state in `slot`; the old one stays until the new one is on disk.
-
-        Raises:
-            OSError: if it cannot be written.
-        """
+        """Replace the state in `slot`; the old one stays until the new one is on disk. OSError if it fails."""
         text = json.dumps(checkpoint.state)
         metadata = {"charrnn-state": text, "digest": _digest(text, checkpoint.tensors)}
         with atomic_write(self._path(slot)) as stream:
             write_tensors(stream, checkpoint.tensors, metadata)
 
     def read(self, slot: str) -> Checkpoint | None:
-        """The state in `slot`, checked; None if there is none.
-
-        Raises:
-            TrainingError: if it is damaged, or of another version.
-        """
+        """The state in `slot`, None if there is none; TrainingError if it is damaged, or of another version."""
         path = self._path(slot)
         if not path.is_file():
             return None
@@ -103,11 +97,7 @@ class RunFiles:
         return Checkpoint(state, tensors)
 
     def read_newest(self) -> tuple[Checkpoint | None, list[str]]:
-        """The newest valid state, if there is one, and what is wrong with those that are not valid.
-
-        Raises:
-            TrainingError: if there are states, but none is valid.
-        """
+        """The newest valid state, if there are states, and what is wrong with others; TrainingError if all are."""
         checkpoints, problems = [], []
         for slot in SLOTS:
             try:

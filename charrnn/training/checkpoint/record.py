@@ -1,6 +1,5 @@
 """The history of a run: everything that decides how it continues, beside the trainer's own state."""
 
-import dataclasses
 import math
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,18 +44,11 @@ class Record:
     annealing: Annealing | None = None
     finished: bool = False
 
-    def to_json(self) -> dict[str, Any]:
-        """As the saved state holds it."""
-        return dataclasses.asdict(self)
-
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Record":
-        """The record that `to_json` wrote."""
-        history = [Evaluation(**evaluation) for evaluation in values["history"]]
-        annealing = values.get("annealing")
-        parts = {
-            "since": StepMetrics(**values["since"]),
-            "history": history,
-            "annealing": Annealing(**annealing) if annealing else None,
-        }
-        return cls(**{**values, **parts})
+        """The record in a saved state."""
+        record = cls(**values)
+        record.since = StepMetrics(**values["since"])
+        record.history = [Evaluation(**evaluation) for evaluation in values["history"]]
+        record.annealing = Annealing(**values["annealing"]) if values.get("annealing") else None
+        return record

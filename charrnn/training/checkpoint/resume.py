@@ -16,13 +16,12 @@ This module loads no PyTorch: a contradicting option is reported before anything
 
 import dataclasses
 import math
-import types
-import typing
 from collections.abc import Collection
 from typing import Any, TypeVar
 
-from charrnn.errors import TrainingError, UsageError
-from charrnn.settings import format_duration, get_flag, parse_duration
+from charrnn.errors import TrainingError
+from charrnn.model.config import ClassifierConfig, LabelledConfig, ModelConfig
+from charrnn.settings import format_duration, get_flag, parse_duration, refuse
 from charrnn.text.corpus import Corpus
 from charrnn.text.documents.corpus import LabelledCorpus
 from charrnn.training.checkpoint.files import Checkpoint
@@ -38,16 +37,7 @@ AnyPlan = TypeVar("AnyPlan", bound=Plan)
 
 
 def merge_settings(settings: TrainSettings, given: Collection[str], saved: Checkpoint) -> TrainSettings:
-    """The settings of the resumed run: the saved ones, and of those in `given` the changeable ones.
-
-    Args:
-        settings: as given now, with defaults filled in.
-        given: names of the settings that the user gave.
-        saved: the state to continue from.
-
-    Raises:
-        UsageError: naming every given setting that contradicts the saved run.
-    """
+    """The saved settings, with the changeable ones of those `given` now; UsageError naming any that contradict."""
     contradictions, groups = [], {}
     before = _flatten(saved.state["settings"])
     chosen = _flatten(saved.state["plan"])
@@ -69,15 +59,13 @@ def merge_settings(settings: TrainSettings, given: Collection[str], saved: Check
                 )
         groups[name] = group(**values)
     if contradictions:
-        raise UsageError(
-            "\n".join([*contradictions, "To train from the start instead, replace --resume by --overwrite"])
-        )
+        refuse([*contradictions, "To train from the start instead, replace --resume by --overwrite"])
     return TrainSettings(**groups)
 
 
 def restore_plan(kind: type[AnyPlan], learning: LearningSettings, given: Collection[str], saved: Checkpoint) -> AnyPlan:
     """The plan of the resumed run: the saved one, with another budget if limits are given."""
-    plan: AnyPlan = rebuild(kind, saved.state["plan"])
+    plan = rebuild(kind, saved.state["plan"])
     limits = {name: getattr(learning, name) for name in LIMITS if name in given and getattr(learning, name) is not None}
     if not limits:
         return plan
@@ -97,11 +85,7 @@ def describe_corpus(corpus: Corpus | LabelledCorpus) -> dict[str, Any]:
 
 
 def check_corpus(corpus: Corpus | LabelledCorpus, saved: Checkpoint) -> None:
-    """Check that the corpus is that of the saved run.
-
-    Raises:
-        TrainingError: if its content has changed.
-    """
+    """Raise a TrainingError if the corpus is not that of the saved run."""
     before = saved.state["corpus"]
     if corpus.fingerprint == before["fingerprint"]:
         return
@@ -114,45 +98,23 @@ def check_corpus(corpus: Corpus | LabelledCorpus, saved: Checkpoint) -> None:
     )
 
 
-def rebuild(kind: type, values: dict[str, Any]) -> Any:
-    """A dataclass from what `dataclasses.asdict` and JSON have made of it.
+def rebuild(kind: type[AnyPlan], values: dict[str, Any]) -> AnyPlan:
+    """A plan from what `dataclasses.asdict` and JSON have made of it; TrainingError if plans had other fields then."""
+    sizes = values["config"]
+    special = (each for each in (ClassifierConfig, LabelledConfig) if sizes.keys() == set(each.__dataclass_fields__))
+    parts = {"config": _make(next(special, ModelConfig), sizes), "budget": _make(Budget, values["budget"])}
+    words = {name: tuple(values.get(name, ())) for name in ("reasons", "warnings")}
+    plan: AnyPlan = _make(kind, {**values, **parts, **words})
+    return plan
 
-    Raises:
-        TrainingError: if it was saved by a charrnn whose plans hold other fields.
-    """
-    hints = typing.get_type_hints(kind)
-    declared = {field.name: field for field in dataclasses.fields(kind)}
-    missing = {
-        name
-        for name, field in declared.items()
-        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-    } - set(values)
-    if missing or not set(values) <= set(declared):
-        names = ", ".join(sorted(missing | (set(values) - set(declared))))
+
+def _make(kind: type, values: dict[str, Any]) -> Any:
+    declared = dataclasses.fields(kind)
+    required = {field.name for field in declared if field.default is dataclasses.MISSING}
+    if differing := (required - set(values)) | (set(values) - {field.name for field in declared}):
+        names = ", ".join(sorted(differing))
         raise TrainingError(f"the saved run is of another version of charrnn ({names}); start anew with --overwrite")
-    return kind(**{name: _convert(hints[name], value) for name, value in values.items()})
-
-
-def _convert(hint: Any, value: Any) -> Any:
-    """A value that JSON gave, as the type that it had."""
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        if value is None:
-            return None
-        kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
-        hint = next((kind for kind in kinds if _matches(kind, value)), kinds[0])
-    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        return rebuild(hint, value)
-    if typing.get_origin(hint) is tuple and isinstance(value, list):
-        options = typing.get_args(hint)
-        item = options[0] if options else Any
-        return tuple(_convert(item, element) for element in value)
-    return value
-
-
-def _matches(kind: type, value: Any) -> bool:
-    """Whether `value` holds the fields of this dataclass."""
-    candidate = dataclasses.is_dataclass(kind) and isinstance(value, dict)
-    return candidate and {declared.name for declared in dataclasses.fields(kind)} == set(value)
+    return kind(**values)
 
 
 def _flatten(groups: dict[str, Any]) -> dict[str, Any]:

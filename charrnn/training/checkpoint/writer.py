@@ -1,57 +1,34 @@
 """Writing files while training continues: a thread that takes the newest job for each file."""
 
-import threading
 from collections.abc import Callable
-
-Job = Callable[[], None]
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 
 class BackgroundWriter:
-    """Runs jobs in a thread, one at a time, in the order in which their keys arrived.
+    """Runs jobs in a thread, one at a time.
 
     A job that has not started when another one with its key arrives is dropped, because its file would be replaced
-    at once. The errors of failed jobs are kept for `take_failures`, and the thread continues.
+    at once. The errors of failed jobs are kept for `take_failures`.
     """
 
     def __init__(self) -> None:
-        self._jobs: dict[str, Job] = {}
-        self._failures: list[Exception] = []
-        self._changed = threading.Condition()
-        self._busy = False
-        self._thread: threading.Thread | None = None
+        self._thread = ThreadPoolExecutor(1, "writer")
+        self._newest: dict[str, Future[None]] = {}
+        self._submitted: list[Future[None]] = []
 
-    def submit(self, key: str, job: Job) -> None:
+    def submit(self, key: str, job: Callable[[], None]) -> None:
         """Have `job` run soon."""
-        with self._changed:
-            self._jobs[key] = job
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
-                self._thread.start()
-            self._changed.notify_all()
+        if key in self._newest:
+            self._newest[key].cancel()
+        self._newest[key] = self._thread.submit(job)
+        self._submitted.append(self._newest[key])
 
     def wait(self) -> None:
         """Wait until no job is left."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._jobs and not self._busy)
+        wait(self._submitted)
 
-    def take_failures(self) -> list[Exception]:
+    def take_failures(self) -> list[BaseException]:
         """The errors of jobs that have failed since the last call."""
-        with self._changed:
-            failures, self._failures = self._failures, []
-            return failures
-
-    def _work(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: bool(self._jobs))
-                job = self._jobs.pop(next(iter(self._jobs)))
-                self._busy = True
-            try:
-                job()
-            except Exception as error:  # noqa: BLE001 - whoever takes the failures decides
-                with self._changed:
-                    self._failures.append(error)
-            finally:
-                with self._changed:
-                    self._busy = False
-                    self._changed.notify_all()
+        done = [job for job in self._submitted if job.done()]
+        self._submitted = [job for job in self._submitted if job not in done]
+        return [error for job in done if not job.cancelled() and (error := job.exception())]

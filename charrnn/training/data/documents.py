@@ -156,23 +156,16 @@ class DocumentWindow:
 
 
 class DocumentReaders:
-    """An endless sequence of windows over batches of exactly B documents.
+    """An endless sequence of windows over batches of exactly B documents, at most as many as there are.
 
-    The last batch of an epoch is filled up with documents from the epoch's beginning.
-
-    Args:
-        documents: to learn from, N of them.
-        batch: B, at most N.
-        seed: of the order.
+    The last batch of an epoch is filled up with documents from the epoch's beginning; the order follows from `seed`.
     """
 
     def __init__(self, documents: Documents, batch: int, seed: int) -> None:
         self._documents = documents
         self._batch = batch
         self._seed = seed
-        self._epoch = self._group = self._at = 0
-        self._groups = self._order()
-        self._rows = self._load()
+        self.set_state({"epoch": 0, "group": 0, "at": 0})
 
     def next_window(self, length: int) -> DocumentWindow:
         """The next symbols of the batch's documents, at most `length` of each, and the symbols after them."""

@@ -44,61 +44,56 @@ class Window:
 class Feed(Protocol):
     """A source of windows."""
 
-    def next(self, length: int) -> Window:
-        """The next `length` characters of each reader; of documents there may be fewer."""
+    def next(self, length: int, left: float | None = None) -> Window:
+        """The next `length` characters of each reader; of documents there may be fewer.
+
+        `left` is how many characters each will still read in this run, if that is known.
+        """
 
 
+@dataclass(frozen=True)
 class TextFeed:
     """Windows at the positions of the readers.
 
-    Args:
+    Attributes:
         readers: all of them; every process moves them alike.
         columns: those whose characters this process reads.
         device: where it learns.
         resident: the text (n,) on the device, if it is there.
     """
 
-    def __init__(self, readers: Readers, columns: slice, device: torch.device, resident: Tensor | None = None) -> None:
-        self._readers = readers
-        self._columns = columns
-        self._device = device
-        self._resident = resident
+    readers: Readers
+    columns: slice
+    device: torch.device
+    resident: Tensor | None = None
 
-    def next(self, length: int) -> Window:
-        """See `Feed`."""
-        positions = self._readers.next_positions(length)
-        at, fresh = positions.at[self._columns], positions.fresh[self._columns]
-        if self._resident is None:
-            window = to_device(self._readers.window(at, length), self._device)
+    def next(self, length: int, left: float | None = None) -> Window:  # noqa: D102
+        positions = self.readers.next_positions(length, left)
+        at, fresh = positions.at[self.columns], positions.fresh[self.columns]
+        if self.resident is None:
+            window = to_device(self.readers.window(at, length), self.device)
         else:
-            ahead = torch.arange(length + 1, device=self._device)[:, None]
-            window = self._resident[(to_device(at, self._device) + ahead) % len(self._resident)].long()
-        marks = to_device(fresh, self._device), to_device(np.flatnonzero(fresh), self._device)
+            ahead = torch.arange(length + 1, device=self.device)[:, None]
+            window = self.resident[(to_device(at, self.device) + ahead) % len(self.resident)].long()
+        marks = to_device(fresh, self.device), to_device(np.flatnonzero(fresh), self.device)
         return Window(window[:-1], window[1:], *marks, positions.chars)
 
 
+@dataclass(frozen=True)
 class DocumentFeed:
-    """Windows over labelled documents.
+    """Windows over labelled documents; attributes as of `TextFeed`."""
 
-    Args:
-        readers: all of them; every process moves them alike.
-        columns: those whose symbols this process reads.
-        device: where it learns.
-    """
+    readers: DocumentReaders
+    columns: slice
+    device: torch.device
 
-    def __init__(self, readers: DocumentReaders, columns: slice, device: torch.device) -> None:
-        self._readers = readers
-        self._columns = columns
-        self._device = device
-
-    def next(self, length: int) -> Window:
-        """See `Feed`."""
-        window, own = self._readers.next_window(length), self._columns
+    def next(self, length: int, left: float | None = None) -> Window:  # noqa: ARG002, D102
+        window, own = self.readers.next_window(length), self.columns
         fresh = window.fresh[own]
         targets = window.targets[:, own]
         arrays = window.inputs[:, own], targets, fresh, np.flatnonzero(fresh), window.labels[own]
-        inputs, targets_there, marks, starts, labels = (to_device(array, self._device) for array in arrays)
-        inside = to_device(np.flatnonzero(targets >= 0), self._device)
+        inputs, targets_there, marks, starts, labels = (to_device(array, self.device) for array in arrays)
+        inside = to_device(np.flatnonzero(targets >= 0), self.device)
         return Window(inputs, targets_there, marks, starts, window.chars, labels, inside)
 
 

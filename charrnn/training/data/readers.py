@@ -9,8 +9,14 @@ B readers read the text side by side, each from its own position, T characters a
                   step 1    step 2
 
 Between steps the state of each reader is carried over but detached, so gradients flow back at most T characters.
-Now and then a reader jumps to a random position and starts from the learned initial state, which trains that state.
-Positions after a line end are preferred, because that is where generated texts begin.
+Now and then a reader starts from the learned initial state, which trains that state, at the next line's start,
+because that is where generated texts begin.
+
+What was read last is known best. So the readers are moved, whenever they restart, to where they have to stand for the
+last of them to reach the end of the text with the end of the run. Tiny Shakespeare, 192 units, 1,500 steps, mean of
+three seeds and their range: 1.544 (1.541 to 1.546); if the run ends when they are half way between the readers'
+first positions, 1.579 (1.577 to 1.583); if restarts jump to random positions instead, which leaves a fifth of the text
+unread, 1.574 (1.565 to 1.591).
 """
 
 from dataclasses import dataclass
@@ -45,8 +51,8 @@ class Readers:
     Args:
         ids: the text, (n,), n at least 2.
         batch: B.
-        restart: probability that a reader jumps to a random position, in each step.
-        seed: of the jumps.
+        restart: probability that a reader starts afresh, in each step.
+        seed: of the restarts.
         line_end: id of the character that ends lines, if there is one.
     """
 
@@ -65,13 +71,18 @@ class Readers:
         window: NDArray[np.int64] = self._ids[(at + np.arange(length + 1)[:, None]) % len(self._ids)].astype(np.int64)
         return window
 
-    def next_positions(self, length: int) -> Positions:
-        """Move every reader forward by `length` characters; returns where they were."""
+    def next_positions(self, length: int, left: float | None = None) -> Positions:
+        """Move every reader forward by `length` characters; returns where they were.
+
+        Args:
+            length: T.
+            left: how many characters each reader will still read in this run, this step's included, if that is known.
+        """
         count = len(self.positions)
-        jumping = self._generator.random(count) < self._restart
-        for reader in np.flatnonzero(jumping):
-            self.positions[reader] = self._draw_position()
-        fresh = self._fresh | jumping
+        restarting = self._generator.random(count) < self._restart
+        for reader in np.flatnonzero(restarting):
+            self.positions[reader] = self._find_start(int(self.positions[reader]), left)
+        fresh = self._fresh | restarting
         at = self.positions
         self.positions = (self.positions + length) % len(self._ids)
         self._fresh = np.zeros(count, dtype=bool)
@@ -81,14 +92,17 @@ class Readers:
         """Number of characters in a window of this length."""
         return float(len(self.positions) * length)
 
-    def _draw_position(self) -> int:
-        position = int(self._generator.integers(len(self._ids)))
-        if self._line_end is not None:
-            ahead = (position + np.arange(LINE_SEARCH)) % len(self._ids)
-            ends = np.flatnonzero(self._ids[ahead] == self._line_end)
-            if len(ends):
-                position = (position + int(ends[0]) + 1) % len(self._ids)
-        return position
+    def _find_start(self, position: int, left: float | None) -> int:
+        """The start of a line after `position`, or near there after the position to end at a first position."""
+        if left is not None:
+            distance = len(self._ids) / len(self.positions)
+            shift = -(position + left) % distance
+            position = round(position + (shift if shift < distance / 2 else shift - distance)) % len(self._ids)
+        if self._line_end is None:
+            return position
+        ahead = (position + np.arange(LINE_SEARCH)) % len(self._ids)
+        ends = np.flatnonzero(self._ids[ahead] == self._line_end)
+        return (position + int(ends[0]) + 1) % len(self._ids) if len(ends) else position
 
     def get_state(self) -> dict[str, Any]:
         """Everything that `set_state` needs to continue exactly; JSON-able."""

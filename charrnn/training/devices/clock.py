@@ -14,12 +14,7 @@ from charrnn.training.interruption import StopRequest
 
 
 class Clock:
-    """Time, requests to stop, and sums over the processes, as of the last `synchronize`.
-
-    Args:
-        world: the processes of the run.
-        seconds: duration of a resumed run so far.
-        step_seconds: the part of it that was spent in training steps.
+    """Time, requests to stop, and sums over the processes, as of the last `synchronize`; a resumed run counts on.
 
     Attributes:
         seconds: duration of the run, by the clock of rank 0.
@@ -48,14 +43,9 @@ class Clock:
             self._own_step_seconds += time.perf_counter() - begin
 
     def synchronize(self, stop: StopRequest, values: Sequence[float] = ()) -> list[float]:
-        """Exchange everything with the other processes; all of them must call it at once.
+        """Exchange clock, request to stop and `values` with the other processes; all of them must call it at once.
 
-        Args:
-            stop: the request to stop of this process.
-            values: of this process.
-
-        Returns:
-            The sum of each value over all processes.
+        Returns the sum of each value over all processes.
         """
         own = [time.monotonic() - self._begin, self._own_step_seconds, float(stop.signal or 0), *values]
         rows = self._world.all_gather(own)

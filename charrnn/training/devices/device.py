@@ -10,10 +10,7 @@ from charrnn.errors import TrainingError
 def choose_device(name: str, local: int = 0, processes: int = 1) -> torch.device:
     """The device with this name; `auto` takes a GPU where there is one.
 
-    Args:
-        name: as the user gave it.
-        local: number of this process on its machine, which selects its GPU.
-        processes: number of processes of the run; several cannot share an mps device.
+    Process `local` of this machine gets the GPU of its number; several `processes` cannot share an mps device.
 
     Raises:
         TrainingError: if the device does not exist here.

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -18,9 +18,6 @@ from torch.nn.parallel import DistributedDataParallel
 
 from charrnn.errors import CharrnnError, TrainingError
 from charrnn.training.devices.world import FollowerError, ReportedElsewhereError, World
-
-if TYPE_CHECKING:
-    from torch._C._distributed_c10d import Store
 
 T = TypeVar("T")
 
@@ -53,11 +50,7 @@ class ProcessWorld(World):
         return self._broadcast(self._first_here, self._machine, make)
 
     def _broadcast(self, source: int, group: dist.ProcessGroup | None, make: Callable[[], T]) -> T:
-        """Call `make` in one process of a group and return its result in all of them.
-
-        Raises:
-            CharrnnError: if `make` does so; in the other processes, ReportedElsewhereError.
-        """
+        """Call `make` in one process of a group and return its result in all; its error is raised there alone."""
         objects: list[Any] = [None, False]  # the result, and whether there is none
         error: CharrnnError | None = None
         if self.rank == source:
@@ -100,10 +93,7 @@ class ProcessWorld(World):
 
 @contextmanager
 def process_group(device: str) -> Iterator[ProcessWorld]:
-    """Join the other processes at the rendezvous that `torchrun` names.
-
-    Args:
-        device: where the user wants to compute.
+    """Join the other processes at the rendezvous that `torchrun` names, to compute on `device`.
 
     Raises:
         TrainingError: on leaving, if another process has ended or cannot be reached.
@@ -149,7 +139,7 @@ def _follower_error(rank: int, error: CharrnnError) -> FollowerError:
     return named
 
 
-def _leader_failed(store: "Store") -> bool:
+def _leader_failed(store: Any) -> bool:
     """Whether rank 0 reports an error of its own."""
     with suppress(RuntimeError):
         store.wait([FAILED], REPORT_TIMEOUT)

@@ -9,11 +9,7 @@ PYTORCH = 5 * 2**27  # bytes of address space that its library for CPUs takes
 
 
 def require_room_for_pytorch() -> None:
-    """Check that PyTorch can be loaded, by reserving the memory and giving it back.
-
-    Raises:
-        TrainingError: if there is not enough.
-    """
+    """Raise a TrainingError if PyTorch cannot be loaded, by reserving the memory and giving it back."""
     if "torch" in sys.modules:
         return
     try:

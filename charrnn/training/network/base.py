@@ -6,36 +6,61 @@ from typing import Any, Protocol, Self
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - the name that everyone uses
 
-from charrnn.model.config import Tensors
+from charrnn.model.config import ModelConfig, Tensors
 
+CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 State = tuple[Tensor, ...]  # hidden (L, B, H), and for the LSTM cell (L, B, H)
 
 
 class RecurrentNetwork(nn.Module):
-    """A network of recurrent layers and a linear layer.
+    """A network of recurrent layers, with learned initial states, and a linear layer.
 
     Attributes:
         config: sizes.
+        embedding: None for one-hot input.
         rnn: PyTorch's recurrent layers, one for each layer and direction.
         decoder: the linear layer.
     """
 
     config: Any
-    rnn: nn.ModuleList
-    decoder: nn.Linear
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        shapes = config.shapes()
+        self.embedding = nn.Embedding(config.vocab_size, config.embedding_size) if config.embedding_size else None
+        self.rnn = nn.ModuleList(
+            CELLS[config.cell](shapes[f"rnn.weight_ih{suffix}"][1], config.hidden_size)
+            for layer in range(config.layers)
+            for suffix in config.suffixes(layer)
+        )
+        outputs, features = shapes["decoder.weight"]
+        self.decoder = nn.Linear(features, outputs)
+        self.initial_hidden = nn.Parameter(torch.zeros(shapes["initial_hidden"]))
+        self.initial_cell = nn.Parameter(torch.zeros(shapes["initial_cell"])) if config.cell == "lstm" else None
+
+    @property
+    def initial_states(self) -> list[nn.Parameter]:
+        """The learned initial hidden states and, of an LSTM, cell states."""
+        return [self.initial_hidden, *([] if self.initial_cell is None else [self.initial_cell])]
+
+    def look_up(self, ids: Tensor) -> Tensor:
+        """The vectors (T, B, E or V) of ids (T, B)."""
+        if self.embedding is None:
+            return F.one_hot(ids, self.config.vocab_size).to(self.decoder.weight.dtype)
+        vectors: Tensor = self.embedding(ids)
+        return vectors
 
     def named_weights(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Every weight with its name in the model file: `rnn.1.bias_hh_l0` is `rnn.bias_hh_l1` there."""
         for name, parameter in self.named_parameters():
             parts = name.split(".")
             if parts[0] == "rnn":
-                name = f"rnn.{parts[2].removesuffix('_l0')}{self.layer_suffix(int(parts[1]))}"  # noqa: PLW2901
+                layer, direction = divmod(int(parts[1]), self.config.directions)
+                name = f"rnn.{parts[2].removesuffix('_l0')}{self.config.suffixes(layer)[direction]}"  # noqa: PLW2901
             yield name, parameter
-
-    def layer_suffix(self, index: int) -> str:
-        """What the names of weights of the recurrent layer with this index end with."""
-        return f"_l{index}"
 
     def export(self) -> Tensors:
         """A copy of the weights as the model file holds them."""

@@ -11,14 +11,12 @@ sequences do, but a plain `nn.LSTM` is twice as fast as a packed one on a CPU.
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 - the name that everyone uses
+from torch import Tensor
 
 from charrnn.model.config import ClassifierConfig
 from charrnn.training.kernel.linear import apply_linear, make_linear
 from charrnn.training.network.base import RecurrentNetwork, State
 from charrnn.training.network.kernel_weights import KernelWeights, find_kernel, make_layer_weights
-from charrnn.training.network.language import CELLS
 
 EMPTY = -1e30  # what padding counts as where the largest output is sought
 
@@ -43,26 +41,9 @@ class Masks:
 
 
 class TextClassifier(RecurrentNetwork):
-    """A recurrent network that gives a text's classes scores.
+    """A recurrent network that gives a text's classes scores."""
 
-    Args:
-        config: sizes.
-    """
-
-    def __init__(self, config: ClassifierConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.embedding = nn.Embedding(config.vocab_size, config.embedding_size) if config.embedding_size else None
-        width = config.directions * config.hidden_size
-        self.rnn = nn.ModuleList(
-            CELLS[config.cell](width if layer else config.input_size, config.hidden_size)
-            for layer in range(config.layers)
-            for _ in range(config.directions)
-        )
-        self.decoder = nn.Linear(config.pooled_size, config.classes)
-        shape = (config.layers * config.directions, config.hidden_size)
-        self.initial_hidden = nn.Parameter(torch.zeros(shape))
-        self.initial_cell = nn.Parameter(torch.zeros(shape)) if config.cell == "lstm" else None
+    config: ClassifierConfig
 
     def draw_masks(self, batch: int, inputs: float, outputs: float) -> Masks:
         """Dropout for one step: `inputs` is the share of the embedding's units, `outputs` of all others."""
@@ -117,15 +98,8 @@ class TextClassifier(RecurrentNetwork):
         """The first layer's inputs (T, B, I); the ids if it reads them through a table."""
         if weights is not None and isinstance(weights.layers[0].projection, Tensor):
             return ids
-        vectors = self.embed(ids)
+        vectors = self.look_up(ids)
         return vectors if masks is None or self.embedding is None else vectors * masks.inputs
-
-    def embed(self, ids: Tensor) -> Tensor:
-        """The first layer's inputs (T, B, E or V) for ids (T, B)."""
-        if self.embedding is not None:
-            vectors: Tensor = self.embedding(ids)
-            return vectors
-        return F.one_hot(ids, self.config.vocab_size).to(self.decoder.weight.dtype)
 
     def _layer(self, layer: int, inputs: Tensor, turned: Tensor, weights: KernelWeights | None) -> Tensor:
         """One layer's outputs (T, B, D*H), those of both directions after reading the character of their place."""
@@ -145,8 +119,8 @@ class TextClassifier(RecurrentNetwork):
 
     def initial_state(self, index: int, batch: int) -> State:
         """The learned initial state of one direction of one layer: hidden (1, B, H), and of an LSTM the cell too."""
-        parts = [self.initial_hidden, *([] if self.initial_cell is None else [self.initial_cell])]
-        return tuple(part[index].expand(1, batch, self.config.hidden_size).contiguous() for part in parts)
+        size = self.config.hidden_size
+        return tuple(part[index].expand(1, batch, size).contiguous() for part in self.initial_states)
 
     def run(self, index: int, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Outputs (T, B, H) of one direction of one layer over inputs (T, B, I), and the state after them."""
@@ -166,12 +140,6 @@ class TextClassifier(RecurrentNetwork):
         if pool in ("max", "all"):
             found.append(outputs.masked_fill(~inside[..., None], EMPTY).amax(dim=0))
         return torch.cat(found, dim=-1)
-
-    def layer_suffix(self, index: int) -> str:
-        """See `RecurrentNetwork`; backward layers follow their forward ones."""
-        layer, direction = divmod(index, self.config.directions)
-        suffix: str = self.config.suffixes(layer)[direction]
-        return suffix
 
 
 def _at(values: Tensor, places: Tensor) -> Tensor:

@@ -50,13 +50,7 @@ class ClassifierBatch:
 
 
 class ClassifierObjective(Objective):
-    """The summed log-loss of a batch, with label smoothing and class weights in what is minimised.
-
-    Args:
-        network: to train.
-        smoothing: share of the target that is spread over all classes.
-        class_weights: (K,), or None if all documents count the same.
-    """
+    """The summed log-loss of a batch; what is minimised has label smoothing and class weights (K,), if any."""
 
     def __init__(self, network: TextClassifier, smoothing: float, class_weights: Tensor | None) -> None:
         super().__init__()

@@ -37,15 +37,10 @@ NO_MASKS = Masks()
 
 
 class Dropout:
-    """Draws masks.
+    """Draws masks that drop a share of the units and of the recurrent weights.
 
     Masks of weights are cut from a pool of twice their size at random places: to draw a million numbers anew takes a
     tenth of a step of 512 units, to cut takes nothing.
-
-    Args:
-        config: sizes.
-        units: share of units that is dropped.
-        weights: share of recurrent weights that is dropped.
     """
 
     def __init__(self, config: ModelConfig, units: float = 0.0, weights: float = 0.0) -> None:

@@ -18,43 +18,25 @@ from charrnn.training.network.kernel_weights import KernelWeights, find_kernel, 
 from charrnn.training.network.loss import output_loss
 from charrnn.training.network.precision import lower_precision
 
-CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 CUDNN_MODES = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN_TANH"}
 
 
 class CharRNN(RecurrentNetwork):
-    """A character language model.
-
-    Args:
-        config: sizes.
-        dropout: share of units dropped between layers and before the decoder.
-        weight_dropout: share of recurrent weights dropped.
-    """
+    """A character language model; `dropout` is that of units between layers and before the decoder."""
 
     def __init__(self, config: ModelConfig, dropout: float = 0.0, weight_dropout: float = 0.0) -> None:
-        super().__init__()
-        self.config = config
-        self.embedding = nn.Embedding(config.vocab_size, config.embedding_size) if config.embedding_size else None
-        self.rnn = nn.ModuleList(
-            CELLS[config.cell](config.hidden_size if layer else config.input_size, config.hidden_size)
-            for layer in range(config.layers)
-        )
+        super().__init__(config)
         self.dropout = Dropout(config, dropout, weight_dropout)
-        self.decoder = nn.Linear(config.hidden_size, config.vocab_size)
         self.label = nn.Embedding(config.classes, config.input_size) if isinstance(config, LabelledConfig) else None
-        shape = config.shapes()["initial_hidden"]
-        self.initial_hidden = nn.Parameter(torch.zeros(shape))
-        self.initial_cell = nn.Parameter(torch.zeros(shape)) if config.cell == "lstm" else None
 
     def initial_state(self, batch: int, labels: Tensor | None = None) -> State:
         """The learned initial state for `batch` streams, of these labels (B,) if it has any.
 
         Tensors (L, B, H) that gradients flow through.
         """
-        learned = [self.initial_hidden] + ([self.initial_cell] if self.initial_cell is not None else [])
         if labels is not None:
-            return tuple(part[labels].transpose(0, 1).contiguous() for part in learned)
-        return tuple(part[:, None, :].expand(-1, batch, -1).contiguous() for part in learned)
+            return tuple(part[labels].transpose(0, 1).contiguous() for part in self.initial_states)
+        return tuple(part[:, None, :].expand(-1, batch, -1).contiguous() for part in self.initial_states)
 
     def restart(self, state: State, fresh: Tensor, labels: Tensor | None = None) -> State:
         """`state` with the streams marked in `fresh` (B,) put back to the learned initial state."""
@@ -125,11 +107,7 @@ class CharRNN(RecurrentNetwork):
 
     def _embed(self, ids: Tensor, labels: Tensor | None) -> Tensor:
         """The first layer's inputs (T, B, I)."""
-        inputs: Tensor
-        if self.embedding is not None:
-            inputs = self.embedding(ids)
-        else:
-            inputs = F.one_hot(ids, self.config.vocab_size).to(self.decoder.weight.dtype)
+        inputs = self.look_up(ids)
         if self.label is not None:
             inputs = inputs + self.label(labels)
         return inputs

@@ -58,7 +58,7 @@ class _Reading:
             below = [self._run_chunk(layer - 1, k, number)[0] for k in range(directions)]
             inputs = torch.cat(below, dim=-1)
         else:
-            inputs = self._network.embed(self._chunks[number][:, None])
+            inputs = self._network.look_up(self._chunks[number][:, None])
         inputs = inputs.flip(0) if direction else inputs
         outputs, after = self._network.run(
             layer * directions + direction, inputs, self._states[layer, direction, number]

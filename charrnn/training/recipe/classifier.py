@@ -59,10 +59,7 @@ class ClassifierPlan(Plan):
 def make_classifier_plan(settings: TrainSettings, corpus: LabelledCorpus, peak: float) -> ClassifierPlan:
     """Choose every open setting; settings that were given are kept.
 
-    Args:
-        settings: what the user gave.
-        corpus: the labelled texts.
-        peak: operations per second of the machine (see `charrnn.training.recipe.speed`).
+    `peak` are the operations per second of the machine (see `charrnn.training.recipe.speed`).
     """
     model, learning, classifier = settings.model, settings.learning, settings.classifier
     lengths = corpus.train.lengths

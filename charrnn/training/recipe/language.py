@@ -2,14 +2,16 @@
 
 The choice depends on the corpus, the budget and the machine.
 
-Found on two CPU cores with tiny Shakespeare, its last tenth held out (nats per character). Most are one run each;
-two seeds of one setting differ by up to 0.01 in 60 s and 0.04 in 13 s, by how recently a reader passed the text's
-end, so smaller differences are guesses:
+Found on two CPU cores with tiny Shakespeare, its last tenth held out (nats per character). Most are one run each, and
+were made while restarts still moved the readers to random positions: two seeds of one setting differed by up to 0.01
+in 60 s and 0.04 in 13 s then, so smaller differences are guesses. With readers that end where the text ends (see
+`charrnn.training.data.readers`) three seeds lie within 0.008 at 1,500 steps.
 
     one layer, not two          two layers of 256 in 60 s: 1.82; one: 1.50
-    size                        60 s: 256 units 1.494, 384 units 1.536. 13 s: 192 units 1.58 to 1.60, 128 units 1.66;
-                                on a machine of two thirds the speed 1.62 to 1.67 and 1.66 to 1.73. There, 320 units in
-                                60 s: 1.513, 256: 1.497
+    size                        equal arithmetic, readers that end with the text. 9.3e12 operations (60 s at 155 G/s):
+                                256 units 1.474 (4.5 epochs), 320 1.452 (3.0), 384 1.460 (2.2). 2.0e12 (13 s):
+                                192 units 1.541 and 1.544 (1.6 epochs), 256 1.556 and 1.570 (1.0)
+    dropout in such runs        320 units, 3.0 epochs: 0.1 1.462, none 1.452; 256, 4.5 epochs: 0.15 1.468, none 1.474
     learning rate               60 s, 256 units: 8e-3 1.494, 1.2e-2 1.500. 13 s, 128 units: 1.5e-2 1.66, 2e-2 1.70.
                                 Pushkin, 256 units, 2300 steps: 8e-3 1.874, 5e-3 1.891
     straight line to zero       against a cosine to 2 %: 13 s 1.659 / 1.670, 60 s the same
@@ -49,8 +51,8 @@ Texts that are read fifty times and more stall early, so they get more dropout, 
                                 Pushkin 2.233, 2.223 (0.5 and 0.65)
     learning rate               tunes, dropout 0.65: 4.2e-3 1.658, 2.5e-3 1.665
     weight decay of 1           at dropout 0.5: tunes 1.645, but tiny Shakespeare 1.830
-    all of it                   against dropout 0.5 and a run that only stops, mean of three seeds: ABC tunes 1.661 (1.683),
-                                tiny Shakespeare 1.728 (1.749), Pushkin 2.198 (2.215)
+    all of it                   against dropout 0.5 and a run that only stops, mean of three seeds:
+                                ABC tunes 1.661 (1.683), tiny Shakespeare 1.728 (1.749), Pushkin 2.198 (2.215)
 """
 
 import math
@@ -70,8 +72,8 @@ from charrnn.training.settings import LearningSettings, ModelSettings, TrainSett
 from charrnn.wording import round_number
 
 DEFAULT_SECONDS = 300.0
-SIZES = (64, 96, 128, 192, 256, 384, 512, 640, 768, 1024, 1536, 2048)
-CHARS_PER_WEIGHT = 3.2  # to learn from in the whole run, at least: 13 s: 3.6, 60 s: 6.8 (2.4 was too few), 5 min: 3.3
+SIZES = (64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 1024, 1536, 2048)
+CHARS_PER_WEIGHT = 4.0  # to learn from in the whole run, at least
 MOST_WEIGHTS = 1.9e6  # for a text of a million characters, and more with the root of its length (not yet measured)
 SYMBOL_SHARE = 0.25  # of a weight that belongs to one symbol: it is seldom used (one corpus: 3,045 symbols, 128 units)
 EMBEDDING, BATCH, SEQ_LEN = 64, 16, 64

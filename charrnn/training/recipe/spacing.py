@@ -17,20 +17,12 @@ SHARE = 0.05  # of the time, at most
 def steps_between_evaluations(budget: Budget, epoch: float) -> int:
     """Steps between evaluations of a run without a time limit, which then evaluates at the same steps whenever it runs.
 
-    Args:
-        budget: limits of steps or epochs.
-        epoch: steps of one epoch.
+    `epoch` is the number of steps of one epoch.
     """
     whole = min(budget.steps or math.inf, (budget.epochs or math.inf) * epoch)
     return max(FEWEST_STEPS, math.ceil(min(whole / EVALUATIONS, MOST_EPOCHS * epoch)))
 
 
 def seconds_between_evaluations(whole: float, epoch: float, cost: float) -> float:
-    """Seconds between evaluations of a run with a time limit.
-
-    Args:
-        whole: seconds of the run.
-        epoch: seconds of one epoch.
-        cost: seconds that an evaluation takes.
-    """
+    """Seconds between evaluations of a run of `whole` seconds, with epochs of `epoch` and evaluations of `cost` s."""
     return max(min(whole / EVALUATIONS, MOST_EPOCHS * epoch), cost / SHARE)

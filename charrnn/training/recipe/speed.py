@@ -50,11 +50,7 @@ def measure_peak(
 ) -> float:
     """Operations per second that very large layers of this cell would reach here, from the faster steps.
 
-    Args:
-        cell: of the layers.
-        device: that computes.
-        half_speed: hidden units at which a layer reaches half the peak.
-        precision: of the large products, as in the run.
+    Layers of `half_speed` hidden units reach half of it; `precision` is that of the large products, as in the run.
     """
     states = torch.get_rng_state()
     size, width, length = (256, 16, 64) if device.type == "cpu" else (1024, GPU_BATCH, GPU_SEQ_LEN)

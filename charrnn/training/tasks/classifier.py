@@ -21,7 +21,7 @@ from charrnn.training.network.classifier_objective import ClassifierBatch, Class
 from charrnn.training.network.initialization import initialize
 from charrnn.training.recipe.classifier import ClassifierPlan
 from charrnn.training.tasks.classifier_validation import ClassifierValidation
-from charrnn.training.tasks.task import Measurement, Metric, OnShare, Resources, Row, Task, ignore_share
+from charrnn.training.tasks.task import Measurement, Metric, OnShare, Resources, Row, Task, Traceable, ignore_share
 from charrnn.wording import count_of
 
 LISTED_CLASSES = 8
@@ -30,11 +30,6 @@ MAX_LABEL = 24  # characters of a label that are shown
 
 class ClassifierTask(Task):
     """Learns the class of whole documents.
-
-    Args:
-        plan: of the run.
-        corpus: labelled texts.
-        resources: what the run computes on.
 
     Raises:
         UsageError: if there are more processes than documents in a batch.
@@ -69,7 +64,7 @@ class ClassifierTask(Task):
         self._validation = ClassifierValidation(corpus.valid, self._device, plan.validated)
         self._documents = 0  # learned from
 
-    def next_batch(self) -> ClassifierBatch:  # noqa: D102
+    def next_batch(self, steps_left: float | None) -> ClassifierBatch:  # noqa: ARG002, D102
         documents = self._batches.next_batch()
         ids = to_device(self._add_noise(documents).numpy(), self._device)
         masks = self.network.draw_masks(ids.shape[1], self.plan.input_dropout, self.plan.dropout)
@@ -130,10 +125,7 @@ class ClassifierTask(Task):
             f"learning rate {plan.lr:.2g}, on {device}"
         )
         return [
-            (
-                "texts",
-                f"{corpus.name}: {texts}, {symbols:,} different symbols; {held_out}{sampled}",
-            ),
+            ("texts", f"{corpus.name}: {texts}, {symbols:,} different symbols; {held_out}{sampled}"),
             ("classes", f"{len(corpus.labels)}: {named}{more}"),
             *(("note", note) for note in corpus.notes),
             ("network", network),
@@ -159,7 +151,8 @@ class ClassifierTask(Task):
 
     def trace_inputs(self) -> tuple[nn.Module, tuple[Tensor, ...]]:  # noqa: D102
         ids, lengths = torch.zeros(4, 2, dtype=torch.long), torch.tensor([4, 3])
-        return _Traceable(self.network), (ids.to(self._device), lengths.to(self._device))
+        scorer = Traceable(self.network, lambda network, ids, lengths: network(ids, lengths))
+        return scorer, (ids.to(self._device), lengths.to(self._device))
 
     def get_state(self) -> dict[str, Any]:  # noqa: D102
         return {"documents": self._documents, "batches": self._batches.get_state()}
@@ -184,16 +177,3 @@ def balance_classes(counts: NDArray[Any]) -> NDArray[np.float32]:
     """
     weights: NDArray[np.float32] = (counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1))).astype("f4")
     return weights
-
-
-class _Traceable(nn.Module):
-    """The network as a function of plain tensors."""
-
-    def __init__(self, network: TextClassifier) -> None:
-        super().__init__()
-        self.charrnn = network
-
-    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """Scores (B, K) of documents."""
-        scores: Tensor = self.charrnn(ids, lengths)
-        return scores

@@ -26,64 +26,46 @@ def make_task(
     saved: Checkpoint | None,
     source: Source | None = None,
 ) -> Task:
-    """The task of a run, with its network.
+    """The task of a run, with its network: a new one, that of a `saved` state, or one with the weights of `source`.
 
-    Args:
-        settings: of the run.
-        given: names of the settings that the user gave.
-        corpus: that it learns from.
-        resources: what the run computes on.
-        saved: the state to continue from, if there is one.
-        source: the model to start from, if there is one.
+    `given` are the names of the settings that the user gave.
 
     Raises:
         UsageError: if the batches are too small for the number of processes.
     """
+    world = resources.world
     if settings.text.task == "classify":
         assert isinstance(corpus, LabelledCorpus)  # noqa: S101 - read as such
-        return _make_classifier(settings, given, corpus, resources, saved)
-    return _make_language_model(settings, given, corpus, resources, saved, source)
-
-
-def _make_classifier(
-    settings: TrainSettings,
-    given: Collection[str],
-    corpus: LabelledCorpus,
-    resources: Resources,
-    saved: Checkpoint | None,
-) -> ClassifierTask:
-    world = resources.world
-    if saved is None:
-        peak = world.all_reduce(measure_peak(settings.model.cell, resources.device))  # classifiers learn in fp32
-        plan = make_classifier_plan(settings, corpus, peak)
-    else:
-        plan = restore_plan(ClassifierPlan, settings.learning, given, saved)
-    return ClassifierTask(world.broadcast(lambda: plan), corpus, resources)
-
-
-def _make_language_model(
-    settings: TrainSettings,
-    given: Collection[str],
-    corpus: Corpus | LabelledCorpus,
-    resources: Resources,
-    saved: Checkpoint | None,
-    source: Source | None,
-) -> LanguageTask:
-    world, device = resources.world, resources.device
+        if saved is None:
+            of_classifier = _plan_classifier(settings, corpus, resources)
+        else:
+            of_classifier = restore_plan(ClassifierPlan, settings.learning, given, saved)
+        return ClassifierTask(world.broadcast(lambda: of_classifier), corpus, resources)
     vocabulary = source.vocabulary if source is not None else None
     if saved is not None:  # its vocabulary may come from a model that the run started from
         size = saved.state["plan"]["config"]["vocab_size"]
         vocabulary = vocabulary_from_json(saved.state["vocabulary"], size)
     if isinstance(corpus, Corpus) and vocabulary is not None:
         corpus = merge_vocabulary(corpus, vocabulary)
-    if saved is not None:
-        plan = restore_plan(LanguagePlan, settings.learning, given, saved)
+    if saved is None:
+        plan = _plan_language_model(settings, corpus, resources)
     else:
-        shape, peak = shape_for(device.type, world.size, ON_CPU), 1.0
-        if depends_on_speed(settings):
-            own = measure_peak(settings.model.cell, device, shape.half_speed, resources.precision)
-            peak = world.all_reduce(own)
-        plan = make_language_plan(settings, corpus, peak, shape)
+        plan = restore_plan(LanguagePlan, settings.learning, given, saved)
     symbols = corpus.vocabulary
     weights = None if source is None else lambda fresh: transfer_weights(fresh, symbols, source)
     return LanguageTask(world.broadcast(lambda: plan), corpus, resources, weights)
+
+
+def _plan_classifier(settings: TrainSettings, corpus: LabelledCorpus, resources: Resources) -> ClassifierPlan:
+    peak = measure_peak(settings.model.cell, resources.device)  # classifiers learn in fp32
+    return make_classifier_plan(settings, corpus, resources.world.all_reduce(peak))
+
+
+def _plan_language_model(
+    settings: TrainSettings, corpus: Corpus | LabelledCorpus, resources: Resources
+) -> LanguagePlan:
+    world, device = resources.world, resources.device
+    shape, peak = shape_for(device.type, world.size, ON_CPU), 1.0
+    if depends_on_speed(settings):
+        peak = world.all_reduce(measure_peak(settings.model.cell, device, shape.half_speed, resources.precision))
+    return make_language_plan(settings, corpus, peak, shape)

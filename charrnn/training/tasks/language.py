@@ -29,6 +29,7 @@ from charrnn.training.tasks.task import (
     Resources,
     Row,
     Task,
+    Traceable,
     ignore_share,
 )
 
@@ -40,13 +41,8 @@ LINE_END = "\u21b5"
 class LanguageTask(Task):
     """Learns to predict each character from those before it.
 
-    Of several processes each holds the whole network, but carries the state of its own readers only.
-
-    Args:
-        plan: of the run.
-        corpus: the text, or labelled texts.
-        resources: what the run computes on.
-        initial_weights: makes the weights to start from out of random ones.
+    Of several processes each holds the whole network, but carries the state of its own readers only. `initial_weights`
+    makes the weights to start from out of random ones.
 
     Raises:
         UsageError: if there are more processes than readers.
@@ -130,8 +126,9 @@ class LanguageTask(Task):
         share = self._unknown_share
         return (1 - share) * loss + share * self.corpus.vocabulary.unknown_nats
 
-    def next_batch(self) -> LanguageBatch:  # noqa: D102
-        window = self._feed.next(self.plan.seq_len)
+    def next_batch(self, steps_left: float | None) -> LanguageBatch:  # noqa: D102
+        length = self.plan.seq_len
+        window = self._feed.next(length, None if steps_left is None else length * steps_left)
         # Every process draws the dropout of all readers, so its own have the masks that they have in a run of one.
         masks = self.network.draw_masks(self.plan.batch_size).columns(self._columns)
         return LanguageBatch.from_window(window, self._state, masks)
@@ -222,7 +219,8 @@ class LanguageTask(Task):
     def trace_inputs(self) -> tuple[nn.Module, tuple[Tensor, ...]]:  # noqa: D102
         label = None if self.network.label is None else torch.zeros(1, dtype=torch.long, device=self._device)
         ids = torch.zeros(4, 1, dtype=torch.long, device=self._device)
-        return _Traceable(self.network, label), (ids, *detach(self.network.initial_state(1, label)))
+        scorer = Traceable(self.network, lambda network, ids, *state: network(ids, state, labels=label)[0])
+        return scorer, (ids, *detach(self.network.initial_state(1, label)))
 
     def state_tensors(self) -> dict[str, Tensor]:  # noqa: D102
         carried = (self._world.gather_columns(part, self.plan.batch_size) for part in self._state)
@@ -235,17 +233,3 @@ class LanguageTask(Task):
         carried = (tensors[f"carried.{index}"] for index in range(len(self._state)))
         self._state = tuple(part[:, self._columns].to(self._device).contiguous() for part in carried)
         self._readers.set_state(state["readers"])
-
-
-class _Traceable(nn.Module):
-    """The network as a function of plain tensors."""
-
-    def __init__(self, network: CharRNN, label: Tensor | None) -> None:
-        super().__init__()
-        self.charrnn = network
-        self._label = label
-
-    def forward(self, ids: Tensor, *state: Tensor) -> Tensor:
-        """Scores (T, B, V) for ids (T, B)."""
-        scores: Tensor = self.charrnn(ids, state, labels=self._label)[0]
-        return scores

@@ -110,18 +110,8 @@ class Validation:
 class DocumentValidation:
     """Labelled documents to validate on, in batches of similar length, each given its label.
 
-    If they have more symbols than `count_validated` allows, an evenly spread sample of them is read.
-
-    Args:
-        documents: to validate on.
-        device: where to compute.
-        vocab: V.
-        unknown: as for `Validation`.
-        lengths: as for `Validation`.
-        most: as for `Validation`.
-
-    Raises:
-        CorpusError: if there is nothing to count.
+    If they have more symbols than `count_validated` allows, an evenly spread sample of them is read. Everything else is
+    as for `Validation`.
     """
 
     def __init__(

@@ -32,13 +32,7 @@ def ignore_share(share: float) -> None:
 
 @dataclass(frozen=True)
 class Resources:
-    """What a run computes on.
-
-    Attributes:
-        device: of the network.
-        world: this process among those of the run.
-        precision: of the large products.
-    """
+    """What a run computes on: a device, its processes, and the precision of large products."""
 
     device: torch.device
     world: World
@@ -58,11 +52,6 @@ class Measurement:
     loss: float
     accuracy: float | None = None
     temperature: float = 1.0
-
-    @classmethod
-    def from_summary(cls, summary: Mapping[str, Any]) -> "Measurement":
-        """The figures in a model's training summary."""
-        return cls(summary["valid_loss"], summary.get("valid_accuracy"), summary.get("temperature", 1.0))
 
 
 @dataclass(frozen=True)
@@ -95,6 +84,18 @@ class Metric:
         return self.phrase.format(self.show(loss, accuracy))
 
 
+class Traceable(nn.Module):
+    """A network as a function of plain tensors, for a graph of it; `compute` is given the network and the inputs."""
+
+    def __init__(self, network: RecurrentNetwork, compute: Callable[..., Tensor]) -> None:
+        super().__init__()
+        self.charrnn = network
+        self._compute = compute
+
+    def forward(self, *inputs: Tensor) -> Tensor:  # noqa: D102
+        return self._compute(self.charrnn, *inputs)
+
+
 class Task(ABC):
     """A network that learns from a corpus.
 
@@ -103,10 +104,6 @@ class Task(ABC):
         unit: what a loss is the mean over.
         metrics: what is shown of a validation, the loss first.
         writes: whether its models write text, so that samples can be shown.
-        plan: of the run.
-        corpus: that it learns from.
-        network: that learns.
-        objective: what is minimised.
     """
 
     name: ClassVar[str]
@@ -119,8 +116,11 @@ class Task(ABC):
     objective: Objective
 
     @abstractmethod
-    def next_batch(self) -> Batch:
-        """Read on; returns this process's columns of the next step."""
+    def next_batch(self, steps_left: float | None) -> Batch:
+        """Read on; returns this process's columns of the next step.
+
+        `steps_left` is an estimate of the run's steps that are to come, this one included, None where it is unknown.
+        """
 
     @abstractmethod
     def carry(self, after: State) -> None:

@@ -18,11 +18,11 @@ from charrnn.errors import UsageError
 from charrnn.model.config import Tensors
 from charrnn.model.file import load_model
 from charrnn.model.header import ModelHeader
-from charrnn.settings import get_flag
+from charrnn.settings import get_flag, refuse
 from charrnn.text.corpus import Corpus
 from charrnn.text.settings import TextSettings
 from charrnn.text.tokens import TokenIds
-from charrnn.text.vocabulary.base import UNKNOWN, Ids, Vocabulary
+from charrnn.text.vocabulary.base import UNKNOWN, Vocabulary
 from charrnn.text.vocabulary.loading import vocabulary_from_json
 from charrnn.training.settings import ModelSettings
 
@@ -54,11 +54,7 @@ class Source:
     def settings(
         self, text: TextSettings, model: ModelSettings, given: Collection[str]
     ) -> tuple[TextSettings, ModelSettings]:
-        """The settings with this model's sizes and kind of token in them.
-
-        Raises:
-            UsageError: if settings in `given`, which the user typed, differ from the model's.
-        """
+        """The settings with this model's sizes and kind of token; UsageError if any that are `given` differ."""
         present = {"tokens": self.vocabulary.tokens, **{name: getattr(self.header.config, name) for name in SIZES}}
         differing = []
         for group in (text, model):
@@ -69,8 +65,7 @@ class Source:
                     differing.append(
                         f"{flag} {value} does not fit {self.path}, which has {flag} {present[name]}; leave it out"
                     )
-        if differing:
-            raise UsageError("\n".join(differing))
+        refuse(differing)
         sizes = {name: present[name] for name in SIZES}
         return dataclasses.replace(text, tokens=self.vocabulary.tokens), dataclasses.replace(model, **sizes)
 
@@ -80,21 +75,16 @@ def merge_vocabulary(corpus: Corpus, vocabulary: Vocabulary) -> Corpus:
     union = corpus.vocabulary.union(vocabulary)
     if len(union) == len(corpus.vocabulary) and union.unknown == corpus.vocabulary.unknown:
         return corpus
-    renumber = map_ids(corpus.vocabulary, union)
+    renumber = union.lookup(corpus.vocabulary.codes)
     train, valid = (
         part.remap(renumber) if isinstance(part, TokenIds) else renumber[part] for part in (corpus.train, corpus.valid)
     )
     return dataclasses.replace(corpus, vocabulary=union, train=train, valid=valid)
 
 
-def map_ids(symbols: Vocabulary, among: Vocabulary) -> Ids:
-    """For each id of `symbols`, the id of the same symbol in `among`, or `UNKNOWN`."""
-    return among.lookup(symbols.codes)
-
-
 def transfer_weights(fresh: Tensors, vocabulary: Vocabulary, source: Source) -> Tensors:
     """The source's weights for a larger vocabulary; symbols that it does not have keep their `fresh` weights."""
-    rows = map_ids(source.vocabulary, vocabulary)
+    rows = vocabulary.lookup(source.vocabulary.codes)
     assert (rows != UNKNOWN).all(), "the vocabulary is not a union"  # noqa: S101 - a bug, not input
     weights = {}
     for name, tensor in fresh.items():

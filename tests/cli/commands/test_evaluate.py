@@ -121,4 +121,20 @@ def test_what_cannot_be_evaluated(charrnn: Any) -> None:
     assert status == 1
     assert "is a model file (safetensors), not a text" in err
     status, _, err = charrnn("evaluate", "-", "--per-line", "--per-char")
-    assert (status, err) == (2, "charrnn: --per-line and --per-char exclude each other; give one of them\n")
+    assert (status, err) == (2, "charrnn: --per-line and --per-char cannot be combined; give one of them\n")
+
+
+def test_compressors_and_ngrams_beside_the_model(charrnn: Any) -> None:
+    Path("text").write_text("abcdabcdabcdabcd\n" * 20)
+    figures = json.loads(charrnn("evaluate", "text", "--compare", "--json")[1])
+    assert 0 < figures["ngram_bpc"] < figures["gzip_bpc"] < figures["xz_bpc"]
+    assert figures["compared_chars"] == 340
+    after = json.loads(charrnn("evaluate", "text", "--compare-after", "text", "--json")[1])
+    assert after["ngram_bpc"] < figures["ngram_bpc"]
+    assert after["loss"] == figures["loss"]
+    rows = charrnn("evaluate", "text", "--compare")[1].splitlines()
+    assert f"gzip                 {figures['gzip_bpc']:.4f} bits per character" in rows
+    assert any(row.startswith(f"{figures['ngram_order']}-gram model") for row in rows)
+    status, _, err = charrnn("evaluate", "text", "--compare-after", "missing")
+    assert status == 1
+    assert "missing" in err

@@ -1,6 +1,5 @@
 import json
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.cli.notes import newest
 from tests.conftest import Charrnn
 from tests.models import make_model
+from tests.needs import open_pty
 
 LETTERS = CharVocabulary.of_text("ROMEO: abcdefghij\né漢")
 
@@ -76,7 +76,7 @@ def test_json_describes_each_sample(charrnn: Charrnn, model: library.Model) -> N
 
 
 def test_bytes_go_out_as_they_are(tmp_path: Path) -> None:
-    made = make_model(ByteVocabulary.of_bytes(bytes(range(0, 256, 5))))
+    made = make_model(ByteVocabulary.of_text(bytes(range(0, 256, 5))))
     save_model(tmp_path / "models" / "b.safetensors", made.header, made.network.tensors)
     done = raw(tmp_path, "--prime-file", "-", "-l", 300, "--seed", 1, "-t", 3, stdin=b"\xff\x00")
     assert done.returncode == 0
@@ -98,7 +98,7 @@ def test_a_reader_that_leaves_ends_it_quietly(model: library.Model, tmp_path: Pa
 
 
 def test_a_terminal_gets_rules_between_samples(model: library.Model, tmp_path: Path) -> None:
-    ours, theirs = pty.openpty()
+    ours, theirs = open_pty()
     command = [sys.executable, "-m", "charrnn", "generate", "-l", "20", "--seed", "1", "-n", "2"]
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
     with subprocess.Popen(command, cwd=tmp_path, stdout=theirs, stderr=subprocess.PIPE, env=environment) as process:
@@ -113,7 +113,7 @@ def test_a_terminal_gets_rules_between_samples(model: library.Model, tmp_path: P
 
 
 def test_a_terminal_tells_the_prime_from_the_text(model: library.Model, tmp_path: Path) -> None:
-    ours, theirs = pty.openpty()
+    ours, theirs = open_pty()
     command = [sys.executable, "-m", "charrnn", "generate", "-l", "20", "--seed", "1", "-p", "abc"]
     environment = {**os.environ, "TERM": "xterm", "NO_COLOR": "1"}  # bold is no colour
     subprocess.run(command, cwd=tmp_path, stdout=theirs, stderr=subprocess.PIPE, check=True, env=environment)
@@ -127,7 +127,7 @@ def test_a_terminal_tells_the_prime_from_the_text(model: library.Model, tmp_path
     ("arguments", "status", "message"),
     [
         (["-p", "aXbYX"], 1, "the model has never seen 'X' (U+0058), 'Y' (U+0059); change the prime"),
-        (["-p", "a", "--prime-file", "-"], 2, "--prime and --prime-file exclude each other"),
+        (["-p", "a", "--prime-file", "-"], 2, "--prime and --prime-file cannot be combined"),
         (["--stop", ""], 2, "--stop must not be empty"),
         (["--prime-file", "none.txt"], 1, "the prime cannot be read from none.txt: No such file or directory"),
         (["-t", "-1", "--top-p", "0"], 2, "--top-p must be above 0 and at most 1; found 0.0"),
@@ -168,7 +168,7 @@ def test_a_prime_that_is_no_text_is_one_line(tmp_path: Path, model: library.Mode
 
 
 def test_json_of_bytes_holds_no_halves_of_characters(charrnn: Charrnn, tmp_path: Path) -> None:
-    made = make_model(ByteVocabulary.of_bytes(bytes(range(0, 256, 5))))
+    made = make_model(ByteVocabulary.of_text(bytes(range(0, 256, 5))))
     save_model(tmp_path / "models" / "b.safetensors", made.header, made.network.tensors)
     done = charrnn("generate", "-l", 100, "--seed", 1, "-t", 3, "--json")
     json.loads(done.stdout)["text"].encode("utf-8")

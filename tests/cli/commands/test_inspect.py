@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from charrnn.cli.display.heatmap import background
+from charrnn.cli.display.colours import background
 from charrnn.inference.inspection.settings import SpanSettings
 from charrnn.model.file import save_model
 from charrnn.text.vocabulary.bytes import ByteVocabulary

@@ -23,7 +23,7 @@ def test_the_figures(in_process: Any, corpus: str) -> None:
         "copied               77.6% of 58 characters, in spans of 30 or more\n"
         "lines                4\n"
         "lines in the corpus  1 (25.0%)\n"
-        "lines said before    1 (25.0%)\n"
+        "repeated lines       1 (25.0%)\n"
     )
 
 

@@ -1,13 +1,13 @@
 """What `charrnn train` refuses, and how it says so: the exact words, one line for each trouble."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 
 from charrnn.model.file import load_model
 from tests.conftest import Charrnn
+from tests.needs import linux
 
 SMALL = ("--hidden-size", 8, "--layers", 1, "--steps", 3, "--quiet", "--no-tensorboard")
 
@@ -54,7 +54,7 @@ def test_resuming_from_start_to_finish_and_further(charrnn: Charrnn, text: Path)
     both = charrnn("train", text, "--resume", "--overwrite")
     assert (both.returncode, both.stderr) == (
         2,
-        "charrnn: --resume and --overwrite exclude each other: one goes on, the other starts anew\n",
+        "charrnn: --resume and --overwrite cannot be combined: one continues, the other starts anew\n",
     )
 
 
@@ -106,7 +106,7 @@ def test_a_saved_run_without_a_model_is_not_overwritten_by_accident(
     load_model(tmp_path / "m.safetensors")
 
 
-@pytest.mark.skipif(os.name != "posix", reason="what a device file is differs")
+@linux
 def test_folders_that_cannot_be_written(charrnn: Charrnn, text: Path) -> None:
     said = charrnn("train", text, *SMALL, "-o", "/proc/nowhere/m.safetensors")
     assert said.returncode == 1

@@ -2,6 +2,7 @@
 
 import io
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from rich.console import Console
 from charrnn.cli.display.training.area import CLEAR, ERASE_BELOW, LiveArea
 from charrnn.cli.display.training.curve import draw_curve
 from charrnn.cli.display.training.live import LiveReporter, choose_evenly
-from charrnn.cli.display.training.plain import PlainReporter
+from charrnn.cli.display.training.plain import PlainReporter, locate_program
 from charrnn.text.corpus import Corpus
 from charrnn.text.vocabulary.characters import CharVocabulary
 from charrnn.training.observer import Surroundings
@@ -127,6 +128,18 @@ def test_plain_lines_have_no_controls(capsys: pytest.CaptureFixture[str]) -> Non
     assert r"begins: [red]x[/red] [/] :smile: \x1b[31mred" in told
     assert "next: charrnn generate -m 'models/a b.safetensors' -t 0.5\n" in told
     assert "valid loss 1.1200" in told
+
+
+def test_a_program_that_the_shell_does_not_find_is_advised_by_its_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    assert locate_program("charrnn") == "charrnn"  # not installed: `python -m charrnn` from a checkout
+    (tmp_path / "charrnn").touch(mode=0o755)
+    assert locate_program("charrnn") == str(tmp_path / "charrnn")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert locate_program("charrnn") == "charrnn"
 
 
 def test_a_curve_goes_from_the_first_point_to_the_last() -> None:

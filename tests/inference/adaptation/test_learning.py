@@ -76,7 +76,7 @@ def test_figures_of_the_training_are_not_handed_on() -> None:
 def test_words_and_bytes() -> None:
     words = make_model(WordVocabulary(sorted(set(WordVocabulary.tokenize(TEXT)))))
     assert words.adapt(TEXT).score(TEXT).loss < words.score(TEXT).loss - 0.05
-    binary = make_model(ByteVocabulary.of_bytes(TEXT.encode()))
+    binary = make_model(ByteVocabulary.of_text(TEXT.encode()))
     assert binary.adapt(TEXT.encode()).score(TEXT.encode()).loss < binary.score(TEXT.encode()).loss - 0.2
 
 

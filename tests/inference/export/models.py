@@ -23,7 +23,7 @@ KINDS: dict[str, tuple[Vocabulary, dict[str, Any]]] = {
     "LSTM of two layers with an embedding": (CharVocabulary.of_text(RHYME), {"layers": 2, "embedding": 7}),
     "GRU of two layers": (CharVocabulary.of_text(RHYME), {"cell": "gru", "layers": 2, "hidden": 21}),
     "RNN of three layers": (CharVocabulary.of_text(RHYME), {"cell": "rnn", "layers": 3, "embedding": 4, "hidden": 33}),
-    "bytes": (ByteVocabulary.of_bytes((RHYME + "é😀").encode()), {"cell": "gru", "embedding": 5}),
+    "bytes": (ByteVocabulary.of_text((RHYME + "é😀").encode()), {"cell": "gru", "embedding": 5}),
     "words": (WordVocabulary([*dict.fromkeys(split_words(RHYME)), "\ufffd"], unknown=len(set(split_words(RHYME)))), {}),
     "merged characters": (CharVocabulary(sorted({*map(ord, RHYME), 0xFFFD}), unknown=len(set(RHYME))), {}),
 }

@@ -2,12 +2,11 @@ import html
 import re
 from pathlib import Path
 
-import pytest
-
 from charrnn.inference.labelled import LabelledModel
-from tests.browser import CHROMIUM, Browser
+from tests.browser import Browser
 from tests.inference.export.models import build_model, make_kind, make_labelled
 from tests.inference.inspection.test_trace_page import HOSTILE
+from tests.needs import in_browser
 
 
 def test_a_model_shows_its_facts() -> None:
@@ -39,7 +38,7 @@ def test_the_page_of_a_labelled_model_has_all_labels_and_that_of_one_label_none(
     assert '"labels":[]' in model.for_label("cats").page().html
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+@in_browser
 def test_the_frame_works(tmp_path: Path) -> None:
     model = build_model(*make_kind("GRU of two layers"))
     (tmp_path / "notebook.html").write_text(f"<!doctype html><body>{model.page()._repr_html_()}")

@@ -16,10 +16,11 @@ from charrnn.model.config import ModelConfig
 from charrnn.model.header import ModelHeader
 from charrnn.text.vocabulary.characters import CharVocabulary
 from charrnn.text.vocabulary.splitting import LONGEST, RUNS, letter_ranges, split_words
-from tests.browser import CHROMIUM, Browser
+from tests.browser import Browser
 from tests.inference.export.models import KINDS, RHYME, build_model, make_kind, make_labelled, weights, write_page
+from tests.needs import in_browser
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+pytestmark = in_browser
 NO_WORKER = "delete window.Worker"
 NO_ASSEMBLY = '"wasm":""'
 

@@ -11,11 +11,12 @@ import pytest
 from charrnn.model.config import ModelConfig
 from charrnn.model.header import ModelHeader
 from charrnn.text.vocabulary.words import WordVocabulary
-from tests.browser import CHROMIUM, Browser
+from tests.browser import Browser
 from tests.inference.export.models import RHYME, build_model, make_kind, make_labelled, weights, write_page
 from tests.inference.inspection.test_trace_page import HOSTILE
+from tests.needs import in_browser
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+pytestmark = in_browser
 TEXT = "document.getElementById('text')"
 GHOST = "(document.querySelector('#mirror .ghost')?.textContent ?? '')"
 WAYS = "[...document.querySelectorAll('#way-list li')].map((row) => row.textContent)"

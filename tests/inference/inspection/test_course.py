@@ -13,8 +13,9 @@ from charrnn.inference.network.classifier import ClassifierNetwork
 from charrnn.model.config import ClassifierConfig
 from charrnn.model.header import ModelHeader
 from charrnn.text.vocabulary.characters import CharVocabulary
-from tests.browser import CHROMIUM, Browser
+from tests.browser import Browser
 from tests.inference.inspection.test_trace_page import HOSTILE, Parts
+from tests.needs import in_browser
 
 LABELS = ("first", HOSTILE, "third")
 
@@ -59,7 +60,7 @@ def test_nothing_becomes_markup(model: Classifier) -> None:
     assert set(record["classes"]) == {*LABELS}
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+@in_browser
 def test_the_page_in_a_browser(model: Classifier, tmp_path: Path) -> None:
     courses = [follow(model, text) for text in ("ab d\u202e", "cab")]
     (tmp_path / "page.html").write_bytes(render_courses("Inside", courses, model))

@@ -7,10 +7,11 @@ import pytest
 from charrnn.inference.inspection.finding import Finding
 from charrnn.inference.inspection.trace_page import View, render_trace
 from charrnn.inference.inspection.tracing import Trace
-from tests.browser import CHROMIUM, Browser
+from tests.browser import Browser
 from tests.inference.inspection.test_trace_page import HOSTILE, traced
+from tests.needs import in_browser
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+pytestmark = in_browser
 TEXT = f"A line (with) brackets\n\tand 12 more: {HOSTILE}\n" * 3
 FINDINGS = [Finding(f"inside {HOSTILE}", 1, 5, -0.5, 0.1, True, True)]
 BUTTON = "document.querySelector('#findings button')"

@@ -1,6 +1,6 @@
 import numpy as np
 
-from charrnn.inference.inspection.saturation import measure_saturation
+from charrnn.inference.inspection.trace_page import measure_saturation
 
 
 def test_shares_of_time_nearly_shut_and_nearly_open() -> None:

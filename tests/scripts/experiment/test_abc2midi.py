@@ -1,8 +1,5 @@
-import shutil
-
-import pytest
-
 from scripts.experiment.abc2midi import TuneCheck, check_tunes, parse_output
+from tests.needs import abc2midi
 
 TUNE = "X:1\nT:Abc|def\nM:2/4\nL:1/8\nK:G\nGABc|d2c2|B3A2|G4|]"
 OUTPUT = """4.84 January 20 2023 abc2midi
@@ -20,7 +17,7 @@ def test_errors_and_bars_in_the_output() -> None:
     assert not parse_output(TUNE, OUTPUT, written=False).converted
 
 
-@pytest.mark.skipif(not shutil.which("abc2midi"), reason="abc2midi (Debian's abcmidi) is not installed")
+@abc2midi
 def test_abc2midi_itself() -> None:
     good, short, bad = check_tunes([TUNE.replace("B3A2", "B3A"), TUNE, TUNE.replace("B3A2", "B3?(")])
     assert good == TuneCheck(converted=True, bars=4, wrong_bars=0)

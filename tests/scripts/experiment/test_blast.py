@@ -1,6 +1,5 @@
 import math
 import random
-import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 from scripts.common import ScriptError
 from scripts.experiment import blast
 from scripts.experiment.blast import Alignments, Hit
+from tests.needs import blastn
 
 TABLE = "q0\t3e-12\t88.250\t120\nq0\t0.004\t100.000\t21\nq2\t7.1\t100.000\t14\nq1\t0.0\t99.1\t500\n"
 
@@ -33,7 +33,7 @@ def test_shuffling_keeps_the_composition() -> None:
     assert Counter(found) == Counter("AACCCGT" * 9)
 
 
-@pytest.mark.skipif(not shutil.which("blastn"), reason="BLAST+ (Debian's ncbi-blast+) is not installed")
+@blastn
 def test_blast_itself(tmp_path: Path) -> None:
     draw = random.Random(0)
     genome = "".join(draw.choices("ACGT", k=5000))
@@ -44,7 +44,7 @@ def test_blast_itself(tmp_path: Path) -> None:
     assert blast.align(blast.shuffle_sequences([genome[1000:1500]]), known).best.evalue > 1e-5
 
 
-@pytest.mark.skipif(not shutil.which("blastn"), reason="BLAST+ (Debian's ncbi-blast+) is not installed")
+@blastn
 def test_what_blast_complains_of_is_passed_on(tmp_path: Path) -> None:
     with pytest.raises(ScriptError, match="makeblastdb: "):
         blast.make_database(tmp_path / "empty.fa", [])

@@ -15,7 +15,7 @@ from charrnn.text.vocabulary.words import WordVocabulary
 TEXT = "caf\u00e9 au lait\n"
 KINDS = (
     CharVocabulary.of_text(TEXT),
-    ByteVocabulary.of_bytes(TEXT.encode()),
+    ByteVocabulary.of_text(TEXT.encode()),
     WordVocabulary(["caf\u00e9", " au", " lait", "\n"]),
 )
 each_kind = pytest.mark.parametrize("vocabulary", KINDS, ids=lambda vocabulary: vocabulary.tokens)

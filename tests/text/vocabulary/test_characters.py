@@ -24,7 +24,7 @@ def test_any_text_comes_back(text: str) -> None:
 
 @given(data=st.binary())
 def test_any_bytes_come_back(data: bytes) -> None:
-    vocabulary = ByteVocabulary.of_bytes(data)
+    vocabulary = ByteVocabulary.of_text(data)
     assert vocabulary.decode(vocabulary.encode(data)) == data
 
 

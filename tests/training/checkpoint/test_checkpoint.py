@@ -13,6 +13,7 @@ from charrnn.training.checkpoint.files import EVALUATED, FORMAT, LATEST, Arrays,
 from charrnn.training.checkpoint.lock import lock_output
 from charrnn.training.checkpoint.writer import BackgroundWriter
 from charrnn.training.devices.world import World
+from tests.needs import linux, posix
 
 BIG = 200_000  # numbers: more than the small disk has room for
 
@@ -109,6 +110,7 @@ def test_a_state_of_another_format_is_refused(folder: RunFiles) -> None:
         folder.read(LATEST)
 
 
+@linux
 def test_a_disk_that_fills_during_a_save_leaves_the_state_before_whole(tmp_path: Path) -> None:
     """On a disk of one megabyte, where it can be mounted."""
     disk = tmp_path / "disk"
@@ -157,6 +159,7 @@ except TrainingError as error:
 """
 
 
+@posix
 def test_a_limit_on_file_sizes_leaves_the_state_before_whole(tmp_path: Path) -> None:
     output = tmp_path / "model.safetensors"
     done = subprocess.run([sys.executable, "-c", FULL, str(output)], capture_output=True, text=True, check=True)

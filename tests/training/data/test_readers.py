@@ -62,6 +62,22 @@ def test_restarts_are_as_frequent_as_asked() -> None:
     assert fresh == pytest.approx(2000, rel=0.1)
 
 
+def test_all_of_the_text_is_read_equally_often() -> None:
+    readers = Readers(np.zeros(6000, dtype=np.int32), 6, restart=0.05, seed=2)
+    counts = np.zeros(6000, dtype=int)
+    for _ in range(600):  # three times
+        np.add.at(counts, (readers.next_positions(5).at[:, None] + np.arange(5)).ravel() % 6000, 1)
+    assert (counts == 3).all()
+
+
+@pytest.mark.parametrize("steps", [300, 345])
+def test_the_last_reader_ends_where_the_text_ends(steps: int) -> None:
+    readers = Readers(np.zeros(6000, dtype=np.int32), 6, restart=0.05, seed=2)
+    for step in range(steps):
+        readers.next_positions(7, 7.0 * (steps - step) if step > 20 else None)
+    np.testing.assert_array_equal(np.sort(readers.positions), np.arange(6) * 1000)
+
+
 def test_a_restart_prefers_the_place_after_a_line_s_end() -> None:
     text = np.ones(4 * LINE_SEARCH, dtype=np.int32)
     text[:: LINE_SEARCH // 2] = 0

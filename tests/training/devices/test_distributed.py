@@ -10,13 +10,13 @@ import time
 from pathlib import Path
 
 import numpy as np
-import pytest
 from safetensors.numpy import load_file
 
 from charrnn.training.checkpoint.files import RunFiles
 from charrnn.training.devices.distributed import is_connection_error
 from charrnn.training.devices.world import World
 from tests.conftest import Charrnn
+from tests.needs import linux
 from tests.training.devices import processes
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "charrnn"]
@@ -86,7 +86,7 @@ def children(process: subprocess.Popen[str]) -> list[int]:
     return sorted(int(child) for child in found)
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="whose child a process is, is told by Linux only")
+@linux
 def test_a_process_that_dies_ends_the_run_and_resume_goes_on(tmp_path: Path, rhyme: str, charrnn: Charrnn) -> None:
     (tmp_path / "rhyme.txt").write_text(rhyme)
     folder = RunFiles(tmp_path / "m.safetensors")

@@ -1,8 +1,10 @@
 """Training reported in plain lines: for pipes, logs, and terminals without cursor control."""
 
 import shlex
+import shutil
 import sys
 import time
+from pathlib import Path
 
 from charrnn.cli.display.escape import visible
 from charrnn.settings import format_duration
@@ -66,9 +68,7 @@ class PlainReporter(Reporter):
         """As it is."""
         _print(message)
 
-    def on_stop(self, message: str) -> None:
-        """As it is."""
-        _print(message)
+    on_stop = on_note
 
     def on_finish(self, summary: Summary) -> None:
         """The figures, and what to type next."""
@@ -99,7 +99,13 @@ def suggest_commands(task: Task, summary: Summary, surroundings: Surroundings) -
     commands = task.suggest(summary.model, surroundings.text)
     if surroundings.logdir is not None:
         commands.append(["tensorboard", "--logdir", str(surroundings.logdir)])
-    return [shlex.join(command) for command in commands]
+    return [shlex.join([locate_program(name), *arguments]) for name, *arguments in commands]
+
+
+def locate_program(name: str) -> str:
+    """How to start a program of this installation: by its name if the shell finds it, else by its path."""
+    beside = shutil.which(name, path=str(Path(sys.executable).parent))
+    return name if shutil.which(name) or beside is None else beside
 
 
 def _print(line: str) -> None:

@@ -28,8 +28,8 @@ LETTERS = "abAB é漢1\n"
 VOCABULARIES: list[Vocabulary] = [
     CharVocabulary.of_text(LETTERS),
     CharVocabulary.of_text(LETTERS).with_marks(),
-    ByteVocabulary.of_bytes(LETTERS.encode()),
-    ByteVocabulary.of_bytes((LETTERS + "è").encode()).with_marks(),
+    ByteVocabulary.of_text(LETTERS.encode()),
+    ByteVocabulary.of_text((LETTERS + "è").encode()).with_marks(),
     WordVocabulary(["ab", " a", "b", " ba", "é", "漢", "1", "\n", "aB", "A b", "\ufffd"], unknown=10),
 ]
 ATOMS = ["a", "b", "A", "é", "漢", "1", " ", r"\n", ".", r"\w", r"\W", r"\d", r"\s", "[ab]", "[^ab]", r"[\w-]", "[a-z]"]

@@ -1,4 +1,5 @@
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,12 @@ from tests.models import make_model
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache, and no kernel loaded yet."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty cache, and no kernel loaded yet; what a test has loaded, or failed to, no other test uses."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     compiled.load_kernel.cache_clear()
-    return tmp_path / "charrnn"
+    yield tmp_path / "charrnn"
+    compiled.load_kernel.cache_clear()
 
 
 @pytest.fixture

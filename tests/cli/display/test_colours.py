@@ -2,17 +2,17 @@
 
 import math
 import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from charrnn.cli.display.surprise import GROUNDS, level_of
+from charrnn.cli.display.colours import GROUNDS, level_of
 from charrnn.model.file import save_model
 from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.models import make_model
+from tests.needs import open_pty
 
 TEXT = "[red]abc[/red]\n\tcab \x1b[31m\nZ日\n"
 
@@ -26,7 +26,7 @@ def _model(tmp_path: Path) -> None:
 
 def on_a_terminal(folder: Path, *arguments: str, **environment: str) -> tuple[str, str]:
     """What stdout's terminal shows, and stderr."""
-    master, slave = pty.openpty()
+    master, slave = open_pty()
     env = {**{k: v for k, v in os.environ.items() if k != "NO_COLOR"}, "TERM": "xterm-256color", **environment}
     command = [sys.executable, "-m", "charrnn", "evaluate", "text.txt", *arguments]
     done = subprocess.run(command, cwd=folder, stdout=slave, stderr=subprocess.PIPE, check=True, env=env, text=True)

@@ -1,4 +1,7 @@
-"""Scores on a terminal: a table of figures, and a text coloured by how improbable each character is."""
+"""Texts on a terminal, coloured by how improbable each character is or by any value, and a table of figures.
+
+Markup in a text is not interpreted, and control characters are escaped.
+"""
 
 import math
 import os
@@ -13,29 +16,41 @@ from rich.text import Text
 
 from charrnn.cli.display.escape import visible
 
-UNKNOWN = "reverse"
+DARK, UNKNOWN = "#111111", "reverse"
 GROUNDS = (  # background colours from this number of bits; what the model expects stays plain
-    (1.0, "#111111 on #fff3b0"),
-    (3.0, "#111111 on #ffb347"),
+    (1.0, f"{DARK} on #fff3b0"),
+    (3.0, f"{DARK} on #ffb347"),
     (5.0, "#ffffff on #e8590c"),
     (8.0, "#ffffff on #b5179e"),
 )
-LINE_END, TAB = "\u21b5\n", "\u21e5"
+MARKS = {"\n": "\u21b5\n", "\t": "\u21e5"}
 CHUNK = 4096  # characters
 
 
-class Surprise:
-    """Draws on stdout; markup in the text is not interpreted, and control characters are escaped."""
+class ColouredText:
+    """Draws on stdout."""
 
     def __init__(self) -> None:
         self._console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
-        self._counts = [0] * (len(GROUNDS) + 2)
-        self._last = "\n"
 
     @property
     def coloured(self) -> bool:
-        """Whether stdout shows colours."""
+        """Whether stdout shows colours: a terminal that has them, or `FORCE_COLOR`."""
         return self._console.color_system is not None and "NO_COLOR" not in os.environ
+
+    def _print(self, *texts: Text) -> None:
+        for text in texts:
+            self._console.print(text)
+        sys.stdout.flush()
+
+
+class Surprise(ColouredText):
+    """Draws characters by how improbable they are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._counts = [0] * (len(GROUNDS) + 2)
+        self._last = "\n"
 
     def draw(self, characters: Sequence[str], nats: Iterable[float]) -> None:
         """Draw more characters, or their escapes, with their nats, nan for unknown ones."""
@@ -61,8 +76,25 @@ class Surprise:
             legend.append(name, _style(k)).append(f" {count / total:.0%}  ", "dim")
         if self._counts[-1]:
             legend.append(" never seen ", UNKNOWN).append(f" {self._counts[-1] / total:.0%}", "dim")
-        self._console.print(legend)
-        sys.stdout.flush()
+        self._print(legend)
+
+
+class Heatmap(ColouredText):
+    """Draws tokens by a value each."""
+
+    def draw(self, heading: str, characters: Sequence[str], values: Sequence[float], top: float) -> None:
+        """Draw a heading, and tokens on a background from blue (-top) over white (0) to red (top)."""
+        text = Text(end="\n\n")
+        for character, value in zip(characters, values, strict=True):
+            text.append(_escape(character), f"{DARK} on {background(value / top)}")
+        self._print(Text(visible(heading), "bold"), text)
+
+    def print_legend(self, low: str, middle: str, high: str) -> None:
+        """Print what the ends and the middle of the colours mean."""
+        legend = Text("colours: ", "dim")
+        for strength, meaning in ((-1.0, low), (0.0, middle), (1.0, high)):
+            legend.append(f" {visible(meaning)} ", f"{DARK} on {background(strength)}").append(" ")
+        self._print(legend)
 
 
 def level_of(nats: float) -> int:
@@ -83,6 +115,14 @@ def print_figures(title: str, rows: Sequence[tuple[str, str, str]], *, to_stderr
     Console(stderr=to_stderr, highlight=False, markup=False, emoji=False).print(table)
 
 
+def background(strength: float) -> str:
+    """The colour of a strength from -1 to 1: `background(0) == "#ffffff"`."""
+    strength = max(-1.0, min(1.0, strength))
+    fade = round(255 * (1 - abs(strength)))
+    red, green, blue = (255, round(64 + 0.75 * fade), fade) if strength >= 0 else (fade, round(102 + 0.6 * fade), 255)
+    return f"#{red:02x}{green:02x}{blue:02x}"
+
+
 def _style(level: int) -> str:
     if level > len(GROUNDS):
         return UNKNOWN
@@ -90,4 +130,4 @@ def _style(level: int) -> str:
 
 
 def _escape(character: str) -> str:
-    return {"\n": LINE_END, "\t": TAB}.get(character) or visible(character)
+    return MARKS.get(character) or visible(character)
