@@ -161,6 +161,15 @@ class Memory:
         """Store a number or a vector at `index`."""
         self.code.builder.store(number.value, self.at(index).pointer, align=BYTES[self.kind])
 
+    def prefetch(self, index: "Number | int" = 0) -> None:
+        """Ask for the line of the cache with the number at `index`, which will soon be read."""
+        module, name = self.code.builder.module, "llvm.prefetch.p0"
+        function = module.globals.get(name)
+        if function is None:
+            function = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER, WORD, WORD, WORD]), name)
+        hints = (ir.Constant(WORD, hint) for hint in (0, 3, 1))  # to read; to keep in all caches; data
+        self.code.builder.call(function, [self.at(index).pointer, *hints])
+
 
 class Record:
     """A ctypes structure, whose fields all take eight bytes, as the code sees it."""

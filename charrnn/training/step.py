@@ -41,7 +41,7 @@ class Gradients:
         self._parameters = list(objective.parameters())
         self._workers = workers
         self._world = world or World()
-        self._prepare = objective.prepare
+        self._prepare, self._differentiate = objective.prepare, objective.differentiate
         self._objective = self._world.wrap(objective)
 
     def compute(self, batch: Batch) -> tuple[Tensor, State]:
@@ -51,6 +51,11 @@ class Gradients:
         """
         if self._world.size > 1:
             return self._compute_averaged(batch)
+        result = self._differentiate(batch, self._workers)
+        return result or self._compute_in_shares(batch)
+
+    def _compute_in_shares(self, batch: Batch) -> tuple[Tensor, State]:
+        """By PyTorch: each worker has a graph for its columns."""
         shares = [batch]
         if self._workers.count > 1:
             shares = [batch.columns(part) for part in self._workers.split(batch.width)]
@@ -80,7 +85,7 @@ class Gradients:
 
         With shared weights the gradients are those of all leaves, then of the parameters that are used directly.
         """
-        loss, nats, after = self._objective(share, leaves)
+        loss, nats, after = self._objective(share, *([] if leaves is None else [leaves]))
         sources = [*(leaves.tensors if leaves else []), *self._parameters]
         gradients = torch.autograd.grad(loss / count, sources, allow_unused=leaves is not None)
         return nats.detach(), detach(after), gradients

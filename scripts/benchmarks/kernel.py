@@ -11,8 +11,10 @@ the inputs counted in full.
 
 import argparse
 import time
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable
 from contextlib import nullcontext
+from ctypes import byref
 from itertools import pairwise
 from unittest.mock import patch
 
@@ -20,15 +22,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from charrnn.model.config import GATES
-from charrnn.native.recurrent.compiled import Kernel, load_kernel
+from charrnn.model.config import GATES, ModelConfig
+from charrnn.native.recurrent.compiled import FUNCTIONS, Kernel, load_kernel
+from charrnn.native.recurrent.recording import Recording
+from charrnn.training.devices.workers import Workers
 from charrnn.training.kernel import recurrence
-from charrnn.training.kernel.linear import make_linear
-from charrnn.training.kernel.output import output_loss
-from charrnn.training.kernel.recurrence import run_recurrence
 from charrnn.training.kernel.update import KernelUpdate, load_update_functions
+from charrnn.training.network.dropout import NO_MASKS
 from charrnn.training.network.kernel_weights import make_layer_weights
-from scripts.benchmarks.loops import CELLS
+from charrnn.training.network.language import CharRNN
+from charrnn.training.network.language_batch import LanguageBatch
+from charrnn.training.network.language_step import LanguageStep
 from scripts.common import table
 
 SYMBOLS, EMBEDDING = 65, 64
@@ -37,9 +41,10 @@ STAGES = (
     "the kernel's passes over the sequence",
     "the kernel's product for the gradient of the weights",
     "the first layer's inputs from a table",
-    "the kernel's output layer and softmax",
+    "lists of calls instead of a graph, the output layer's among them",
     "the kernel's update of the weights",
 )
+LISTS = 4  # the first stage without a graph
 PARTS = ("forward", "output layer and loss", "backward", "update")
 
 
@@ -55,19 +60,21 @@ class StagedStep:
     def __init__(self, kernel: Kernel, options: argparse.Namespace, stage: int) -> None:
         self._kernel, self._stage = kernel, stage
         torch.manual_seed(0)
-        units, batch = options.hidden_size, options.batch_size
-        self._embedding, self._decoder = nn.Embedding(SYMBOLS, EMBEDDING), nn.Linear(units, SYMBOLS)
-        self._layer = CELLS[options.cell](EMBEDDING, units)
-        modules = (self._embedding, self._layer, self._decoder)
-        self._parameters = [parameter for module in modules for parameter in module.parameters()]
+        self._network = CharRNN(ModelConfig(options.cell, options.layers, options.hidden_size, EMBEDDING, SYMBOLS))
+        self._parameters = list(self._network.parameters())
         self._optimizer = torch.optim.AdamW(self._parameters, lr=1e-3, fused=True)
         self._averages = {parameter: parameter.detach().clone() for parameter in self._parameters}
         functions = load_update_functions()
         assert functions is not None  # noqa: S101 - there is a kernel, so there are these
         self._update = KernelUpdate(functions, self._optimizer, self._averages)
-        text = torch.randint(SYMBOLS, (options.seq_len + 1, batch))
-        self._ids, self._targets = text[:-1].contiguous(), text[1:].flatten()
-        self._state = [torch.zeros(batch, units) for _ in range(2 if options.cell == "lstm" else 1)]
+        self._workers = Workers(options.batch_size, 1)
+        text = torch.randint(SYMBOLS, (options.seq_len + 1, options.batch_size))
+        fresh = torch.zeros(options.batch_size, dtype=torch.bool)
+        state = tuple(part.detach() for part in self._network.initial_state(options.batch_size))
+        self._batch = LanguageBatch(
+            text[:-1], text[1:], fresh, fresh.nonzero()[:, 0], state, NO_MASKS, None, None, text[1:].numel()
+        )
+        self._step = LanguageStep(self._network, kernel, self._workers, self._batch)
         self._hidden = self._loss = torch.zeros(())
 
     def run_parts(self) -> list[Callable[[], None]]:
@@ -75,36 +82,38 @@ class StagedStep:
         return [self.forward, self.score, self.backward, self.update]
 
     def forward(self) -> None:
-        """The embedding and the recurrent layer."""
-        if not self._stage:
-            state = [part[None] for part in self._state]
-            self._hidden, _ = self._layer(self._embedding(self._ids), tuple(state) if len(state) > 1 else state[0])
-        elif self._stage < 3:
-            weights = make_layer_weights(self._kernel, self._layer)
-            projection = weights.projection
-            assert not isinstance(projection, Tensor)  # noqa: S101 - without symbols there is no table
-            inputs = F.linear(self._embedding(self._ids), projection.weight, projection.bias)
-            self._hidden, _ = run_recurrence(weights.recurrence, inputs, None, tuple(self._state))
-        else:
-            weights = make_layer_weights(self._kernel, self._layer, symbols=[self._embedding.weight])
-            self._hidden, _ = weights.run(self._ids, tuple(self._state))
+        """The embedding and the recurrent layers; without a graph, the whole gradient."""
+        if self._stage >= LISTS:
+            self._step.compute(self._batch)
+            return
+        network, batch = self._network, self._batch
+        self._hidden = batch.inputs if self._stage > 2 else network.embed(batch.inputs, None)
+        for k, layer in enumerate(network.rnn):
+            state = tuple(part[k] for part in batch.state)
+            if not self._stage:
+                before = tuple(part[None] for part in state)
+                self._hidden, _ = layer(self._hidden, before if len(before) > 1 else before[0])
+                continue
+            embedding = network.embedding if self._stage > 2 and not k else None
+            symbols = None if embedding is None else [embedding.weight]
+            weights = make_layer_weights(self._kernel, layer, symbols=symbols)
+            self._hidden, _ = weights.run(self._hidden, state)
 
     def score(self) -> None:
         """The output layer and the loss."""
-        rows = self._hidden.flatten(0, 1)
-        if self._stage < 4:
-            self._loss = F.cross_entropy(self._decoder(rows), self._targets)
-            return
-        linear = make_linear(self._kernel, self._decoder.weight, self._decoder.bias)
-        self._loss = output_loss(linear, rows, self._targets) / len(rows)
+        if self._stage < LISTS:
+            scores = self._network.decoder(self._hidden.flatten(0, 1))
+            self._loss = F.cross_entropy(scores, self._batch.targets.flatten())
 
     def backward(self) -> None:
         """All gradients."""
-        own = self._stage > 1
-        with nullcontext() if own else patch.object(recurrence, "outer", _multiply_by_pytorch):
-            gradients = torch.autograd.grad(self._loss, self._parameters)
+        if self._stage >= LISTS:
+            return
+        with patch.object(recurrence, "outer", _multiply_by_pytorch) if self._stage < 2 else nullcontext():
+            gradients = torch.autograd.grad(self._loss, self._parameters, allow_unused=True)
         for parameter, gradient in zip(self._parameters, gradients, strict=True):
-            parameter.grad = gradient
+            unused: bool = gradient is None
+            parameter.grad = torch.zeros_like(parameter) if unused else gradient
 
     def update(self) -> None:
         """Norm, clipping, AdamW and the average of the weights."""
@@ -114,12 +123,7 @@ class StagedStep:
             torch._foreach_lerp_(list(self._averages.values()), [p.detach() for p in self._parameters], 0.01)
             return
         scale = min(1.0, 1.0 / (self._update.measure_norm() + 1e-6))
-        self._update.apply(scale, 0.01, 1, _run_in_turn)
-
-
-def _run_in_turn(work: Callable[[int], None], parts: Sequence[int]) -> None:
-    for part in parts:
-        work(part)
+        self._update.apply(scale, 0.01, 1, self._workers.map)
 
 
 def _multiply_by_pytorch(kernel: Kernel, a: Tensor, b: Tensor) -> Tensor:  # noqa: ARG001
@@ -143,10 +147,29 @@ def measure_stages(steps: list[StagedStep], times: int) -> list[list[float]]:
     return best
 
 
+def measure_functions(step: StagedStep, times: int) -> dict[str, float]:
+    """The seconds that a step spends in each of the kernel's functions, fastest of some times."""
+    best: dict[str, float] = defaultdict(lambda: float("inf"))
+    names = list(FUNCTIONS)
+    for _ in range(times):
+        seconds: dict[str, float] = defaultdict(float)
+
+        def run(recording: Recording, seconds: dict[str, float] = seconds) -> None:
+            for call in recording.calls:
+                seconds[names[call.function]] += measure_call(lambda: recording.kernel.run(byref(call), 1))  # noqa: B023
+
+        with patch.object(Recording, "run", run):
+            step.forward()
+        for name, value in seconds.items():
+            best[name] = min(best[name], value)
+    return best
+
+
 def count_operations(options: argparse.Namespace) -> int:
     """Operations of a step: six for each weight that is multiplied, and character."""
     units = options.hidden_size
-    weights = GATES[options.cell] * units * (units + EMBEDDING) + units * SYMBOLS
+    inputs = EMBEDDING + (options.layers - 1) * units
+    weights = GATES[options.cell] * units * (options.layers * units + inputs) + units * SYMBOLS
     operations: int = 6 * weights * options.batch_size * options.seq_len
     return operations
 
@@ -160,9 +183,11 @@ def print_kernel(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     a = torch.randn(1536, 1536)
     limit = min(measure_call(lambda: a @ a) for _ in range(20)) * count_operations(options) / (2 * 1536**3)
-    print(f"{options.cell} 1x{options.hidden_size}, batch {options.batch_size} x {options.seq_len}, one thread")
+    sizes = f"{options.layers}x{options.hidden_size}, batch {options.batch_size} x {options.seq_len}"
+    print(f"{options.cell} {sizes}, one thread")
     print(f"limit {1000 * limit:.2f} ms\n")
-    best = measure_stages([StagedStep(kernel, options, stage) for stage in range(len(STAGES))], options.times)
+    steps = [StagedStep(kernel, options, stage) for stage in range(len(STAGES))]
+    best = measure_stages(steps, options.times)
     totals = [sum(parts) for parts in best]
     gains = ["", *(f"{before / after - 1:+.0%}" for before, after in pairwise(totals))]
     rows = [
@@ -170,17 +195,22 @@ def print_kernel(options: argparse.Namespace) -> None:
         for stage, total, gain in zip(STAGES, totals, gains, strict=True)
     ]
     print(table(["stage", "ms", "gain", "share of the limit"], rows, numeric=True))
-    parts = [
-        (part, f"{1000 * before:.2f}", f"{1000 * after:.2f}", f"{before / after:.2f}")
-        for part, before, after in zip((*PARTS, "in all"), (*best[0], totals[0]), (*best[-1], totals[-1]), strict=True)
+    before = [(part, f"{1000 * seconds:.2f}") for part, seconds in zip(PARTS, best[0], strict=True)]
+    print(table(["PyTorch", "ms"], before, numeric=True))
+    functions = measure_functions(steps[-1], options.times)
+    after = [
+        *functions.items(),
+        ("Python and PyTorch", best[-1][0] - sum(functions.values())),
+        ("update", best[-1][-1]),
     ]
-    print(table(["part", "PyTorch, ms", "kernel, ms", "times"], parts, numeric=True))
+    print(table(["kernel", "ms"], [(name, f"{1000 * seconds:.2f}") for name, seconds in after], numeric=True))
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command `kernel`."""
     parser = commands.add_parser("kernel", help="the training kernel, stage by stage, beside PyTorch's layers")
-    parser.add_argument("--cell", choices=CELLS, default="lstm")
+    parser.add_argument("--cell", choices=GATES, default="lstm")
+    parser.add_argument("--layers", type=int, default=1)
     parser.add_argument("--hidden-size", type=int, default=256)
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--seq-len", type=int, default=64)

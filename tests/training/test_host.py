@@ -19,7 +19,8 @@ from charrnn.training.network import language, language_objective
 from charrnn.training.network.classifier import TextClassifier
 from charrnn.training.network.classifier_objective import ClassifierBatch, ClassifierObjective
 from charrnn.training.network.language import CharRNN
-from charrnn.training.network.language_objective import LanguageBatch, LanguageObjective
+from charrnn.training.network.language_batch import LanguageBatch
+from charrnn.training.network.language_objective import LanguageObjective
 
 META = torch.device("meta")
 LENGTHS = (3, 9, 5, 7)

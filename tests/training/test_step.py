@@ -7,7 +7,8 @@ from charrnn.training.data.feeding import TextFeed
 from charrnn.training.data.readers import Readers
 from charrnn.training.devices.workers import Workers
 from charrnn.training.network.language import CharRNN
-from charrnn.training.network.language_objective import LanguageBatch, LanguageObjective
+from charrnn.training.network.language_batch import LanguageBatch
+from charrnn.training.network.language_objective import LanguageObjective
 from charrnn.training.step import Gradients
 
 

@@ -4,7 +4,6 @@ T time steps, B streams, H units, G gates, V symbols.
 """
 
 from collections.abc import Callable
-from ctypes import byref
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,7 +18,7 @@ from charrnn.native.recurrent.records import GROUP, Sequence
 from charrnn.text.vocabulary.base import Ids
 
 CHUNK = 32  # time steps of one call by NumPy, so that one chunk's gates and scores stay in the cache
-KERNEL_CHUNK = 8  # by the kernel: the projected inputs of a layer are all that has to stay there
+KERNEL_CHUNK = 512  # symbols of one call by the kernel: the projected inputs of a layer are all that has to stay there
 SCORES = 2**22  # of one chunk by NumPy, at most
 PIECE = 2**16  # scores at a time by the kernel
 
@@ -115,9 +114,8 @@ class KernelScorer:
     from.
     """
 
-    steps = KERNEL_CHUNK
-
     def __init__(self, weights: ScorerWeights, streams: int) -> None:
+        self.steps = max(1, KERNEL_CHUNK // streams)
         self._weights, self._streams = weights, streams
         network, config = weights.network, weights.network.config
         self._units, self._width = config.hidden_size, config.gates * config.hidden_size
@@ -131,6 +129,7 @@ class KernelScorer:
         self._projected = aligned_array(self.steps * streams, self._width, zeros=False)
         self._sums, self._zeros = aligned_array(GROUP, self._width), aligned_array(self._width)
         self._gates, self._inner = aligned_array(self._width), aligned_array(self._width)
+        self._scale = np.ones(1, dtype=np.float32)
         self._scores = aligned_array(max(1, PIECE // config.vocab_size), config.vocab_size, zeros=False)
 
     def read(self, ids: Ids) -> Floats:
@@ -177,7 +176,7 @@ class KernelScorer:
             arrays["cells"] = self._cells[layer]
         pointers = {name: _address(array) for name, array in arrays.items()}
         sizes = steps, self._streams, self._units
-        kernel.forward(byref(Sequence(*sizes, **pointers, symbols=_address(ids), has_symbols=has_symbols)))
+        kernel.forward(Sequence(*sizes, **pointers, symbols=_address(ids), has_symbols=has_symbols))
 
     def _score(self, ids: Ids) -> Floats:
         """-ln p of ids (N,) by the states before them."""
@@ -190,7 +189,7 @@ class KernelScorer:
             rows = min(piece, count - begin)
             x, out = (_address(hidden[begin:]), self._units), (_address(self._scores), symbols)
             kernel.multiply(_address(weights.decoder), symbols, self._units, *x, *bias, *out, rows)
-            results = _address(totals[begin:]), _address(differences[begin:])
+            results = _address(totals[begin:]), _address(differences[begin:]), _address(self._scale)
             kernel.softmax(_address(self._scores), symbols, _address(ids[begin:]), rows, *results)
         nats: Floats = np.log(totals) - differences
         return nats

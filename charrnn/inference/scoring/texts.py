@@ -33,8 +33,9 @@ from charrnn.inference.scoring.scorer import make_scorers
 from charrnn.text.vocabulary.base import UNKNOWN, Codes, Ids, Vocabulary
 
 WARM_UP = 256
-STREAMS = 128
-LEAST_SHARE = 16  # streams for each core
+LEAST_PIECE = 16 * WARM_UP  # tokens: to read the warm-up of shorter pieces would take too much of the time
+STREAMS = 64
+LEAST_SHARE = 8  # streams for each core
 BLOCK = 2**21  # characters of a long text in memory
 
 OnProgress = Callable[[int, int], None]  # done, total
@@ -164,7 +165,7 @@ def score_ids(
     nats = np.empty(max(0, total), dtype=np.float32)
     if total <= 0:
         return nats
-    count = max(1, min(streams, total // (4 * WARM_UP)))
+    count = max(1, min(streams, total // LEAST_PIECE))
     length = math.ceil(total / count)
     # Piece k counts [firsts[k], lasts[k]) and starts reading WARM_UP earlier; all read equally many.
     firsts = context + np.arange(count) * length

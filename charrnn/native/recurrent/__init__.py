@@ -5,8 +5,10 @@ products.py            products of matrices with many rows
 cells.py               what equations are written with
 lstm.py gru.py rnn.py  the equations of the cells, each forward beside its backward
 softmax.py             softmax and its gradient
-records.py             its arguments
+rows.py                sums and products of rows
+records.py             arguments
 program.py             the loops over time that join them
+calls.py               many calls as one
 compiled.py            from there to machine code
 
 Training calls them through functions that PyTorch differentiates (`charrnn.training.kernel`), scoring with NumPy's

@@ -8,17 +8,19 @@ from typing import Any
 
 from charrnn.native.cache import load_or_compile
 from charrnn.native.processor import Processor, Tiling
-from charrnn.native.recurrent.records import Sequence
+from charrnn.native.recurrent.records import Call, Sequence
 
 PASS = CFUNCTYPE(None, POINTER(Sequence))
 FUNCTIONS = {
     "pack": CFUNCTYPE(None, c_void_p, c_int64, c_int64, c_int64, c_int64, c_void_p),
     "multiply": CFUNCTYPE(None, *[c_void_p, c_int64, c_int64], *[c_void_p, c_int64] * 3, c_int64),
-    "outer": CFUNCTYPE(None, *[c_void_p, c_int64, c_int64] * 2, c_void_p, c_int64, c_int64, c_void_p),
+    "outer": CFUNCTYPE(None, *[c_void_p, c_int64, c_int64] * 2, *[c_void_p, c_int64] * 2, c_int64, c_void_p),
     "forward": PASS,
     "backward": PASS,
-    "softmax": CFUNCTYPE(None, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_void_p),
-    "add_rows": CFUNCTYPE(None, c_void_p, c_void_p, c_int64, c_int64, c_void_p),
+    "softmax": CFUNCTYPE(None, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_void_p, c_void_p),
+    "add_rows": CFUNCTYPE(None, c_void_p, c_int64, c_void_p, c_int64, c_int64, c_void_p, c_int64),
+    "scale_rows": CFUNCTYPE(None, c_void_p, c_int64, c_int64, c_void_p, c_int64, c_void_p),
+    "run": CFUNCTYPE(None, POINTER(Call), c_int64),
 }
 HERE = Path(__file__).parent
 SOURCES = (HERE, HERE.parent)
@@ -35,6 +37,8 @@ class Kernel:
     backward: Any
     softmax: Any
     add_rows: Any
+    scale_rows: Any
+    run: Any
     alive: Any
 
 

@@ -1,7 +1,7 @@
 """Products of matrices with many rows, in tiles whose sums stay in registers.
 
     multiply    out[n, r] = initial[n, r] + x[n, 0] w[r, 0] + x[n, 1] w[r, 1] + ...      w (R, K) packed
-    outer       out[r, c] = out[r, c] + a[0, r] b[0, c] + a[1, r] b[1, c] + ...          in chunks of `CHUNK` terms
+    outer       out[r, c] = initial[r, c] + a[0, r] b[0, c] + a[1, r] b[1, c] + ...      in chunks of `CHUNK` terms
 
 always in this order. `multiply` is a layer's product with its weights, `outer` gives their gradient. A tile holds the
 sums of one panel of columns (vectors) for several rows while k runs: what a vector is read for is done for all rows of
@@ -13,7 +13,7 @@ from typing import Any
 
 from charrnn.native.code import FLOAT, INT, POINTER, Code, Memory, Number
 from charrnn.native.processor import Tiling
-from charrnn.native.recurrent.layout import cover, cover_rows
+from charrnn.native.recurrent.layout import LINE, cover, cover_rows
 from charrnn.native.recurrent.records import CHUNK, GAP
 
 
@@ -84,17 +84,19 @@ def emit_multiply(module: Any, tiling: Tiling) -> Any:
 
 
 def emit_outer(module: Any, tiling: Tiling) -> Any:
-    """outer(a, a stride, R, b, b stride, C, out, out stride, N, scratch): strides in floats from row to row.
+    """outer(a, a stride, R, b, b stride, C, initial, initial stride, out, out stride, N, scratch).
+
+    Strides are in floats from row to row; that of `initial` may be 0. `out` may be `initial`.
 
     A chunk of `a` is copied so that the numbers of a tile's rows lie side by side, and a panel of `b` so that it fits
     the nearest cache: rows of a power of two of floats would all compete for the same few lines of it.
     `scratch_size` says how much memory that takes.
     """
-    kinds = [POINTER, INT, INT, POINTER, INT, INT, POINTER, INT, INT, POINTER]
+    kinds = [POINTER, INT, INT, POINTER, INT, INT, POINTER, INT, POINTER, INT, INT, POINTER]
     code = Code(module, "outer", kinds, public=True)
-    a, b, out, scratch = (Memory(code, code.arguments[place], FLOAT) for place in (0, 3, 6, 9))
-    a_stride, rows, b_stride, columns, out_stride, count = (
-        Number(code, code.arguments[place]) for place in (1, 2, 4, 5, 7, 8)
+    a, b, out, scratch = (Memory(code, code.arguments[place], FLOAT) for place in (0, 3, 8, 11))
+    a_stride, rows, b_stride, columns, initial_stride, out_stride, count = (
+        Number(code, code.arguments[place]) for place in (1, 2, 4, 5, 7, 9, 10)
     )
     tile_of_a, panel_of_b = scratch.at(tiling.rows * CHUNK), scratch
 
@@ -105,6 +107,9 @@ def emit_outer(module: Any, tiling: Tiling) -> Any:
     with code.count(count, step=CHUNK) as begin:
         left = count - begin
         terms = (left < CHUNK).choose(left, CHUNK)
+        first = begin.equals(0)
+        initial = Memory(code, first.choose(*(Number(code, code.arguments[place]) for place in (6, 8))).value, FLOAT)
+        stride = first.choose(initial_stride, out_stride)
         with code.count(terms) as k:
             source = a.at((begin + k) * a_stride)
 
@@ -121,8 +126,10 @@ def emit_outer(module: Any, tiling: Tiling) -> Any:
                     panel_of_b.write(row.read(place, lanes), k * width + place)
 
             def multiply_tile(row: Number, size: int) -> None:
-                sums = [out.at((row + n) * out_stride + column) for n in range(size)]
                 factors = place_tile(row)
+                for n in range(size):  # the next tile's sums: far apart, so that no processor foresees them
+                    for place in range(0, width, LINE):
+                        initial.at((row + (size + n)) * stride + column).prefetch(place)
                 _Tile(
                     lanes,
                     width // lanes,
@@ -131,8 +138,8 @@ def emit_outer(module: Any, tiling: Tiling) -> Any:
                     width,
                     [factors.at(n) for n in range(size)],
                     size,
-                    sums,
-                    sums,
+                    [initial.at((row + n) * stride + column) for n in range(size)],
+                    [out.at((row + n) * out_stride + column) for n in range(size)],
                 ).emit(code)
 
             cover(code, rows, tiling.samples, multiply_tile)

@@ -14,6 +14,7 @@ from llvmlite import ir
 
 from charrnn.native.code import FLOAT, INT, POINTER, Code, Memory, Number, Record
 from charrnn.native.processor import Tiling
+from charrnn.native.recurrent.calls import emit_run
 from charrnn.native.recurrent.cells import Cell, Units
 from charrnn.native.recurrent.gru import GRU
 from charrnn.native.recurrent.layout import cover, emit_pack
@@ -21,6 +22,7 @@ from charrnn.native.recurrent.lstm import LSTM
 from charrnn.native.recurrent.products import emit_multiply, emit_outer
 from charrnn.native.recurrent.records import GROUP, Sequence
 from charrnn.native.recurrent.rnn import RNN
+from charrnn.native.recurrent.rows import emit_add_rows, emit_scale_rows
 from charrnn.native.recurrent.softmax import emit_softmax
 
 CELLS = {"lstm": LSTM, "gru": GRU, "rnn": RNN}
@@ -29,13 +31,12 @@ CELLS = {"lstm": LSTM, "gru": GRU, "rnn": RNN}
 def emit_kernel(tiling: Tiling, name: str) -> Any:
     """A module with the functions of `compiled.Kernel`, for one kind of cell."""
     module = ir.Module("charrnn")
-    emit_pack(module, tiling.lanes, tiling.vectors)
+    pack = emit_pack(module, tiling.lanes, tiling.vectors)
     product = emit_multiply(module, tiling)
-    emit_outer(module, tiling)
-    emit_softmax(module, tiling.lanes)
-    _emit_add_rows(module, tiling.lanes)
-    for name_of_pass in ("forward", "backward"):
-        _Pass(module, tiling, CELLS[name], product, name_of_pass).emit()
+    outer = emit_outer(module, tiling)
+    passes = [_Pass(module, tiling, CELLS[name], product, kind).emit() for kind in ("forward", "backward")]
+    rows = [emit(module, tiling.lanes) for emit in (emit_softmax, emit_add_rows, emit_scale_rows)]
+    emit_run(module, [pack, product, outer, *passes, *rows])
     return module
 
 
@@ -111,20 +112,3 @@ class _Pass:
                 equations(Units(lanes, place, self.units, **at_row, **gates, **by_sample, **others))
 
             cover(code, self.units, self.tiling.lanes, emit_equations)
-
-
-def _emit_add_rows(module: Any, lanes: int) -> Any:
-    """add_rows(rows, symbols, count, width, table): table[symbols[n]] += rows[n], n from 0 on; `width` floats each."""
-    code = Code(module, "add_rows", [POINTER, POINTER, INT, INT, POINTER], public=True)
-    rows, symbols, table = (
-        Memory(code, code.arguments[place], kind) for place, kind in ((0, FLOAT), (1, INT), (4, FLOAT))
-    )
-    count, width = Number(code, code.arguments[2]), Number(code, code.arguments[3])
-    with code.count(count) as number:
-        row, total = rows.at(number * width), table.at(symbols.read(number) * width)
-
-        def add(place: Number, size: int) -> None:
-            total.write(total.read(place, size) + row.read(place, size), place)
-
-        cover(code, width, lanes, add)
-    return code.finish()

@@ -7,6 +7,8 @@ CHUNK = 128  # terms of a sum whose factors stay in the cache
 GAP = 16  # floats between copies of tiles, so that they do not compete for the same lines of the cache
 LARGEST_TILE = 8  # rows, and LARGEST_PANEL columns, of any tiling
 LARGEST_PANEL = 32
+PANELS = 96  # rows that whole panels of all tilings cover
+MOST_ARGUMENTS = 12  # of a function of the kernel
 
 
 def scratch_size(rows: int) -> int:
@@ -56,3 +58,9 @@ class Sequence(Structure):
         ("by_hidden", c_void_p),
         ("by_cells", c_void_p),
     )
+
+
+class Call(Structure):
+    """A call of one of a kernel's functions: its number and its arguments."""
+
+    _fields_ = (("function", c_int64), ("arguments", c_int64 * MOST_ARGUMENTS))

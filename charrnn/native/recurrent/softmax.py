@@ -2,7 +2,9 @@
 
     loss of a row      ln sum_v exp(s_v) - s_target = ln total - difference
     total              sum_v exp(s_v - highest)            difference      s_target - highest
-    gradient by s_v    exp(s_v - highest) / total - (1 if v is the target else 0)
+    gradient by s_v    (exp(s_v - highest) / total - (1 if v is the target else 0)) * scale
+
+A row whose target is negative has no loss: total 1, difference 0 and gradient 0.
 
 Sums are of the lanes first, then of the lanes' totals.
 """
@@ -18,10 +20,15 @@ from charrnn.native.recurrent.layout import cover
 
 
 def emit_softmax(module: Any, lanes: int) -> Any:
-    """softmax(scores, V, targets, N, totals, differences): scores (N, V) become gradients; the others are (N)."""
-    code = Code(module, "softmax", [POINTER, INT, POINTER, INT, POINTER, POINTER], public=True)
-    kinds = (FLOAT, None, INT, None, FLOAT, FLOAT)
-    scores, targets, totals, differences = (Memory(code, code.arguments[place], kinds[place]) for place in (0, 2, 4, 5))
+    """softmax(scores, V, targets, N, totals, differences, scale): scores (N, V) become gradients.
+
+    `targets`, `totals` and `differences` are (N), `scale` is one number in memory.
+    """
+    code = Code(module, "softmax", [POINTER, INT, POINTER, INT, POINTER, POINTER, POINTER], public=True)
+    kinds = (FLOAT, None, INT, None, FLOAT, FLOAT, FLOAT)
+    scores, targets, totals, differences, scale = (
+        Memory(code, code.arguments[place], kinds[place]) for place in (0, 2, 4, 5, 6)
+    )
     symbols, rows = Number(code, code.arguments[1]), Number(code, code.arguments[3])
 
     def reduce(
@@ -45,8 +52,8 @@ def emit_softmax(module: Any, lanes: int) -> Any:
             parts = [combine(a, b) for a, b in zip(parts[::2], parts[1::2], strict=True)]
         return combine(parts[0], scalar.value)
 
-    with code.count(rows) as n:
-        row, target = scores.at(n * symbols), targets.read(n)
+    def differentiate(row: Memory, target: Number) -> tuple[Number, Number]:
+        """The total and the difference of a row, whose scores become gradients."""
         highest = reduce(float("-inf"), lambda a, b: (a > b).choose(a, b), row.read)
         difference = row.read(target) - highest
 
@@ -56,14 +63,20 @@ def emit_softmax(module: Any, lanes: int) -> Any:
             return values
 
         total = reduce(0.0, lambda a, b: a + b, exponentiate)
-        share = code.constant(FLOAT, 1.0) / total
-        cover(
-            code,
-            symbols,
-            lanes,
-            lambda place, width: row.write(row.read(place, width) * share.spread(width), place),
-        )
-        row.write(row.read(target) - 1.0, target)
-        totals.write(total, n)
-        differences.write(difference, n)
+        share = scale.read() / total
+        cover(code, symbols, lanes, lambda place, width: row.write(row.read(place, width) * share.spread(width), place))
+        row.write(row.read(target) - scale.read(), target)
+        return total, difference
+
+    with code.count(rows) as n:
+        row, target = scores.at(n * symbols), targets.read(n)
+        with code.only_if(target >= 0):
+            total, difference = differentiate(row, target)
+            totals.write(total, n)
+            differences.write(difference, n)
+        with code.only_if(target < 0):
+            totals.write(code.constant(FLOAT, 1.0), n)
+            differences.write(code.constant(FLOAT, 0.0), n)
+            zero = code.constant(FLOAT, 0.0)
+            cover(code, symbols, lanes, lambda place, width: row.write(zero.spread(width), place))
     return code.finish()

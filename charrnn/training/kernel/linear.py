@@ -1,4 +1,4 @@
-"""Linear layers by the kernel's products, as functions that PyTorch differentiates."""
+"""Linear layers by the kernel's products, as functions that PyTorch differentiates; and calls of the kernel."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from charrnn.native.recurrent.compiled import Kernel
+from charrnn.native.recurrent.recording import Recording
 from charrnn.native.recurrent.records import scratch_size
 
 
@@ -67,8 +68,13 @@ class _LinearFunction(torch.autograd.Function):
 def pack(kernel: Kernel, matrix: Tensor) -> Tensor:
     """A matrix (R, K), of any strides, as products read it: (R*K)."""
     packed = matrix.new_empty(matrix.numel())
-    kernel.pack(matrix.data_ptr(), *matrix.shape, *matrix.stride(), packed.data_ptr())
+    pack_into(kernel, matrix, packed)
     return packed
+
+
+def pack_into(kernel: Kernel, matrix: Tensor, packed: Tensor) -> None:
+    """The same into given memory."""
+    kernel.pack(matrix.data_ptr(), *matrix.shape, *matrix.stride(), packed.data_ptr())
 
 
 def pack_both(kernel: Kernel, matrix: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -87,11 +93,40 @@ def multiply(kernel: Kernel, packed: Tensor, x: Tensor, initial: Tensor, out: Te
 def outer(kernel: Kernel, a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
     """a.T @ b of a (N, R) and b (N, C), whose rows are contiguous; added to `out` (R, C) if given."""
     if out is None:
-        out = a.new_zeros(a.shape[1], b.shape[1])
+        out = a.new_empty(a.shape[1], b.shape[1])
+        return outer_into(kernel, a, b, a.new_zeros(b.shape[1]), out, make_scratch(a))
+    return outer_into(kernel, a, b, out, out, make_scratch(a))
+
+
+def outer_into(kernel: Kernel, a: Tensor, b: Tensor, initial: Tensor, out: Tensor, scratch: Tensor) -> Tensor:
+    """Set out (R, C) to initial + a.T @ b; `initial` may be one row (C) for all."""
     left, right = ((part.data_ptr(), part.stride(0), part.shape[1]) for part in (a, b))
-    scratch = a.new_empty(scratch_size(a.shape[1]))
-    kernel.outer(*left, *right, out.data_ptr(), out.stride(0), len(a), scratch.data_ptr())
+    start = initial.data_ptr(), initial.stride(0) if initial.ndim > 1 else 0
+    kernel.outer(*left, *right, *start, out.data_ptr(), out.stride(0), len(a), scratch.data_ptr())
     return out
+
+
+def make_scratch(a: Tensor) -> Tensor:
+    """The memory that `outer_into` works in, for a (N, R)."""
+    return a.new_empty(scratch_size(a.shape[1]))
+
+
+def add_rows(kernel: Kernel, rows: Tensor, symbols: Tensor, table: Tensor) -> Tensor:
+    """Add the rows (N, W) of each symbol (N) to the table's row of that symbol (V, W), in their order."""
+    sizes = rows.data_ptr(), rows.stride(0), symbols.data_ptr(), *rows.shape
+    kernel.add_rows(*sizes, table.data_ptr(), table.stride(0))
+    return table
+
+
+def record_sum(recording: Recording, rows: Tensor, total: Tensor) -> None:
+    """Add the call that adds all rows (N, W) to `total` (W)."""
+    add_rows(recording.kernel, rows, recording.keep(torch.zeros(len(rows), dtype=torch.int64)), total[None])
+
+
+def scale_rows(kernel: Kernel, rows: Tensor, factors: Tensor, out: Tensor) -> None:
+    """Set out to the rows (N, W) times factors (M, W), the same for every M rows; all contiguous."""
+    if len(factors):
+        kernel.scale_rows(rows.data_ptr(), *rows.shape, factors.data_ptr(), len(factors), out.data_ptr())
 
 
 def check_range(indices: Tensor, count: int) -> None:

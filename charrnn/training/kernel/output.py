@@ -1,68 +1,60 @@
-"""Cross-entropy of the output layer by the kernel, as a function that PyTorch differentiates.
+"""The output layer and its cross-entropy in a step that is lists of calls.
 
     loss        sum over n of  ln sum_v exp(s_nv) - s_n,target(n)      s = hidden @ weight.T + bias     (N, V)
     dloss/ds    softmax(s) - onehot(target)
 
 The gradient of each score needs nothing but the scores of its own row. So a piece of the rows at a time is scored,
 turned into its gradient in place, and multiplied into the gradients of hidden, weight and bias, while it is in the
-cache. What a backward pass is left to do is to scale them.
+cache.
 """
-
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
-from charrnn.training.kernel.linear import Linear, check_range, multiply, outer
+from charrnn.native.recurrent.recording import Recording
+from charrnn.training.kernel.layer import PackedMatrix
+from charrnn.training.kernel.linear import make_scratch, multiply, outer_into, record_sum
 
 PIECE = 2**16  # scores at a time
 LEAST_ROWS = 64  # at a time: the gradient of a large output layer does not stay in the cache between pieces
 
 
-def output_loss(linear: Linear, hidden: Tensor, targets: Tensor) -> Tensor:
-    """Summed nats of targets (N,) under the scores of an output layer, given hidden (N, H).
+class OutputPass:
+    """Loss and gradients of N rows.
 
-    Raises:
-        IndexError: if a target has no score.
+    Args:
+        packed: the weights (V, H).
+        bias: (V).
+        targets: (N); negative where there is no loss.
+
+    Attributes:
+        by_weight, by_bias: their gradients; `by_bias` has to be zero before.
     """
-    check_range(targets, len(linear.weight))
-    loss: Tensor = _OutputLoss.apply(linear, hidden, linear.weight, linear.bias, targets)  # type: ignore[no-untyped-call]
-    return loss
 
+    def __init__(self, packed: PackedMatrix, bias: Tensor, targets: Tensor) -> None:
+        self._packed, self._bias, self._targets = packed, bias, targets
+        self._totals, self._differences = (bias.new_empty(len(targets)) for _ in range(2))
+        self.by_weight, self.by_bias = torch.empty_like(packed.matrix), torch.zeros_like(bias)
 
-class _OutputLoss(torch.autograd.Function):
-    """See `output_loss`."""
-
-    @staticmethod
-    def forward(ctx: Any, linear: Linear, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
-        kernel, hidden, targets = linear.kernel, hidden.contiguous(), targets.contiguous()
-        count, symbols = len(hidden), len(weight)
-        rows = max(LEAST_ROWS, PIECE // symbols)
-        scores = hidden.new_empty(min(rows, count), symbols)
-        totals, differences = hidden.new_empty(count), hidden.new_empty(count)
-        learning = any(ctx.needs_input_grad)
-        by_hidden, by_weight, by_bias = torch.empty_like(hidden), torch.zeros_like(weight), torch.zeros_like(bias)
-        zeros = hidden.new_zeros(hidden.shape[1])
+    def record(self, recording: Recording, hidden: Tensor, by_hidden: Tensor, scale: Tensor) -> None:
+        """Add the calls that compute the loss of hidden (N, H), and the gradients of `scale` (1) times the loss."""
+        kernel, count, symbols = recording.kernel, len(hidden), len(self._bias)
+        rows = min(count, max(LEAST_ROWS, PIECE // symbols))
+        scores = recording.keep(hidden.new_empty(rows, symbols))
+        zeros = recording.keep(hidden.new_zeros(hidden.shape[1]))
+        scratch, initial = recording.keep(make_scratch(scores)), zeros
         for begin in range(0, count, rows):
-            piece, wanted = hidden[begin : begin + rows], targets[begin : begin + rows]
-            part = scores[: len(piece)]
-            multiply(kernel, linear.packed, piece, bias, part)
-            addresses = totals[begin:].data_ptr(), differences[begin:].data_ptr()
-            kernel.softmax(part.data_ptr(), symbols, wanted.data_ptr(), len(piece), *addresses)
-            if learning:
-                assert linear.packed_transpose is not None  # noqa: S101 - there is one where gradients are computed
-                multiply(kernel, linear.packed_transpose, part, zeros, by_hidden[begin : begin + rows])
-                outer(kernel, part, piece, by_weight)
-                by_bias += part.sum(dim=0)
-        ctx.gradients = by_hidden, by_weight, by_bias
-        return (totals.log() - differences).sum()
+            piece = slice(begin, min(begin + rows, count))
+            part = scores[: piece.stop - begin]
+            multiply(kernel, self._packed.forward, hidden[piece], self._bias, part)
+            arrays = self._targets[piece], self._totals[piece], self._differences[piece], scale
+            targets, *others = (array.data_ptr() for array in arrays)
+            kernel.softmax(part.data_ptr(), symbols, targets, len(part), *others)
+            multiply(kernel, self._packed.backward, part, zeros, by_hidden[piece])
+            outer_into(kernel, part, hidden[piece], initial, self.by_weight, scratch)
+            record_sum(recording, part, self.by_bias)
+            initial = self.by_weight
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        if ctx.gradients is None:
-            raise RuntimeError("the output layer's gradients are scaled in place: no second backward pass")
-        by_hidden, by_weight, by_bias = (part.mul_(gradient) for part in ctx.gradients)
-        ctx.gradients = None
-        return None, by_hidden, by_weight, by_bias, None
+    def sum_loss(self) -> Tensor:
+        """The loss of all rows in nats, after the calls."""
+        return (self._totals.log() - self._differences).sum()

@@ -3,7 +3,6 @@
 T steps, B samples, H units, G gates, V rows of a table.
 """
 
-from ctypes import byref
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,7 @@ from torch.autograd.function import once_differentiable
 
 from charrnn.native.recurrent.compiled import Kernel
 from charrnn.native.recurrent.records import GROUP, Sequence
-from charrnn.training.kernel.linear import check_range, outer, pack_both
+from charrnn.training.kernel.linear import add_rows, check_range, outer, pack_both
 
 State = tuple[Tensor, ...]
 
@@ -89,7 +88,7 @@ class _RecurrenceFunction(torch.autograd.Function):
             arrays["inner"] = torch.empty_like(arrays["gates"])
         sums, zeros = inputs.new_empty(GROUP, width), inputs.new_zeros(width)
         read = {"inputs": inputs, "symbols": symbols, "weights": recurrence.packed, "bias": bias}
-        recurrence.kernel.forward(_sequence((steps, samples, units), **arrays, **read, sums=sums, zeros=zeros))
+        recurrence.kernel.forward(make_sequence((steps, samples, units), **arrays, **read, sums=sums, zeros=zeros))
         ctx.recurrence, ctx.symbols, ctx.arrays, ctx.rows = recurrence, symbols, arrays, len(inputs)
         ctx.set_materialize_grads(False)
         return states[0][1:], *(part[-1].clone() for part in states)
@@ -111,24 +110,18 @@ class _RecurrenceFunction(torch.autograd.Function):
         ]
         carried = dict(zip(("by_hidden", "by_cells"), by_state, strict=False))
         more = {"weights": recurrence.packed_transpose, "by_outputs": by_outputs, "zeros": hidden.new_zeros(width)}
-        recurrence.kernel.backward(_sequence((steps, samples, units), **arrays, **carried, **more))
+        recurrence.kernel.backward(make_sequence((steps, samples, units), **arrays, **carried, **more))
         by_projected = arrays.get("inner", gates).view(-1, width)
         by_weight = outer(recurrence.kernel, by_projected, hidden[:-1].view(-1, units))
         by_bias = by_projected[:, -units:].sum(dim=0) if "inner" in arrays else None
         by_inputs = gates
         if symbols is not None:
-            by_inputs = _add_rows(recurrence.kernel, gates.view(-1, width), symbols, ctx.rows)
+            table = gates.new_zeros(ctx.rows, width)
+            by_inputs = add_rows(recurrence.kernel, gates.view(-1, width), symbols, table)
         return None, by_inputs, None, by_weight, by_bias, *by_state
 
 
-def _add_rows(kernel: Kernel, rows: Tensor, symbols: Tensor, count: int) -> Tensor:
-    """The sum of the rows (N, W) of each of `count` symbols: (count, W)."""
-    table = rows.new_zeros(count, rows.shape[1])
-    kernel.add_rows(rows.data_ptr(), symbols.data_ptr(), *rows.shape, table.data_ptr())
-    return table
-
-
-def _sequence(sizes: tuple[int, int, int], **arrays: Tensor | None) -> Any:
+def make_sequence(sizes: tuple[int, int, int], **arrays: Tensor | None) -> Sequence:
     """The kernel's argument; the arrays must live as long as it is used."""
     pointers = {name: array.data_ptr() for name, array in arrays.items() if array is not None}
-    return byref(Sequence(*sizes, **pointers, has_symbols="symbols" in pointers, has_gates=1))
+    return Sequence(*sizes, **pointers, has_symbols="symbols" in pointers, has_gates=1)

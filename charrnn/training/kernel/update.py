@@ -74,15 +74,17 @@ class KernelUpdate:
     ) -> None:
         self._functions, self._optimizer, self._averages = functions, optimizer, averages
         self._gradients: list[Tensor] = []
+        self._records: Any = ()
 
     @torch.no_grad()
     def measure_norm(self) -> float:
-        """The norm of the whole gradient."""
-        return math.sqrt(self._functions.sum_squares(*self._make_records()))
+        """The norm of the whole gradient, which `apply` will use."""
+        self._make_records()
+        return math.sqrt(self._functions.sum_squares(self._records, len(self._records)))
 
     @torch.no_grad()
     def apply(self, scale: float, share: float, parts: int, run: RunParts) -> None:
-        """Update all parameters at the learning rate of the optimizer.
+        """Update all parameters at the learning rate of the optimizer, by the gradient that was measured.
 
         Args:
             scale: of the gradient.
@@ -90,17 +92,17 @@ class KernelUpdate:
             parts: that the work is divided into; the result does not depend on it.
             run: calls a function for each of some numbers, side by side if it can.
         """
-        records, count = self._make_records()
+        records, count = self._records, len(self._records)
         group = self._optimizer.param_groups[0]
-        for state in self._optimizer.state.values():
-            state["step"] += 1
-        steps = float(next(iter(self._optimizer.state.values()))["step"])
+        counters = [state["step"] for state in self._optimizer.state.values()]
+        torch._foreach_add_(counters, 1.0)
+        steps = float(counters[0])
         beta1, beta2 = group["betas"]
         step, correction = group["lr"] / (1 - beta1**steps), (1 - beta2**steps) ** -0.5
         constants = Update(scale, group["lr"], step, beta1, beta2, correction, group["eps"], share)
         run(lambda part: self._functions.update(records, count, constants, part, parts), range(parts))
 
-    def _make_records(self) -> tuple[Any, int]:
+    def _make_records(self) -> None:
         self._gradients, records = [], []
         for group in self._optimizer.param_groups:
             for parameter in group["params"]:
@@ -113,4 +115,4 @@ class KernelUpdate:
                 arrays = parameter, gradient, state["exp_avg"], state["exp_avg_sq"], self._averages[parameter]
                 pointers = (array.data_ptr() for array in arrays)
                 records.append(Parameter(parameter.numel(), *pointers, group["weight_decay"]))
-        return (Parameter * len(records))(*records), len(records)
+        self._records = (Parameter * len(records))(*records)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name that everyone uses
 
 from charrnn.model.config import ModelConfig, Tensors
+from charrnn.training.devices.workers import Workers
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 State = tuple[Tensor, ...]  # hidden (L, B, H), and for the LSTM cell (L, B, H)
@@ -91,9 +92,16 @@ class Objective(nn.Module):
     carry over (a tuple of tensors (L, b, H), which may be empty).
     """
 
-    def prepare(self, batch: Any) -> SharedWeights | None:
+    def differentiate(self, batch: Any, workers: Workers) -> tuple[Tensor, State] | None:  # noqa: ARG002
+        """Set the gradients of a batch's mean loss without a graph; None where they need one.
+
+        Returns the summed loss to report, and the state to carry over.
+        """
+        return None
+
+    def prepare(self, batch: Any) -> SharedWeights | None:  # noqa: ARG002
         """What `forward` of all shares of a batch has in common: its second argument, if there is any."""
-        raise NotImplementedError
+        return None
 
 
 def detach(state: State) -> State:

@@ -10,11 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name that everyone uses
 
 from charrnn.model.config import LabelledConfig, ModelConfig
-from charrnn.training.kernel.linear import make_linear
-from charrnn.training.kernel.output import output_loss as kernel_output_loss
 from charrnn.training.network.base import RecurrentNetwork, State
 from charrnn.training.network.dropout import NO_MASKS, Dropout, Masks
-from charrnn.training.network.kernel_weights import KernelWeights, find_kernel, make_layer_weights
+from charrnn.training.network.kernel_weights import LayerWeights, find_kernel, make_layer_weights
 from charrnn.training.network.loss import output_loss
 from charrnn.training.network.precision import lower_precision
 
@@ -48,22 +46,26 @@ class CharRNN(RecurrentNetwork):
         """Dropout for one step of learning."""
         return self.dropout.draw(batch, self.decoder.weight)
 
-    def make_kernel_weights(self, masks: Masks, symbols: int) -> KernelWeights | None:
-        """The weights as the kernel reads them, None where PyTorch's layers are used; to read so many symbols with."""
+    def reads_table(self, symbols: int) -> bool:
+        """Whether the kernel reads the projections of symbols from a table, which pays if there are `symbols` to read.
+
+        Labels belong to readers, not to symbols.
+        """
+        return self.label is None and (self.embedding is None or self.config.vocab_size <= symbols)
+
+    def _make_layer_weights(self, masks: Masks, symbols: int) -> list[LayerWeights]:
+        """The layers' weights as the kernel reads them, to read `symbols` with; none where PyTorch's layers do."""
         kernel = find_kernel(self.config.cell, self.decoder.weight)
         if kernel is None:
-            return None
-        layers = []
-        for k, layer in enumerate(self.rnn):
-            mask = masks.recurrent[k] if masks.recurrent else None
-            layers.append(make_layer_weights(kernel, layer, mask, None if k else self._table_input(symbols)))
-        return KernelWeights(tuple(layers), make_linear(kernel, self.decoder.weight, self.decoder.bias))
-
-    def _table_input(self, symbols: int) -> list[Tensor] | None:
-        """What the table of projected symbols is made of; None if `symbols` are cheaper to project one by one."""
-        if self.label is not None or (self.embedding is not None and self.config.vocab_size > symbols):
-            return None
-        return [] if self.embedding is None else [self.embedding.weight]
+            return []
+        table: list[Tensor] | None = None
+        if self.reads_table(symbols):
+            table = [] if self.embedding is None else [self.embedding.weight]
+        recurrent = masks.recurrent or [None] * len(self.rnn)
+        return [
+            make_layer_weights(kernel, layer, mask, None if k else table)
+            for k, (layer, mask) in enumerate(zip(self.rnn, recurrent, strict=True))
+        ]
 
     def forward(
         self, ids: Tensor, state: State, masks: Masks = NO_MASKS, labels: Tensor | None = None
@@ -78,16 +80,12 @@ class CharRNN(RecurrentNetwork):
         state: State,
         masks: Masks = NO_MASKS,
         labels: Tensor | None = None,
-        weights: KernelWeights | None = None,
     ) -> tuple[Tensor, State]:
-        """Top hidden states (T, B, H) along ids (T, B), dropout applied, and the state after all.
-
-        `weights` are those of `make_kernel_weights`, if several calls share them.
-        """
-        weights = weights or self.make_kernel_weights(masks, ids.numel())
-        if weights is not None:
+        """Top hidden states (T, B, H) along ids (T, B), dropout applied, and the state after all."""
+        weights = self._make_layer_weights(masks, ids.numel())
+        if weights:
             return self._read_by_kernel(weights, ids, state, masks, labels)
-        hidden, after = self._embed(ids, labels), []
+        hidden, after = self.embed(ids, labels), []
         for layers in self._calls():
             hidden, last = self._run(layers, hidden, tuple(part[layers] for part in state), masks)
             hidden = hidden * masks.outputs[layers.start].to(hidden.dtype) if masks.outputs else hidden
@@ -95,17 +93,17 @@ class CharRNN(RecurrentNetwork):
         return hidden, tuple(torch.cat(parts) for parts in zip(*after, strict=True))
 
     def _read_by_kernel(
-        self, weights: KernelWeights, ids: Tensor, state: State, masks: Masks, labels: Tensor | None
+        self, weights: list[LayerWeights], ids: Tensor, state: State, masks: Masks, labels: Tensor | None
     ) -> tuple[Tensor, State]:
-        hidden = ids if isinstance(weights.layers[0].projection, Tensor) else self._embed(ids, labels)
+        hidden = ids if isinstance(weights[0].projection, Tensor) else self.embed(ids, labels)
         after = []
-        for k, layer in enumerate(weights.layers):
+        for k, layer in enumerate(weights):
             hidden, last = layer.run(hidden, tuple(part[k] for part in state))
             hidden = hidden * masks.outputs[k] if masks.outputs else hidden
             after.append(last)
         return hidden, tuple(torch.stack(parts) for parts in zip(*after, strict=True))
 
-    def _embed(self, ids: Tensor, labels: Tensor | None) -> Tensor:
+    def embed(self, ids: Tensor, labels: Tensor | None) -> Tensor:
         """The first layer's inputs (T, B, I)."""
         inputs = self.look_up(ids)
         if self.label is not None:
@@ -177,7 +175,7 @@ def _cast_together(weights: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
     return [by_number[k] for k in range(len(weights))]
 
 
-def sequence_loss(  # noqa: PLR0913 - what a batch holds
+def sequence_loss(
     network: CharRNN,
     ids: Tensor,
     targets: Tensor,
@@ -187,24 +185,23 @@ def sequence_loss(  # noqa: PLR0913 - what a batch holds
     masks: Masks = NO_MASKS,
     labels: Tensor | None = None,
     inside: Tensor | None = None,
-    weights: KernelWeights | None = None,
 ) -> tuple[Tensor, State]:
     """Summed cross-entropy in nats of one step of truncated BPTT, and the state to carry on.
 
     Every reader pays for `targets` (T, B); those that start afresh (their numbers, `starts` (n,)) also pay for their
     very first character, predicted from the learned initial state. Of documents, with `labels` (B,), only the targets
-    at the places `inside` (m,) of the flattened (T * B,) count; the others are padding. `weights` are those of
-    `make_kernel_weights`.
+    at the places `inside` (m,) of the flattened (T * B,) count; the others are padding.
     """
-    weights = weights or network.make_kernel_weights(masks, ids.numel())
-    hidden, after = network.read(ids, state, masks, labels, weights)
+    hidden, after = network.read(ids, state, masks, labels)
     rows, wanted = hidden.flatten(0, 1), targets.flatten()
     if inside is not None:
         rows, wanted = rows.index_select(0, inside), wanted.index_select(0, inside)
-    if weights is None:
-        loss = output_loss(rows, network.decoder.weight, network.decoder.bias, wanted)
-    else:
-        loss = kernel_output_loss(weights.decoder, rows, wanted)
+    loss = output_loss(rows, network.decoder.weight, network.decoder.bias, wanted)
     if len(starts):
-        loss = loss + F.cross_entropy(network.next_logits(state, masks)[starts], ids[0][starts], reduction="sum")
+        loss = loss + first_loss(network, ids[0], state, starts, masks)
     return loss, after
+
+
+def first_loss(network: CharRNN, ids: Tensor, state: State, starts: Tensor, masks: Masks) -> Tensor:
+    """Summed nats of the first characters, among ids (B,), of the readers `starts` (n,) that begin with `state`."""
+    return F.cross_entropy(network.next_logits(state, masks)[starts], ids[starts], reduction="sum")

@@ -18,7 +18,8 @@ from charrnn.training.devices.workers import Workers
 from charrnn.training.network.base import State, detach
 from charrnn.training.network.initialization import initialize
 from charrnn.training.network.language import CharRNN
-from charrnn.training.network.language_objective import LanguageBatch, LanguageObjective
+from charrnn.training.network.language_batch import LanguageBatch
+from charrnn.training.network.language_objective import LanguageObjective
 from charrnn.training.recipe.language import LanguagePlan
 from charrnn.training.tasks.language_validation import DocumentValidation, Validation, count_validated
 from charrnn.training.tasks.task import (

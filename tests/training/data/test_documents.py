@@ -18,7 +18,8 @@ from charrnn.training.devices.workers import Workers
 from charrnn.training.network.base import detach
 from charrnn.training.network.dropout import NO_MASKS
 from charrnn.training.network.language import CharRNN
-from charrnn.training.network.language_objective import LanguageBatch, LanguageObjective
+from charrnn.training.network.language_batch import LanguageBatch
+from charrnn.training.network.language_objective import LanguageObjective
 from charrnn.training.step import Gradients
 from charrnn.training.tasks.language_validation import DocumentValidation
 

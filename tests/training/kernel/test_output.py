@@ -2,26 +2,39 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from charrnn.native.processor import Tiling
+from charrnn.native.recurrent.recording import Recording
 from charrnn.training.kernel import output
-from charrnn.training.kernel.linear import make_linear
-from charrnn.training.kernel.output import output_loss
+from charrnn.training.kernel.layer import PackedMatrix
+from charrnn.training.kernel.output import OutputPass
 from tests.training.kernel.reference import TILINGS, build_kernel
 
+SCALE = 1 / 7
 
-def both(rows: int, units: int, symbols: int, tiling: Tiling) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-    """The loss and its gradients by the kernel, and by PyTorch in float64."""
+
+def run(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, tiling: Tiling = TILINGS[0]) -> list[Tensor]:
+    """The loss, and the gradients of hidden, weight and bias by it times `SCALE`."""
+    packed = PackedMatrix(weight)
+    recording = Recording(build_kernel("rnn", tiling))
+    packed.pack(recording.kernel, 0, 1)
+    layer, by_hidden = OutputPass(packed, bias, targets), torch.empty_like(hidden)
+    layer.record(recording, hidden, by_hidden, recording.keep(torch.tensor([SCALE])))
+    recording.run()
+    return [layer.sum_loss(), by_hidden, layer.by_weight, layer.by_bias]
+
+
+def both(rows: int, units: int, symbols: int, tiling: Tiling) -> tuple[list[Tensor], list[Tensor]]:
+    """The loss and its gradients by the kernel, and by PyTorch in float64; the second row of four is padding."""
     torch.manual_seed(rows + symbols)
     hidden, weight, bias = torch.randn(rows, units), torch.randn(symbols, units), torch.randn(symbols)
     targets = torch.randint(symbols, (rows,))
-    parts = [part.requires_grad_() for part in (hidden, weight, bias)]
-    loss = output_loss(make_linear(build_kernel("rnn", tiling), weight, bias), hidden, targets)
-    exact = [part.detach().double().requires_grad_() for part in parts]
+    targets[1::4] = -100
+    exact = [part.double().requires_grad_() for part in (hidden, weight, bias)]
     wanted = F.cross_entropy(F.linear(*exact), targets, reduction="sum")
-    found = [loss, *torch.autograd.grad(loss / 7, parts)]
-    return found, [wanted, *torch.autograd.grad(wanted / 7, exact)]
+    return run(hidden, weight, bias, targets, tiling), [wanted, *torch.autograd.grad(wanted * SCALE, exact)]
 
 
 @settings(max_examples=50, deadline=None)
@@ -49,23 +62,5 @@ def test_scores_that_are_not_finite_make_the_loss_so_where_pytorch_s_do(value: f
     hidden, weight, bias = torch.randn(3, 4), torch.randn(20, 4), torch.randn(20)
     bias[7] = value
     targets = torch.tensor([0, 7, 19])
-    loss = output_loss(make_linear(build_kernel("rnn"), weight, bias), hidden, targets)
     wanted = F.cross_entropy(F.linear(hidden, weight, bias), targets, reduction="sum")
-    torch.testing.assert_close(loss, wanted, equal_nan=True)
-
-
-def test_gradients_are_scaled_in_place_so_there_is_no_second_pass() -> None:
-    weight = torch.randn(5, 4, requires_grad=True)
-    loss = output_loss(
-        make_linear(build_kernel("rnn"), weight, torch.zeros(5)), torch.randn(3, 4), torch.tensor([0] * 3)
-    )
-    loss.backward(retain_graph=True)  # type: ignore[no-untyped-call]
-    with pytest.raises(RuntimeError, match="no second backward pass"):
-        loss.backward()  # type: ignore[no-untyped-call]
-
-
-@pytest.mark.parametrize("target", [-1, 5])
-def test_a_target_without_a_score_is_an_error(target: int) -> None:
-    linear = make_linear(build_kernel("rnn"), torch.randn(5, 4), torch.zeros(5))
-    with pytest.raises(IndexError, match=f"index {target} is out of range: there are 5 rows"):
-        output_loss(linear, torch.randn(2, 4), torch.tensor([0, target]))
+    torch.testing.assert_close(run(hidden, weight, bias, targets)[0], wanted, equal_nan=True)

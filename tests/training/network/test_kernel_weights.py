@@ -1,103 +1,19 @@
 """Networks by the kernel, against the same networks by PyTorch's layers."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 import torch
 from torch import Tensor
 
-from charrnn.model.config import GATES, ClassifierConfig, LabelledConfig, ModelConfig
+from charrnn.model.config import ClassifierConfig, ModelConfig
 from charrnn.training.devices.workers import Workers
-from charrnn.training.network import kernel_weights
-from charrnn.training.network.base import detach
 from charrnn.training.network.classifier import TextClassifier
 from charrnn.training.network.classifier_objective import ClassifierBatch, ClassifierObjective
 from charrnn.training.network.kernel_weights import find_kernel
 from charrnn.training.network.language import CharRNN
-from charrnn.training.network.language_objective import LanguageBatch, LanguageObjective
 from charrnn.training.step import Gradients
+from tests.training.network.comparison import agree, without_kernel
 
 T, B, V = 13, 18, 11
-LIMIT = 1e-5
-
-
-@contextmanager
-def without_kernel() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kernel_weights, "load_kernel", lambda cell: None)
-        yield
-
-
-def language_gradients(network: CharRNN, batch: LanguageBatch, workers: int) -> tuple[list[Tensor], list[Tensor]]:
-    """The loss and the states after a batch, and the gradients of all parameters."""
-    sharing = Workers(8 * workers, workers)
-    try:
-        nats, after = Gradients(LanguageObjective(network), sharing).compute(batch)
-    finally:
-        sharing.close()
-    return [nats, *after], [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
-
-
-def make_batch(network: CharRNN, labels: Tensor | None = None) -> LanguageBatch:
-    """A batch whose second reader starts afresh; with labels, the last reader's text ends early."""
-    text = torch.randint(network.config.vocab_size, (T + 1, B))
-    targets = text[1:].clone()
-    if labels is not None:
-        targets[T // 2 :, -1] = -1
-    state = tuple(torch.randn_like(part) * 0.3 for part in detach(network.initial_state(B, labels)))
-    fresh = torch.zeros(B, dtype=torch.bool)
-    fresh[1] = True
-    return LanguageBatch(
-        text[:-1],
-        targets,
-        fresh,
-        fresh.nonzero()[:, 0],
-        state,
-        network.draw_masks(B),
-        labels,
-        None if labels is None else (targets.flatten() >= 0).nonzero()[:, 0],
-        int((targets >= 0).sum()),
-    )
-
-
-def agree(found: list[Tensor], wanted: list[Tensor]) -> None:
-    assert len(found) == len(wanted)
-    for a, b in zip(found, wanted, strict=True):
-        assert float((a - b).abs().max()) <= LIMIT * max(float(b.abs().max()), 1e-3)
-
-
-@pytest.mark.parametrize("dropout", [0.0, 0.3])
-@pytest.mark.parametrize("embedding", [0, 6])
-@pytest.mark.parametrize("layers", [1, 2, 3])
-@pytest.mark.parametrize("cell", GATES)
-def test_a_step_s_gradients_equal_those_of_pytorch_s_layers(
-    cell: str, layers: int, embedding: int, dropout: float
-) -> None:
-    torch.manual_seed(0)
-    network = CharRNN(ModelConfig(cell, layers, 20, embedding, V), dropout, dropout)
-    batch = make_batch(network)
-    for workers in (1, 2):
-        results, gradients = language_gradients(network, batch, workers)
-        with without_kernel():
-            wanted, exact = language_gradients(network, batch, workers)
-        agree(results, wanted)
-        agree(gradients, exact)
-        assert len(gradients) == len(list(network.parameters()))
-
-
-@pytest.mark.parametrize("embedding", [0, 6])
-def test_labelled_texts_and_vocabularies_larger_than_a_step(embedding: int) -> None:
-    torch.manual_seed(0)
-    labelled = CharRNN(LabelledConfig("lstm", 2, 12, embedding, V, 3))
-    large = CharRNN(ModelConfig("gru", 2, 12, embedding, 900))
-    for network, labels in ((labelled, torch.randint(3, (B,))), (large, None)):
-        batch = make_batch(network, labels)
-        results, gradients = language_gradients(network, batch, 2)
-        with without_kernel():
-            wanted, exact = language_gradients(network, batch, 2)
-        agree(results, wanted)
-        agree(gradients, exact)
 
 
 @pytest.mark.parametrize("embedding", [0, 6])
@@ -124,16 +40,6 @@ def test_a_classifier_s_gradients_equal_those_of_pytorch_s_layers(bidirectional:
     agree(results, wanted)
     agree(gradients, exact)
     assert len(gradients) == len(list(network.parameters()))
-
-
-@pytest.mark.parametrize("cell", GATES)
-def test_steps_are_the_same_bit_for_bit(cell: str) -> None:
-    torch.manual_seed(0)
-    network = CharRNN(ModelConfig(cell, 2, 33, 5, V), 0.3, 0.2)
-    batch = make_batch(network)
-    first, second = (language_gradients(network, batch, 2) for _ in range(2))
-    for a, b in zip([*first[0], *first[1]], [*second[0], *second[1]], strict=True):
-        assert torch.equal(a, b)
 
 
 def test_chunks_with_carried_state_equal_the_whole() -> None:

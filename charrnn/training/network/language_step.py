@@ -1,0 +1,223 @@
+"""A step of a language network on a CPU as lists of calls of the kernel: loss and gradients without a graph.
+
+    1 pack         the weights, as products read them               each worker some of their rows
+    2 read         forward, loss and backward                       each worker its readers
+    3 gradients    of the weights, from all readers together        each worker some of their rows
+
+A list is written down once and run at every step, as one call that needs no lock of Python's. What is small is done by
+PyTorch before and after: what begins a reader has a graph, as it has with PyTorch's layers (see `sequence_loss`).
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import zip_longest
+
+import torch
+from torch import Tensor
+
+from charrnn.native.recurrent.compiled import Kernel
+from charrnn.native.recurrent.recording import Recording
+from charrnn.training.devices.workers import Workers
+from charrnn.training.kernel.layer import PackedMatrix, Passes, StepLayer, divide
+from charrnn.training.kernel.linear import check_range, scale_rows
+from charrnn.training.kernel.output import OutputPass
+from charrnn.training.network.base import State
+from charrnn.training.network.language import CharRNN, first_loss
+from charrnn.training.network.language_batch import LanguageBatch
+
+ROWS = 8  # parts of gradients end at multiples of so many rows, which products take at once
+
+
+class LanguageStep:
+    """Computes steps of one shape.
+
+    Args:
+        network: whose gradients are computed.
+        kernel: for its cell.
+        workers: share the work.
+        batch: of that shape.
+    """
+
+    def __init__(self, network: CharRNN, kernel: Kernel, workers: Workers, batch: LanguageBatch) -> None:
+        self._network, self._kernel, self._workers = network, kernel, workers
+        self._table = network.reads_table(batch.inputs.numel())
+        embedding, masked = network.embedding, bool(network.dropout.weights)
+        vectors = None if embedding is None else embedding.weight.detach()
+        first = (network.config.vocab_size, vectors) if self._table else (None, None)
+        self._layers = [
+            StepLayer(layer, *((None, None) if k else first), masked=masked) for k, layer in enumerate(network.rnn)
+        ]
+        self._decoder = PackedMatrix(network.decoder.weight.detach())
+        self._scale = torch.empty(1)
+        self._shares = [self._make_share(columns, batch) for columns in workers.split(batch.width)]
+        count = len(self._shares)
+        self._parts = range(count)
+        self._rows = divide(self._layers[0].width, count, ROWS)
+        self._packing = [self._record_packing(part) for part in self._parts]
+        self._gradients = [self._record_gradients(rows) for rows in self._rows]
+        self._sums = [tensor for layer in self._layers for tensor in layer.sums]
+        self._sums += [tensor for share in self._shares for tensor in share.sums]
+
+    def _make_share(self, columns: slice, batch: LanguageBatch) -> "_Share":
+        config = self._network.config
+        inputs = None if self._table else config.input_size
+        output = self._decoder, self._network.decoder.bias.detach(), self._scale
+        share = _Share(self._layers, columns, len(batch.inputs), inputs, dropout=bool(batch.masks.outputs))
+        share.record(Recording(self._kernel), *output)
+        return share
+
+    def _record_packing(self, part: int) -> Recording:
+        recording = Recording(self._kernel)
+        for layer in self._layers:
+            layer.record_preparation(recording, part, len(self._parts), self._rows[part])
+        self._decoder.pack(recording.kernel, part, len(self._parts))
+        return recording
+
+    def _record_gradients(self, rows: slice) -> Recording:
+        recording = Recording(self._kernel)
+        for k, layer in enumerate(self._layers):
+            layer.record_gradients(recording, [share.passes[k] for share in self._shares], rows)
+        return recording
+
+    def compute(self, batch: LanguageBatch) -> tuple[Tensor, State]:
+        """Set the gradient of every parameter to that of the mean loss.
+
+        Returns the summed loss in nats, and the state after the batch.
+
+        Raises:
+            IndexError: if a symbol is none of the network's.
+        """
+        network, symbols = self._network, self._network.config.vocab_size
+        check_range(batch.inputs, symbols)
+        check_range(batch.targets if batch.inside is None else batch.targets.clamp(min=0), symbols)
+        starting = len(batch.starts) > 0
+        state = network.restart(batch.state, batch.fresh, batch.labels) if starting else batch.state
+        vectors = None if self._table else network.embed(batch.inputs, batch.labels)
+        with torch.no_grad():
+            self._run(batch, state, vectors)
+            nats = torch.stack([share.output.sum_loss() for share in self._shares]).sum()
+        edges = [] if vectors is None else [(vectors, torch.cat([share.by_vectors for share in self._shares], dim=1))]
+        if starting:
+            edges.extend(zip(state, self._join(lambda passes: passes.by_state), strict=True))
+            loss = first_loss(network, batch.inputs[0], state, batch.starts, batch.masks)
+            edges.append((loss, self._scale[0]))
+            nats = nats + loss.detach()
+        self._set_gradients(edges)
+        return nats, self._join(lambda passes: [part[-1] for part in passes.state])
+
+    def _run(self, batch: LanguageBatch, state: State, vectors: Tensor | None) -> None:
+        """Everything that lists of calls do."""
+        self._scale.fill_(1.0 / batch.count)
+        torch._foreach_zero_(self._sums)
+        for layer in self._layers:
+            layer.prepare()
+        for share in self._shares:
+            share.load(batch, state, vectors)
+        masks, run = batch.masks.recurrent, self._workers.map
+        if masks:
+            run(lambda part: self._mask(masks, part), self._parts)
+        run(Recording.run, self._packing)
+        run(Recording.run, [share.calls for share in self._shares])
+        run(lambda part: self._finish_part(masks, part), self._parts)
+
+    def _mask(self, masks: tuple[Tensor, ...], part: int) -> None:
+        for layer, mask in zip(self._layers, masks, strict=True):
+            layer.mask(self._kernel, mask, self._rows[part])
+
+    def _finish_part(self, masks: tuple[Tensor, ...], part: int) -> None:
+        self._gradients[part].run()
+        for layer, mask in zip(self._layers, masks, strict=False):
+            layer.mask_gradient(self._kernel, mask, self._rows[part])
+
+    def _join(self, select: Callable[[Passes], list[Tensor]]) -> State:
+        """Parts (b, H) of the passes of all readers, joined to states (L, B, H)."""
+        layers = [[select(share.passes[k]) for share in self._shares] for k in range(len(self._layers))]
+        columns = zip(*(parts for shares in layers for parts in shares), strict=True)
+        return tuple(torch.cat(parts).view(len(layers), -1, self._layers[0].units) for parts in columns)
+
+    def _set_gradients(self, edges: list[tuple[Tensor, Tensor]]) -> None:
+        """Set the gradients of all parameters; more come through the graphs of `edges`: tensors and their gradients."""
+        network, first = self._network, self._shares[0].output
+        for share in self._shares[1:]:
+            first.by_weight += share.output.by_weight
+            first.by_bias += share.output.by_bias
+        gradients: dict[Tensor, Tensor] = {
+            network.decoder.weight: first.by_weight,
+            network.decoder.bias: first.by_bias,
+        }
+        for layer in self._layers:
+            by_vectors = layer.finish()
+            if by_vectors is not None and network.embedding is not None:
+                gradients[network.embedding.weight] = by_vectors
+            gradients.update(zip(layer.parameters, layer.gradients, strict=True))
+        parameters = list(network.parameters())
+        more: Sequence[Tensor | None] = [None] * len(parameters)
+        if edges:
+            tensors, by_tensors = zip(*edges, strict=True)
+            more = torch.autograd.grad(tensors, parameters, by_tensors, allow_unused=True)
+        for parameter, extra in zip(parameters, more, strict=True):
+            gradient = gradients.get(parameter)
+            if gradient is None:
+                gradient = torch.zeros_like(parameter)
+            parameter.grad = gradient if extra is None else gradient.add_(extra)
+
+
+class _Share:
+    """Some readers of a step: their arrays and their calls.
+
+    Args:
+        layers: of the network.
+        columns: the readers.
+        steps: T.
+        inputs: the width of the first layer's inputs; None if it reads symbols.
+        dropout: whether outputs are multiplied by masks.
+    """
+
+    def __init__(
+        self, layers: list[StepLayer], columns: slice, steps: int, inputs: int | None, *, dropout: bool
+    ) -> None:
+        readers = columns.stop - columns.start
+        self._columns = columns
+        self._ids, self._targets = (torch.empty(steps, readers, dtype=torch.int64) for _ in range(2))
+        self._vectors = None if inputs is None else torch.empty(steps, readers, inputs)
+        self.by_vectors = torch.empty(0) if self._vectors is None else torch.empty_like(self._vectors)
+        self._masks = [torch.empty(readers, layer.units) for layer in layers] if dropout else []
+        below = self._ids if self._vectors is None else self._vectors
+        self.passes, self._outputs = [], []
+        for layer in layers:
+            self.passes.append(Passes(layer, below))
+            below = torch.empty(steps, readers, layer.units) if dropout else self.passes[-1].hidden[1:]
+            self._outputs.append(below)
+
+    @property
+    def sums(self) -> list[Tensor]:
+        """What calls add to, so that it has to be zero before."""
+        return [self.output.by_bias, *(part for passes in self.passes for part in passes.by_state)]
+
+    def record(self, recording: Recording, decoder: PackedMatrix, bias: Tensor, scale: Tensor) -> None:
+        """Write down the calls, with an output layer and what the loss is multiplied by."""
+        kernel, self.calls = recording.kernel, recording
+        self.output = OutputPass(decoder, bias, self._targets.view(-1))
+        by_outputs = recording.keep(torch.empty_like(self._outputs[-1]))
+        for passes, outputs, mask in zip_longest(self.passes, self._outputs, self._masks):
+            passes.record_forward(recording)
+            if mask is not None:
+                scale_rows(kernel, passes.hidden[1:].flatten(0, 1), mask, outputs.flatten(0, 1))
+        rows = by_outputs.flatten(0, 1)
+        self.output.record(recording, self._outputs[-1].flatten(0, 1), rows, scale)
+        for k, passes in reversed(list(enumerate(self.passes))):
+            if self._masks:
+                scale_rows(kernel, rows, self._masks[k], rows)
+            passes.record_backward(recording, by_outputs, by_outputs if k else self.by_vectors)
+
+    def load(self, batch: LanguageBatch, state: State, vectors: Tensor | None) -> None:
+        """Copy what the readers begin with into their arrays."""
+        columns = self._columns
+        self._ids.copy_(batch.inputs[:, columns])
+        self._targets.copy_(batch.targets[:, columns])
+        if self._vectors is not None and vectors is not None:
+            self._vectors.copy_(vectors[:, columns])
+        for mask, drawn in zip(self._masks, batch.masks.outputs, strict=True):
+            mask.copy_(drawn[0, columns])
+        for k, passes in enumerate(self.passes):
+            for own, part in zip(passes.state, state, strict=True):
+                own[0].copy_(part[k, columns])

@@ -1,0 +1,118 @@
+"""Steps of language networks by the kernel, against the same steps by PyTorch's layers."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from charrnn.model.config import GATES, LabelledConfig, ModelConfig
+from charrnn.training.devices.workers import Workers
+from charrnn.training.network.base import detach
+from charrnn.training.network.language import CharRNN
+from charrnn.training.network.language_batch import LanguageBatch
+from charrnn.training.network.language_objective import LanguageObjective
+from charrnn.training.step import Gradients
+from tests.training.network.comparison import agree, without_kernel
+
+T, B, V = 13, 18, 11
+
+
+def language_gradients(network: CharRNN, batch: LanguageBatch, workers: int) -> tuple[list[Tensor], list[Tensor]]:
+    """The loss and the states after a batch, and the gradients of all parameters."""
+    sharing = Workers(8 * workers, workers)
+    try:
+        nats, after = Gradients(LanguageObjective(network), sharing).compute(batch)
+    finally:
+        sharing.close()
+    return [nats, *after], [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
+
+
+def make_batch(network: CharRNN, labels: Tensor | None = None) -> LanguageBatch:
+    """A batch whose second reader starts afresh; with labels, the last reader's text ends early."""
+    text = torch.randint(network.config.vocab_size, (T + 1, B))
+    targets = text[1:].clone()
+    if labels is not None:
+        targets[T // 2 :, -1] = -1
+    state = tuple(torch.randn_like(part) * 0.3 for part in detach(network.initial_state(B, labels)))
+    fresh = torch.zeros(B, dtype=torch.bool)
+    fresh[1] = True
+    return LanguageBatch(
+        text[:-1],
+        targets,
+        fresh,
+        fresh.nonzero()[:, 0],
+        state,
+        network.draw_masks(B),
+        labels,
+        None if labels is None else (targets.flatten() >= 0).nonzero()[:, 0],
+        int((targets >= 0).sum()),
+    )
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize("embedding", [0, 6])
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("cell", GATES)
+def test_a_step_s_gradients_equal_those_of_pytorch_s_layers(
+    cell: str, layers: int, embedding: int, dropout: float
+) -> None:
+    torch.manual_seed(0)
+    network = CharRNN(ModelConfig(cell, layers, 20, embedding, V), dropout, dropout)
+    batch = make_batch(network)
+    for workers in (1, 2):
+        results, gradients = language_gradients(network, batch, workers)
+        with without_kernel():
+            wanted, exact = language_gradients(network, batch, workers)
+        agree(results, wanted)
+        agree(gradients, exact)
+        assert len(gradients) == len(list(network.parameters()))
+
+
+@pytest.mark.parametrize("embedding", [0, 6])
+def test_labelled_texts_and_vocabularies_larger_than_a_step(embedding: int) -> None:
+    torch.manual_seed(0)
+    labelled = CharRNN(LabelledConfig("lstm", 2, 12, embedding, V, 3))
+    large = CharRNN(ModelConfig("gru", 2, 12, embedding, 900))
+    for network, labels in ((labelled, torch.randint(3, (B,))), (large, None)):
+        batch = make_batch(network, labels)
+        results, gradients = language_gradients(network, batch, 2)
+        with without_kernel():
+            wanted, exact = language_gradients(network, batch, 2)
+        agree(results, wanted)
+        agree(gradients, exact)
+
+
+@pytest.mark.parametrize("cell", GATES)
+def test_steps_are_the_same_bit_for_bit(cell: str) -> None:
+    torch.manual_seed(0)
+    network = CharRNN(ModelConfig(cell, 2, 33, 5, V), 0.3, 0.2)
+    batch = make_batch(network)
+    first, second = (language_gradients(network, batch, 2) for _ in range(2))
+    for a, b in zip([*first[0], *first[1]], [*second[0], *second[1]], strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("symbol", [-1, V])
+@pytest.mark.parametrize("name", ["inputs", "targets"])
+def test_a_symbol_that_is_none_of_the_network_s_is_an_error(name: str, symbol: int) -> None:
+    network = CharRNN(ModelConfig("rnn", 1, 4, 3, V))
+    batch = make_batch(network)
+    getattr(batch, name)[2, 3] = symbol
+    with pytest.raises(IndexError, match=f"index {symbol} is out of range: there are {V} rows"):
+        language_gradients(network, batch, 1)
+
+
+def test_a_later_step_of_another_shape_or_with_other_weights() -> None:
+    torch.manual_seed(0)
+    network = CharRNN(ModelConfig("lstm", 1, 12, 3, V))
+    workers = Workers(B, 2)
+    gradients = Gradients(LanguageObjective(network), workers)
+    for batch in (make_batch(network), make_batch(network).columns(slice(5)), make_batch(network)):
+        nats, after = gradients.compute(batch)
+        found = [nats, *after, *(parameter.grad for parameter in network.parameters() if parameter.grad is not None)]
+        with without_kernel():
+            results, exact = language_gradients(network, batch, 1)
+        agree(found, [*results, *exact])
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.data = parameter + 0.1 * torch.randn_like(parameter)
+    workers.close()
