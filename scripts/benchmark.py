@@ -5,6 +5,7 @@ python scripts/benchmark.py generate                 start-up, one stream, many 
 python scripts/benchmark.py quality TEXT...          held-out loss by training time, with automatic settings
 python scripts/benchmark.py quality TEXT... --grid   the same beside a grid of fixed settings, for the same times
 python scripts/benchmark.py kernel                   the training kernel, stage by stage, beside PyTorch's layers
+python scripts/benchmark.py classify FILE.tsv...     classifiers beside n-grams with logistic regression
 python scripts/benchmark.py gpu                      training and generation on a GPU, beside bare loops
 
 Whatever is compared is measured in the same run, in turns, and the best turn counts, so that a burst of work of another
@@ -17,10 +18,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the checkout: no installation or path is needed
 
-from scripts.benchmarks import generation, gpu, kernel, quality, report
+from scripts.benchmarks import classification, generation, gpu, kernel, quality, report
 from scripts.common import run_script
 
-COMMANDS = (generation, quality, kernel, gpu)  # each module adds its command
+COMMANDS = (generation, quality, classification, kernel, gpu)  # each module adds its command
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:

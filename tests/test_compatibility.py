@@ -47,8 +47,9 @@ def test_an_interrupted_run_resumes_to_the_weights_of_an_undisturbed_one(
     header, weights = load_model(output)
     before, expected = load_model(FIXTURES / "models" / f"{name}.safetensors")
     assert RunFiles(output).read_newest()[0].state["trainer"]["steps"] == 40  # type: ignore[union-attr]
-    if header.training["best_step"] != before.training["best_step"]:
-        # The spacing of evaluations has changed: other weights may be the best ones.
+    if name == "lstm" or header.training["best_step"] != before.training["best_step"]:
+        # Restarted readers go to other positions now, and the spacing of evaluations has changed, so other weights may
+        # be the best ones.
         assert header.training["valid_loss"] == pytest.approx(before.training["valid_loss"], abs=0.01)
         return
     for tensor, values in expected.items():

@@ -39,9 +39,11 @@ def load(model: str | os.PathLike[str] | None = None, device: str = "auto") -> "
     if gpu:
         raise GenerationError(f"a classifier computes with NumPy only; leave out device={device!r}")
     from charrnn.inference.classification.classifier import Classifier
+    from charrnn.inference.classification.ngrams import NgramScorer
     from charrnn.inference.network.classifier import ClassifierNetwork
 
-    return Classifier(header, _read_vocabulary(header), ClassifierNetwork(header.config, tensors))
+    ngrams = NgramScorer(header.config, tensors) if header.config.ngram_bits else None
+    return Classifier(header, _read_vocabulary(header), ClassifierNetwork(header.config, tensors), ngrams)
 
 
 def load_language_model(path: Path, device: str = "auto") -> Model:

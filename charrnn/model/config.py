@@ -8,6 +8,7 @@ Gate order is PyTorch's, stated once, here:
     RNN   G = 1                 h' = tanh(W_ih x + b_ih + W_hh h + b_hh)
 """
 
+import math
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -23,6 +24,7 @@ LIMITS = {  # largest sizes that are accepted, far above those of any model; che
     "embedding_size": 2**16,
     "vocab_size": 2**18,
     "classes": 2**16,
+    "ngram_bits": 24,
 }
 Tensors = dict[str, NDArray[np.float32]]
 Shapes = dict[str, tuple[int, ...]]
@@ -56,7 +58,7 @@ class ModelConfig:
     @property
     def parameters(self) -> int:
         """Number of weights."""
-        return sum(int(np.prod(shape)) for shape in self.shapes().values())
+        return sum(map(math.prod, self.shapes().values()))
 
     @property
     def initial_states(self) -> tuple[str, ...]:
@@ -91,10 +93,10 @@ class ModelConfig:
         if self.cell not in tuple(GATES):  # a tuple, because a value from a file may not be hashable
             return f"unknown cell {quote_value(self.cell)}"
         for name, most in LIMITS.items():
-            value = getattr(self, name, 1)
+            least = 0 if name in ("embedding_size", "ngram_bits") else 1
+            value = getattr(self, name, least)
             if not isinstance(value, int) or isinstance(value, bool):
                 return f"{name} is {quote_value(value)}, not a whole number"
-            least = 0 if name == "embedding_size" else 1
             if not least <= value <= most:
                 return f"{name} is {quote_value(value)}, not between {least} and {most}"
         return None
@@ -107,11 +109,16 @@ class ClassifierConfig(ModelConfig):
     Outputs of the top layer (T, B, D*H), forward units first, are pooled over time into (B, P*D*H), where P is 3 for
     the pool `all` and 1 for the others, and go through a linear layer to (B, K). `last` is the output of each
     direction after the whole text. Initial states are those of layer 0 forward, layer 0 backward, layer 1 forward ...
+
+    Unless `ngram_bits` is 0, a linear model's scores of the text's n-grams (`charrnn.text.ngrams`) in 2**ngram_bits
+    buckets are added; `word_ngrams` says whether those of words count, or those of characters alone.
     """
 
     classes: int
     bidirectional: bool
     pool: str
+    ngram_bits: int = 0
+    word_ngrams: bool = False
 
     @property
     def directions(self) -> int:
@@ -123,16 +130,28 @@ class ClassifierConfig(ModelConfig):
         """Size of the input of the linear layer."""
         return (3 if self.pool == "all" else 1) * self.directions * self.hidden_size
 
+    @property
+    def parameters(self) -> int:
+        """Number of weights of the network."""
+        return sum(map(math.prod, self._shapes(self.classes, self.pooled_size).values()))
+
     def shapes(self) -> Shapes:
-        """The shape of every tensor by name; the names are PyTorch's."""
-        return self._shapes(self.classes, self.pooled_size)
+        """The shape of every tensor by name; the names of the network's are PyTorch's."""
+        shapes = self._shapes(self.classes, self.pooled_size)
+        if self.ngram_bits:
+            buckets = 1 << self.ngram_bits
+            shapes["ngram.idf"] = (buckets,)
+            shapes["ngram.weight"] = (self.classes, buckets)
+            shapes["ngram.bias"] = (self.classes,)
+        return shapes
 
     def validate(self) -> str | None:
         """What makes this configuration invalid, or None."""
         if self.pool not in POOLS:
             return f"unknown pool {quote_value(self.pool)}"
-        if self.bidirectional not in (True, False):
-            return f"bidirectional is {quote_value(self.bidirectional)}, not true or false"
+        for name in ("bidirectional", "word_ngrams"):
+            if getattr(self, name) not in (True, False):
+                return f"{name} is {quote_value(getattr(self, name))}, not true or false"
         return super().validate()
 
 

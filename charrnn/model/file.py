@@ -2,7 +2,8 @@
 
 It is a safetensors file with tensors under PyTorch's parameter names, and one JSON string in the metadata with the
 format number, the configuration, the vocabulary and a summary of the training (`charrnn.model.header`). The weights
-are float32 in format 1; format 2 adds `precision`, and "half" is float16 on disk. In memory they are always float32.
+are float32 in format 1; format 2 adds `precision`, and "half" is float16 on disk; format 3 adds n-grams beside a
+classifier's network, whose tensors are float16 in any case. In memory all are float32.
 """
 
 import math
@@ -17,7 +18,9 @@ from charrnn.model.config import Tensors
 from charrnn.model.header import ModelHeader
 from charrnn.model.tensors import read_tensor, write_tensors
 
-DTYPES = {"single": ("F32", np.float32), "half": ("F16", np.float16)}  # on disk: name in the file, type
+Storage = tuple[str, type[np.floating[Any]]]  # on disk: name in the file, type
+DTYPES: dict[str, Storage] = {"single": ("F32", np.float32), "half": ("F16", np.float16)}
+NGRAMS = "ngram."  # what the names of a linear model's tensors begin with
 METADATA_KEY = "charrnn"
 MAX_HEADER = 4 * 2**20  # bytes of the names, shapes and description in a file
 # Whatever the sizes, sums of products of two such weights are far below float32's largest number, 3e38, so no state
@@ -34,9 +37,8 @@ def save_model(path: Path, header: ModelHeader, tensors: Tensors) -> None:
     """
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     assert shapes == header.config.shapes(), "weights do not fit their configuration"  # noqa: S101 - a bug, not input
-    _, dtype = DTYPES[header.precision]
     with np.errstate(over="raise"):
-        converted = {name: tensor.astype(dtype, copy=False) for name, tensor in tensors.items()}
+        converted = {name: tensor.astype(_get_dtype(name, header)[1], copy=False) for name, tensor in tensors.items()}
     with atomic_write(path) as stream:
         write_tensors(stream, converted, {METADATA_KEY: header.to_json()})
 
@@ -115,15 +117,19 @@ def _read_checked_header(file: Any, path: Path) -> ModelHeader:
         raise ModelFileError(f"{path} is a safetensors file of another program, not a charrnn model")
     header = ModelHeader.from_json(metadata[METADATA_KEY], path)
     shapes, names = header.config.shapes(), set(file.keys())
-    dtype, _ = DTYPES[header.precision]
     if names != set(shapes):
         first = min(names ^ set(shapes))
         raise ModelFileError(f"{path} is damaged: tensor {quote_value(first)} does not fit its configuration")
     for name, shape in shapes.items():
         tensor = file.get_slice(name)
-        actual = tuple(tensor.get_shape())
+        actual, dtype = tuple(tensor.get_shape()), _get_dtype(name, header)[0]
         if actual != shape or tensor.get_dtype() != dtype:
             raise ModelFileError(
                 f"{path} is damaged: tensor {name} is {tensor.get_dtype()} {quote_value(actual)}, not {dtype} {shape}"
             )
     return header
+
+
+def _get_dtype(name: str, header: ModelHeader) -> Storage:
+    """How a tensor is on disk."""
+    return DTYPES["half" if name.startswith(NGRAMS) else header.precision]

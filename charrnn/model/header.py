@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from charrnn.errors import ModelFileError, quote_value
 from charrnn.model.config import ClassifierConfig, LabelledConfig, ModelConfig
 
 FORMATS = {"single": 1, "half": 2}  # the first format with this precision; older programs refuse newer formats
+NGRAM_FORMAT = 3  # the first format with n-grams beside the network
 SURROGATES = re.compile("[\ud800-\udfff]")  # are no characters
 LANGUAGE, CLASSIFY = "language", "classify"  # tasks
 CONFIGS: dict[str, type[ModelConfig]] = {CLASSIFY: ClassifierConfig}  # of other tasks it is ModelConfig
@@ -40,11 +41,13 @@ class ModelHeader:
     @property
     def format(self) -> int:
         """Number of the oldest format that can hold this model."""
-        return FORMATS[self.precision]
+        return NGRAM_FORMAT if getattr(self.config, "ngram_bits", 0) else FORMATS[self.precision]
 
     def to_json(self) -> str:
         """The metadata string of the model file."""
-        return json.dumps({"format": self.format, **asdict(self)}, ensure_ascii=True)
+        optional = {each.name: each.default for each in fields(self.config)}  # older programs do not know the names
+        sizes = {name: size for name, size in asdict(self.config).items() if size != optional[name]}
+        return json.dumps({"format": self.format, **asdict(self), "config": sizes}, ensure_ascii=True)
 
     @classmethod
     def from_json(cls, text: str, path: Path) -> "ModelHeader":
@@ -59,15 +62,16 @@ class ModelHeader:
             raise ModelFileError(f"{path} is damaged: its description is not JSON ({error})") from None
         if not isinstance(description, dict) or type(description.get("format")) is not int:
             raise ModelFileError(f"{path} is not a charrnn model: its description names no format")
-        if description["format"] not in FORMATS.values():
+        known = (*FORMATS.values(), NGRAM_FORMAT)
+        if description["format"] not in known:
             raise ModelFileError(
                 f"{path} has model format {quote_value(description['format'])}; this charrnn reads formats "
-                f"{' and '.join(map(str, FORMATS.values()))}. Use the charrnn that wrote it, or a newer one"
+                f"{', '.join(map(str, known))}. Use the charrnn that wrote it, or a newer one"
             )
         task, precision = description.get("task", LANGUAGE), description.get("precision", "single")
         if not isinstance(task, str):
             raise ModelFileError(f"{path} is damaged: its task is {quote_value(task)}")
-        if precision not in tuple(FORMATS) or FORMATS[precision] != description["format"]:
+        if precision not in tuple(FORMATS) or description["format"] not in (FORMATS[precision], NGRAM_FORMAT):
             raise ModelFileError(
                 f"{path} is damaged: format {description['format']} with a precision of {quote_value(precision)}"
             )
@@ -77,7 +81,7 @@ class ModelHeader:
         )
         if not _are_labels(labels, counts) or len(labels) != getattr(config, "classes", len(labels)):
             raise ModelFileError(f"{path} is damaged: its labels are {quote_value(labels)}, {quote_value(counts)}")
-        return cls(
+        header = cls(
             config=config,
             vocabulary=_get_dict(description, "vocabulary", path),
             training=_get_dict(description, "training", path),
@@ -86,6 +90,11 @@ class ModelHeader:
             label_counts=tuple(counts),
             precision=precision,
         )
+        if header.format != description["format"]:
+            raise ModelFileError(
+                f"{path} is damaged: format {description['format']} with the contents of format {header.format}"
+            )
+        return header
 
 
 def _get_dict(description: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
@@ -108,8 +117,9 @@ def _are_labels(labels: object, counts: object) -> bool:
 
 def _read_config(sizes: object, kind: type[ModelConfig], path: Path) -> ModelConfig:
     names = {declared.name for declared in fields(kind)}
-    if not isinstance(sizes, dict) or set(sizes) != names:
-        raise ModelFileError(f"{path} is damaged: its configuration should hold {', '.join(sorted(names))}")
+    required = {declared.name for declared in fields(kind) if declared.default is MISSING}
+    if not isinstance(sizes, dict) or not required <= set(sizes) <= names:
+        raise ModelFileError(f"{path} is damaged: its configuration should hold {', '.join(sorted(required))}")
     config = kind(**sizes)
     if error := config.validate():
         raise ModelFileError(f"{path} is damaged: {error}")

@@ -73,7 +73,7 @@ def read_corpus(
         CorpusError: if a source cannot be read or decoded, there is too little text, or the disk is full.
     """
     settings = settings or TextSettings()
-    counter = create_counter(settings.tokens)
+    counter = create_counter(settings.tokens or "char")
     check_settings(settings, counter)
     binary = counter.kind.binary
     readers = [

@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from charrnn.settings import setting
-
-TEXT = "The text"
+from charrnn.settings import TEXT, setting
 
 
 @dataclass(frozen=True)
@@ -40,10 +38,11 @@ class TextSettings(ReadingSettings):
         "Learn to write a text, or to classify labelled texts (TSV or CSV files).",
         choices=("language", "classify"),
     )
-    tokens: str = setting(
-        "char",
+    tokens: str | None = setting(
+        None,
         "Learn characters (Unicode code points), raw bytes, or words and what stands between them.",
         choices=("char", "byte", "word"),
+        shown_default="char; with --task classify the texts decide",
     )
     min_count: int = setting(
         1, "Characters (or words) that occur less often become U+FFFD, which is never generated.", at_least=1

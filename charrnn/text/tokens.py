@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charrnn.errors import CorpusError
 from charrnn.text.storage import MappedNumbers, Numbers
@@ -49,12 +50,16 @@ class TokenIds:
     @overload
     def __getitem__(self, index: "slice | np.typing.NDArray[Any]") -> Ids: ...
     def __getitem__(self, index: Any) -> Any:
-        if self._mapped is not None:
-            self._mapped.touch(_count_indexed(index, len(self)))
-        ids = self._table[self._numbers[index]]
+        ids = self.look_up(index, self._table)
         if self._mapped is not None and np.min(ids, initial=0) == UNKNOWN:
             raise CorpusError("the corpus has changed while it was being read; leave it as it is until the end")
         return ids
+
+    def look_up(self, index: Any, table: NDArray[Any]) -> Any:
+        """What another table holds for the numbers of tokens."""
+        if self._mapped is not None:
+            self._mapped.touch(_count_indexed(index, len(self)))
+        return table[self._numbers[index]]
 
     def remap(self, ids: Ids) -> "TokenIds":
         """The same text with other ids: id i becomes ids[i]."""

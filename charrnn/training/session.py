@@ -72,8 +72,7 @@ class Session:
         self.checkpointer = Checkpointer(self.output, self.trainer, self.resources.world, self.description)
         self.record = Record() if self.resumed is None else self.checkpointer.restore(self.resumed)
         best = self.record.best_training
-        figures = best.get("valid_loss", math.inf), best.get("valid_accuracy"), best.get("temperature", 1.0)
-        self._best = Measurement(*figures)
+        self._best = Measurement.from_summary(best) if best else Measurement(math.inf)
         self._recent, self._own = StepMetrics(), StepMetrics()
         self.clock = Clock(self.resources.world, self.record.seconds, self.record.step_seconds)
         self._last_report = self._last_save = self._last_read = self._last_share = self.clock.seconds
@@ -92,6 +91,7 @@ class Session:
                 self.clock.start()  # what came before is not learning, and not counted
                 self._synchronize()
                 try:
+                    self._prepare()
                     return self._train()
                 except Interrupted:
                     return self._interrupt()
@@ -104,6 +104,21 @@ class Session:
         finally:
             self.checkpointer.wait()
             self.trainer.workers.close()
+
+    def _prepare(self) -> None:
+        """What the task has to do before the first step.
+
+        Raises:
+            Interrupted: if a stop was requested.
+        """
+        if self.task.prepare(self.reporter.on_note, self._check_stop):
+            self.record.prepared = self.record.last_evaluation = self.clock.seconds
+
+    def _check_stop(self) -> None:
+        """Raise Interrupted if a stop was requested."""
+        self._synchronize()
+        if self.stopped_by is not None:
+            raise Interrupted
 
     def _train(self) -> Summary:
         """Step by step to the end of the run, or until a request to stop raises Interrupted."""
@@ -131,7 +146,7 @@ class Session:
     @property
     def progress(self) -> float:
         """The used share of the budget, or of what is left after a stall."""
-        used = self.plan.budget.progress(self.clock.seconds, self.epochs, self.trainer.steps)
+        used = self.plan.budget.progress(self.clock.seconds, self.epochs, self.trainer.steps, self.record.prepared)
         annealing = self.record.annealing
         return used if annealing is None else max(used, annealing.progress(self.trainer.steps))
 
@@ -244,7 +259,7 @@ class Session:
         if best:
             record.best, record.best_step, self._best = measured.loss, trainer.steps, measured
             record.best_training = describe_training(self.task, self.summarize())
-            self.checkpointer.save_best(self._export(measured), record)
+            self.checkpointer.save_best(self.trainer.average.export(), record)
         evaluation = Evaluation(trainer.steps, self.epochs, record.train_loss, measured.loss, best, measured.accuracy)
         record.history.append(evaluation)
         self.reporter.on_evaluation(evaluation)
@@ -267,11 +282,7 @@ class Session:
         if self.clock.seconds - self._last_share >= VALIDATION_INTERVAL:
             self._last_share = self.clock.seconds
             self.reporter.on_validation(share)
-        if self.stopped_by is not None:
-            raise Interrupted
-
-    def _export(self, measured: Measurement) -> Tensors:
-        return self.task.calibrate(self.trainer.average.export(), measured)
+        self._check_stop()
 
     def _finish(self) -> Summary:
         """The last evaluation and the last save of a run that has used its budget."""
@@ -313,7 +324,7 @@ class Session:
             return self.summarize()
         aside = dataclasses.replace(record, best=measured.loss, best_step=steps)
         summary = self.summarize(aside, measured)
-        self.checkpointer.write_model(describe_training(self.task, summary), self._export(measured))
+        self.checkpointer.write_model(describe_training(self.task, summary), self.trainer.average.export())
         return summary
 
     def _sample(self) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
-from charrnn.settings import auto_setting, get_flag, refuse, setting
-from charrnn.text.settings import TEXT, ColumnSettings, TextSettings
+from charrnn.settings import TEXT, auto_setting, get_flag, refuse, setting
+from charrnn.text.settings import ColumnSettings, TextSettings
 
 MODEL, LEARNING, FILES, RUN = "The model", "Learning", "Files", "The run"
 
@@ -128,6 +128,11 @@ class ClassifierSettings:
     pool: str | None = auto_setting(
         "With --task classify: what is made of the outputs along a text; all is the three side by side.",
         choices=("last", "mean", "max", "all"),
+    )
+    ngrams: bool = setting(
+        True,
+        "With --task classify: a linear model of n-grams beside the network, whose scores are added.",
+        off_flag="--no-ngrams",
     )
     optimizer: str = setting("adamw", "How weights follow gradients.", choices=("adamw", "sgd"), group=LEARNING)
     class_weights: bool = setting(

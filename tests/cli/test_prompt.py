@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import charrnn as library
-from charrnn.cli.prompt import unescape
+from charrnn.cli.display.escape import unescape
 from charrnn.model.file import save_model
 from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.conftest import Charrnn
@@ -133,10 +133,11 @@ def test_what_is_wrong_is_said_and_the_session_goes_on(charrnn: Charrnn, model: 
 
 
 def test_what_does_not_go_together_is_refused(charrnn: Charrnn, model: library.Model) -> None:
-    for option in (["--json"], ["--prime-file", "-"]):
+    for option in (["--json"], ["--prime-file", "-"], ["--adapt", "-"]):
         done = charrnn("generate", "--interactive", *option)
         assert (done.returncode, done.stdout) == (2, "")
-        assert "--interactive reads lines from stdin" in done.stderr
+        assert "--interactive reads stdin" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
 
 
 def test_escapes_are_those_of_stop() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from charrnn.errors import ModelFileError
-from charrnn.model.config import LIMITS, ModelConfig, Tensors
+from charrnn.model.config import LIMITS, ClassifierConfig, ModelConfig, Tensors
 from charrnn.model.file import MAX_HEADER, load_model, read_header, save_model
 from charrnn.model.header import ModelHeader
 from tests.needs import posix
@@ -97,7 +97,7 @@ def test_a_file_from_before_precision_was_written_is_single(path: Path) -> None:
 @pytest.mark.parametrize(
     ("description", "message"),
     [
-        ({"format": 3}, "has model format 3; this charrnn reads formats 1 and 2. Use the charrnn that wrote it"),
+        ({"format": 4}, "has model format 4; this charrnn reads formats 1, 2, 3. Use the charrnn that wrote it"),
         ({"format": 2}, "is damaged: format 2 with a precision of 'single'"),
         ({"precision": "half"}, "is damaged: format 1 with a precision of 'half'"),
         ({"format": 2, "precision": ["half"]}, r"is damaged: format 2 with a precision of \['half'\]"),
@@ -194,3 +194,48 @@ def test_a_failed_save_leaves_the_model_before(path: Path) -> None:
         save_model(path, replace(HEADER, config=replace(CONFIG, layers=1)), weights())
     assert path.read_bytes() == before
     assert [found.name for found in path.parent.iterdir()] == [path.name]
+
+
+MIXED = ClassifierConfig("gru", 1, 3, 2, 4, 2, False, "all", ngram_bits=4, word_ngrams=True)
+
+
+def test_n_grams_are_kept_in_half_precision_beside_the_network(tmp_path: Path) -> None:
+    path = tmp_path / "mixed.safetensors"
+    header = replace(HEADER, config=MIXED, task="classify", labels=("a", "b"), label_counts=(1, 2))
+    tensors = weights(MIXED)
+    save_model(path, header, tensors)
+    found, loaded = load_model(path)
+    assert (found, found.format) == (header, 3)
+    assert loaded["ngram.weight"].dtype == np.float32
+    for name, array in tensors.items():
+        expected = array.astype(np.float16) if name.startswith("ngram.") else array
+        assert (loaded[name] == expected).all()
+    assert MIXED.parameters == replace(MIXED, ngram_bits=0).parameters
+    with pytest.raises(ModelFileError, match="format 1 with the contents of format 3"):
+        read_header(rewritten(path, format=1))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"ngram_bits": 5}, r"tensor ngram.idf is F16 \(16,\), not F16 \(32,\)"),
+        ({"ngram_bits": 60}, "ngram_bits is 60, not between 0 and 24"),
+        ({"word_ngrams": "yes"}, "word_ngrams is 'yes', not true or false"),
+        ({"ngram_bits": 0}, "format 3 with the contents of format 1"),
+    ],
+)
+def test_sizes_that_do_not_fit_the_n_grams_are_refused(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    path = tmp_path / "mixed.safetensors"
+    header = replace(HEADER, config=MIXED, task="classify", labels=("a", "b"), label_counts=(1, 2))
+    save_model(path, header, weights(MIXED))
+    with pytest.raises(ModelFileError, match=message):
+        read_header(rewritten(path, config={**MIXED.__dict__, **change}))
+
+
+def test_a_classifier_without_n_grams_is_written_as_before(tmp_path: Path) -> None:
+    config = replace(MIXED, ngram_bits=0, word_ngrams=False)
+    header = replace(HEADER, config=config, task="classify", labels=("a", "b"), label_counts=(1, 2))
+    assert header.format == 1
+    assert not {"ngram_bits", "word_ngrams"} & set(json.loads(header.to_json())["config"])
+    save_model(tmp_path / "m.safetensors", header, weights(config))
+    assert read_header(tmp_path / "m.safetensors") == header

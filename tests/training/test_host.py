@@ -35,6 +35,7 @@ def documents() -> Documents:
         ends - LENGTHS,
         ends,
         np.array([0, 1, 2, 0], dtype=np.int32),
+        np.arange(11),
     )
 
 

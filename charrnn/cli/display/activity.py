@@ -90,6 +90,7 @@ def print_courses(courses: "Sequence[Course]", model: "Classifier", *, as_json: 
                 "label": labels[course.label],
                 "labels": list(labels),
                 "probabilities": [[round(value, 6) for value in row] for row in course.probabilities.tolist()],
+                **({"sums": course.sums} if course.sums else {}),
             }
             print_record(record)
         return
@@ -100,7 +101,7 @@ def print_courses(courses: "Sequence[Course]", model: "Classifier", *, as_json: 
         if heatmap.coloured:
             # Red is the predicted class, blue any other, white even.
             along = (2 * course.probabilities[:, course.label] - 1).tolist()
-            heading = f"{labels[course.label]} {course.probabilities[-1, course.label]:.1%}"
+            heading = f"{labels[course.label]} {course.probabilities[-1, course.label]:.1%}  {course.explanation}"
             heatmap.draw(heading, [START, *course.parts], along, 1.0)
         else:
             names = ["(start)", *map(model.vocabulary.to_label, course.codes.tolist())]

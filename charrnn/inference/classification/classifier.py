@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.inference.classification.ngrams import NgramScorer
 from charrnn.inference.network.classifier import ClassifierNetwork
 from charrnn.inference.network.cores import map_parallel
 from charrnn.inference.scoring.texts import Score, batch_by_size
@@ -44,17 +45,30 @@ class LabelScorer(Protocol):
 
 
 class Classifier:
-    """A trained classifier: a `LabelScorer`."""
+    """A trained classifier: a `LabelScorer`.
 
-    def __init__(self, header: ModelHeader, vocabulary: Vocabulary, network: ClassifierNetwork) -> None:
+    Its scores are the sum of those of its network and, if it has one, of its linear model of n-grams.
+    """
+
+    def __init__(
+        self, header: ModelHeader, vocabulary: Vocabulary, network: ClassifierNetwork, ngrams: NgramScorer | None = None
+    ) -> None:
         self.header = header
         self.labels = header.labels
         self.vocabulary = vocabulary
         self.network = network
+        self.ngrams = ngrams
 
     def log_probabilities(self, texts: Sequence[Text]) -> NDArray[np.float64]:
         """Give ln p(class | text) (N, K), computed in batches of similar length, on every core."""
-        return self._score([encode_document(self.vocabulary, text) for text in texts])
+        return log_softmax(np.sum(self.score_parts(texts), axis=0))
+
+    def score_parts(self, texts: Sequence[Text]) -> list[NDArray[np.float64]]:
+        """The scores (N, K) of texts by the network and, if there is one, by the linear model."""
+        scores = [self._score([encode_document(self.vocabulary, text) for text in texts])]
+        if self.ngrams is not None:
+            scores.append(self.ngrams.score(texts).astype(np.float64))
+        return scores
 
     def evaluate(self, texts: Sequence[Text], classes: Sequence[int]) -> tuple[NDArray[np.float64], None]:  # noqa: ARG002
         """See `LabelScorer`; a classifier gives texts no probability."""
@@ -70,17 +84,22 @@ class Classifier:
         end = self.vocabulary.end
         assert end is not None  # noqa: S101 - a classifier's vocabulary has one
         prefixes = [np.append(ids[:count], end) for count in range(1, len(ids) + 1)]
-        initial = log_softmax(self.network.initial_scores()[None])
-        probabilities: NDArray[np.float64] = np.exp(np.concatenate([initial, self._score(prefixes)]))
+        scores = np.concatenate([self.network.initial_scores()[None], self._score(prefixes)])
+        if self.ngrams is not None:
+            codes = self.vocabulary.tokenize(text)
+            if self.vocabulary.unknown is None:
+                codes = codes[self.vocabulary.lookup(codes) != UNKNOWN]
+            scores += self.ngrams.score([self.vocabulary.join(codes[:count]) for count in range(len(codes) + 1)])
+        probabilities: NDArray[np.float64] = np.exp(log_softmax(scores))
         return probabilities
 
     def _score(self, documents: Sequence[Ids]) -> NDArray[np.float64]:
-        """Log-probabilities (N, K) of documents."""
+        """The network's scores (N, K) of documents."""
         result = np.empty((len(documents), len(self.labels)))
 
         def score_batch(indices: NDArray[np.int64]) -> None:
             ids, lengths = pad_documents([documents[index] for index in indices])
-            result[indices] = log_softmax(self.network.scores(ids, lengths))
+            result[indices] = self.network.scores(ids, lengths)
 
         map_parallel(score_batch, batch_by_length([len(document) for document in documents]))
         return result

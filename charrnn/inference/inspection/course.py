@@ -29,12 +29,20 @@ class Course:
         parts: each code as text (T,); a byte is the character with its number (Latin-1).
         probabilities: (T + 1, K) before the first character and after each one, as if the text ended there.
         label: index of the class that is predicted for the whole text.
+        sums: of a classifier with n-grams, how much network and n-grams give that class more than the next likely one,
+            in nats.
     """
 
     codes: Codes
     parts: list[str]
     probabilities: NDArray[np.float64]
     label: int
+    sums: dict[str, float]
+
+    @property
+    def explanation(self) -> str:
+        """The sums in words, empty if there are none."""
+        return ", ".join(f"{name} {value:+.2f}" for name, value in self.sums.items())
 
 
 def follow(model: Classifier, text: Text) -> Course:
@@ -44,7 +52,12 @@ def follow(model: Classifier, text: Text) -> Course:
     if vocabulary.unknown is None:
         codes = codes[vocabulary.lookup(codes) != UNKNOWN]
     probabilities = model.running_probabilities(text)
-    return Course(codes, vocabulary.to_strings(codes), probabilities, int(probabilities[-1].argmax()))
+    second, label = np.argsort(probabilities[-1], kind="stable")[-2:].tolist()
+    sums = {}
+    if model.ngrams is not None:
+        margins = [float(scores[0, label] - scores[0, second]) for scores in model.score_parts([text])]
+        sums = dict(zip(("network", "n-grams"), margins, strict=True))
+    return Course(codes, vocabulary.to_strings(codes), probabilities, label, sums)
 
 
 def follow_lines(
@@ -79,6 +92,7 @@ def render_courses(title: str, courses: Sequence[Course], model: Classifier) -> 
             {
                 "parts": course.parts,
                 "label": chosen.index(course.label),
+                "explanation": course.explanation,
                 "classes": [model.labels[label] for label in chosen],
                 "probabilities": pack(course.probabilities[:, chosen].T.astype(np.float32)),
             }

@@ -9,6 +9,7 @@ A document is a text of its own: no state is carried over from the one before, a
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -24,11 +25,15 @@ from charrnn.text.settings import TextSettings
 from charrnn.text.sources import corpus_name
 from charrnn.text.storage import IN_MEMORY
 from charrnn.text.tokens import TokenIds
-from charrnn.text.vocabulary.base import Ids, Vocabulary
+from charrnn.text.vocabulary.base import MARKS, Codes, Ids, Vocabulary
+from charrnn.text.vocabulary.characters import decode_points
 from charrnn.text.vocabulary.counting import TokenCounter, create_counter
+from charrnn.text.vocabulary.splitting import split_words
 from charrnn.wording import count_of
 
 MIN_HELD_OUT = 60  # documents; fewer are too few to hold any out
+SAMPLED_TEXTS, SAMPLED_CODES = 2000, 1000  # that are looked at to choose the kind of token: about so many, and of each
+WORDS_PER_TEXT, COMMON_WORDS = 4, 0.7  # different ones that other texts have, too, on average, and their share of all
 MANY_LABELS = 50  # more are accepted only if there are three texts for each
 Labels = NDArray[np.int32]
 
@@ -41,12 +46,14 @@ class Documents:
         tokens: all texts of the corpus, one after the other, each followed by the end symbol.
         begins, ends: where each of these documents lies in `tokens` (N,).
         labels: index of the label of each (N,).
+        codes: those of all tokens before rare ones were merged, by the numbers that `tokens` stores.
     """
 
     tokens: TokenIds
     begins: NDArray[np.int64]
     ends: NDArray[np.int64]
     labels: Labels
+    codes: Codes
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -65,7 +72,12 @@ class Documents:
 
     def select(self, indices: NDArray[np.int64] | slice) -> "Documents":
         """The documents with these indices, in this order."""
-        return Documents(self.tokens, self.begins[indices], self.ends[indices], self.labels[indices])
+        return Documents(self.tokens, self.begins[indices], self.ends[indices], self.labels[indices], self.codes)
+
+    def get_codes(self, index: int) -> Codes:
+        """The codes of one document, without its end symbol."""
+        codes: Codes = self.tokens.look_up(slice(int(self.begins[index]), int(self.ends[index]) - 1), self.codes)
+        return codes
 
 
 @dataclass(frozen=True)
@@ -98,6 +110,10 @@ class LabelledCorpus:
         """Number of tokens to validate on, end symbols included."""
         return int(self.valid.lengths.sum())
 
+    def spell(self, documents: Documents) -> list[str]:
+        """The texts of some documents; bytes that are not UTF-8 become surrogates (PEP 383)."""
+        return [self.vocabulary.join(documents.get_codes(index)) for index in range(len(documents))]
+
     def sample(self, most: int) -> Ids:
         """The first documents to learn from, up to `most` tokens, but one document at least."""
         count = int(self.train.lengths.cumsum().searchsorted(most, side="right"))
@@ -117,11 +133,16 @@ def read_labelled(
         CorpusError: if a source cannot be read or has no such columns, or there are not two classes.
     """
     settings = settings or TextSettings()
-    counter = create_counter(settings.tokens)
+    counter = create_counter(settings.tokens or "char")
     check_settings(settings, counter)
-    texts = _DocumentScan(names, settings, columns, counter, progress)
-    held_out = _DocumentScan([settings.valid], settings, columns, counter, progress) if settings.valid else None
-    scans = [texts, held_out] if held_out else [texts]
+    sources = [names, [settings.valid]] if settings.valid else [names]
+    scans = [_DocumentScan(source, settings, columns, counter, progress) for source in sources]
+    if settings.tokens is None and settings.task == "classify" and scans[0].has_common_words():
+        counter = create_counter("word")
+        for scan in scans:
+            scan.tokenize(counter)
+        scans[0].notes.append("the texts share most of their words, so they are read by words; see --tokens")
+    texts, held_out = scans[0], scans[1] if settings.valid else None
     labels = tuple(sorted(set().union(*(scan.labels for scan in scans)), key=_sort_key))
     _check_labels(texts, held_out, labels, ", ".join(map(str, names)))
     vocabulary, table, merge_notes = counter.build(settings.min_count, settings.max_vocab, documents=True)
@@ -170,6 +191,7 @@ class _DocumentScan:
         # The first line was a header after all if it sounds like one and no other text has its label.
         header = self._reader.sounds_like_header and self._labels.count(self._labels[0]) == 1
         self._rows = slice(int(header), None)
+        self._codes = counter.codes
         self.digests = np.array(digests, dtype=np.uint64)[self._rows]
         self.labels = set(self._labels[self._rows])
         self.notes = list(self._reader.notes)
@@ -181,13 +203,34 @@ class _DocumentScan:
     def __len__(self) -> int:
         return len(self.digests)
 
+    def has_common_words(self) -> bool:
+        """Whether texts, given as characters, have several words each, most of which stand in other texts, too."""
+        sample = self._all_documents(self._codes, ()).select(self._rows)
+        every = max(1, len(sample) // SAMPLED_TEXTS)
+        texts = (decode_points(sample.get_codes(index)[:SAMPLED_CODES]) for index in range(0, len(sample), every))
+        words = [set(split_words(text.lower())) for text in texts]
+        counts = Counter(word for each in words for word in each)
+        common = sum(count for count in counts.values() if count > 1)
+        return common >= max(COMMON_WORDS * counts.total(), WORDS_PER_TEXT * len(words))
+
+    def tokenize(self, counter: TokenCounter) -> None:
+        """Store texts, given as characters, as other tokens."""
+        documents = self._all_documents(self._codes, ())
+        texts = (decode_points(documents.get_codes(index)) + MARKS["end"] for index in range(len(documents)))
+        self._scan = TextScan(texts, counter, IN_MEMORY, documents=True)
+        self._codes = counter.codes
+
     def to_documents(self, table: Ids, labels: Sequence[str]) -> Documents:
         """All documents, with ids by `table`."""
+        return self._all_documents(table, labels).select(self._rows)
+
+    def _all_documents(self, table: Ids, labels: Sequence[str]) -> Documents:
+        """The same with what turned out to be a header."""
         indices = {name: index for index, name in enumerate(labels)}
         ends = self._scan.ends
         begins = np.concatenate([[0], ends[:-1]]).astype(np.int64)[: len(ends)]
         of_each = np.array([indices.get(name, 0) for name in self._labels], dtype=np.int32)
-        return Documents(TokenIds(self._scan.stored, table), begins, ends, of_each).select(self._rows)
+        return Documents(TokenIds(self._scan.stored, table), begins, ends, of_each, self._codes)
 
     def _read(self, digests: list[int]) -> Iterator[str | bytes]:
         """Many texts at a time, each followed by NUL."""

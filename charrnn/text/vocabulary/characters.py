@@ -75,6 +75,14 @@ class CharVocabulary(CodeVocabulary):
         """The code points of a text; bytes count as UTF-8, invalid ones as surrogates (PEP 383)."""
         return code_points(text.decode("utf-8", "surrogateescape") if isinstance(text, bytes) else text)
 
+    def join(self, codes: Codes) -> str:  # noqa: D102
+        return decode_points(codes)
+
+
+def decode_points(codes: Codes) -> str:
+    """The text of code points; the reverse of `code_points`."""
+    return codes.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+
 
 def code_points(text: str) -> NDArray[np.unsignedinteger[Any]]:
     """The code points of a text; 8 bits wide if it is ASCII."""

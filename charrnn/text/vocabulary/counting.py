@@ -16,7 +16,7 @@ from charrnn.text.storage import Numbers
 from charrnn.text.vocabulary.base import END, MARKS, REPLACEMENT, UNKNOWN, Codes, Ids, MergedTokens, Vocabulary
 from charrnn.text.vocabulary.bytes import ByteVocabulary
 from charrnn.text.vocabulary.characters import CODE_POINTS, CharVocabulary, CodeVocabulary
-from charrnn.text.vocabulary.splitting import Words
+from charrnn.text.vocabulary.splitting import Words, to_array
 from charrnn.text.vocabulary.words import WordVocabulary
 
 ASCII, BYTES = 128, 256
@@ -37,6 +37,11 @@ class TokenCounter(ABC):
 
     kind: ClassVar[type[Vocabulary]]
     end_number = END
+
+    @property
+    @abstractmethod
+    def codes(self) -> Codes:
+        """The code of each number so far."""
 
     @abstractmethod
     def add(self, codes: Codes) -> Numbers:
@@ -76,6 +81,10 @@ class CharCounter(TokenCounter):
         self._codes = np.arange(self.reserved, dtype=np.int64)  # by number
         self._counts = np.zeros(self.reserved, dtype=np.int64)  # by number
         self._table: NDArray[np.int32] | None = None  # code -> number, once it is needed
+
+    @property
+    def codes(self) -> Codes:  # noqa: D102
+        return self._codes
 
     def add(self, codes: Codes) -> Numbers:  # noqa: D102
         if codes.dtype == np.uint8:
@@ -134,6 +143,11 @@ class WordCounter(TokenCounter):
         self._numbers = _Numbers(most)
         self._counts = np.zeros(1, dtype=np.int64)  # by number
 
+    @property
+    def codes(self) -> Words:
+        """The word of each number; U+FFFD for those that were not told apart."""
+        return to_array([MARKS["unknown"], *self._numbers])
+
     def add(self, codes: Codes) -> Numbers:  # noqa: D102
         numbers = np.fromiter(map(self._numbers.__getitem__, codes), dtype=np.uint32, count=len(codes))
         counts = np.bincount(numbers, minlength=len(self._numbers) + 1)
@@ -145,7 +159,7 @@ class WordCounter(TokenCounter):
     def _select(self, min_count: int, max_vocab: int | None) -> Counted:
         """See `TokenCounter`; of equally frequent words those that came first are selected."""
         merged_word = MARKS["unknown"]
-        words = np.array([merged_word, *self._numbers], dtype=np.object_)
+        words = self.codes
         counts = self._counts.copy()
         counts[0] = 0
         order = np.argsort(-counts, kind="stable")

@@ -37,15 +37,18 @@ UNSPACED = (  # Thai and Lao, Myanmar, Khmer, Kana, ideographs
 Words = NDArray[np.object_]
 
 
+def is_letter(character: str) -> bool:
+    """Whether a character is one of words: letters, digits, their accents and vowel signs, and _."""
+    code = ord(character)
+    if code >= SCANNED or any(first <= code <= last for first, last in UNSPACED):
+        return False
+    return character.isalnum() or character == "_" or unicodedata.category(character)[0] == "M"
+
+
 @cache
 def letter_ranges() -> list[tuple[int, int]]:
-    """First and last code points of the characters of words: letters, digits, their accents and vowel signs, and _."""
-    letters = np.zeros(SCANNED, dtype=bool)
-    for code in range(SCANNED):
-        character = chr(code)
-        letters[code] = character.isalnum() or character == "_" or unicodedata.category(character)[0] == "M"
-    for first, last in UNSPACED:
-        letters[first : last + 1] = False
+    """First and last code points of the characters of words."""
+    letters = np.fromiter(map(is_letter, map(chr, range(SCANNED))), dtype=bool, count=SCANNED)
     borders = np.flatnonzero(np.diff(letters, prepend=False, append=False))
     return [(first, stop - 1) for first, stop in borders.reshape(-1, 2).tolist()]
 

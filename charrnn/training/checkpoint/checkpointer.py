@@ -18,6 +18,7 @@ from charrnn.training.checkpoint.record import Record
 from charrnn.training.checkpoint.writer import BackgroundWriter
 from charrnn.training.devices.device import get_random_states, set_random_states
 from charrnn.training.devices.world import World
+from charrnn.training.tasks.task import Measurement
 from charrnn.training.trainer import Trainer
 
 
@@ -152,7 +153,8 @@ class Checkpointer:
         return None
 
     def _save_model(self, header: ModelHeader, weights: Tensors) -> None:
-        save_model(self.files.output, header, weights)
+        calibrated = self._trainer.task.calibrate(weights, Measurement.from_summary(header.training))
+        save_model(self.files.output, header, calibrated)
         self._model_step = header.training["best_step"]
 
     def _submit(self, key: str, job: Callable[[], None]) -> None:

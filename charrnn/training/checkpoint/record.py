@@ -15,6 +15,7 @@ class Record:
 
     Attributes:
         seconds: duration of the run, up to when this was saved.
+        prepared: the part of it that was spent before the first step.
         step_seconds: the part of it that was spent in training steps.
         best: lowest validation loss, at `best_step`; `best_training` is the training summary of that model.
         stale: evaluations since then.
@@ -28,6 +29,7 @@ class Record:
     """
 
     seconds: float = 0.0
+    prepared: float = 0.0
     step_seconds: float = 0.0
     best: float = math.inf
     best_step: int = 0

@@ -40,7 +40,7 @@ def merge_settings(settings: TrainSettings, given: Collection[str], saved: Check
     """The saved settings, with the changeable ones of those `given` now; UsageError naming any that contradict."""
     contradictions, groups = [], {}
     before = _flatten(saved.state["settings"])
-    chosen = _flatten(saved.state["plan"])
+    chosen = {**_flatten(saved.state["plan"]), "tokens": saved.state.get("vocabulary", {}).get("tokens")}
     for name, group in GROUPS.items():
         values = {}
         for declared in dataclasses.fields(group):
@@ -101,8 +101,8 @@ def check_corpus(corpus: Corpus | LabelledCorpus, saved: Checkpoint) -> None:
 def rebuild(kind: type[AnyPlan], values: dict[str, Any]) -> AnyPlan:
     """A plan from what `dataclasses.asdict` and JSON have made of it; TrainingError if plans had other fields then."""
     sizes = values["config"]
-    special = (each for each in (ClassifierConfig, LabelledConfig) if sizes.keys() == set(each.__dataclass_fields__))
-    parts = {"config": _make(next(special, ModelConfig), sizes), "budget": _make(Budget, values["budget"])}
+    special = ClassifierConfig if "pool" in sizes else LabelledConfig if "classes" in sizes else ModelConfig
+    parts = {"config": _make(special, sizes), "budget": _make(Budget, values["budget"])}
     words = {name: tuple(values.get(name, ())) for name in ("reasons", "warnings")}
     plan: AnyPlan = _make(kind, {**values, **parts, **words})
     return plan

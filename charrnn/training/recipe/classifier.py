@@ -46,6 +46,7 @@ class ClassifierPlan(Plan):
         label_smoothing: share of the target that is spread over all classes.
         class_weights: whether all classes count the same, however many texts they have.
         validated: the most symbols that a validation reads.
+        ngrams: whether a linear model of n-grams stands beside the network.
     """
 
     config: ClassifierConfig
@@ -54,6 +55,7 @@ class ClassifierPlan(Plan):
     label_smoothing: float
     class_weights: bool
     validated: int
+    ngrams: bool = False
 
 
 def make_classifier_plan(settings: TrainSettings, corpus: LabelledCorpus, peak: float) -> ClassifierPlan:
@@ -85,6 +87,7 @@ def make_classifier_plan(settings: TrainSettings, corpus: LabelledCorpus, peak: 
         optimizer=classifier.optimizer,
         batch_size=batch_size,
         seq_len=longest,
+        ngrams=classifier.ngrams,
         validated=max(LEAST_VALIDATION, int(VALIDATION_SHARE * expected)),
         lr=learning.lr or rate,
         weight_decay=(0.0 if sgd else 0.01) if learning.weight_decay is None else learning.weight_decay,

@@ -20,11 +20,15 @@ class Budget:
         """The limits that the user gave, which may be none."""
         return cls(parse_duration(learning.time) if learning.time else None, learning.epochs, learning.steps)
 
-    def progress(self, seconds: float, epochs: float, steps: int) -> float:
-        """The used share of the budget, from 0 to 1: the largest over all limits."""
+    def progress(self, seconds: float, epochs: float, steps: int, prepared: float = 0.0) -> float:
+        """The used share of the budget, from 0 to 1: the largest over all limits.
+
+        Of the seconds, the first `prepared` are left out of both what is used and what there is.
+        """
+        left = None if self.seconds is None else max(self.seconds - prepared, 1e-9)
         shares = [
             used / limit
-            for used, limit in ((seconds, self.seconds), (epochs, self.epochs), (steps, self.steps))
+            for used, limit in ((seconds - prepared, left), (epochs, self.epochs), (steps, self.steps))
             if limit is not None
         ]
         return min(1.0, max(shares))

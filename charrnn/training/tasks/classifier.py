@@ -1,6 +1,7 @@
 """Learning to classify: a network that tells labelled texts apart."""
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,12 @@ from charrnn.text.documents.corpus import LabelledCorpus
 from charrnn.training.data.documents import ClassifierBatches, DocumentBatch
 from charrnn.training.data.feeding import to_device
 from charrnn.training.devices.workers import Workers
+from charrnn.training.linear.selection import NgramModel, learn_ngrams
 from charrnn.training.network.base import State
 from charrnn.training.network.classifier import TextClassifier
 from charrnn.training.network.classifier_objective import ClassifierBatch, ClassifierObjective
 from charrnn.training.network.initialization import initialize
-from charrnn.training.recipe.classifier import ClassifierPlan
+from charrnn.training.recipe.classifier import DEFAULT_SECONDS, ClassifierPlan
 from charrnn.training.tasks.classifier_validation import ClassifierValidation
 from charrnn.training.tasks.task import Measurement, Metric, OnShare, Resources, Row, Task, Traceable, ignore_share
 from charrnn.wording import count_of
@@ -63,6 +65,30 @@ class ClassifierTask(Task):
             )
         self._validation = ClassifierValidation(corpus.valid, self._device, plan.validated)
         self._documents = 0  # learned from
+        self._class_weights = weights
+        self._ngrams: NgramModel | None = None
+
+    def prepare(self, on_note: Callable[[str], None], watch: Callable[[], None]) -> bool:
+        """Learn the linear model of n-grams, unless a saved run has it."""
+        if not self.plan.ngrams or self._ngrams is not None:
+            return False
+        weights = None if self._class_weights is None else self._class_weights.cpu()
+        share = min(1.0, (self.plan.budget.seconds or DEFAULT_SECONDS) / DEFAULT_SECONDS)
+        documents = self._validation.documents
+        alone = self._world.size == 1  # others only wait, so all could not agree on a stop
+        learned = self._world.broadcast(
+            lambda: learn_ngrams(self.corpus, documents, share, weights, watch if alone else _ignore)
+        )
+        if learned is None:
+            return False
+        self._set_ngrams(learned)
+        kinds = "1 to 5 characters and 1 to 2 words" if learned.words else "1 to 5 characters"
+        on_note(f"n-grams of {kinds}: accuracy {learned.accuracy:.2%} by cross-validation; the network comes on top")
+        return True
+
+    def _set_ngrams(self, learned: NgramModel) -> None:
+        self._ngrams = learned
+        self._validation.ngram_scores = learned.scores
 
     def next_batch(self, steps_left: float | None) -> ClassifierBatch:  # noqa: ARG002, D102
         documents = self._batches.next_batch()
@@ -99,15 +125,17 @@ class ClassifierTask(Task):
         return self._validation.measure(self.network, workers, self._world, on_share)
 
     def calibrate(self, weights: Tensors, measurement: Measurement) -> Tensors:
-        """The weights with scores that are as confident as validation says they should be."""
+        """The weights of network and n-grams, with scores that count as much as validation says they should."""
         scaled = {name: (weights[name] / measurement.temperature).astype("f4") for name in _OUTPUT_WEIGHTS}
+        if self._ngrams is not None:
+            scaled |= self._ngrams.scale(measurement.ngram_scale)
         return {**weights, **scaled}
 
     def make_header(self, training: dict[str, Any]) -> ModelHeader:  # noqa: D102
-        corpus = self.corpus
-        return ModelHeader(
-            self.plan.config, corpus.vocabulary.to_json(), training, self.name, corpus.labels, corpus.counts
-        )
+        corpus, config, ngrams = self.corpus, self.plan.config, self._ngrams
+        if ngrams is not None:
+            config = dataclasses.replace(config, ngram_bits=ngrams.bits, word_ngrams=ngrams.words)
+        return ModelHeader(config, corpus.vocabulary.to_json(), training, self.name, corpus.labels, corpus.counts)
 
     def describe(self, device: str) -> list[Row]:  # noqa: D102
         corpus, plan, config = self.corpus, self.plan, self.plan.config
@@ -140,6 +168,7 @@ class ClassifierTask(Task):
             "texts": len(self.corpus.train),
             "valid_accuracy": best.accuracy,
             "temperature": best.temperature,
+            **({"ngram_scale": best.ngram_scale, "part_accuracies": best.part_accuracies} if self._ngrams else {}),
         }
 
     def suggest(self, model: str, text: str) -> list[list[str]]:  # noqa: D102
@@ -155,11 +184,23 @@ class ClassifierTask(Task):
         return scorer, (ids.to(self._device), lengths.to(self._device))
 
     def get_state(self) -> dict[str, Any]:  # noqa: D102
-        return {"documents": self._documents, "batches": self._batches.get_state()}
+        ngrams = {} if self._ngrams is None else {"ngrams": self._ngrams.get_state()}
+        return {"documents": self._documents, "batches": self._batches.get_state(), **ngrams}
 
-    def set_state(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:  # noqa: ARG002, D102
+    def state_tensors(self) -> dict[str, Tensor]:  # noqa: D102
+        arrays = {} if self._ngrams is None else self._ngrams.arrays()
+        return {f"ngrams.{name}": torch.from_numpy(array) for name, array in arrays.items()}
+
+    def set_state(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:  # noqa: D102
+        if "ngrams" in state:
+            arrays = {name[7:]: each.numpy() for name, each in tensors.items() if name.startswith("ngrams.")}
+            self._set_ngrams(NgramModel.from_state(state["ngrams"], arrays))
         self._documents = state["documents"]
         self._batches.set_state(state["batches"])
+
+
+def _ignore() -> None:
+    """What watches nothing."""
 
 
 def _shorten(label: str) -> str:

@@ -1,4 +1,4 @@
-"""Validation of a classifier: log-loss and accuracy on held-out texts, at the best temperature."""
+"""Validation of a classifier: log-loss and accuracy on held-out texts, with scores at their best scales."""
 
 import numpy as np
 import torch
@@ -8,22 +8,29 @@ from charrnn.text.documents.corpus import Documents
 from charrnn.training.data.documents import collate
 from charrnn.training.devices.workers import Workers
 from charrnn.training.devices.world import World
+from charrnn.training.linear.calibration import best_scales, best_temperature, log_loss
 from charrnn.training.network.classifier import TextClassifier
 from charrnn.training.network.long_documents import CHUNK, score_long
 from charrnn.training.tasks.task import Measurement, OnShare, ignore_share
 
 BATCH_SYMBOLS = 2**15  # padding included
 BATCH_DOCUMENTS = 256
-LEAST_TEMPERATURE, MOST_TEMPERATURE = 1 / 8, 8.0
 
 
 class ClassifierValidation:
-    """Documents to validate on, batched by length; if they have more than `most` symbols, an evenly spread sample."""
+    """Documents to validate on, batched by length; if they have more than `most` symbols, an evenly spread sample.
+
+    Attributes:
+        documents: the N that are read.
+        ngram_scores: of these (N, K), to which the network's are added; None if there are none.
+    """
 
     def __init__(self, documents: Documents, device: torch.device, most: int) -> None:
         every = max(1, -(-int(documents.lengths.sum()) // most))
         order = np.arange(0, len(documents), every)
         order = order[np.argsort(documents.lengths[order], kind="stable")]
+        self.documents = documents.select(order)
+        self.ngram_scores: NDArray[np.float64] | None = None
         self._documents = documents
         self._device = device
         self._batches = _make_batches(order, documents.lengths)
@@ -55,9 +62,17 @@ class ClassifierValidation:
         """The figures of the scores (N, K) of all documents."""
         if not np.isfinite(scores).all():
             return Measurement(float("nan"), 0.0)
-        temperature = best_temperature(scores, self.labels)
-        accuracy = float((scores.argmax(axis=1) == self.labels).mean())
-        return Measurement(log_loss(scores / temperature, self.labels), accuracy, temperature)
+        if self.ngram_scores is None:
+            temperature = best_temperature(scores, self.labels)
+            return Measurement(log_loss(scores / temperature, self.labels), self._accuracy(scores), temperature)
+        network, ngrams = best_scales(scores, self.ngram_scores, self.labels)
+        total = network * scores + ngrams * self.ngram_scores
+        parts = (self._accuracy(scores), self._accuracy(self.ngram_scores))
+        return Measurement(log_loss(total, self.labels), self._accuracy(total), 1 / network, ngrams, parts)
+
+    def _accuracy(self, scores: NDArray[np.float64]) -> float:
+        """The share of documents whose class has the highest of scores (N, K)."""
+        return float((scores.argmax(axis=1) == self.labels).mean())
 
     @torch.no_grad()
     def _scores(self, network: TextClassifier, which: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -85,27 +100,3 @@ def _make_batches(order: NDArray[np.int64], lengths: NDArray[np.int64]) -> list[
 def _area(lengths: NDArray[np.int64], order: NDArray[np.int64], begin: int, end: int) -> int:
     """Symbols of the documents from `begin` to `end`, which is the longest, padding included."""
     return int(lengths[order[end]]) * (end + 1 - begin)
-
-
-def log_loss(scores: NDArray[np.float64], labels: NDArray[np.int32]) -> float:
-    """Mean of -ln p(label) over documents, from scores (N, K)."""
-    top = scores.max(axis=1, keepdims=True)
-    sums = np.log(np.exp(scores - top).sum(axis=1)) + top[:, 0]
-    return float((sums - scores[np.arange(len(labels)), labels]).mean())
-
-
-def best_temperature(scores: NDArray[np.float64], labels: NDArray[np.int32]) -> float:
-    """What to divide scores (N, K) by for the lowest log-loss (temperature scaling: Guo et al. 2017, arXiv 1706.04599).
-
-    A network that fits its training texts well is overconfident on others. The temperature changes no decision, but
-    the loss, and so which weights are considered the best.
-    """
-    low, high = np.log(LEAST_TEMPERATURE), np.log(MOST_TEMPERATURE)
-    golden = (5**0.5 - 1) / 2
-    for _ in range(25):  # golden-section search: the loss has one minimum
-        left, right = high - golden * (high - low), low + golden * (high - low)
-        if log_loss(scores / np.exp(left), labels) < log_loss(scores / np.exp(right), labels):
-            high = right
-        else:
-            low = left
-    return float(np.exp((low + high) / 2))

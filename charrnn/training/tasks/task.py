@@ -46,12 +46,27 @@ class Measurement:
     Attributes:
         loss: mean nats per unit of the task.
         accuracy: share of texts that are classified correctly, of a classifier.
-        temperature: what a classifier's scores were divided by for that loss.
+        temperature: what the scores of a classifier's network were divided by for that loss.
+        ngram_scale: what the scores of its n-grams were multiplied by.
+        part_accuracies: of the network alone and, if there are any, of the n-grams alone.
     """
 
     loss: float
     accuracy: float | None = None
     temperature: float = 1.0
+    ngram_scale: float = 0.0
+    part_accuracies: tuple[float, ...] = ()
+
+    @classmethod
+    def from_summary(cls, summary: Mapping[str, Any]) -> "Measurement":
+        """The figures in a model's training summary."""
+        return cls(
+            summary["valid_loss"],
+            summary.get("valid_accuracy"),
+            summary.get("temperature", 1.0),
+            summary.get("ngram_scale", 0.0),
+            tuple(summary.get("part_accuracies", ())),
+        )
 
 
 @dataclass(frozen=True)
@@ -114,6 +129,13 @@ class Task(ABC):
     corpus: Corpus | LabelledCorpus
     network: RecurrentNetwork
     objective: Objective
+
+    def prepare(self, on_note: Callable[[str], None], watch: Callable[[], None]) -> bool:  # noqa: ARG002
+        """Do what comes before the first step; returns whether there was anything.
+
+        `on_note` is called with notes for the user, and `watch` now and then; it may raise to end the preparation.
+        """
+        return False
 
     @abstractmethod
     def next_batch(self, steps_left: float | None) -> Batch:

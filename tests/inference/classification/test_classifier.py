@@ -7,6 +7,8 @@ import pytest
 
 from charrnn.inference.classification import classifier as module
 from charrnn.inference.classification.classifier import Classifier, chunk_rows
+from charrnn.inference.classification.ngrams import NgramScorer
+from charrnn.inference.inspection.course import follow
 from charrnn.inference.network.classifier import CHUNK, ClassifierNetwork
 from charrnn.model.config import ClassifierConfig
 from charrnn.model.header import ModelHeader
@@ -15,14 +17,19 @@ from charrnn.text.vocabulary.characters import CharVocabulary
 LABELS = ("first", "second")
 
 
-@pytest.fixture
-def classifier() -> Classifier:
+def make_classifier(bits: int = 0) -> Classifier:
     vocabulary = CharVocabulary(map(ord, "\0abcd\ufffd"), unknown=5, end=0)
-    config = ClassifierConfig("gru", 2, 16, 3, len(vocabulary), len(LABELS), True, "all")
+    config = ClassifierConfig("gru", 2, 16, 3, len(vocabulary), len(LABELS), True, "all", bits, word_ngrams=True)
     draw = np.random.default_rng(0)
     tensors = {name: draw.normal(0, 0.5, shape).astype(np.float32) for name, shape in config.shapes().items()}
     header = ModelHeader(config, vocabulary.to_json(), {}, "classify", LABELS, (1, 1))
-    return Classifier(header, vocabulary, ClassifierNetwork(config, tensors))
+    ngrams = NgramScorer(config, tensors) if bits else None
+    return Classifier(header, vocabulary, ClassifierNetwork(config, tensors), ngrams)
+
+
+@pytest.fixture
+def classifier() -> Classifier:
+    return make_classifier()
 
 
 def test_memory_does_not_grow_with_the_length_of_a_text(classifier: Classifier) -> None:
@@ -44,3 +51,25 @@ def test_long_texts_come_in_smaller_chunks(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(module, "CHUNK_CHARACTERS", 10)
     assert list(chunk_rows(iter(["a" * 4] * 4 + ["b" * 30, "c"]))) == [["aaaa"] * 3, ["aaaa", "b" * 30], ["c"]]
     assert list(chunk_rows(["a"] * 5, 2)) == [["a", "a"], ["a", "a"], ["a"]]
+
+
+def test_scores_of_network_and_n_grams_are_added() -> None:
+    mixed, texts = make_classifier(bits=6), ["abc dab", "d", "XYZ abc"]
+    network, ngrams = mixed.score_parts(texts)
+    total = network + ngrams
+    expected = total - np.log(np.exp(total).sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(mixed.log_probabilities(texts), expected, atol=1e-12)
+    along = mixed.running_probabilities(texts[0])
+    assert along.shape == (len(texts[0]) + 1, len(LABELS))
+    np.testing.assert_allclose(along[-1], np.exp(expected[0]), rtol=1e-5)
+
+
+def test_a_course_tells_what_network_and_n_grams_add() -> None:
+    mixed = make_classifier(bits=6)
+    course = follow(mixed, "abcd")
+    network, ngrams = (scores[0] for scores in mixed.score_parts(["abcd"]))
+    other = 1 - course.label
+    assert course.sums["network"] == pytest.approx(network[course.label] - network[other])
+    assert course.sums["n-grams"] == pytest.approx(ngrams[course.label] - ngrams[other])
+    assert course.explanation.startswith("network ")
+    assert follow(make_classifier(), "abcd").sums == {}

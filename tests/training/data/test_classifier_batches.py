@@ -11,7 +11,7 @@ def documents(count: int = 500) -> Documents:
     ends = np.cumsum(lengths)
     numbers = np.repeat(np.arange(count) % 7, lengths).astype(np.uint8)
     tokens = TokenIds(numbers, np.arange(7, dtype=np.int32))
-    return Documents(tokens, ends - lengths, ends, (np.arange(count) % 3).astype(np.int32))
+    return Documents(tokens, ends - lengths, ends, (np.arange(count) % 3).astype(np.int32), np.arange(7))
 
 
 def test_an_epoch_has_everyone_once_with_others_of_similar_length() -> None:
@@ -49,6 +49,7 @@ def test_of_long_documents_another_part_is_read_each_time() -> None:
         np.array([0]),
         np.array([100]),
         np.zeros(1, dtype=np.int32),
+        np.arange(100),
     )
     batches = ClassifierBatches(texts, 1, 10, seed=0)
     parts = [batches.next_batch().ids[:, 0].tolist() for _ in range(50)]

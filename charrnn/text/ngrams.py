@@ -1,0 +1,204 @@
+"""Hashed n-grams of texts: 1 to 5 characters, and 1 to 2 words.
+
+    counts = count_ngrams(["Good news", "Bad news"], bits=18)
+    counts.weigh(idf)            # TF-IDF: the features of a linear classifier
+
+N-grams of characters keep their case and may span words; a space stands before and behind each text, so that its ends
+can be told. Those of words are in lower case, and punctuation marks are words. Each n-gram counts in the bucket of its
+hash, one of 2**bits, which is the same on every machine. (The hashing trick: Weinberger et al. 2009, arXiv 0902.2206.)
+
+The hash of an n-gram is that of a polynomial in its codes, modulo 2**64, so that all of them follow from the running
+sums of the text: (sum up to its end - sum up to its begin) / MULTIPLIER**begin.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.text.vocabulary.splitting import is_letter
+
+CHARACTERS = 5  # of the longest n-grams
+LONGEST = 2**17  # characters of a text whose n-grams count
+CHUNK = 2**18  # characters that are hashed at a time, unless one text is longer
+MULTIPLIER = 0x9E3779B97F4A7C15  # odd
+INVERSE = pow(MULTIPLIER, -1, 2**64)
+
+Text = str | bytes
+Hashes = NDArray[np.uint64]
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class NgramCounts:
+    """How often N texts have which n-grams.
+
+    Attributes:
+        buckets: of all different n-grams of all texts, in their order (M,).
+        counts: how often its text has each (M,).
+        ends: where the n-grams of each kind of each text end (N * kinds,).
+        kinds: 1 if they are those of characters, 2 if those of words follow.
+    """
+
+    buckets: NDArray[np.int32]
+    counts: NDArray[np.float32]
+    ends: Indices
+    kinds: int
+
+    def __len__(self) -> int:
+        return len(self.ends) // self.kinds
+
+    @property
+    def begins(self) -> Indices:
+        """Where the n-grams of each kind of each text begin (N * kinds,)."""
+        return np.concatenate([[0], self.ends])[:-1]
+
+    @property
+    def text_ends(self) -> Indices:
+        """Where the n-grams of each text end (N,)."""
+        return self.ends[self.kinds - 1 :: self.kinds]
+
+    def without_words(self) -> "NgramCounts":
+        """Only the n-grams of characters."""
+        return self._select(np.arange(0, len(self.ends), self.kinds), 1)
+
+    def select(self, texts: Indices) -> "NgramCounts":
+        """Those of some texts, in this order."""
+        return self._select((texts[:, None] * self.kinds + np.arange(self.kinds)).ravel(), self.kinds)
+
+    def _select(self, groups: Indices, kinds: int) -> "NgramCounts":
+        places, ends = select_groups(self.ends, groups)
+        return NgramCounts(self.buckets[places], self.counts[places], ends, kinds)
+
+    def join(self, other: "NgramCounts") -> "NgramCounts":
+        """Those of these texts, then those of others."""
+        return _join([self, other], self.kinds)
+
+    def count_texts(self, bits: int) -> Indices:
+        """How many texts have each bucket (2**bits,); twice those that have it for both kinds."""
+        return np.bincount(self.buckets, minlength=1 << bits)
+
+    def weigh(self, idf: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The features (M,): (1 + ln count) * idf[bucket], those of each kind of each text with a norm of 1."""
+        values: NDArray[np.float32] = (1 + np.log(self.counts)) * idf[self.buckets]
+        running = np.concatenate([[0.0], np.cumsum(values**2, dtype=np.float64)])
+        norms = np.sqrt(np.diff(running[self.ends], prepend=0.0))
+        values /= np.repeat(np.where(norms > 0, norms, 1.0), self.ends - self.begins).astype(np.float32)
+        return values
+
+
+def select_groups(ends: Indices, groups: Indices) -> tuple[Indices, Indices]:
+    """Where the members of some of the groups that end at `ends` are, and where those groups end then."""
+    begins = np.concatenate([[0], ends])[groups]
+    sizes = ends[groups] - begins
+    new_ends = np.cumsum(sizes)
+    return np.arange(sizes.sum()) + np.repeat(begins - (new_ends - sizes), sizes), new_ends
+
+
+def count_ngrams(texts: Sequence[Text], bits: int, *, words: bool = True) -> NgramCounts:
+    """The n-grams of texts in 2**bits buckets; bytes count as UTF-8."""
+    kinds = 2 if words else 1
+    return _join([_count_chunk(chunk, bits, kinds) for chunk in chunk_texts(texts)], kinds)
+
+
+def chunk_texts(texts: Sequence[Text]) -> Iterator[list[str]]:
+    """Texts in groups that are hashed together, each as far as its n-grams count."""
+    chunk: list[str] = []
+    size = 0
+    for text in texts:
+        decoded = text.decode("utf-8", "surrogateescape") if isinstance(text, bytes) else text
+        chunk.append(decoded[:LONGEST])
+        size += len(chunk[-1])
+        if size >= CHUNK:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
+
+
+def _join(parts: Sequence[NgramCounts], kinds: int) -> NgramCounts:
+    if not parts:
+        return NgramCounts(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32), np.empty(0, np.int64), kinds)
+    sizes = np.concatenate([part.ends - part.begins for part in parts])
+    buckets, counts = (np.concatenate([getattr(part, name) for part in parts]) for name in ("buckets", "counts"))
+    return NgramCounts(buckets, counts, np.cumsum(sizes), kinds)
+
+
+def _count_chunk(texts: Sequence[str], bits: int, kinds: int) -> NgramCounts:
+    hashed = [hash_kind(texts) for hash_kind in (_hash_characters, _hash_words)[:kinds]]
+    groups = np.concatenate([owners * kinds + kind for kind, (owners, _) in enumerate(hashed)])
+    buckets = np.concatenate([hashes >> np.uint64(64 - bits) for _, hashes in hashed]).astype(np.int64)
+    keys = np.sort(groups << bits | buckets)
+    first = np.flatnonzero(np.diff(keys, prepend=-1))
+    counts = np.diff(first, append=len(keys)).astype(np.float32)
+    keys = keys[first]
+    ends = np.searchsorted(keys, np.arange(1, kinds * len(texts) + 1) << bits)
+    return NgramCounts((keys & ((1 << bits) - 1)).astype(np.int32), counts, ends, kinds)
+
+
+class _RunningHash:
+    """Hashes of any parts of some texts, which stand one behind the other with spaces around each.
+
+    Attributes:
+        codes: the code points (C,).
+        owners: the text of each (C,).
+        ends: where each text ends (N,).
+    """
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        padded = [f" {text} " for text in texts]
+        self.codes = np.frombuffer("".join(padded).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+        lengths = np.array(list(map(len, padded)), dtype=np.int64)
+        self.owners = np.repeat(np.arange(len(texts)), lengths)
+        self.ends = np.cumsum(lengths)
+        powers, self._inverse = (_raise(base, len(self.codes) + 1) for base in (MULTIPLIER, INVERSE))
+        self._sums = np.zeros(len(self.codes) + 1, dtype=np.uint64)
+        np.cumsum(_mix(self.codes + np.uint64(1)) * powers[:-1], out=self._sums[1:])
+
+    def hash(self, begins: Indices, ends: Indices, salt: int) -> Hashes:
+        """The hashes of parts, by their codes and a salt alone."""
+        return _mix((self._sums[ends] - self._sums[begins]) * self._inverse[begins] + np.uint64(salt))
+
+
+def _hash_characters(texts: Sequence[str]) -> tuple[Indices, Hashes]:
+    """The text of each n-gram of characters, and its hash."""
+    running = _RunningHash(texts)
+    begins, limits = np.arange(len(running.codes)), running.ends[running.owners]
+    owners, hashes = [], []
+    for size in range(1, CHARACTERS + 1):
+        begins = begins[begins + size <= limits[begins]]
+        owners.append(running.owners[begins])
+        hashes.append(running.hash(begins, begins + size, size))
+    return np.concatenate(owners), np.concatenate(hashes)
+
+
+def _hash_words(texts: Sequence[str]) -> tuple[Indices, Hashes]:
+    """The text of each n-gram of words, and its hash."""
+    running = _RunningHash([text.lower() for text in texts])
+    present, places = np.unique(running.codes, return_inverse=True)
+    characters = list(map(chr, present.tolist()))
+    letters = np.array(list(map(is_letter, characters)), dtype=bool)[places]
+    blank = np.array(list(map(str.isspace, characters)), dtype=bool)[places]
+    single = ~(letters | blank)
+    begins = np.flatnonzero(single | (letters & ~np.roll(letters, 1)))  # spaces are around each text
+    ends = np.flatnonzero(single | (letters & ~np.roll(letters, -1))) + 1
+    words, owners = running.hash(begins, ends, CHARACTERS + 1), running.owners[begins]
+    pairs = np.flatnonzero(owners[1:] == owners[:-1])
+    hashes = _mix(words[pairs] * np.uint64(MULTIPLIER) + words[pairs + 1])
+    return np.concatenate([owners, owners[pairs]]), np.concatenate([words, hashes])
+
+
+def _raise(base: int, count: int) -> Hashes:
+    """The first `count` powers of a number, modulo 2**64."""
+    powers = np.full(count, base, dtype=np.uint64)
+    powers[0] = 1
+    return np.multiply.accumulate(powers)
+
+
+def _mix(values: Hashes) -> Hashes:
+    """Spread every bit of each number over all of them (the finalizer of MurmurHash3, Appleby 2011)."""
+    for multiplier in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
+        values = values ^ (values >> np.uint64(33))
+        values *= np.uint64(multiplier)
+    return values ^ (values >> np.uint64(33))

@@ -1,0 +1,68 @@
+"""How confident scores should be, and how much two models' scores count beside each other, by held-out texts."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEAST_TEMPERATURE, MOST_TEMPERATURE = 1 / 8, 8.0
+PRIOR, PRIOR_NATS = (0.5, 1.0), 3.0  # of the scales of network and n-grams
+SCALES = (0.01, 8.0)  # the least and the most
+NEWTON_STEPS, SHORTEST = 10, 1e-3
+
+
+def log_loss(scores: NDArray[np.float64], labels: NDArray[np.int32]) -> float:
+    """Mean of -ln p(label) over documents, from scores (N, K)."""
+    top = scores.max(axis=1, keepdims=True)
+    sums = np.log(np.exp(scores - top).sum(axis=1)) + top[:, 0]
+    return float((sums - scores[np.arange(len(labels)), labels]).mean())
+
+
+def best_temperature(scores: NDArray[np.float64], labels: NDArray[np.int32]) -> float:
+    """What to divide scores (N, K) by for the lowest log-loss (temperature scaling: Guo et al. 2017, arXiv 1706.04599).
+
+    A network that fits its training texts well is overconfident on others. The temperature changes no decision, but
+    the loss, and so which weights are considered the best.
+    """
+    low, high = np.log(LEAST_TEMPERATURE), np.log(MOST_TEMPERATURE)
+    golden = (5**0.5 - 1) / 2
+    for _ in range(25):  # golden-section search: the loss has one minimum
+        left, right = high - golden * (high - low), low + golden * (high - low)
+        if log_loss(scores / np.exp(left), labels) < log_loss(scores / np.exp(right), labels):
+            high = right
+        else:
+            low = left
+    return float(np.exp((low + high) / 2))
+
+
+def best_scales(
+    network: NDArray[np.float64], ngrams: NDArray[np.float64], labels: NDArray[np.int32]
+) -> tuple[float, float]:
+    """What to multiply two models' scores (N, K) by before they are added, for the lowest log-loss.
+
+    Few texts tell little of that, so the summed loss has `PRIOR_NATS` times the squared distance from `PRIOR` added.
+    """
+    parts = np.stack([network, ngrams])
+    scales = np.array(PRIOR)
+    rows = np.arange(len(labels))
+
+    def compute(point: NDArray[np.float64]) -> float:
+        distance = float(((point - PRIOR) ** 2).sum())
+        return log_loss(np.tensordot(point, parts, 1), labels) * len(labels) + PRIOR_NATS * distance
+
+    for _ in range(NEWTON_STEPS):
+        scores = np.tensordot(scales, parts, 1)
+        shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+        shares /= shares.sum(axis=1, keepdims=True)
+        means = (shares * parts).sum(axis=2)
+        slope = (means - parts[:, rows, labels]).sum(axis=1) + 2 * PRIOR_NATS * (scales - PRIOR)
+        centred = parts - means[..., None]
+        curvature = np.einsum("nk,ank,bnk->ab", shares, centred, centred) + 2 * PRIOR_NATS * np.eye(2)
+        for bound in np.flatnonzero((scales <= SCALES[0]) & (slope > 0)):  # where it would leave its limits
+            slope[bound], curvature[bound], curvature[:, bound], curvature[bound, bound] = 0, 0, 0, 1
+        step = np.linalg.solve(curvature, slope)
+        size = 1.0
+        while size > SHORTEST and compute(np.clip(scales - size * step, *SCALES)) > compute(scales):
+            size /= 2
+        if size <= SHORTEST:
+            break
+        scales = np.clip(scales - size * step, *SCALES)
+    return float(scales[0]), float(scales[1])

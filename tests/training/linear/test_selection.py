@@ -1,0 +1,116 @@
+"""The linear model of n-grams: it learns, is judged on texts that it has not seen, and NumPy agrees."""
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from charrnn.inference.classification.ngrams import NgramScorer
+from charrnn.model.config import ClassifierConfig
+from charrnn.text.documents.corpus import LabelledCorpus, read_labelled
+from charrnn.text.ngrams import count_ngrams
+from charrnn.text.settings import TextSettings
+from charrnn.training.linear import selection
+from charrnn.training.linear.calibration import log_loss
+from charrnn.training.linear.features import FeatureMap
+from charrnn.training.linear.regression import score_rows
+from charrnn.training.linear.selection import NgramModel, learn_ngrams
+
+WORDS = ("red", "green", "blue", "black", "white")
+
+
+def write_texts(folder: Path, count: int, seed: int = 0) -> LabelledCorpus:
+    """Texts whose class is that of a word among others, one in ten mislabelled."""
+    draw = random.Random(seed)
+    rows = []
+    for _ in range(count):
+        key = draw.choice("abc")
+        words = [draw.choice(WORDS) for _ in range(4)] + [f"x{key}z"]
+        draw.shuffle(words)
+        rows.append(f"{draw.choice('abc') if draw.random() < 0.1 else key}\t{' '.join(words)}")
+    path = folder / "texts.tsv"
+    path.write_text("\n".join(rows))
+    return read_labelled([str(path)], TextSettings(task="classify"))
+
+
+def learn(corpus: LabelledCorpus, share: float = 1.0) -> NgramModel:
+    learned = learn_ngrams(corpus, corpus.valid, share, None, lambda: None)
+    assert learned is not None
+    return learned
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> LabelledCorpus:
+    return write_texts(tmp_path_factory.mktemp("texts"), 300)
+
+
+@pytest.fixture(scope="module")
+def learned(corpus: LabelledCorpus) -> NgramModel:
+    return learn(corpus)
+
+
+def make_scorer(corpus: LabelledCorpus, learned: NgramModel) -> NgramScorer:
+    config = ClassifierConfig("rnn", 1, 2, 2, 9, len(corpus.labels), False, "last", learned.bits, learned.words)
+    return NgramScorer(config, learned.tensors)
+
+
+def test_it_tells_held_out_texts_apart(corpus: LabelledCorpus, learned: NgramModel) -> None:
+    labels = corpus.valid.labels
+    assert (learned.scores.argmax(axis=1) == labels).mean() > 0.8
+    assert learned.accuracy == pytest.approx(0.93, abs=0.05)
+    assert log_loss(learned.scores, labels) < 0.5  # as confident as it may be
+    scores = make_scorer(corpus, learned).score(["black xbz", "xcz"])
+    assert scores.argmax(axis=1).tolist() == [1, 2]
+
+
+def test_numpy_scores_as_the_training_does(corpus: LabelledCorpus) -> None:
+    texts = corpus.spell(corpus.train)
+    for words in (True, False):
+        counts = count_ngrams(texts, 12)
+        features = FeatureMap.learn(counts, 12, words=words)
+        rows = features.make_rows(counts)
+        weights = torch.randn(rows.width + 1, 3, generator=torch.Generator().manual_seed(0))
+        model = NgramModel(12, words, 1.0, 0.5, features.to_tensors(weights), np.empty(0))
+        scorer = make_scorer(corpus, model)
+        np.testing.assert_allclose(scorer.score(texts), score_rows(rows, weights), rtol=1e-4, atol=1e-4)
+        assert scorer.score([]).shape == (0, 3)
+
+
+def test_few_texts_are_validated_by_models_of_the_others(tmp_path: Path) -> None:
+    corpus = write_texts(tmp_path, 50)
+    assert corpus.valid is corpus.train
+    learned = learn(corpus)
+    assert learned.scores.shape == (50, 3)
+    right = (learned.scores.argmax(axis=1) == corpus.train.labels).mean()
+    assert right == pytest.approx(learned.accuracy)
+    assert right < 1
+
+
+def test_too_few_texts_have_no_such_model(tmp_path: Path) -> None:
+    corpus = write_texts(tmp_path, 5)
+    assert learn_ngrams(corpus, corpus.valid, 1.0, None, lambda: None) is None
+
+
+def test_of_many_texts_some_are_enough(corpus: LabelledCorpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selection, "MOST_SYMBOLS", 1500)
+    learned = learn(corpus, share=0.004)
+    assert (learned.scores.argmax(axis=1) == corpus.valid.labels).mean() > 0.6
+
+
+def test_a_saved_model_is_the_same(learned: NgramModel) -> None:
+    again = NgramModel.from_state(learned.get_state(), learned.arrays())
+    assert again.get_state() == learned.get_state()
+    assert all((again.arrays()[name] == array).all() for name, array in learned.arrays().items())
+    doubled = learned.scale(2)
+    np.testing.assert_allclose(doubled["ngram.weight"], 2 * learned.tensors["ngram.weight"])
+    assert (doubled["ngram.idf"] == learned.tensors["ngram.idf"]).all()
+
+
+def test_it_stops_on_request(corpus: LabelledCorpus) -> None:
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        learn_ngrams(corpus, corpus.valid, 1.0, None, stop)
