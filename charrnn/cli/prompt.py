@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.display.escape import unescape, visible
 from charrnn.cli.display.notes import write_notes
+from charrnn.cli.interrupts import outlive_interrupt
 from charrnn.errors import CharrnnError, GenerationError
 from charrnn.inference.settings import SamplingSettings
 from charrnn.settings import check_settings
@@ -83,6 +84,7 @@ class Prompt:
         except OSError as error:
             write_notes([f"{error.filename}: {error.strerror}"], quiet=False)
         except KeyboardInterrupt:
+            outlive_interrupt()
             write_notes(["interrupted; the text is as before"], quiet=self._quiet)
 
     def _show(self, turn: "Turn", *, chosen: bool = False) -> None:
