@@ -19,6 +19,7 @@ from typing import Any
 
 from charrnn.errors import UsageError
 
+TEXT = "The text"  # the panel of options that learning and writing both have
 DURATION_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 

@@ -195,6 +195,9 @@ def commands(model: str, text: str, page: str, *, as_json: bool) -> list[Callabl
     """Everything that can be done with a model of any kind."""
     from charrnn.cli.commands import classify, evaluate, generate, info, inspect
     from charrnn.inference import settings
+    from charrnn.inference.classification.settings import ClassifySettings, PlotSettings
+    from charrnn.inference.inspection.settings import PageSettings, SpanSettings, UnitSettings
+    from charrnn.inference.scoring.settings import DetailSettings, DynamicSettings
     from charrnn.text.settings import ColumnSettings, ReadingSettings
 
     output = settings.OutputSettings(json=as_json, quiet=True)
@@ -207,11 +210,11 @@ def commands(model: str, text: str, page: str, *, as_json: bool) -> list[Callabl
         evaluate.evaluate,
         [text],
         columns=ColumnSettings(),
-        plot=settings.PlotSettings(),
-        dynamic=settings.DynamicSettings(),
+        plot=PlotSettings(),
+        dynamic=DynamicSettings(),
         **common,
     )
-    look = partial(inspect.inspect, [text], span=settings.SpanSettings(length=300), **common)
+    look = partial(inspect.inspect, [text], span=SpanSettings(length=300), **common)
     return [
         partial(info.info, model, output=output),
         partial(
@@ -222,14 +225,12 @@ def commands(model: str, text: str, page: str, *, as_json: bool) -> list[Callabl
             use=settings.GenerationSettings(model=model),
             output=output,
         ),
-        partial(score, detail=settings.DetailSettings()),
-        partial(score, detail=settings.DetailSettings(per_line=True)),
-        partial(score, detail=settings.DetailSettings(per_char=True)),
-        partial(look, units=settings.UnitSettings(unit=0, unknown="skip"), page=settings.PageSettings()),
-        partial(
-            look, units=settings.UnitSettings(unknown="skip"), page=settings.PageSettings(html=page, overwrite=True)
-        ),
-        partial(classify.classify, [text], table=settings.ClassifySettings(all=True), **common),
+        partial(score, detail=DetailSettings()),
+        partial(score, detail=DetailSettings(per_line=True)),
+        partial(score, detail=DetailSettings(per_char=True)),
+        partial(look, units=UnitSettings(unit=0, unknown="skip"), page=PageSettings()),
+        partial(look, units=UnitSettings(unknown="skip"), page=PageSettings(html=page, overwrite=True)),
+        partial(classify.classify, [text], table=ClassifySettings(all=True), **common),
     ]
 
 

@@ -10,8 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.display.escape import visible
+from charrnn.cli.display.escape import unescape, visible
 from charrnn.cli.display.notes import write_notes
+from charrnn.cli.interrupts import outlive_interrupt
 from charrnn.errors import CharrnnError, GenerationError
 from charrnn.inference.settings import SamplingSettings
 from charrnn.settings import check_settings
@@ -30,13 +31,7 @@ t 0.5    change the temperature
 p        print the whole text
 s FILE   save the text; s! FILE replaces a file
 ? q      help, quit"""
-ESCAPES = {r"\n": "\n", r"\t": "\t", r"\\": "\\"}
 COMMAND = re.compile(r"(?P<name>u|r|p|\?|t|s!?|\d+)(?: +(?P<argument>.+))?")
-
-
-def unescape(text: str) -> str:
-    r"""A text as typed on a command line: with line ends, tabs and backslashes for `\n`, `\t` and `\\`."""
-    return re.sub(r"\\[nt\\]", lambda match: ESCAPES[match[0]], text)
 
 
 class Prompt:
@@ -89,6 +84,7 @@ class Prompt:
         except OSError as error:
             write_notes([f"{error.filename}: {error.strerror}"], quiet=False)
         except KeyboardInterrupt:
+            outlive_interrupt()
             write_notes(["interrupted; the text is as before"], quiet=self._quiet)
 
     def _show(self, turn: "Turn", *, chosen: bool = False) -> None:

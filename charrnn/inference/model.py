@@ -7,11 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from charrnn.errors import GenerationError
-from charrnn.inference.generation.best import choose_best
 from charrnn.inference.generation.samples import Piece, Request, Sample, TextGenerator, join_pieces, read_prime
 from charrnn.inference.generation.sampling import Sampler
 from charrnn.inference.network.language import Network, State
-from charrnn.inference.scoring.texts import OnProgress, Score, readable_ids, score_text, sum_scores
 from charrnn.inference.settings import PrimeSettings, SamplingSettings
 from charrnn.model.config import Tensors
 from charrnn.model.header import ModelHeader
@@ -22,6 +20,7 @@ MEASURED = ("_loss", "_bpc", "_perplexity", "_accuracy")  # figures of a trainin
 
 if TYPE_CHECKING:
     from charrnn.inference.export.notebook import Frame
+    from charrnn.inference.scoring.texts import OnProgress, Score
 
 
 class GenerateOptions(TypedDict, total=False):
@@ -123,6 +122,8 @@ class Model:
         request = self.constrain(replace(request, prefix=start.prefix), match)
         seed = random_seed() if sampling.seed is None else sampling.seed
         if sampling.best > 1:
+            from charrnn.inference.generation.best import choose_best
+
             samples = self.samples(self.read(start.ids), seeds=range(seed, seed + sampling.best), request=request)
             yield from (choice.sample.text.decode("utf-8", "replace") for choice in choose_best(samples, sampling.best))
             return
@@ -171,7 +172,7 @@ class Model:
                 f"the model has never seen {vocabulary.describe_unknown(codes)}; change the prime, or leave that out "
                 "with --unknown skip"
             )
-        ids, _ = readable_ids(vocabulary, codes)
+        ids, _ = vocabulary.readable_ids(codes)
         return Prime(ids[ids != UNKNOWN], prefix)
 
     def read(self, ids: Ids) -> State:
@@ -179,7 +180,7 @@ class Model:
         *_, (_, state) = read_prime(self.network, ids)
         return state
 
-    def adapt(self, text: str | bytes, progress: OnProgress | None = None) -> "Model":
+    def adapt(self, text: str | bytes, progress: "OnProgress | None" = None) -> "Model":
         """A model that has learned from `text` while reading it, and goes on where the text ends.
 
             model.adapt(letters).generate("Dear")
@@ -190,7 +191,7 @@ class Model:
         return self.adapt_to_codes([self.vocabulary.tokenize(text)], progress)[0]
 
     def adapt_to_codes(
-        self, pieces: Iterable[Codes], progress: OnProgress | None = None
+        self, pieces: Iterable[Codes], progress: "OnProgress | None" = None
     ) -> "tuple[Model, Score, Score]":
         """As `adapt`, to a text that comes as pieces of codes.
 
@@ -206,8 +207,10 @@ class Model:
         model = Model(header, self.vocabulary, result.network, self.generator.for_weights(result.network))
         return model, result.trained, result.adapted
 
-    def score(self, text: str | bytes, progress: OnProgress | None = None) -> Score:
+    def score(self, text: str | bytes, progress: "OnProgress | None" = None) -> "Score":
         """Loss, bits per character and perplexity of a text; unknown characters are counted apart."""
+        from charrnn.inference.scoring.texts import score_text, sum_scores
+
         codes = [self.vocabulary.tokenize(text)]
         return sum_scores(self.vocabulary, score_text(self.network, self.vocabulary, codes, progress))
 

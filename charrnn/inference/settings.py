@@ -1,14 +1,11 @@
-"""Settings of the commands that use a model: defaults, limits and help texts."""
+"""Settings of generating, and those that all commands with a model share: defaults, limits and help texts."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from charrnn.settings import auto_setting, setting
-from charrnn.text.settings import TEXT
+from charrnn.settings import TEXT, setting
 
-SAMPLING, LOOK, FILES, RUN = "Sampling", "Inspection", "Files", "The run"
-ADAPTATION = "Adaptation"
-MAX_SHOWN = 16_000  # characters, the widest canvas of browsers
+SAMPLING, ADAPTATION, RUN = "Sampling", "Adaptation", "The run"
 
 
 @dataclass(frozen=True)
@@ -125,52 +122,6 @@ class OutputSettings:
 
 
 @dataclass(frozen=True)
-class DetailSettings:
-    """What `charrnn evaluate` prints besides the figures of the whole text."""
-
-    panel: ClassVar[str] = RUN
-    per_line: bool = setting(
-        False,
-        "Print bits per character, characters and text of each line, scored from a fresh state with its line end.",
-    )
-    per_char: bool = setting(
-        False,
-        "Print the text, coloured by how improbable each character is; without colours, a line for each "
-        "character and its nats (nan if unknown).",
-    )
-
-    compare: bool = setting(
-        False,
-        "Also print what gzip, xz and an n-gram model of the best order need for the text. They learn while they "
-        "read it.",
-        group=RUN,
-    )
-    compare_after: str | None = setting(
-        None, "The same, after they have read this file, such as the training text.", group=RUN
-    )
-
-    @property
-    def table(self) -> bool:
-        """Whether a table is printed."""
-        return self.per_line or self.per_char
-
-    @property
-    def compared(self) -> bool:
-        """Whether to compare."""
-        return self.compare or self.compare_after is not None
-
-
-@dataclass(frozen=True)
-class DynamicSettings:
-    """Dynamic evaluation: what `charrnn evaluate` learns from the text that it scores."""
-
-    panel: ClassVar[str] = RUN
-    adapt: bool = setting(
-        False, "Score the text a second time with a copy of the model that learns from each part after scoring it."
-    )
-
-
-@dataclass(frozen=True)
 class AdaptSettings:
     """The text that a model learns from before `charrnn generate` writes."""
 
@@ -182,68 +133,3 @@ class AdaptSettings:
     )
     output: str | None = setting(None, "Save the adapted model to this file.", short="-o")
     overwrite: bool = setting(False, "Replace the file if it exists.")
-
-
-@dataclass(frozen=True)
-class ClassifySettings:
-    """What `charrnn classify` prints of each line."""
-
-    panel: ClassVar[str] = RUN
-    all: bool = setting(False, "Print every label's probability.")
-
-
-@dataclass(frozen=True)
-class PlotSettings:
-    """The plots that `charrnn evaluate` writes of a classifier."""
-
-    panel: ClassVar[str] = RUN
-    plot: str | None = setting(None, "Plot a classifier's ROC curve and confusion matrix to this .png or .svg file.")
-    overwrite: bool = setting(False, "Replace the plot if it exists.")
-
-
-@dataclass(frozen=True)
-class UnitSettings:
-    """What `charrnn inspect` shows of a language model's units."""
-
-    panel: ClassVar[str] = LOOK
-    layer: int | None = setting(None, "One layer only; the first is 0.", at_least=0, shown_default="all layers")
-    unit: int | None = setting(
-        None,
-        "Colour the text by this unit, of the top layer unless --layer is given; the first is 0.",
-        at_least=0,
-        shown_default="the units with the clearest properties",
-    )
-    state: str = setting("hidden", "A unit's hidden state, or an LSTM's cell state.", choices=("hidden", "cell"))
-    find: bool = setting(False, "Rank units by how well they follow properties of the text.")
-    match: str | None = setting(
-        None,
-        "Rank units by how well they follow matches of a regular expression; with --find, by other properties too.",
-    )
-    top: int = setting(1, "Units to list for each property.", at_least=1, at_most=100)
-    unknown: str = setting(
-        "error", "Characters that are not in the model's vocabulary: error or skip.", choices=("error", "skip")
-    )
-    npz: str | None = setting(None, "Write activations and gates as NumPy arrays.", group=FILES)
-
-    @property
-    def ranking(self) -> bool:
-        """Whether units are ranked."""
-        return self.find or self.match is not None
-
-
-@dataclass(frozen=True)
-class SpanSettings:
-    """How much of the text `charrnn inspect` reads and shows."""
-
-    panel: ClassVar[str] = LOOK
-    length: int = setting(10_000, "Characters to read.", short="-l", at_least=1)
-    shown: int | None = auto_setting("Characters to draw, of those read.", at_least=1, at_most=MAX_SHOWN)
-
-
-@dataclass(frozen=True)
-class PageSettings:
-    """The page that `charrnn inspect` writes."""
-
-    panel: ClassVar[str] = FILES
-    html: str | None = setting(None, "Write an interactive page, complete in one file.")
-    overwrite: bool = setting(False, "Replace files that exist.")

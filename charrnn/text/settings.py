@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from charrnn.settings import setting
-
-TEXT = "The text"
+from charrnn.settings import TEXT, setting
 
 
 @dataclass(frozen=True)

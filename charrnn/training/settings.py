@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
-from charrnn.settings import auto_setting, get_flag, refuse, setting
-from charrnn.text.settings import TEXT, ColumnSettings, TextSettings
+from charrnn.settings import TEXT, auto_setting, get_flag, refuse, setting
+from charrnn.text.settings import ColumnSettings, TextSettings
 
 MODEL, LEARNING, FILES, RUN = "The model", "Learning", "Files", "The run"
 

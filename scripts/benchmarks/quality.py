@@ -18,7 +18,6 @@ import numpy as np
 
 from charrnn.inference.loading import load_language_model
 from charrnn.inference.scoring.lines import score_sequences
-from charrnn.inference.scoring.texts import readable_ids
 from charrnn.model.file import read_header
 from charrnn.text.baselines import measure_baselines
 from charrnn.text.vocabulary.base import UNKNOWN
@@ -90,7 +89,7 @@ def measure_quality(text: Path, time: str, fixed: Sequence[str] = (), seeds: int
 def measure_windows(model: Path, text: str) -> float:
     """The mean nats per character in windows from random places (seed 0), all but their first characters scored."""
     loaded = load_language_model(model)
-    ids = readable_ids(loaded.vocabulary, loaded.vocabulary.tokenize(text))[0]
+    ids = loaded.vocabulary.readable_ids(loaded.vocabulary.tokenize(text))[0]
     ids = ids[ids != UNKNOWN]
     begins = np.random.default_rng(0).integers(max(1, len(ids) - WINDOW), size=WINDOWS)
     nats = score_sequences(loaded.network, [ids[begin : begin + WINDOW + 1] for begin in begins])

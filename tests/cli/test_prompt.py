@@ -1,8 +1,10 @@
 """The prompt, through a pseudo-terminal and through pipes."""
 
+import io
 import os
 import re
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -13,7 +15,12 @@ from pathlib import Path
 import pytest
 
 import charrnn as library
-from charrnn.cli.prompt import unescape
+from charrnn.cli import interrupts
+from charrnn.cli.display.escape import unescape
+from charrnn.cli.prompt import Prompt
+from charrnn.inference.model import make_request
+from charrnn.inference.session import Session
+from charrnn.inference.settings import SamplingSettings
 from charrnn.model.file import save_model
 from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.conftest import Charrnn
@@ -132,11 +139,29 @@ def test_what_is_wrong_is_said_and_the_session_goes_on(charrnn: Charrnn, model: 
         assert message in done.stderr
 
 
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there is no timer")
+def test_an_interrupted_turn_changes_nothing_and_the_session_goes_on(
+    model: library.Model, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Session, "go_on", lambda *_: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("abc\n"))
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, interrupts._raise)
+    try:
+        request = make_request(SamplingSettings(), 5)
+        Prompt(Session(model, request, seed=1), echo=True, quiet=False).run()
+        assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert "interrupted; the text is as before" in capsys.readouterr().err
+
+
 def test_what_does_not_go_together_is_refused(charrnn: Charrnn, model: library.Model) -> None:
-    for option in (["--json"], ["--prime-file", "-"]):
+    for option in (["--json"], ["--prime-file", "-"], ["--adapt", "-"]):
         done = charrnn("generate", "--interactive", *option)
         assert (done.returncode, done.stdout) == (2, "")
-        assert "--interactive reads lines from stdin" in done.stderr
+        assert "--interactive reads stdin" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
 
 
 def test_escapes_are_those_of_stop() -> None:

@@ -8,7 +8,8 @@ import typer
 from charrnn.cli.display.notes import announce_stdin, write_notes
 from charrnn.cli.display.progress import Progress
 from charrnn.cli.models import choose_model
-from charrnn.inference.settings import ClassifySettings, OutputSettings, UseSettings
+from charrnn.inference.classification.settings import ClassifySettings
+from charrnn.inference.settings import OutputSettings, UseSettings
 from charrnn.text.settings import ReadingSettings
 
 EXAMPLES = ("charrnn classify -m kinds new.txt", "charrnn classify -m kinds new.txt --all --json")

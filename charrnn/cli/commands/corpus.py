@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.cli.display.escape import VisibleStream
-from charrnn.cli.display.notes import write_notes
+from charrnn.cli.display.notes import announce_stdin, write_notes
 from charrnn.cli.groups import PlainGroup
 from charrnn.cli.options import add_command, format_examples
 from charrnn.corpora.settings import (
@@ -188,18 +188,19 @@ def _write(
     """Write a corpus, and a line about it on stderr. The pieces are not requested before the output is checked."""
     from charrnn.corpora.output import write_file, write_pieces
 
-    where = ""
-    if output.output == "-":
+    file = None if output.output == "-" else Path(output.output)
+    if file is not None:
+        check_output(file, inputs, overwrite=output.overwrite, option="-o")
+    announce_stdin(inputs, quiet=output.quiet)
+    if file is None:
         shown = VisibleStream(sys.stdout.buffer) if sys.stdout.isatty() else None
         size = write_pieces(pieces, shown.write if shown else sys.stdout.buffer.write)
         if shown:
             shown.finish()
         sys.stdout.buffer.flush()
     else:
-        file = Path(output.output)
-        check_output(file, inputs, overwrite=output.overwrite, option="-o")
         size = write_file(pieces, file)
-        where = f" written to {file}"
+    where = f" written to {file}" if file else ""
     write_notes([f"{kind}: {count_of(size, unit)}{where}"], quiet=output.quiet)
 
 

@@ -11,7 +11,9 @@ from charrnn.cli.models import choose_model
 from charrnn.cli.options import Texts
 from charrnn.errors import CorpusError, UsageError
 from charrnn.files import check_output
-from charrnn.inference.settings import DetailSettings, DynamicSettings, OutputSettings, PlotSettings, UseSettings
+from charrnn.inference.classification.settings import PlotSettings
+from charrnn.inference.scoring.settings import DetailSettings, DynamicSettings
+from charrnn.inference.settings import OutputSettings, UseSettings
 from charrnn.settings import refuse, unread_settings
 from charrnn.text.settings import ColumnSettings, ReadingSettings
 

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.cli.adaptation import adapt_model, check_adaptation
-from charrnn.cli.display.escape import to_cell
+from charrnn.cli.display.escape import to_cell, unescape
 from charrnn.cli.display.notes import announce_stdin, write_notes
 from charrnn.cli.display.progress import Progress
 from charrnn.cli.display.records import print_record
 from charrnn.cli.models import choose_model
-from charrnn.cli.prompt import Prompt, unescape
 from charrnn.errors import CorpusError, GenerationError, UsageError
 from charrnn.inference.settings import (
     AdaptSettings,
@@ -59,9 +58,7 @@ def generate(
     output: OutputSettings,
 ) -> None:
     """Generate text with a model, continuing a prime."""
-    refuse(_find_conflicts(text, sampling, output))
-    if text.prime_file == adaptation.adapt == "-":
-        raise UsageError("--prime-file and --adapt cannot both read stdin; give one of them a file")
+    refuse(_find_conflicts(text, sampling, adaptation, output))
     path = choose_model(use.model, quiet=output.quiet)
     check_adaptation(adaptation, [path])
     from charrnn.cli.display.samples import SampleWriter
@@ -79,6 +76,8 @@ def generate(
     model = adapt_model(model, adaptation, text.label, quiet=output.quiet)
     prime = _read_prime_text(text, binary=model.vocabulary.binary, quiet=output.quiet)
     if text.interactive:
+        from charrnn.cli.prompt import Prompt
+
         session = _start_session(model, labels, request, text, sampling)
         Prompt(dataclasses.replace(session, seed=seed, prime=prime), echo=text.echo, quiet=output.quiet).run()
         return
@@ -121,14 +120,19 @@ def _start_session(
     )
 
 
-def _find_conflicts(text: PrimeSettings, sampling: SamplingSettings, output: OutputSettings) -> list[str]:
+def _find_conflicts(
+    text: PrimeSettings, sampling: SamplingSettings, adaptation: AdaptSettings, output: OutputSettings
+) -> list[str]:
     """What is wrong with the settings together."""
+    files = text.prime_file, adaptation.adapt
     checks = {
         "--prime and --prime-file cannot be combined; give one of them": None not in (text.prime, text.prime_file),
         "--stop must not be empty": not all(text.stop or []),
         f"--samples times --best must be at most {MOST_TEXTS:,}": text.samples * sampling.best > MOST_TEXTS,
-        "--interactive reads lines from stdin and writes text: leave out --json and --prime-file -": text.interactive
-        and (output.json or text.prime_file == "-"),
+        "--prime-file and --adapt cannot both read stdin; give one of them a file": files == ("-", "-"),
+        "--interactive reads stdin and writes text: leave out --json, and give --prime-file or --adapt a file": (
+            text.interactive and (output.json or "-" in files)
+        ),
     }
     return [message for message, wrong in checks.items() if wrong]
 

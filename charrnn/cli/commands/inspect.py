@@ -11,7 +11,8 @@ from charrnn.cli.models import choose_model
 from charrnn.cli.options import Texts
 from charrnn.errors import CorpusError, UsageError
 from charrnn.files import atomic_write, check_output
-from charrnn.inference.settings import OutputSettings, PageSettings, SpanSettings, UnitSettings, UseSettings
+from charrnn.inference.inspection.settings import PageSettings, SpanSettings, UnitSettings
+from charrnn.inference.settings import OutputSettings, UseSettings
 from charrnn.settings import refuse, unread_settings
 from charrnn.text.settings import ReadingSettings
 from charrnn.wording import count_of

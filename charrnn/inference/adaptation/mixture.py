@@ -13,7 +13,6 @@ import numpy as np
 
 from charrnn.inference.adaptation.adapter import Adapter
 from charrnn.inference.network.language import Floats, Network
-from charrnn.inference.scoring.texts import readable_ids
 from charrnn.text.vocabulary.base import UNKNOWN, Codes, Vocabulary
 
 SHARE = 0.001
@@ -49,7 +48,7 @@ class AdaptedScorer:
             codes: the next part of the text.
             trained: their nats (n,) under the network as trained.
         """
-        ids, counted = readable_ids(self._vocabulary, codes)
+        ids, counted = self._vocabulary.readable_ids(codes)
         known = ids != UNKNOWN
         nats = np.full(len(codes), np.nan, dtype=np.float32)
         nats[known] = self.adapter.read(ids[known], counted[known])

@@ -133,8 +133,9 @@ class TextGenerator:
         Yields pieces as they are made; the pieces of one sample, joined, are its text.
         """
         size, threads = self.plan_groups(len(seeds))
+        pace = Pace()
         groups = (
-            Group(self, start, request, list(enumerate(seeds[first : first + size], first)))
+            Group(self, start, request, list(enumerate(seeds[first : first + size], first)), pace)
             for first in range(0, len(seeds), size)
         )
         if len(seeds) > size and threads > 1:
@@ -177,15 +178,27 @@ def _advance_in_threads(groups: "Iterator[Group]", threads: int) -> Generator[Pi
             yield from pieces
 
 
+@dataclass
+class Pace:
+    """The symbols, of all samples of a group together, that take as long as a burst, as measured last."""
+
+    symbols: int = 1  # the first one is shown at once
+
+
 class Group:
-    """Samples that advance together, (index, seed) each.
+    """Samples that advance together, (index, seed) each, at a pace that all groups share.
 
     Attributes:
         done: whether all texts are finished.
     """
 
     def __init__(
-        self, generator: TextGenerator, start: State, request: Request, samples: Sequence[tuple[int, int]]
+        self,
+        generator: TextGenerator,
+        start: State,
+        request: Request,
+        samples: Sequence[tuple[int, int]],
+        pace: Pace,
     ) -> None:
         self._request = request
         self._texts = [TextBuilder(index, generator.vocabulary, request) for index, _ in samples]
@@ -198,7 +211,7 @@ class Group:
             self._first = symbols, nats
         self._writer = generator.make_writer(state, request)
         self._made = 0
-        self._steps = 1  # the first symbol is shown at once
+        self._pace = pace
         self.done = False
 
     def advance(self) -> list[Piece]:
@@ -206,8 +219,8 @@ class Group:
         symbols, nats = self._next_symbols()
         pieces = [
             piece
-            for column, text in enumerate(self._texts)
-            if text.finish is None and (piece := text.append(symbols[:, column], nats[:, column]))
+            for column, (text, added) in enumerate(zip(self._texts, symbols.T.tolist(), strict=True))
+            if text.finish is None and (piece := text.append(added, nats[:, column]))
         ]
         active = np.flatnonzero([text.finish is None for text in self._texts])
         self.done = not len(active)
@@ -221,7 +234,9 @@ class Group:
             result, self._first = self._first, None
             self._made += 1
             return result
-        steps = min(self._writer.burst or self._steps, self._request.most_symbols - self._made)
+        samples = len(self._texts)
+        steps = self._writer.burst or min(max(self._pace.symbols // samples, 1), LONGEST)
+        steps = min(steps, self._request.most_symbols - self._made)
         fresh = max(0, steps - len(self._unused))
         uniforms = np.stack([draw.random(fresh) for draw in self._draws], axis=1)
         if len(self._unused):
@@ -229,8 +244,7 @@ class Group:
         began = time.perf_counter()
         result = self._writer.write(uniforms[:steps])
         made = len(result[0])
-        speed = made / (time.perf_counter() - began)
-        self._steps = min(max(int(speed * BURST), 1), LONGEST)
+        self._pace.symbols = int(made * samples * BURST / (time.perf_counter() - began))
         self._unused = uniforms[made:]
         self._made += made
         return result
@@ -274,9 +288,10 @@ class TextBuilder:
         self._index = index
         self._pieces = vocabulary.pieces
         self._lengths = vocabulary.lengths
-        self._end = vocabulary.end
+        self._multi_character = vocabulary.multi_character
         self._ended = "stop" if request.constraint is None else "match"
-        self._may_end = self._end is not None or request.constraint is not None
+        self._ends = [] if request.constraint is None else [ENDED]
+        self._ends += [] if vocabulary.end is None else [vocabulary.end]
         self._prefix = self._hidden = len(request.prefix)  # bytes, those still to come
         self._prefix_chars = len(request.prefix.decode("utf-8"))
         self._left = request.length + self._prefix_chars if request.length else 0  # characters
@@ -285,15 +300,18 @@ class TextBuilder:
         self._symbols: list[int] = []  # these two only if the loss is requested
         self._nats: list[Floats] = []
 
-    def append(self, symbols: Symbols, nats: Floats) -> Piece | None:
-        """Add symbols (T,) with their nats (T,); returns the text that is final now, if any."""
-        ends = np.flatnonzero((symbols == self._end) | (symbols == ENDED)).tolist() if self._may_end else []
-        symbols = symbols[: ends[0]] if ends else symbols
-        lengths = self._lengths[symbols].cumsum()
-        added = symbols[: int(lengths.searchsorted(self._left)) + 1].tolist()
-        self._left -= int(lengths[len(added) - 1]) if added else 0
-        pieces = self._pieces
-        text = b"".join([pieces[symbol] for symbol in added])
+    def append(self, symbols: list[int], nats: Floats) -> Piece | None:
+        """Add symbols with their nats (T,); returns the text that is final now, if any."""
+        ends = [symbols.index(end) for end in self._ends if end in symbols]
+        added = symbols[: min(ends)] if ends else symbols
+        if self._multi_character:
+            lengths = self._lengths[added].cumsum()
+            added = added[: int(lengths.searchsorted(self._left)) + 1]
+            self._left -= int(lengths[len(added) - 1]) if added else 0
+        else:
+            added = added[: self._left]
+            self._left -= len(added)
+        text = b"".join(map(self._pieces.__getitem__, added))
         if self._loss:
             self._symbols += added
             self._nats.append(nats)

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from charrnn.errors import InspectionError
 from charrnn.inference.generation.sampling import log_softmax
 from charrnn.inference.network.language import Floats, Network, State, sigmoid
-from charrnn.inference.scoring.texts import readable_ids
 from charrnn.text.vocabulary.base import UNKNOWN, Ids, Vocabulary
 
 CHUNK = 256  # time steps
@@ -95,7 +94,7 @@ def read_text(vocabulary: Vocabulary, codes: NDArray[Any], *, skip_unknown: bool
     Raises:
         InspectionError: if there are unknown characters that are not to be skipped, or nothing is left.
     """
-    ids, counted = readable_ids(vocabulary, codes)
+    ids, counted = vocabulary.readable_ids(codes)
     known = ids != UNKNOWN
     if not known.all() and not skip_unknown:
         raise InspectionError(

@@ -8,7 +8,6 @@ on two cores, in thousands of characters per second, with BLAS's threads and wit
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 Part = TypeVar("Part")
@@ -27,5 +26,7 @@ def map_parallel(work: Callable[[Part], Result], parts: Sequence[Part]) -> list[
     """The results of `work` for each part, computed in parallel, in the order of the parts."""
     if len(parts) < 2 or available_cores() < 2:
         return [work(part) for part in parts]
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(min(len(parts), available_cores())) as pool:
         return list(pool.map(work, parts))

@@ -11,7 +11,7 @@ import numpy as np
 from charrnn.inference.network.cores import map_parallel
 from charrnn.inference.network.language import Floats, Network
 from charrnn.inference.scoring.scorer import Scorer, make_scorers
-from charrnn.inference.scoring.texts import Score, batch_by_size, check_losses, readable_ids, score_ids, sum_scores
+from charrnn.inference.scoring.texts import Score, batch_by_size, check_losses, score_ids, sum_scores
 from charrnn.text.reading import check_line_length
 from charrnn.text.vocabulary.base import UNKNOWN, Codes, Ids, Vocabulary
 
@@ -46,7 +46,7 @@ def score_line_tokens(
 ) -> Iterator[tuple[Codes, Floats]]:
     """Yields each line's codes (n,) with their nats (n,), NaN for unknown ones, in the order of the lines."""
     for window in batch_by_size(lines, WINDOW):
-        read = [readable_ids(vocabulary, line) for line in window]
+        read = [vocabulary.readable_ids(line) for line in window]
         known = [ids[ids != UNKNOWN] for ids, _ in read]
         for line, (ids, counted), losses in zip(window, read, score_sequences(network, known), strict=True):
             nats = np.full(len(line), np.nan, dtype=np.float32)

@@ -25,7 +25,6 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from charrnn.errors import GenerationError
 from charrnn.inference.network.cores import available_cores, map_parallel
@@ -141,7 +140,7 @@ def score_text(
     context: Ids = np.empty(0, dtype=np.int32)  # before the next block
     scored = 0
     for codes in map(np.concatenate, batch_by_size(pieces, BLOCK)):
-        read, counted = readable_ids(vocabulary, codes)
+        read, counted = vocabulary.readable_ids(codes)
         ids = np.concatenate([context, read[read != UNKNOWN]])
         block_progress = _offset_progress(progress, scored, len(codes))
         nats = np.full(len(codes), np.nan, dtype=np.float32)
@@ -198,15 +197,6 @@ def check_losses(losses: Floats) -> Floats:
     if not np.isfinite(losses).all():
         raise GenerationError("the model's scores overflow: its weights are too large to compute with")
     return losses
-
-
-def readable_ids(vocabulary: Vocabulary, codes: Codes) -> tuple[Ids, NDArray[np.bool_]]:
-    """Ids (n,) to read, `UNKNOWN` where there is nothing to read, and which of them have a probability (n,)."""
-    ids = vocabulary.lookup(codes)
-    if vocabulary.unknown is None:
-        return ids, ids != UNKNOWN
-    ids = np.where(ids == UNKNOWN, np.int32(vocabulary.unknown), ids)
-    return ids, ids != vocabulary.unknown
 
 
 def batch_by_size(

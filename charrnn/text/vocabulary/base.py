@@ -154,6 +154,14 @@ class Vocabulary(ABC):
     def lookup(self, codes: Codes) -> Ids:
         """The ids (n,) of codes, `UNKNOWN` for those that are not in the vocabulary."""
 
+    def readable_ids(self, codes: Codes) -> tuple[Ids, NDArray[np.bool_]]:
+        """Ids (n,) to read, `UNKNOWN` where there is nothing to read, and which of them have a probability (n,)."""
+        ids = self.lookup(codes)
+        if self.unknown is None:
+            return ids, ids != UNKNOWN
+        ids = np.where(ids == UNKNOWN, np.int32(self.unknown), ids)
+        return ids, ids != self.unknown
+
     def encode(self, text: str | bytes) -> Ids:
         """The ids (n,) of a text, `UNKNOWN` for tokens that are not in the vocabulary."""
         return self.lookup(self.tokenize(text))

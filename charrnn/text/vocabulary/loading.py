@@ -1,22 +1,21 @@
-"""Vocabularies from model files."""
+"""Vocabularies from model files; only the module of their kind is imported."""
 
+from importlib import import_module
 from typing import Any
 
 from charrnn.errors import ModelFileError, quote_value
 from charrnn.text.vocabulary.base import Vocabulary
-from charrnn.text.vocabulary.bytes import ByteVocabulary
-from charrnn.text.vocabulary.characters import CharVocabulary
-from charrnn.text.vocabulary.words import WordVocabulary
 
-KINDS: dict[str, type[Vocabulary]] = {kind.tokens: kind for kind in (CharVocabulary, ByteVocabulary, WordVocabulary)}
+KINDS = {"char": "characters.CharVocabulary", "byte": "bytes.ByteVocabulary", "word": "words.WordVocabulary"}
 
 
 def vocabulary_from_json(description: dict[str, Any], size: int) -> Vocabulary:
     """See `Vocabulary.from_json`; ModelFileError also if the kind of vocabulary is unknown."""
     tokens = description.get("tokens")
-    kind = KINDS.get(tokens) if isinstance(tokens, str) else None
-    if kind is None:
+    if not isinstance(tokens, str) or tokens not in KINDS:
         raise ModelFileError(
             f"the model's vocabulary is damaged, or of a kind this charrnn does not know: {quote_value(tokens)}"
         )
+    module, name = KINDS[tokens].split(".")
+    kind: type[Vocabulary] = getattr(import_module(f"charrnn.text.vocabulary.{module}"), name)
     return kind.from_json(description, size)

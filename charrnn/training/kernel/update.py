@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ctypes import CFUNCTYPE, POINTER, c_double, c_int64
 from dataclasses import dataclass
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -74,12 +75,13 @@ class KernelUpdate:
     ) -> None:
         self._functions, self._optimizer, self._averages = functions, optimizer, averages
         self._gradients: list[Tensor] = []
+        self._moments: list[Tensor] = []
         self._records: Any = ()
 
     @torch.no_grad()
     def measure_norm(self) -> float:
         """The norm of the whole gradient, which `apply` will use."""
-        self._make_records()
+        self._find_arrays()
         return math.sqrt(self._functions.sum_squares(self._records, len(self._records)))
 
     @torch.no_grad()
@@ -102,17 +104,23 @@ class KernelUpdate:
         constants = Update(scale, group["lr"], step, beta1, beta2, correction, group["eps"], share)
         run(lambda part: self._functions.update(records, count, constants, part, parts), range(parts))
 
-    def _make_records(self) -> None:
-        self._gradients, records = [], []
-        for group in self._optimizer.param_groups:
-            for parameter in group["params"]:
-                state = self._optimizer.state[parameter]
-                if not state:
-                    state["step"] = torch.zeros((), dtype=torch.float32)
-                    state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
-                gradient = parameter.grad.contiguous()
-                self._gradients.append(gradient)
-                arrays = parameter, gradient, state["exp_avg"], state["exp_avg_sq"], self._averages[parameter]
-                pointers = (array.data_ptr() for array in arrays)
-                records.append(Parameter(parameter.numel(), *pointers, group["weight_decay"]))
-        self._records = (Parameter * len(records))(*records)
+    def _find_arrays(self) -> None:
+        """Note where all arrays are: gradients may be others at every step, the optimizer's state after a load."""
+        parameters = [(group, parameter) for group in self._optimizer.param_groups for parameter in group["params"]]
+        states = [self._optimizer.state[parameter] for _, parameter in parameters]
+        moments = [state.get("exp_avg") for state in states]
+        if any(known is not moment or moment is None for known, moment in zip_longest(self._moments, moments)):
+            self._records = (Parameter * len(parameters))(*map(self._make_record, *zip(*parameters, strict=True)))
+            self._moments = [state["exp_avg"] for state in states]
+        self._gradients = [parameter.grad.contiguous() for _, parameter in parameters]
+        for record, gradient in zip(self._records, self._gradients, strict=True):
+            record.gradient = gradient.data_ptr()
+
+    def _make_record(self, group: dict[str, Any], parameter: nn.Parameter) -> Parameter:
+        state = self._optimizer.state[parameter]
+        if not state:
+            state["step"] = torch.zeros((), dtype=torch.float32)
+            state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
+        arrays = state["exp_avg"], state["exp_avg_sq"], self._averages[parameter]
+        pointers = (array.data_ptr() for array in arrays)
+        return Parameter(parameter.numel(), parameter.data_ptr(), None, *pointers, group["weight_decay"])

@@ -24,19 +24,17 @@ class LanguageObjective(Objective):
         super().__init__()
         self.network = network
         self._precision = precision
-        self._step: tuple[object, LanguageStep] | None = None
+        self._step: LanguageStep | None = None
 
     def differentiate(self, batch: LanguageBatch, workers: Workers) -> tuple[Tensor, State] | None:
         """See `Objective`: by the kernel, where it can."""
-        with computing(self._precision, batch.inputs.device):
-            kernel = find_kernel(self.network.config.cell, self.network.decoder.weight)
-        if kernel is None:
-            return None
-        addresses = [parameter.data_ptr() for parameter in self.network.parameters()]
-        shape = batch.inputs.shape, addresses, bool(batch.masks.outputs), batch.labels is None, workers
-        if self._step is None or self._step[0] != shape:
-            self._step = shape, LanguageStep(self.network, kernel, workers, batch)
-        return self._step[1].compute(batch)
+        if self._step is None or not self._step.fits(batch, workers):
+            with computing(self._precision, batch.inputs.device):
+                kernel = find_kernel(self.network.config.cell, self.network.decoder.weight)
+            if kernel is None:
+                return None
+            self._step = LanguageStep(self.network, kernel, workers, batch)
+        return self._step.compute(batch)
 
     def forward(self, batch: LanguageBatch) -> tuple[Tensor, Tensor, State]:
         """The loss in nats, twice, and the state after; the initial state has a part in every graph."""

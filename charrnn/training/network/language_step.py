@@ -10,6 +10,7 @@ PyTorch before and after: what begins a reader has a graph, as it has with PyTor
 
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,6 +40,8 @@ class LanguageStep:
 
     def __init__(self, network: CharRNN, kernel: Kernel, workers: Workers, batch: LanguageBatch) -> None:
         self._network, self._kernel, self._workers = network, kernel, workers
+        self._parameters = list(network.parameters())
+        self._key = self._make_key(batch, workers)
         self._table = network.reads_table(batch.inputs.numel())
         embedding, masked = network.embedding, bool(network.dropout.weights)
         vectors = None if embedding is None else embedding.weight.detach()
@@ -56,6 +59,14 @@ class LanguageStep:
         self._gradients = [self._record_gradients(rows) for rows in self._rows]
         self._sums = [tensor for layer in self._layers for tensor in layer.sums]
         self._sums += [tensor for share in self._shares for tensor in share.sums]
+
+    def fits(self, batch: LanguageBatch, workers: Workers) -> bool:
+        """Whether a batch has the shape that this was made for, and the parameters are where they were."""
+        return self._key == self._make_key(batch, workers)
+
+    def _make_key(self, batch: LanguageBatch, workers: Workers) -> tuple[Any, ...]:
+        places = tuple(parameter.data_ptr() for parameter in self._parameters)
+        return places, batch.inputs.shape, bool(batch.masks.outputs), workers
 
     def _make_share(self, columns: slice, batch: LanguageBatch) -> "_Share":
         config = self._network.config
@@ -149,7 +160,7 @@ class LanguageStep:
             if by_vectors is not None and network.embedding is not None:
                 gradients[network.embedding.weight] = by_vectors
             gradients.update(zip(layer.parameters, layer.gradients, strict=True))
-        parameters = list(network.parameters())
+        parameters = self._parameters
         more: Sequence[Tensor | None] = [None] * len(parameters)
         if edges:
             tensors, by_tensors = zip(*edges, strict=True)

@@ -1,3 +1,4 @@
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -118,6 +119,20 @@ def test_control_characters_do_not_reach_a_terminal_as_they_are(in_process: Any,
     status, out, err = in_process("corpus", "text2midi", stdin=LINE.encode())
     assert (status, out) == (2, "")
     assert "a MIDI file cannot be shown on a terminal; name a file with -o new.mid" in err
+
+
+class Terminal(io.TextIOWrapper):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_text_from_the_terminal_is_asked_for(in_process: Any, monkeypatch: Any, tmp_path: Path) -> None:
+    monkeypatch.setattr(io, "TextIOWrapper", Terminal)
+    status, out, err = in_process("corpus", "names", "-", stdin=b"Ann\n")
+    assert (status, out) == (0, "Ann\n")
+    assert err.startswith("reading the text from this terminal")
+    (tmp_path / "names.txt").write_text("Ann\n")
+    assert in_process("corpus", "names", str(tmp_path / "names.txt")) == (0, "Ann\n", "names: 4 characters\n")
 
 
 def test_every_subcommand_has_a_help_page_with_examples(in_process: Any) -> None:

@@ -8,7 +8,6 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from charrnn.inference.labelled import LabelledModel
-from charrnn.inference.scoring.texts import readable_ids
 from charrnn.model.config import LabelledConfig
 from charrnn.model.header import ModelHeader
 from charrnn.text.documents.corpus import LabelledCorpus, read_labelled
@@ -146,7 +145,7 @@ def test_numpy_gives_documents_the_probability_that_pytorch_gives(tmp_path: Path
     assert np.exp(model.apply_bayes(found)) == pytest.approx(joint / joint.sum(axis=1, keepdims=True), abs=1e-9)
     # What is read symbol by symbol to write is the same, too.
     own = model.for_label("plant")
-    ids = readable_ids(model.vocabulary, model.vocabulary.tokenize("a rose"))[0]
+    ids = model.vocabulary.readable_ids(model.vocabulary.tokenize("a rose"))[0]
     labels, state = torch.tensor([1]), network.initial_state(1, torch.tensor([1]))
     with torch.no_grad():
         _, state = network(torch.from_numpy(ids[:, None].astype(np.int64)), state, labels=labels)
