@@ -64,13 +64,14 @@ class StepLayer:
         bias: of both (G*H).
         inner: bias (H) inside the GRU's reset product; None for other cells.
         table: projected symbols (V, G*H), V = 0 for a layer that reads vectors.
-        by_table: their gradients.
+        by_table, by_vectors: gradients of the table and, if it is made of them, of the symbols' vectors.
     """
 
     def __init__(self, module: nn.Module, symbols: int | None, vectors: Tensor | None, *, masked: bool) -> None:
         self.states = 2 if isinstance(module, nn.LSTM) else 1
         self._vectors = vectors
         self._by_vectors: list[Tensor] = []  # a part of their gradient for each part of the rows
+        self.by_vectors = None if vectors is None else torch.empty_like(vectors)
         self.parameters = [module.get_parameter(name) for name in NAMES]
         self.gradients = [torch.zeros_like(parameter) for parameter in self.parameters]
         self._weight_ih, self._weight_hh, *self._biases = (parameter.detach() for parameter in self.parameters)
@@ -143,16 +144,17 @@ class StepLayer:
                 multiply(kernel, packed, self.by_table[:, rows], zeros, result)
                 self._by_vectors.append(result)
 
-    def finish(self) -> Tensor | None:
-        """Complete the gradients; returns that of the symbols' vectors (V, I), if a table was made of them."""
+    def finish(self) -> None:
+        """Complete the gradients."""
         by_weight_ih, _, by_bias, by_bias_hh = self.gradients
         same = self.width if self.inner is None else 2 * self.units
         by_bias_hh[:same] = by_bias[:same]
-        if self.inputs is None and self._vectors is not None:
-            return torch.stack(self._by_vectors).sum(dim=0)
-        if self.inputs is None:
+        if self.by_vectors is not None:
+            self.by_vectors.copy_(self._by_vectors[0])
+            for part in self._by_vectors[1:]:
+                self.by_vectors += part
+        elif self.inputs is None:
             by_weight_ih.copy_(self.by_table.t())
-        return None
 
 
 class Passes:

@@ -26,14 +26,15 @@ class OutputPass:
         packed: the weights (V, H).
         bias: (V).
         targets: (N); negative where there is no loss.
+        results: (2, N); the loss of a row will be the logarithm of its first number minus the second.
 
     Attributes:
         by_weight, by_bias: their gradients; `by_bias` has to be zero before.
     """
 
-    def __init__(self, packed: PackedMatrix, bias: Tensor, targets: Tensor) -> None:
+    def __init__(self, packed: PackedMatrix, bias: Tensor, targets: Tensor, results: Tensor) -> None:
         self._packed, self._bias, self._targets = packed, bias, targets
-        self._totals, self._differences = (bias.new_empty(len(targets)) for _ in range(2))
+        self._totals, self._differences = results
         self.by_weight, self.by_bias = torch.empty_like(packed.matrix), torch.zeros_like(bias)
 
     def record(self, recording: Recording, hidden: Tensor, by_hidden: Tensor, scale: Tensor) -> None:
@@ -54,7 +55,3 @@ class OutputPass:
             outer_into(kernel, part, hidden[piece], initial, self.by_weight, scratch)
             record_sum(recording, part, self.by_bias)
             initial = self.by_weight
-
-    def sum_loss(self) -> Tensor:
-        """The loss of all rows in nats, after the calls."""
-        return (self._totals.log() - self._differences).sum()

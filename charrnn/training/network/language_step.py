@@ -8,7 +8,6 @@ A list is written down once and run at every step, as one call that needs no loc
 PyTorch before and after: what begins a reader has a graph, as it has with PyTorch's layers (see `sequence_loss`).
 """
 
-from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -50,14 +49,22 @@ class LanguageStep:
             StepLayer(layer, *((None, None) if k else first), masked=masked) for k, layer in enumerate(network.rnn)
         ]
         self._decoder = PackedMatrix(network.decoder.weight.detach())
-        self._scale = torch.empty(1)
+        self._scale, self._results = torch.empty(1), torch.empty(2, batch.inputs.numel())
         self._shares = [self._make_share(columns, batch) for columns in workers.split(batch.width)]
         count = len(self._shares)
         self._parts = range(count)
         self._rows = divide(self._layers[0].width, count, ROWS)
         self._packing = [self._record_packing(part) for part in self._parts]
         self._gradients = [self._record_gradients(rows) for rows in self._rows]
-        self._sums = [tensor for layer in self._layers for tensor in layer.sums]
+        passes = [[share.passes[k] for share in self._shares] for k in range(len(self._layers))]
+        states = range(self._layers[0].states)
+        self._last = [[part.state[n][-1] for row in passes for part in row] for n in states]
+        self._by_first = [[part.by_state[n] for row in passes for part in row] for n in states]
+        known = self._map_gradients()
+        others = {parameter: torch.zeros_like(parameter) for parameter in self._parameters if parameter not in known}
+        known.update(others)
+        self._by_parameter = [known[parameter] for parameter in self._parameters]
+        self._sums = [*others.values(), *(tensor for layer in self._layers for tensor in layer.sums)]
         self._sums += [tensor for share in self._shares for tensor in share.sums]
 
     def fits(self, batch: LanguageBatch, workers: Workers) -> bool:
@@ -71,9 +78,11 @@ class LanguageStep:
     def _make_share(self, columns: slice, batch: LanguageBatch) -> "_Share":
         config = self._network.config
         inputs = None if self._table else config.input_size
-        output = self._decoder, self._network.decoder.bias.detach(), self._scale
-        share = _Share(self._layers, columns, len(batch.inputs), inputs, dropout=bool(batch.masks.outputs))
-        share.record(Recording(self._kernel), *output)
+        steps = len(batch.inputs)
+        share = _Share(self._layers, columns, steps, inputs, dropout=bool(batch.masks.outputs))
+        results = self._results[:, columns.start * steps : columns.stop * steps]
+        output = OutputPass(self._decoder, self._network.decoder.bias.detach(), share.targets.view(-1), results)
+        share.record(Recording(self._kernel), output, self._scale)
         return share
 
     def _record_packing(self, part: int) -> Recording:
@@ -105,15 +114,15 @@ class LanguageStep:
         vectors = None if self._table else network.embed(batch.inputs, batch.labels)
         with torch.no_grad():
             self._run(batch, state, vectors)
-            nats = torch.stack([share.output.sum_loss() for share in self._shares]).sum()
+            nats = (self._results[0].log() - self._results[1]).sum()
         edges = [] if vectors is None else [(vectors, torch.cat([share.by_vectors for share in self._shares], dim=1))]
         if starting:
-            edges.extend(zip(state, self._join(lambda passes: passes.by_state), strict=True))
+            edges.extend(zip(state, self._join(self._by_first), strict=True))
             loss = first_loss(network, batch.inputs[0], state, batch.starts, batch.masks)
             edges.append((loss, self._scale[0]))
             nats = nats + loss.detach()
         self._set_gradients(edges)
-        return nats, self._join(lambda passes: [part[-1] for part in passes.state])
+        return nats, self._join(self._last)
 
     def _run(self, batch: LanguageBatch, state: State, vectors: Tensor | None) -> None:
         """Everything that lists of calls do."""
@@ -139,37 +148,39 @@ class LanguageStep:
         for layer, mask in zip(self._layers, masks, strict=False):
             layer.mask_gradient(self._kernel, mask, self._rows[part])
 
-    def _join(self, select: Callable[[Passes], list[Tensor]]) -> State:
-        """Parts (b, H) of the passes of all readers, joined to states (L, B, H)."""
-        layers = [[select(share.passes[k]) for share in self._shares] for k in range(len(self._layers))]
-        columns = zip(*(parts for shares in layers for parts in shares), strict=True)
-        return tuple(torch.cat(parts).view(len(layers), -1, self._layers[0].units) for parts in columns)
+    def _join(self, parts: list[list[Tensor]]) -> State:
+        """States (L, B, H) from parts of them (b, H): all layers' of the first readers, and so on."""
+        return tuple(torch.cat(tensors).view(len(self._layers), -1, self._layers[0].units) for tensors in parts)
+
+    def _map_gradients(self) -> dict[Tensor, Tensor]:
+        """Where the lists leave the gradients of parameters."""
+        network, output = self._network, self._shares[0].output
+        known: dict[Tensor, Tensor] = {
+            network.decoder.weight: output.by_weight,
+            network.decoder.bias: output.by_bias,
+        }
+        for layer in self._layers:
+            known.update(zip(layer.parameters, layer.gradients, strict=True))
+            if layer.by_vectors is not None and network.embedding is not None:
+                known[network.embedding.weight] = layer.by_vectors
+        return known
 
     def _set_gradients(self, edges: list[tuple[Tensor, Tensor]]) -> None:
         """Set the gradients of all parameters; more come through the graphs of `edges`: tensors and their gradients."""
-        network, first = self._network, self._shares[0].output
+        first = self._shares[0].output
         for share in self._shares[1:]:
             first.by_weight += share.output.by_weight
             first.by_bias += share.output.by_bias
-        gradients: dict[Tensor, Tensor] = {
-            network.decoder.weight: first.by_weight,
-            network.decoder.bias: first.by_bias,
-        }
         for layer in self._layers:
-            by_vectors = layer.finish()
-            if by_vectors is not None and network.embedding is not None:
-                gradients[network.embedding.weight] = by_vectors
-            gradients.update(zip(layer.parameters, layer.gradients, strict=True))
-        parameters = self._parameters
-        more: Sequence[Tensor | None] = [None] * len(parameters)
+            layer.finish()
         if edges:
             tensors, by_tensors = zip(*edges, strict=True)
-            more = torch.autograd.grad(tensors, parameters, by_tensors, allow_unused=True)
-        for parameter, extra in zip(parameters, more, strict=True):
-            gradient = gradients.get(parameter)
-            if gradient is None:
-                gradient = torch.zeros_like(parameter)
-            parameter.grad = gradient if extra is None else gradient.add_(extra)
+            more = torch.autograd.grad(tensors, self._parameters, by_tensors, allow_unused=True)
+            for gradient, part in zip(self._by_parameter, more, strict=True):
+                if part is not None:
+                    gradient.add_(part)
+        for parameter, gradient in zip(self._parameters, self._by_parameter, strict=True):
+            parameter.grad = gradient
 
 
 class _Share:
@@ -188,7 +199,7 @@ class _Share:
     ) -> None:
         readers = columns.stop - columns.start
         self._columns = columns
-        self._ids, self._targets = (torch.empty(steps, readers, dtype=torch.int64) for _ in range(2))
+        self._ids, self.targets = (torch.empty(steps, readers, dtype=torch.int64) for _ in range(2))
         self._vectors = None if inputs is None else torch.empty(steps, readers, inputs)
         self.by_vectors = torch.empty(0) if self._vectors is None else torch.empty_like(self._vectors)
         self._masks = [torch.empty(readers, layer.units) for layer in layers] if dropout else []
@@ -198,23 +209,23 @@ class _Share:
             self.passes.append(Passes(layer, below))
             below = torch.empty(steps, readers, layer.units) if dropout else self.passes[-1].hidden[1:]
             self._outputs.append(below)
+        self._first = [[part[0] for part in passes.state] for passes in self.passes]
 
     @property
     def sums(self) -> list[Tensor]:
         """What calls add to, so that it has to be zero before."""
         return [self.output.by_bias, *(part for passes in self.passes for part in passes.by_state)]
 
-    def record(self, recording: Recording, decoder: PackedMatrix, bias: Tensor, scale: Tensor) -> None:
+    def record(self, recording: Recording, output: OutputPass, scale: Tensor) -> None:
         """Write down the calls, with an output layer and what the loss is multiplied by."""
-        kernel, self.calls = recording.kernel, recording
-        self.output = OutputPass(decoder, bias, self._targets.view(-1))
+        kernel, self.calls, self.output = recording.kernel, recording, output
         by_outputs = recording.keep(torch.empty_like(self._outputs[-1]))
         for passes, outputs, mask in zip_longest(self.passes, self._outputs, self._masks):
             passes.record_forward(recording)
             if mask is not None:
                 scale_rows(kernel, passes.hidden[1:].flatten(0, 1), mask, outputs.flatten(0, 1))
         rows = by_outputs.flatten(0, 1)
-        self.output.record(recording, self._outputs[-1].flatten(0, 1), rows, scale)
+        output.record(recording, self._outputs[-1].flatten(0, 1), rows, scale)
         for k, passes in reversed(list(enumerate(self.passes))):
             if self._masks:
                 scale_rows(kernel, rows, self._masks[k], rows)
@@ -224,11 +235,11 @@ class _Share:
         """Copy what the readers begin with into their arrays."""
         columns = self._columns
         self._ids.copy_(batch.inputs[:, columns])
-        self._targets.copy_(batch.targets[:, columns])
+        self.targets.copy_(batch.targets[:, columns])
         if self._vectors is not None and vectors is not None:
             self._vectors.copy_(vectors[:, columns])
         for mask, drawn in zip(self._masks, batch.masks.outputs, strict=True):
             mask.copy_(drawn[0, columns])
-        for k, passes in enumerate(self.passes):
-            for own, part in zip(passes.state, state, strict=True):
-                own[0].copy_(part[k, columns])
+        for layer, first in enumerate(self._first):
+            for own, part in zip(first, state, strict=True):
+                own.copy_(part[layer, columns])
