@@ -19,6 +19,7 @@ from charrnn.training.kernel.linear import (
     pack_into,
     record_sum,
     scale_rows,
+    set_rows,
 )
 from charrnn.training.kernel.recurrence import make_sequence
 
@@ -86,7 +87,7 @@ class StepLayer:
     @property
     def sums(self) -> list[Tensor]:
         """What calls add to, so that it has to be zero before."""
-        return [*self.gradients[2:], self.by_table]
+        return self.gradients[2:]
 
     def prepare(self) -> None:
         """Add the biases, and make the table of one-hot symbols."""
@@ -119,9 +120,10 @@ class StepLayer:
     def record_gradients(self, recording: Recording, passes: list["Passes"], rows: slice) -> None:
         """Add the calls that compute some rows of the gradients from passes over all readers."""
         kernel, (by_weight_ih, by_weight, by_bias, by_bias_hh) = recording.kernel, self.gradients
-        zeros = by_weight.new_zeros(max(by_weight.shape[1], by_weight_ih.shape[1]))
+        zeros = by_weight.new_zeros(max(by_weight.shape[1], by_weight_ih.shape[1], self.width))
         scratch = recording.keep(make_scratch(by_weight.t()))
         begin = [recording.keep(zeros)] * 2
+        set_rows(kernel, zeros, self.by_table[:, rows])
         for part in passes:
             gates, projected = (array.flatten(0, 1) for array in (part.gates, part.projected))
             outer_into(kernel, projected[:, rows], part.hidden[:-1].flatten(0, 1), begin[0], by_weight[rows], scratch)

@@ -118,6 +118,12 @@ def add_rows(kernel: Kernel, rows: Tensor, symbols: Tensor, table: Tensor) -> Te
     return table
 
 
+def set_rows(kernel: Kernel, row: Tensor, out: Tensor) -> None:
+    """Set every row of out (N, R) to `row` (R): a product without terms."""
+    target = out.data_ptr(), out.stride(0)
+    kernel.multiply(target[0], out.shape[1], 0, target[0], 0, row.data_ptr(), 0, *target, len(out))
+
+
 def record_sum(recording: Recording, rows: Tensor, total: Tensor) -> None:
     """Add the call that adds all rows (N, W) to `total` (W)."""
     add_rows(recording.kernel, rows, recording.keep(torch.zeros(len(rows), dtype=torch.int64)), total[None])

@@ -61,7 +61,7 @@ class LanguageStep:
         self._last = [[part.state[n][-1] for row in passes for part in row] for n in states]
         self._by_first = [[part.by_state[n] for row in passes for part in row] for n in states]
         known = self._map_gradients()
-        others = {parameter: torch.zeros_like(parameter) for parameter in self._parameters if parameter not in known}
+        others: dict[Tensor, Tensor] = {p: torch.zeros_like(p) for p in self._parameters if p not in known}
         known.update(others)
         self._by_parameter = [known[parameter] for parameter in self._parameters]
         self._sums = [*others.values(), *(tensor for layer in self._layers for tensor in layer.sums)]
