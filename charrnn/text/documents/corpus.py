@@ -74,6 +74,14 @@ class Documents:
         """The documents with these indices, in this order."""
         return Documents(self.tokens, self.begins[indices], self.ends[indices], self.labels[indices], self.codes)
 
+    def find_distinct(self) -> NDArray[np.int64]:
+        """The indices of the first document of each text and label."""
+        found: dict[tuple[int, bytes], int] = {}
+        for index, label in enumerate(self.labels.tolist()):
+            digest = hashlib.blake2b(self[index].tobytes(), digest_size=16, usedforsecurity=False).digest()
+            found.setdefault((label, digest), index)
+        return np.fromiter(found.values(), dtype=np.int64)
+
     def get_codes(self, index: int) -> Codes:
         """The codes of one document, without its end symbol."""
         codes: Codes = self.tokens.look_up(slice(int(self.begins[index]), int(self.ends[index]) - 1), self.codes)

@@ -16,8 +16,12 @@ def log_loss(scores: NDArray[np.float64], labels: NDArray[np.int32]) -> float:
     return float((sums - scores[np.arange(len(labels)), labels]).mean())
 
 
-def best_temperature(scores: NDArray[np.float64], labels: NDArray[np.int32]) -> float:
-    """What to divide scores (N, K) by for the lowest log-loss (temperature scaling: Guo et al. 2017, arXiv 1706.04599).
+def best_temperature(
+    scores: NDArray[np.float64], labels: NDArray[np.int32], shift: NDArray[np.float64] | float = 0.0
+) -> float:
+    """What to divide scores (N, K) by, before a shift (K,) is added, for the lowest log-loss.
+
+    This is temperature scaling (Guo et al. 2017, arXiv 1706.04599).
 
     A network that fits its training texts well is overconfident on others. The temperature changes no decision, but
     the loss, and so which weights are considered the best.
@@ -26,7 +30,7 @@ def best_temperature(scores: NDArray[np.float64], labels: NDArray[np.int32]) -> 
     golden = (5**0.5 - 1) / 2
     for _ in range(25):  # golden-section search: the loss has one minimum
         left, right = high - golden * (high - low), low + golden * (high - low)
-        if log_loss(scores / np.exp(left), labels) < log_loss(scores / np.exp(right), labels):
+        if log_loss(scores / np.exp(left) + shift, labels) < log_loss(scores / np.exp(right) + shift, labels):
             high = right
         else:
             low = left
@@ -34,9 +38,12 @@ def best_temperature(scores: NDArray[np.float64], labels: NDArray[np.int32]) -> 
 
 
 def best_scales(
-    network: NDArray[np.float64], ngrams: NDArray[np.float64], labels: NDArray[np.int32]
+    network: NDArray[np.float64],
+    ngrams: NDArray[np.float64],
+    labels: NDArray[np.int32],
+    shift: NDArray[np.float64] | float = 0.0,
 ) -> tuple[float, float]:
-    """What to multiply two models' scores (N, K) by before they are added, for the lowest log-loss.
+    """What to multiply two models' scores (N, K) by before they and a shift (K,) are added, for the lowest log-loss.
 
     Few texts tell little of that, so the summed loss has `PRIOR_NATS` times the squared distance from `PRIOR` added.
     """
@@ -46,10 +53,10 @@ def best_scales(
 
     def compute(point: NDArray[np.float64]) -> float:
         distance = float(((point - PRIOR) ** 2).sum())
-        return log_loss(np.tensordot(point, parts, 1), labels) * len(labels) + PRIOR_NATS * distance
+        return log_loss(np.tensordot(point, parts, 1) + shift, labels) * len(labels) + PRIOR_NATS * distance
 
     for _ in range(NEWTON_STEPS):
-        scores = np.tensordot(scales, parts, 1)
+        scores = np.tensordot(scales, parts, 1) + shift
         shares = np.exp(scores - scores.max(axis=1, keepdims=True))
         shares /= shares.sum(axis=1, keepdims=True)
         means = (shares * parts).sum(axis=2)

@@ -47,6 +47,7 @@ class ClassifierPlan(Plan):
         class_weights: whether all classes count the same, however many texts they have.
         validated: the most symbols that a validation reads.
         ngrams: whether a linear model of n-grams stands beside the network.
+        merges: whether a text that stands there several times is learned from once.
     """
 
     config: ClassifierConfig
@@ -56,6 +57,7 @@ class ClassifierPlan(Plan):
     class_weights: bool
     validated: int
     ngrams: bool = False
+    merges: bool = False
 
 
 def make_classifier_plan(settings: TrainSettings, corpus: LabelledCorpus, peak: float) -> ClassifierPlan:
@@ -88,6 +90,7 @@ def make_classifier_plan(settings: TrainSettings, corpus: LabelledCorpus, peak: 
         batch_size=batch_size,
         seq_len=longest,
         ngrams=classifier.ngrams,
+        merges=True,
         validated=max(LEAST_VALIDATION, int(VALIDATION_SHARE * expected)),
         lr=learning.lr or rate,
         weight_decay=(0.0 if sgd else 0.01) if learning.weight_decay is None else learning.weight_decay,

@@ -23,14 +23,18 @@ class ClassifierValidation:
     Attributes:
         documents: the N that are read.
         ngram_scores: of these (N, K), to which the network's are added; None if there are none.
+        shift: what is added to all scores (K,) in the end.
     """
 
-    def __init__(self, documents: Documents, device: torch.device, most: int) -> None:
+    def __init__(
+        self, documents: Documents, device: torch.device, most: int, shift: NDArray[np.float64] | float = 0.0
+    ) -> None:
         every = max(1, -(-int(documents.lengths.sum()) // most))
         order = np.arange(0, len(documents), every)
         order = order[np.argsort(documents.lengths[order], kind="stable")]
         self.documents = documents.select(order)
         self.ngram_scores: NDArray[np.float64] | None = None
+        self.shift = shift
         self._documents = documents
         self._device = device
         self._batches = _make_batches(order, documents.lengths)
@@ -62,12 +66,13 @@ class ClassifierValidation:
         """The figures of the scores (N, K) of all documents."""
         if not np.isfinite(scores).all():
             return Measurement(float("nan"), 0.0)
+        temperature = best_temperature(scores, self.labels, self.shift)
+        alone = scores / temperature + self.shift
         if self.ngram_scores is None:
-            temperature = best_temperature(scores, self.labels)
-            return Measurement(log_loss(scores / temperature, self.labels), self._accuracy(scores), temperature)
-        network, ngrams = best_scales(scores, self.ngram_scores, self.labels)
-        total = network * scores + ngrams * self.ngram_scores
-        parts = (self._accuracy(scores), self._accuracy(self.ngram_scores))
+            return Measurement(log_loss(alone, self.labels), self._accuracy(alone), temperature)
+        network, ngrams = best_scales(scores, self.ngram_scores, self.labels, self.shift)
+        total = network * scores + ngrams * self.ngram_scores + self.shift
+        parts = (self._accuracy(alone), self._accuracy(self.ngram_scores + self.shift))
         return Measurement(log_loss(total, self.labels), self._accuracy(total), 1 / network, ngrams, parts)
 
     def _accuracy(self, scores: NDArray[np.float64]) -> float:

@@ -18,7 +18,7 @@ from charrnn.training.recipe.classifier import ClassifierPlan, make_classifier_p
 from charrnn.training.reporting import Reporter
 from charrnn.training.session import Session
 from charrnn.training.settings import TrainSettings
-from charrnn.training.tasks.classifier import ClassifierTask, balance_classes
+from charrnn.training.tasks.classifier import ClassifierTask, balance_classes, merge_equal_texts
 from charrnn.training.tensorboard import TensorBoard
 from tests.training.runs import RESOURCES
 
@@ -152,3 +152,40 @@ def test_balanced_weights_make_classes_equal() -> None:
     weights = balance_classes(counts)
     assert weights.tolist() == pytest.approx([0.5556, 5.0], abs=1e-3)
     assert (weights * counts).tolist() == pytest.approx([50.0, 50.0])
+
+
+def test_equal_texts_are_learned_once_and_their_class_is_as_frequent_as_before(tmp_path: Path) -> None:
+    path = tmp_path / "repeated.tsv"
+    rows = [f"rare\tname {i % 10}" for i in range(600)] + [f"common\tword {i}" for i in range(400)]
+    path.write_text("\n".join(rows))
+    corpus = read_labelled([str(path)])
+    merged, shift = merge_equal_texts(corpus)
+    assert merged.valid is corpus.valid
+    assert len(merged.spell(merged.train)) == len(set(corpus.spell(corpus.train))) == len(merged.train)
+    assert corpus.labels == ("common", "rare")
+    before, after = (np.bincount(part.labels) for part in (corpus.train, merged.train))
+    restored = after / after.sum() * np.exp(shift)
+    np.testing.assert_allclose(restored, before / before.sum())
+
+
+def test_few_texts_stay_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "few.tsv"
+    path.write_text("a\tx\nb\ty\n" * 10)
+    corpus = read_labelled([str(path)])
+    merged, shift = merge_equal_texts(corpus)
+    assert merged is corpus
+    assert not shift.any()
+
+
+def test_the_file_scores_held_out_texts_as_validation_said(corpus: LabelledCorpus, tmp_path: Path) -> None:
+    run = session(corpus, tmp_path / "m.safetensors", epochs=4)
+    summary = run.run()
+    assert run.task.make_header({}).config.ngram_bits  # type: ignore[attr-defined]
+    model = load_classifier(tmp_path / "m.safetensors")
+    assert model.header.format == 3
+    valid = corpus.valid
+    network, ngrams = model.score_parts(corpus.spell(valid))
+    right = np.argmax(network + ngrams, axis=1) == valid.labels
+    # The n-grams in the file have learned from the held-out texts, too; those of validation have not.
+    assert right.mean() >= summary.details["valid_accuracy"] - 0.05
+    assert len(summary.details["part_accuracies"]) == 2
