@@ -72,7 +72,7 @@ class TensorBoard(Reporter):
             self._writer.add_custom_scalars({"learning": curves})  # learned and held-out text in one chart
             try:
                 self._writer.add_graph(*start.task.trace_inputs())
-            except torch.jit.TracingCheckError as error:  # among others where memory ends
+            except torch.jit.TracingCheckError as error:  # type: ignore[attr-defined] # as where memory ends
                 raise RuntimeError(str(error)) from None
 
     def on_progress(self, progress: Progress) -> None:

@@ -73,7 +73,8 @@ def test_memory_that_ends_while_the_graph_is_traced_is_known_as_such(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
-        raise torch.jit.TracingCheckError(None, None, "DefaultCPUAllocator: can't allocate memory")
+        reason = "DefaultCPUAllocator: can't allocate memory"
+        raise torch.jit.TracingCheckError(None, None, reason)  # type: ignore[attr-defined, no-untyped-call]
 
     monkeypatch.setattr(SummaryWriter, "add_graph", fail)
     with pytest.raises(RuntimeError) as caught:
