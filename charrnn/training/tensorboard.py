@@ -70,7 +70,10 @@ class TensorBoard(Reporter):
         with self._write(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the tracer's remarks are about code that is not ours
             self._writer.add_custom_scalars({"learning": curves})  # learned and held-out text in one chart
-            self._writer.add_graph(*start.task.trace_inputs())
+            try:
+                self._writer.add_graph(*start.task.trace_inputs())
+            except torch.jit.TracingCheckError as error:  # type: ignore[attr-defined] # as where memory ends
+                raise RuntimeError(str(error)) from None
 
     def on_progress(self, progress: Progress) -> None:
         """Training curves."""

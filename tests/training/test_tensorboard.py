@@ -1,12 +1,17 @@
 """The real TensorBoard: events are written by its own writer and read back by its own reader."""
 
 import math
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+from torch.utils.tensorboard.writer import SummaryWriter
 
+from charrnn.errors import is_out_of_memory
 from charrnn.text.corpus import Corpus
 from charrnn.training.tensorboard import TensorBoard
 from tests.training.runs import make_plan, make_session
@@ -62,6 +67,19 @@ def test_every_weight_and_gradient_has_a_histogram(events: EventAccumulator) -> 
 def test_the_graph_is_there(events: EventAccumulator) -> None:
     operations = {node.op for node in events.Graph().node}
     assert "aten::lstm" in operations
+
+
+def test_memory_that_ends_while_the_graph_is_traced_is_known_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        reason = "DefaultCPUAllocator: can't allocate memory"
+        raise torch.jit.TracingCheckError(None, None, reason)  # type: ignore[attr-defined, no-untyped-call]
+
+    monkeypatch.setattr(SummaryWriter, "add_graph", fail)
+    with pytest.raises(RuntimeError) as caught:
+        TensorBoard(tmp_path).on_start(SimpleNamespace(task=SimpleNamespace(metrics=(), trace_inputs=tuple)))  # type: ignore[arg-type]
+    assert is_out_of_memory(caught.value)
 
 
 def test_samples_are_text_and_no_markup(events: EventAccumulator) -> None:
