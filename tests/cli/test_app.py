@@ -58,6 +58,7 @@ def test_progress_is_plain_lines_on_stderr_and_nothing_when_quiet(charrnn: Charr
     assert "\x1b" not in loud.stderr
     assert "valid loss" in loud.stderr
     assert "models/rhyme.safetensors" in loud.stderr
+    assert "next: charrnn evaluate -m models/rhyme.safetensors OTHER-TEXT\n" in loud.stderr  # not what was learned
     quiet = charrnn("train", text, "--steps", 2, *SMALL, "--quiet", "--overwrite")
     assert (quiet.stdout, quiet.stderr) == ("", "")
 
