@@ -193,7 +193,8 @@ def test_a_stop_saves_what_was_learned(corpus: Corpus, tmp_path: Path) -> None:
 def test_a_run_computes_without_tf32(corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     backends = (torch.backends.cudnn, torch.backends.cuda.matmul)
     run = session(corpus, tmp_path / "m.safetensors", Listener(), steps=1)
-    step, allowed = run.trainer.step, []
+    step = run.trainer.step
+    allowed: list[bool] = []
 
     def watched(rate: float, progress: float) -> None:
         allowed.extend(backend.allow_tf32 for backend in backends)
