@@ -89,7 +89,7 @@ def test_a_limit_is_kept(network: CharRNN) -> None:
 
 
 def test_processes_report_the_same_shares_at_once(network: CharRNN, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation, "CHUNK", 50)
+    monkeypatch.setattr(evaluation, "SCORES", 6 * 7 * 50)  # of 7 columns in 50 time steps
     ids = np.random.default_rng(1).integers(0, 6, 4 * WARM_UP * 7).astype(np.int32)  # 7 pieces: 3 and 4
     validation = Validation(ids, CPU, 6)
     loss, shares = measure_in_two(validation, network)
