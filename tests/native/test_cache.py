@@ -92,7 +92,7 @@ def test_a_file_or_folder_of_another_user_is_not_trusted(
     load()
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     assert load()
-    monkeypatch.setattr(cache, "_own_folder", lambda _: True)
+    monkeypatch.setattr(cache, "_prepare_folder", lambda _: True)
     assert load()
 
 
