@@ -32,7 +32,15 @@ Shapes = dict[str, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The sizes that determine the shapes of all tensors. An embedding size of 0 is one-hot input."""
+    """The sizes that determine the shapes of all tensors.
+
+    Attributes:
+        cell: lstm, gru or rnn.
+        layers: L, the number of recurrent layers.
+        hidden_size: H, the units of a layer and direction.
+        embedding_size: E; 0 is one-hot input.
+        vocab_size: V, the number of symbols.
+    """
 
     cell: str
     layers: int

@@ -18,7 +18,7 @@ from charrnn import __version__
 
 CHECKSUM = hashlib.sha256().digest_size
 LARGEST = 2**24  # bytes; compiled code has some 10 to 200 thousand
-UNUSED = 60 * 86400  # seconds after which a file is removed
+MAX_AGE = 60 * 86400  # seconds without use after which a file is removed
 SUFFIX = ".code"
 
 
@@ -125,6 +125,6 @@ def _remove_old(used: Path) -> None:
     """Remove code that other versions left beside a file just written, and what was not used for long."""
     for path in used.parent.glob(f"*{SUFFIX}*"):
         other_version = not path.name.startswith(f"{__version__}-")
-        if path != used and (other_version or time.time() - path.lstat().st_mtime > UNUSED):
+        if path != used and (other_version or time.time() - path.lstat().st_mtime > MAX_AGE):
             with suppress(OSError):
                 path.unlink()

@@ -54,7 +54,7 @@ class Corpus:
         return len(self.valid)
 
     def sample(self, most: int) -> Ids:
-        """The first tokens to learn from."""
+        """The first tokens to learn from, at most `most`."""
         return self.train[:most]
 
 

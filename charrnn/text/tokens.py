@@ -56,7 +56,7 @@ class TokenIds:
         return ids
 
     def look_up(self, index: Any, table: NDArray[Any]) -> Any:
-        """What another table holds for the numbers of tokens."""
+        """What another table, indexed by number, holds for the tokens that `index` selects; of the shape of `index`."""
         if self._mapped is not None:
             self._mapped.touch(_count_indexed(index, len(self)))
         return table[self._numbers[index]]

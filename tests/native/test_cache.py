@@ -192,7 +192,7 @@ def test_files_of_other_versions_and_those_long_unused_are_removed(folder: Path,
     )
     for path in (other_version, unused, recent):
         path.write_bytes(b"")
-    long_ago = time.time() - cache.UNUSED - 60
+    long_ago = time.time() - cache.MAX_AGE - 60
     os.utime(unused, (long_ago, long_ago))
     file.unlink()
     assert load()

@@ -13,9 +13,19 @@ from numpy.typing import NDArray
 
 from charrnn.errors import CorpusError
 from charrnn.text.storage import Numbers
-from charrnn.text.vocabulary.base import END, MARKS, REPLACEMENT, UNKNOWN, Codes, Ids, MergedTokens, Vocabulary
+from charrnn.text.vocabulary.base import (
+    CODE_POINTS,
+    END,
+    MARKS,
+    REPLACEMENT,
+    UNKNOWN,
+    Codes,
+    Ids,
+    MergedTokens,
+    Vocabulary,
+)
 from charrnn.text.vocabulary.bytes import ByteVocabulary
-from charrnn.text.vocabulary.characters import CODE_POINTS, CharVocabulary, CodeVocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary, CodeVocabulary
 from charrnn.text.vocabulary.splitting import Words, to_array
 from charrnn.text.vocabulary.words import WordVocabulary
 
@@ -24,7 +34,7 @@ MAX_WORDS = 2**20  # distinct ones that are told apart while counting, which bou
 VOCABULARY_WORDS = 10_000  # kept by default
 MAX_JSON = 3 * 2**20  # bytes that words may take in a model file's header
 
-Counted = tuple[Vocabulary, Ids, tuple[str, ...]]
+Selection = tuple[Vocabulary, Ids, tuple[str, ...]]
 
 
 class TokenCounter(ABC):
@@ -47,7 +57,7 @@ class TokenCounter(ABC):
     def add(self, codes: Codes) -> Numbers:
         """Count these codes; returns their numbers (n,), in the narrowest type for all numbers so far."""
 
-    def build(self, min_count: int = 1, max_vocab: int | None = None, *, documents: bool = False) -> Counted:
+    def build(self, min_count: int = 1, max_vocab: int | None = None, *, documents: bool = False) -> Selection:
         """The vocabulary of what was counted, the id of each number (`UNKNOWN` if unused), and notes on rare tokens.
 
         Tokens that occur less than `min_count` times, and all but the most frequent ones if there are more than
@@ -67,7 +77,7 @@ class TokenCounter(ABC):
         return marked, table, notes
 
     @abstractmethod
-    def _select(self, min_count: int, max_vocab: int | None) -> Counted:
+    def _select(self, min_count: int, max_vocab: int | None) -> Selection:
         """The vocabulary without special symbols for documents."""
 
 
@@ -103,7 +113,7 @@ class CharCounter(TokenCounter):
         self._counts += np.bincount(numbers, minlength=len(self._counts))
         return numbers.astype(np.min_scalar_type(len(self._codes) - 1))
 
-    def _select(self, min_count: int, max_vocab: int | None) -> Counted:
+    def _select(self, min_count: int, max_vocab: int | None) -> Selection:
         """See `TokenCounter`; of equally frequent characters those with the smaller code are selected."""
         present, replacement = self._counts > 0, self._codes == REPLACEMENT
         selected = present & ((self._counts >= min_count) | replacement)
@@ -156,7 +166,7 @@ class WordCounter(TokenCounter):
         self.end_number = self._numbers.get(MARKS["end"], -1)
         return numbers.astype(np.min_scalar_type(len(self._numbers)))
 
-    def _select(self, min_count: int, max_vocab: int | None) -> Counted:
+    def _select(self, min_count: int, max_vocab: int | None) -> Selection:
         """See `TokenCounter`; of equally frequent words those that came first are selected."""
         merged_word = MARKS["unknown"]
         words = self.codes
