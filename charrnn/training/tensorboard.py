@@ -96,9 +96,9 @@ class TensorBoard(Reporter):
             return
         with self._write():
             for name, parameter in network.named_weights():
-                self._add_histogram(histogram_tag(name), parameter.detach(), step)
+                self._add_histogram(make_histogram_tag(name), parameter.detach(), step)
                 if parameter.grad is not None:
-                    self._add_histogram(f"{histogram_tag(name)}_gradient", parameter.grad, step)
+                    self._add_histogram(f"{make_histogram_tag(name)}_gradient", parameter.grad, step)
         self._histogram_seconds += time.monotonic() - begin
 
     def on_sample(self, step: int, text: str) -> None:
@@ -122,7 +122,7 @@ class TensorBoard(Reporter):
             "final/chars_per_second": summary.chars_per_second,
         }
         with self._write():
-            for event in hparams(hyperparameters(dataclasses.asdict(self._task.plan)), figures):  # type: ignore[no-untyped-call]
+            for event in hparams(collect_hyperparameters(dataclasses.asdict(self._task.plan)), figures):  # type: ignore[no-untyped-call]
                 # add_hparams would create a run of its own
                 self._writer._get_file_writer().add_summary(event)  # type: ignore[no-untyped-call] # noqa: SLF001
             for name, value in figures.items():
@@ -152,12 +152,12 @@ class TensorBoard(Reporter):
             self._writer.add_histogram(name, values, step)
 
 
-def histogram_tag(name: str) -> str:
+def make_histogram_tag(name: str) -> str:
     """Where a weight's histogram stands: its layer, and what it does there.
 
-    >>> histogram_tag("rnn.weight_hh_l0"), histogram_tag("rnn.bias_ih_l1")
+    >>> make_histogram_tag("rnn.weight_hh_l0"), make_histogram_tag("rnn.bias_ih_l1")
     ('layer_0/weights_from_before', 'layer_1/bias_from_below')
-    >>> histogram_tag("decoder.bias"), histogram_tag("initial_cell")
+    >>> make_histogram_tag("decoder.bias"), make_histogram_tag("initial_cell")
     ('decoder/bias', 'initial_state/cell')
     """
     place, _, kind = name.rpartition(".")
@@ -171,7 +171,7 @@ def histogram_tag(name: str) -> str:
     return f"initial_state/{kind.removeprefix('initial_')}"
 
 
-def hyperparameters(plan: Mapping[str, Any]) -> dict[str, int | float | str]:
+def collect_hyperparameters(plan: Mapping[str, Any]) -> dict[str, int | float | str]:
     """The hyperparameters of a plan, by the names of the command line's options.
 
     TensorBoard first shows the five names that come first in the alphabet, so the network comes before training.

@@ -29,7 +29,7 @@ from charrnn.training.recipe.plan import Budget, Plan
 from charrnn.training.settings import GROUPS, LearningSettings, RunSettings, TrainSettings
 
 LIMITS = ("time", "epochs", "steps")
-RUN_OPTIONS = (declared.name for declared in dataclasses.fields(RunSettings))
+RUN_OPTIONS = tuple(declared.name for declared in dataclasses.fields(RunSettings))
 CHANGEABLE = frozenset((*LIMITS, *RUN_OPTIONS, "sample_every", "precision"))
 PER_CALL = frozenset(("output", "overwrite", "resume", "quiet", "json"))  # not taken from the saved run
 
@@ -65,7 +65,7 @@ def merge_settings(settings: TrainSettings, given: Collection[str], saved: Check
 
 def restore_plan(kind: type[AnyPlan], learning: LearningSettings, given: Collection[str], saved: Checkpoint) -> AnyPlan:
     """The plan of the resumed run: the saved one, with another budget if limits are given."""
-    plan = rebuild(kind, saved.state["plan"])
+    plan = rebuild_plan(kind, saved.state["plan"])
     limits = {name: getattr(learning, name) for name in LIMITS if name in given and getattr(learning, name) is not None}
     if not limits:
         return plan
@@ -98,7 +98,7 @@ def check_corpus(corpus: Corpus | LabelledCorpus, saved: Checkpoint) -> None:
     )
 
 
-def rebuild(kind: type[AnyPlan], values: dict[str, Any]) -> AnyPlan:
+def rebuild_plan(kind: type[AnyPlan], values: dict[str, Any]) -> AnyPlan:
     """A plan from what `dataclasses.asdict` and JSON have made of it; TrainingError if plans had other fields then."""
     sizes = values["config"]
     special = ClassifierConfig if "pool" in sizes else LabelledConfig if "classes" in sizes else ModelConfig

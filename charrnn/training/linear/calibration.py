@@ -16,7 +16,7 @@ def log_loss(scores: NDArray[np.float64], labels: NDArray[np.int32]) -> float:
     return float((sums - scores[np.arange(len(labels)), labels]).mean())
 
 
-def best_temperature(
+def find_temperature(
     scores: NDArray[np.float64], labels: NDArray[np.int32], shift: NDArray[np.float64] | float = 0.0
 ) -> float:
     """What to divide scores (N, K) by, before a shift (K,) is added, for the lowest log-loss.
@@ -37,7 +37,7 @@ def best_temperature(
     return float(np.exp((low + high) / 2))
 
 
-def best_scales(
+def find_scales(
     network: NDArray[np.float64],
     ngrams: NDArray[np.float64],
     labels: NDArray[np.int32],

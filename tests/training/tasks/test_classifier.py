@@ -13,7 +13,7 @@ from charrnn.inference.loading import load_classifier
 from charrnn.model.file import load_model
 from charrnn.text.documents.corpus import LabelledCorpus, read_labelled
 from charrnn.training.checkpoint.files import Checkpoint, RunFiles
-from charrnn.training.checkpoint.resume import rebuild
+from charrnn.training.checkpoint.resume import rebuild_plan
 from charrnn.training.recipe.classifier import ClassifierPlan, make_classifier_plan
 from charrnn.training.reporting import Reporter
 from charrnn.training.session import Session
@@ -93,7 +93,7 @@ def test_a_stopped_run_resumes_to_the_same_bits(corpus: LabelledCorpus, tmp_path
     saved, complaints = RunFiles(output).read_newest()
     assert saved is not None
     assert complaints == []
-    plan = rebuild(ClassifierPlan, saved.state["plan"])
+    plan = rebuild_plan(ClassifierPlan, saved.state["plan"])
     assert plan == first.plan
     torch.manual_seed(99)
     make_session(plan, corpus, output, resumed=saved).run()
