@@ -82,7 +82,7 @@ def _evaluate_text(
     reader = TextReader.of_names(text, reading, binary=model.vocabulary.binary)
     before = _read_end(detail.compare_after, reading, binary=model.vocabulary.binary)
     kept: list[str | bytes] = []
-    pieces = _keep_pieces(reader, kept) if detail.compared else reader
+    pieces = _keep_pieces(reader, kept) if detail.compares else reader
     begin = time.perf_counter()
     # On a terminal a table itself shows the progress.
     quiet = output.quiet or (detail.table and sys.stdout.isatty())
@@ -102,7 +102,7 @@ def _evaluate_text(
             path,
             model.vocabulary,
             *scores,
-            baselines=_measure_baselines(kept, before, quiet=quiet) if detail.compared else None,
+            baselines=_measure_baselines(kept, before, quiet=quiet) if detail.compares else None,
             seconds=seconds,
             to_stderr=detail.table,
             as_json=output.json,

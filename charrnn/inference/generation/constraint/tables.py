@@ -20,7 +20,7 @@ from charrnn.text.vocabulary.base import Vocabulary
 
 MOST_ENTRIES = 2**25  # of a table
 ROW_UNIT = 16  # rows are padded to a multiple of it, the most lanes of a vector
-SHOWN = 5  # characters in a message
+MOST_SHOWN = 5  # characters in a message
 
 
 def build_constraint(
@@ -148,5 +148,5 @@ def _explain(pattern: str, alphabet: str, shortest: int, length: int, prefix: by
             f"no word of the model that begins with {prefix.decode('utf-8')!r}, as the prime ends, matches {pattern!r}"
         )
     strange = [character for character in dict.fromkeys(pattern) if character not in alphabet and character.isalnum()]
-    lacking = f"; it has never seen {', '.join(map(repr, strange[:SHOWN]))}" if strange else ""
+    lacking = f"; it has never seen {', '.join(map(repr, strange[:MOST_SHOWN]))}" if strange else ""
     return f"no text that the model can write matches {pattern!r}{lacking}"
