@@ -40,11 +40,11 @@ class TokenTable:
                 surprise.print_legend()
                 return
         for block in blocks:
-            rows = map(self._row, *(column.tolist() for column in block))
+            rows = map(self._format_row, *(column.tolist() for column in block))
             write_text("".join(rows))
             yield block
 
-    def _row(self, code: int | str, *nats: float) -> str:
+    def _format_row(self, code: int | str, *nats: float) -> str:
         if self._json:
             figures = zip(("nats", "adapted_nats"), (round(each, 6) for each in nats), strict=False)
             return format_record({**self._vocabulary.to_record(code), **dict(figures)}) + "\n"
