@@ -19,7 +19,7 @@ sys.exit(status)
 """
 
 
-def loaded(folder: Path, *arguments: str) -> set[str]:
+def list_loaded(folder: Path, *arguments: str) -> set[str]:
     """Top-level packages that a command has loaded by its end."""
     done = subprocess.run(
         [sys.executable, "-c", LISTING, *arguments], cwd=folder, capture_output=True, text=True, check=True, timeout=60
@@ -48,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
     ],
 )
 def test_using_a_model_loads_numpy_only(folder: Path, arguments: list[str]) -> None:
-    found = loaded(folder, *arguments)
+    found = list_loaded(folder, *arguments)
     assert "charrnn" in found
     assert not found & {"torch", "tensorboard", "rich", "pandas", "matplotlib"}
 
@@ -62,11 +62,11 @@ def test_only_a_regular_expression_loads_the_automaton(folder: Path) -> None:
 
 
 def test_looking_inside_never_loads_torch(folder: Path) -> None:
-    assert not loaded(folder, "inspect", "text.txt") & {"torch", "tensorboard", "pandas", "matplotlib"}
+    assert not list_loaded(folder, "inspect", "text.txt") & {"torch", "tensorboard", "pandas", "matplotlib"}
 
 
 def test_help_loads_not_even_numpy(folder: Path) -> None:
-    assert not loaded(folder, "--help") & {"torch", "tensorboard", "numpy", "safetensors"}
+    assert not list_loaded(folder, "--help") & {"torch", "tensorboard", "numpy", "safetensors"}
 
 
 def test_importing_the_package_loads_not_even_numpy() -> None:

@@ -18,9 +18,7 @@ B, T = 5, 30
 LETTERS = CharVocabulary.of_text("abcdefghijklm")
 
 
-def walked(
-    network: Network, ids: np.ndarray, tiling: Tiling = TILINGS[0], weights: Weights | None = None
-) -> np.ndarray:
+def walk(network: Network, ids: np.ndarray, tiling: Tiling = TILINGS[0], weights: Weights | None = None) -> np.ndarray:
     """Scores (1 + T, B, V) before and along ids (T, B), one step at a time."""
     weights = weights or Weights(network, build_kernel(network.config.cell, tiling))
     batch = ids.shape[1]
@@ -57,8 +55,8 @@ def test_steps_equal_the_sequence(
     network.tensors["decoder.weight"] /= 6  # scores of the size that the tolerance is meant for
     ids = np.random.default_rng(1).integers(0, len(LETTERS), (T, B))
     wanted = wanted_of(network, ids)
-    np.testing.assert_allclose(walked(network, ids, tiling), wanted, atol=1e-5)
-    np.testing.assert_allclose(walked(network, ids[:, :1], tiling), wanted[:, :1], atol=1e-5)
+    np.testing.assert_allclose(walk(network, ids, tiling), wanted, atol=1e-5)
+    np.testing.assert_allclose(walk(network, ids[:, :1], tiling), wanted[:, :1], atol=1e-5)
 
 
 @pytest.mark.parametrize("cell", GATES)
@@ -66,7 +64,7 @@ def test_steps_equal_the_sequence_at_a_usual_size(cell: str) -> None:
     network = make_model(LETTERS, cell, 2, 256).network
     network.tensors["decoder.weight"] /= 6
     ids = np.random.default_rng(1).integers(0, len(LETTERS), (20, 70))
-    np.testing.assert_allclose(walked(network, ids), wanted_of(network, ids), atol=1e-5)
+    np.testing.assert_allclose(walk(network, ids), wanted_of(network, ids), atol=1e-5)
 
 
 @pytest.mark.parametrize("tiling", TILINGS)
@@ -76,9 +74,9 @@ def test_a_sample_has_the_same_bits_in_any_company(cell: str, hidden_size: int, 
     network = make_model(LETTERS, cell, 2, hidden_size, 7).network
     ids = np.random.default_rng(2).integers(0, len(LETTERS), (T, 19))
     weights = Weights(network, build_kernel(cell, tiling))
-    together = walked(network, ids, weights=weights)
+    together = walk(network, ids, weights=weights)
     for company in ([0], [18], [3, 4], [18, 0, 7], list(range(8)), list(range(18, 0, -1))):
-        assert np.array_equal(walked(network, ids[:, company], weights=weights), together[:, company])
+        assert np.array_equal(walk(network, ids[:, company], weights=weights), together[:, company])
 
 
 @pytest.mark.parametrize("samples", range(1, 71))
