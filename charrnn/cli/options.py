@@ -107,7 +107,7 @@ def _name_argument(name: str, hint: Any) -> Any:
 
 
 def _name_value(kind: Any) -> str:
-    """What stands for an option's value on the help page."""
+    """The placeholder of an option's value on the help page."""
     text = str(kind)
     return "N" if "int" in text else "X" if "float" in text else "TEXT"
 

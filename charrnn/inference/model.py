@@ -51,7 +51,7 @@ def random_seed() -> int:
 
 
 def make_request(sampling: SamplingSettings, length: int, stop: Sequence[str] = (), *, loss: bool = False) -> Request:
-    """What to generate for every sample, checked against the limits of the settings.
+    """A request for samples, checked against the limits of the settings.
 
     The loss is computed if `loss`, or if texts are chosen by it.
 
@@ -221,7 +221,7 @@ class Model:
         return Frame.of_model(*self._contents(), title, height)
 
     def _repr_html_(self) -> str:
-        """What a notebook shows of the model."""
+        """The facts of the model, as a notebook shows them."""
         from charrnn.inference.export.notebook import render_facts
 
         return render_facts(self._contents()[0])

@@ -97,7 +97,7 @@ class ModelConfig:
         return shapes | dict.fromkeys(self.initial_states, (self.layers * self.directions, hidden))
 
     def validate(self) -> str | None:
-        """What makes this configuration invalid, or None."""
+        """Why this configuration is invalid, or None if it is valid."""
         if self.cell not in tuple(GATES):  # a tuple, because a value from a file may not be hashable
             return f"unknown cell {quote_value(self.cell)}"
         for name, most in LIMITS.items():
@@ -154,7 +154,7 @@ class ClassifierConfig(ModelConfig):
         return shapes
 
     def validate(self) -> str | None:
-        """What makes this configuration invalid, or None."""
+        """Why this configuration is invalid, or None if it is valid."""
         if self.pool not in POOLS:
             return f"unknown pool {quote_value(self.pool)}"
         for name in ("bidirectional", "word_ngrams"):

@@ -100,7 +100,7 @@ class Number:
         return Number(self.code, self.code.builder.call(intrinsic, [argument.value for argument in arguments]))
 
     def bits_as(self, kind: Any) -> "Number":
-        """The same bits as another kind."""
+        """The bits of the number as another kind."""
         return Number(self.code, self.code.builder.bitcast(self.value, kind))
 
     def convert(self, operation: str, kind: Any) -> "Number":

@@ -91,7 +91,7 @@ def ngram_nats(codes: Codes, begin: int, orders: int = MAX_ORDER) -> Iterator[ND
 
 
 def _count_before(keys: NDArray[np.uint64], marked: NDArray[np.bool_] | None = None) -> tuple[Codes, Codes]:
-    """How many equal keys precede each key (n,), and how many of those are marked."""
+    """The number of equal keys that precede each key (n,), and the number of those that are marked."""
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
     starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))

@@ -118,7 +118,7 @@ def check_settings(settings: TextSettings, counter: TokenCounter) -> None:
 
 
 def _find_border(named: str, size: int, units: str, settings: TextSettings, valid_size: int | None) -> int:
-    """Where the validation part begins; there must be enough text for both parts."""
+    """The place where the validation part begins; CorpusError if there is too little text for both parts."""
     if not size:
         raise CorpusError(f"{named} is empty; give a text to learn from")
     if valid_size is not None:

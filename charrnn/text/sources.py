@@ -190,7 +190,7 @@ def _advise(folder: str, others: Sequence[Source]) -> str:
 
 
 def find_format(head: bytes) -> str | None:
-    """What a file that begins so is, in words, if it is of a common format that is no text."""
+    """The format of a file that begins so, in words, if it is a common one that is no text."""
     return next((name for magic, name in FORMATS.items() if head.startswith(magic)), None)
 
 

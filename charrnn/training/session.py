@@ -106,7 +106,7 @@ class Session:
             self.trainer.workers.close()
 
     def _prepare(self) -> None:
-        """What the task has to do before the first step.
+        """Let the task prepare what it needs before the first step.
 
         Raises:
             TrainingInterrupt: if a stop was requested.
@@ -163,7 +163,7 @@ class Session:
         return schedule.rate(self.progress) * 0.5**self.record.retries
 
     def _report_start(self) -> None:
-        """Whatever the reporters do with the network, such as tracing it, leaves the random states unchanged."""
+        """Report the start; whatever the reporters do with the network, the random states stay unchanged."""
         states = get_random_states(self.resources.device)
         self.reporter.on_start(Start(self.task, self._device, self.output, self.trainer.steps, self.record.history))
         set_random_states(states, self.resources.device)

@@ -60,7 +60,7 @@ class TensorBoard(Reporter):
                 self._note(f"TensorBoard's events cannot be written: {error.strerror or error}; training goes on")
 
     def on_start(self, start: Start) -> None:
-        """The graph, traced with a few characters, and the layout of the curves."""
+        """Write the graph, traced with a few characters, and the layout of the curves."""
         self._task = start.task
         if self._resumed:
             return  # they are there already
@@ -76,7 +76,7 @@ class TensorBoard(Reporter):
                 raise RuntimeError(str(error)) from None
 
     def on_progress(self, progress: Progress) -> None:
-        """Training curves."""
+        """Add to the training curves."""
         with self._write():
             self._add_metrics("train", progress.step, progress.loss)
             self._add_scalar("optimizer/learning_rate", progress.lr, progress.step)
@@ -85,12 +85,12 @@ class TensorBoard(Reporter):
             self._add_scalar("progress/epochs", progress.epochs, progress.step)
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
-        """Validation curves."""
+        """Add to the validation curves."""
         with self._write():
             self._add_metrics("valid", evaluation.step, evaluation.valid_loss, evaluation.accuracy)
 
     def on_weights(self, step: int, network: RecurrentNetwork) -> None:
-        """Histograms of every weight and of its gradient, as long as they stay cheap."""
+        """Write histograms of every weight and of its gradient, as long as they stay cheap."""
         begin = time.monotonic()
         if step and self._histogram_seconds > HISTOGRAM_SHARE * (begin - self._begin):
             return
@@ -102,19 +102,19 @@ class TensorBoard(Reporter):
         self._histogram_seconds += time.monotonic() - begin
 
     def on_sample(self, step: int, text: str) -> None:
-        """A sample, indented so that its characters are not read as Markdown."""
+        """Write a sample, indented so that its characters are not read as Markdown."""
         shown = (part for line in text.splitlines() for part in textwrap.wrap(line, LINE) or [""])
         block = "\n".join("    " + line for line in shown)
         with self._write():
             self._writer.add_text("sample", block, step)
 
     def on_save(self, step: int) -> None:  # noqa: ARG002
-        """Events that a resumed run will not write again go to disk before its state does."""
+        """Flush events, which a resumed run will not write again, before the state is saved."""
         with self._write():
             self._writer.flush()
 
     def on_finish(self, summary: Summary) -> None:
-        """The settings as hyperparameters, with the final figures, in the run's own folder."""
+        """Write the settings as hyperparameters, with the final figures, in the run's own folder."""
         assert self._task is not None  # noqa: S101 - on_start comes first
         figures = {
             **{f"final/valid_{tag}": value for tag, value in self._compute(summary.valid_loss, summary.accuracy)},
@@ -153,7 +153,7 @@ class TensorBoard(Reporter):
 
 
 def make_histogram_tag(name: str) -> str:
-    """Where a weight's histogram stands: its layer, and what it does there.
+    """The tag of a weight's histogram: its layer, and what it does there.
 
     >>> make_histogram_tag("rnn.weight_hh_l0"), make_histogram_tag("rnn.bias_ih_l1")
     ('layer_0/weights_from_before', 'layer_1/bias_from_below')

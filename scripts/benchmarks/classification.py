@@ -99,7 +99,7 @@ def _score_charrnn(split: Split, labels: Sequence[str], options: Sequence[str]) 
 
 
 def _score_baselines(split: Split) -> Iterator[tuple[str, LogProbabilities]]:
-    """The same of logistic regression; classes are in order of name.
+    """Log-probabilities (N, K) by logistic regression; classes are in order of name.
 
     Raises:
         ScriptError: if scikit-learn is missing.

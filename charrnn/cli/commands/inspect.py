@@ -136,7 +136,7 @@ class _Inspection:
 
     @property
     def layers(self) -> "Sequence[int]":
-        """Those to search."""
+        """The layers to search."""
         layer = self.settings.layer
         return range(self.model.network.config.layers) if layer is None else [layer]
 

@@ -91,7 +91,7 @@ def baseline_figures(baselines: "Baselines") -> dict[str, float]:
 
 
 def baseline_rows(baselines: "Baselines") -> list[tuple[str, str, str]]:
-    """The same in words: name, figure, unit."""
+    """The figures of the baselines in words: name, figure, unit."""
     names = {"gzip": baselines.gzip, "xz": baselines.xz, f"{baselines.order}-gram model": baselines.ngram}
     return [(name, f"{bits:.4f}", "bits per character") for name, bits in names.items()]
 

@@ -10,7 +10,7 @@ Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Metrics:
-    """How good a classifier is on labelled texts.
+    """The quality of a classifier on labelled texts.
 
     Attributes:
         accuracy: share of texts whose likeliest class is the right one.

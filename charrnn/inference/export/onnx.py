@@ -132,7 +132,7 @@ class _Builder:
         return names
 
     def _make_inputs(self) -> str:
-        """What the first layer reads (T, B, E), or one-hot (T, B, V)."""
+        """The first layer's inputs: embeddings (T, B, E), or one-hot vectors (T, B, V)."""
         if self._config.embedding_size:
             embedding = self._add_constant("embedding.weight", self._tensors["embedding.weight"])
             read = self._add_node("Gather", [embedding, "ids"], axis=0)

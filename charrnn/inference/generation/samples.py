@@ -147,7 +147,7 @@ class TextGenerator:
 
 
 def make_tracker(request: Request, state: State) -> Tracker | None:
-    """Where the streams of `state` begin in the constraint, if there is one."""
+    """A tracker of the streams of `state`, at the start of the constraint; None if there is none."""
     if request.constraint is None:
         return None
     return Tracker(request.constraint, request.length, state.hidden.shape[1])

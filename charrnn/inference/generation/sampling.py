@@ -72,7 +72,7 @@ def draw(weights: Floats, uniforms: NDArray[np.float64]) -> Symbols:
 
 @dataclass(frozen=True)
 class Sampler:
-    """How symbols are drawn; 0 or None turns a filter off."""
+    """Draws symbols from scores; 0 or None turns a filter off."""
 
     temperature: float = 1.0
     top_k: int | None = None

@@ -122,7 +122,7 @@ class Vocabulary(ABC):
 
     @property
     def unknown_nats(self) -> float:
-        """What a charged loss adds for an unknown character: ln of `characters`, as if all were equally likely."""
+        """The nats that a charged loss adds for an unknown character: ln of `characters`, as if equally likely."""
         return math.log(max(2, self.characters))
 
     @property
@@ -269,7 +269,7 @@ class Vocabulary(ABC):
     @classmethod
     @abstractmethod
     def find_damage(cls, symbols: Any, size: int) -> str | None:
-        """What is wrong with the symbols in a model file's header, which should be `size`; None if nothing is."""
+        """Why the symbols in a model file's header, which should be `size`, are invalid; None if they are valid."""
 
 
 def _read_marks(description: dict[str, Any], symbols: list[str]) -> dict[str, int]:
@@ -285,7 +285,7 @@ def _read_marks(description: dict[str, Any], symbols: list[str]) -> dict[str, in
 
 
 def _read_merged(description: dict[str, Any]) -> MergedTokens | None:
-    """What a model file's description of a vocabulary says of merged tokens, checked."""
+    """The merged tokens in a model file's description of a vocabulary, checked."""
     merged = description.get("merged")
     if merged is None:
         return None

@@ -191,7 +191,7 @@ class WordCounter(TokenCounter):
         return vocabulary, table, notes
 
     def _describe_merged(self, words: Words, rare: NDArray[np.bool_]) -> MergedTokens:
-        """What merging the rare words loses; words that were not told apart count as long as the mean of the others."""
+        """The rare words that were merged; those that were not told apart count as long as the mean of the others."""
         counts = self._counts[1:][rare[1:]]
         lengths = np.array([len(word) for word in words[1:][rare[1:]]], dtype=np.int64)
         length = float((counts * lengths).sum() / counts.sum()) if counts.sum() else 1.0
@@ -228,7 +228,7 @@ def _describe_rare(what: str, counts: NDArray[np.int64], rare: NDArray[np.bool_]
 
 
 def _count_bytes(codes: Codes) -> NDArray[np.int64]:
-    """How often each byte value occurs (256,); counted in pairs, which is twice as fast."""
+    """The count of each byte value (256,); bytes are counted in pairs, which is twice as fast."""
     even = len(codes) // 2 * 2
     pairs = np.bincount(codes[:even].view(np.uint16), minlength=BYTES * BYTES).reshape(BYTES, BYTES)
     counts: NDArray[np.int64] = pairs.sum(axis=0) + pairs.sum(axis=1)

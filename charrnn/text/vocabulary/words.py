@@ -69,7 +69,7 @@ class WordVocabulary(Vocabulary):
         return repr(code.strip() or code)
 
     def split_unfinished(self, text: str | bytes) -> tuple[str, bytes]:
-        """See `Vocabulary`; what no word begins with is no beginning."""
+        """See `Vocabulary`; an end of the text that no word begins with stays in it."""
         text = _decode(text)
         beginning = find_unfinished(split_words(text))
         if not any(word.startswith(beginning) for word in self.codes):

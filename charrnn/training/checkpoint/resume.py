@@ -74,7 +74,7 @@ def restore_plan(kind: type[AnyPlan], learning: LearningSettings, given: Collect
 
 
 def describe_corpus(corpus: Corpus | LabelledCorpus) -> dict[str, Any]:
-    """What the saved state says of the corpus."""
+    """The description of a corpus in the saved state."""
     size = {"texts": sum(corpus.counts)} if isinstance(corpus, LabelledCorpus) else {}
     return {
         "name": corpus.name,
@@ -126,13 +126,13 @@ def _flatten(groups: dict[str, Any]) -> dict[str, Any]:
 
 
 def describe_position(saved: Checkpoint) -> str:
-    """Where a resumed run continues, in words."""
+    """The place where a resumed run continues, in words."""
     record, steps = saved.state["record"], saved.state["trainer"]["steps"]
     return f"going on at step {steps:,}, {format_duration(record['seconds'])} into the run"
 
 
 def describe_finished(budget: Budget, saved: Checkpoint) -> str:
-    """That nothing is left to learn within a budget, and what to type to train further, in words."""
+    """A note that the budget is used up, with the option that trains further."""
     record, steps = saved.state["record"], saved.state["trainer"]["steps"]
     seconds, epochs = record["seconds"], [int(each["epochs"]) for each in record["history"]]
     if budget.steps is not None:

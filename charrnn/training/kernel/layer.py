@@ -86,7 +86,7 @@ class StepLayer:
 
     @property
     def sums(self) -> list[Tensor]:
-        """What calls add to, so that it has to be zero before."""
+        """The tensors that calls add to; they have to be zero before."""
         return self.gradients[2:]
 
     def prepare(self) -> None:

@@ -73,7 +73,7 @@ def pack(kernel: Kernel, matrix: Tensor) -> Tensor:
 
 
 def pack_into(kernel: Kernel, matrix: Tensor, packed: Tensor) -> None:
-    """The same into given memory."""
+    """Pack a matrix (R, K), of any strides, into given memory (R*K)."""
     kernel.pack(matrix.data_ptr(), *matrix.shape, *matrix.stride(), packed.data_ptr())
 
 

@@ -80,7 +80,7 @@ class NgramModel:
 
 @dataclass(frozen=True)
 class _Choice:
-    """What was chosen by cross-validation, and the scores (N, K) that it gave there."""
+    """A choice by cross-validation, and the scores (N, K) that it gave there."""
 
     words: bool
     strength: float

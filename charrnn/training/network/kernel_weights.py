@@ -60,7 +60,7 @@ class LayerWeights:
         return [*inputs, recurrence.weight, *([] if recurrence.bias is None else [recurrence.bias])]
 
     def detach(self) -> "LayerWeights":
-        """The same with leaves as tensors."""
+        """A copy whose tensors are leaves."""
         projection = self.projection
         new = _make_leaf(projection) if isinstance(projection, Tensor) else detach_linear(projection)
         bias = None if self.recurrence.bias is None else _make_leaf(self.recurrence.bias)
@@ -80,7 +80,7 @@ class KernelWeights:
         return [*(tensor for layer in self.layers for tensor in layer.tensors), self.decoder.weight, self.decoder.bias]
 
     def detach(self) -> "KernelWeights":
-        """The same with leaves as tensors: gradients go no further."""
+        """A copy whose tensors are leaves: gradients go no further."""
         return KernelWeights(tuple(layer.detach() for layer in self.layers), detach_linear(self.decoder))
 
 
@@ -89,7 +89,7 @@ def _make_leaf(tensor: Tensor) -> Tensor:
 
 
 def detach_linear(linear: Linear) -> Linear:
-    """The same with leaves as tensors."""
+    """A copy whose tensors are leaves."""
     return replace(linear, weight=_make_leaf(linear.weight), bias=_make_leaf(linear.bias))
 
 

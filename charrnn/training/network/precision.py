@@ -77,5 +77,5 @@ def use_precision(precision: torch.dtype, device: torch.device) -> torch.autocas
 
 
 def lower_precision(device: torch.device) -> torch.dtype | None:
-    """What `use_precision` asks for around this, None if that is float32."""
+    """The type that an enclosing `use_precision` asks for, None if that is float32."""
     return torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else None

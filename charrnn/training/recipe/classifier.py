@@ -109,7 +109,7 @@ def _choose_batch_size(documents: int, longest: int) -> int:
 
 
 def _make_budget(learning: LearningSettings, documents: int, batch_size: int) -> Budget:
-    """What the user gave; if that is a time or nothing, the number of epochs is limited too."""
+    """The limits that the user gave; if that is a time or nothing, the number of epochs is limited too."""
     budget = Budget.from_settings(learning)
     if budget.epochs is not None or budget.steps is not None:
         return budget

@@ -206,7 +206,7 @@ class ClassifierTask(Task):
 
 
 def _ignore() -> None:
-    """What watches nothing."""
+    """A watch that does nothing."""
 
 
 def _shorten(label: str) -> str:

@@ -92,7 +92,7 @@ class LanguageTask(Task):
         self.reset_state()
 
     def _make_readers(self) -> tuple[Readers | DocumentReaders, Feed]:
-        """What walks through the corpus, and what makes tensors of what this process reads there."""
+        """The readers of the corpus, and the feed of windows of what this process reads."""
         plan, corpus, device = self.plan, self.corpus, self._device
         if isinstance(corpus, LabelledCorpus):
             documents = DocumentReaders(corpus.train, plan.batch_size, plan.seed)

@@ -45,50 +45,50 @@ class LiveReporter(Reporter):
         self._state = ""  # what it does beside learning
 
     def on_start(self, start: Start) -> None:
-        """What was read and what will be trained; then the live view opens."""
+        """Print the corpus and the network, and open the live view."""
         self._task = start.task
         self._evaluations = [each for each in start.history if math.isfinite(each.valid_loss)]
         self._area.print(Group(_tabulate_rows(start.task.describe(start.device)), ""))
         self._draw()
 
     def on_progress(self, progress: Progress) -> None:
-        """Redraws."""
+        """Redraw the view."""
         self._progress = progress
         self._draw()
 
     def on_weights(self, step: int, network: RecurrentNetwork) -> None:  # noqa: ARG002
-        """A validation begins."""
+        """Show that a validation begins."""
         self._state = "validating"
         self._draw()
 
     def on_validation(self, share: float) -> None:
-        """Redraws."""
+        """Redraw the view."""
         self._state = f"validating {share:.0%}"
         self._draw()
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
-        """Redraws."""
+        """Redraw the view."""
         self._state = ""
         if math.isfinite(evaluation.valid_loss):
             self._evaluations.append(evaluation)
         self._draw()
 
     def on_sample(self, step: int, text: str) -> None:
-        """Redraws."""
+        """Redraw the view."""
         self._samples.append((step, visible(text)))
         self._draw()
 
     def on_note(self, message: str) -> None:
-        """Above the live view."""
+        """Print it above the live view."""
         self._area.print(Text(visible(message)))
 
     def on_stop(self, message: str) -> None:
-        """On the line of the cursor, below the live view, until it is drawn again: the run may be drawing now."""
+        """Write it on the line of the cursor, until the view is drawn again: the run may be drawing at this moment."""
         self._console.file.write(f"\r{message[: self._console.width - 1]}")
         self._console.file.flush()
 
     def on_finish(self, summary: Summary) -> None:
-        """The live view gives way to the figures, the verdict, and what to type next."""
+        """Replace the live view by the figures, the verdict and the commands to type next."""
         self._area.close()
         best = (f"{self._star} validation", summary.valid_loss, summary.accuracy, f"step {summary.best_step:,}")
         show = self._console.print
@@ -181,7 +181,7 @@ def choose_evenly(samples: Sequence[tuple[int, str]], count: int) -> list[tuple[
 
 
 def _tabulate_rows(rows: Sequence[Row]) -> Table:
-    """What it is, dimmed, and the words beside it; a long glimpse of a text is cut."""
+    """A table of names, dimmed, and the words beside them; a long glimpse of a text is cut."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style="dim")
     table.add_column(overflow="fold")

@@ -51,7 +51,7 @@ def build_automaton(pattern: str, alphabet: str, stops: Sequence[str] = ()) -> A
 
 @dataclass(frozen=True)
 class _State:
-    """What may follow a text; see the module."""
+    """A state of the automaton; see the module."""
 
     follow: int
     accepting: bool

@@ -67,7 +67,7 @@ def expand(automaton: Automaton, vocabulary: Vocabulary) -> Transitions:
 
 
 def walk(automaton: Automaton, texts: Sequence[str | None], states: Integers) -> Transitions:
-    """Where texts lead from some states (S,); None leads nowhere."""
+    """The transitions by texts from some states (S,); None leads nowhere."""
     numbers = dict(zip(automaton.alphabet, automaton.classes.tolist(), strict=True))
     paths = [None if text is None else tuple(map(numbers.__getitem__, text)) for text in texts]
     places = {path: place for place, path in enumerate(dict.fromkeys(paths))}

@@ -69,7 +69,7 @@ def _check_size(states: int, vocabulary: Vocabulary) -> None:
 
 
 def _complete(automaton: Automaton, vocabulary: Vocabulary, prefix: str) -> Transitions:
-    """Where the rest of each word that begins with `prefix` leads to from the start."""
+    """The transitions from the start by the rest of each word that begins with `prefix`."""
     rests = [text[len(prefix) :] if text and text.startswith(prefix) else None for text in get_texts(vocabulary)]
     return walk(automaton, rests, np.zeros(1, dtype=np.int32))
 
