@@ -104,7 +104,8 @@ def make_layer_weights(
         mask: what its recurrent weights are multiplied by.
         symbols: for a layer that reads symbols through a table: their embeddings (V, E), or nothing for one-hot input.
     """
-    weight_ih, weight, bias_ih, bias_hh = (layer.get_parameter(name) for name in PARAMETERS)
+    parameters: list[Tensor] = [layer.get_parameter(name) for name in PARAMETERS]
+    weight_ih, weight, bias_ih, bias_hh = parameters
     units, inner = weight.shape[1], None
     if isinstance(layer, nn.GRU):  # its candidate's bias of the state is inside the reset product
         inner = bias_hh[2 * units :]
