@@ -116,9 +116,9 @@ def read_midi(data: bytes, name: str, grid: int = GRID) -> list[Note]:
     if ticks <= 0:
         raise CorpusError(f"{name} counts time in film frames, not in beats; save it with beats in another program")
     notes = [
-        Note(_steps(start, grid, ticks), pitch, max(1, _steps(end - start, grid, ticks)), velocity)
+        Note(_to_steps(start, grid, ticks), pitch, max(1, _to_steps(end - start, grid, ticks)), velocity)
         for track in song.tracks
-        for start, end, pitch, velocity in _notes_of(track)
+        for start, end, pitch, velocity in _extract_notes(track)
     ]
     if not notes:
         raise CorpusError(f"{name} holds no notes")
@@ -171,7 +171,7 @@ def _parse_file(data: bytes, name: str) -> "mido.MidiFile":
         raise CorpusError(f"{name} is not a complete MIDI file ({str(error) or 'it ends too early'})") from None
 
 
-def _notes_of(track: Iterable["mido.Message"]) -> Iterator[tuple[int, int, int, int]]:
+def _extract_notes(track: Iterable["mido.Message"]) -> Iterator[tuple[int, int, int, int]]:
     """Yield start and end (in ticks), pitch and velocity of a track's notes; all end with the track at the latest."""
     sounding: dict[tuple[int, int], list[tuple[int, int]]] = {}
     now = 0
@@ -190,7 +190,7 @@ def _notes_of(track: Iterable["mido.Message"]) -> Iterator[tuple[int, int, int, 
             yield start, now, pitch, velocity
 
 
-def _steps(ticks: int, grid: int, ticks_per_beat: int) -> int:
+def _to_steps(ticks: int, grid: int, ticks_per_beat: int) -> int:
     """Convert ticks to grid steps, rounding half up."""
     return (2 * ticks * grid + ticks_per_beat) // (2 * ticks_per_beat)
 

@@ -21,7 +21,6 @@ class DetailSettings:
         "Print the text, coloured by how improbable each character is; without colours, a line for each "
         "character and its nats (nan if unknown).",
     )
-
     compare: bool = setting(
         False,
         "Also print what gzip, xz and an n-gram model of the best order need for the text. They learn while they "
@@ -38,7 +37,7 @@ class DetailSettings:
         return self.per_line or self.per_char
 
     @property
-    def compared(self) -> bool:
+    def compares(self) -> bool:
         """Whether to compare."""
         return self.compare or self.compare_after is not None
 
