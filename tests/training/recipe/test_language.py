@@ -48,8 +48,8 @@ def test_sizes_are_those_that_were_measured_best_on_two_cores() -> None:
     chosen = {time: make_plan(megabyte, time=time) for time in ("13s", "60s", "5m")}
     assert [p.config.hidden_size for p in chosen.values()] == [192, 320, 512]
     assert [p.seq_len for p in chosen.values()] == [64, 64, 64]
-    assert [p.dropout for p in chosen.values()] == pytest.approx([0.0, 0.0, 0.3], abs=0.04)
-    assert [p.lr for p in chosen.values()] == pytest.approx([1.04e-2, 8.05e-3, 4.7e-3], rel=0.05)
+    assert [p.dropout for p in chosen.values()] == pytest.approx([0.0, 0.0, 0.15], abs=0.04)
+    assert [p.lr for p in chosen.values()] == pytest.approx([1.04e-2, 8.05e-3, 6e-3], rel=0.05)
 
 
 def test_more_time_text_or_machine_is_never_a_smaller_network() -> None:
@@ -73,7 +73,7 @@ def test_a_small_text_gets_dropout_and_a_small_network() -> None:
 def test_a_text_that_is_read_often_gets_more_dropout_than_one_that_is_read_some_times() -> None:
     fifteen_times = make_plan(text(310_000), hidden_size=320, epochs=15)
     often = [make_plan(text(chars), time="60s").dropout for chars in (60_000, 40_000, 20_000)]
-    assert fifteen_times.dropout == 0.5
+    assert fifteen_times.dropout == pytest.approx(0.38, abs=0.01)
     assert often == sorted(often)
     assert 0.5 < often[0] < often[-1] <= 0.7
 
@@ -82,18 +82,18 @@ def test_the_rate_falls_where_a_long_run_needs_much_dropout_but_not_to_nothing()
     def rate(epochs: float) -> float:
         return make_plan(text(310_000), hidden_size=320, epochs=epochs).lr
 
-    short, long, endless = rate(1), rate(15), rate(10_000)
+    short, long, endless = rate(1), rate(25), rate(10_000)
     assert rate(1.5) == short == pytest.approx(8e-3, rel=0.01)
-    assert long == pytest.approx(4e-3, rel=0.1)  # measured best
-    assert endless == pytest.approx(0.4 * short)
+    assert long == pytest.approx(4.5e-3, rel=0.02)  # measured best
+    assert endless == pytest.approx(0.55 * short)
 
 
 def test_a_run_of_few_steps_keeps_its_rate_however_small_the_text() -> None:
     def rate(steps: int) -> float:
         return make_plan(text(2_000), steps=steps).lr
 
-    assert rate(50) == rate(1000)
-    assert rate(10_000) == pytest.approx(0.4 * rate(50))
+    assert rate(50) == rate(1500)
+    assert rate(10_000) == pytest.approx(0.55 * rate(50))
 
 
 def test_steps_and_epochs_plan_without_the_clock() -> None:
