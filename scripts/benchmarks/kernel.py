@@ -41,7 +41,7 @@ STAGES = (
     "the kernel's passes over the sequence",
     "the kernel's product for the gradient of the weights",
     "the first layer's inputs from a table",
-    "lists of calls instead of a graph, the output layer's among them",
+    "lists of calls instead of a graph, including the output layer",
     "the kernel's update of the weights",
 )
 LISTS = 4  # the first stage without a graph
