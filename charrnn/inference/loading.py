@@ -37,7 +37,7 @@ def load(model: str | os.PathLike[str] | None = None, device: str = "auto") -> "
     if not isinstance(header.config, ClassifierConfig):
         return build_language_model(header, tensors, gpu)
     if gpu:
-        raise GenerationError(f"a classifier computes with NumPy only; leave out device={device!r}")
+        raise GenerationError(f"a classifier runs only with NumPy; leave out device={device!r}")
     from charrnn.inference.classification.classifier import Classifier
     from charrnn.inference.classification.ngrams import NgramScorer
     from charrnn.inference.network.classifier import ClassifierNetwork
@@ -50,7 +50,9 @@ def load_language_model(path: Path, device: str = "auto") -> Model:
     """As `load`; raises ModelFileError if it is a classifier."""
     model = load(path, device)
     if not isinstance(model, Model):
-        raise ModelFileError(f"{path} tells texts apart, it writes none; use it with: charrnn classify -m {path}")
+        raise ModelFileError(
+            f"{path} is a classifier, which does not generate text; use it with: charrnn classify -m {path}"
+        )
     return model
 
 

@@ -80,7 +80,7 @@ def encode_text(text: str, what: str) -> bytes:
     except UnicodeEncodeError as error:
         code = ord(text[error.start])
         raise GenerationError(
-            f"{what} holds half of a character (U+{code:04X}, a surrogate), which is no text; leave it out"
+            f"{what} contains half of a character (U+{code:04X}, a surrogate), which is not text; leave it out"
         ) from None
 
 
@@ -169,8 +169,8 @@ class Model:
         codes = vocabulary.tokenize(text)
         if not skip_unknown and (vocabulary.lookup(codes) == UNKNOWN).any():
             raise GenerationError(
-                f"the model has never seen {vocabulary.describe_unknown(codes)}; change the prime, or leave that out "
-                "with --unknown skip"
+                f"the model has never seen {vocabulary.describe_unknown(codes)}; change the prime, or use --unknown "
+                "skip to leave that out"
             )
         ids, _ = vocabulary.readable_ids(codes)
         return Prime(ids[ids != UNKNOWN], prefix)

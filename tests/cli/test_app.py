@@ -80,7 +80,7 @@ def test_an_existing_model_is_not_overwritten_unless_asked(charrnn: Charrnn, tex
     model.write_bytes(b"mine")
     refused = charrnn("train", text, "--steps", 1, *SMALL, "-o", model)
     assert refused.returncode == 1
-    assert "exists already" in refused.stderr
+    assert "already exists" in refused.stderr
     assert "--overwrite" in refused.stderr
     assert model.read_bytes() == b"mine"
     assert charrnn("train", text, "--steps", 1, *SMALL, "-o", model, "--overwrite").returncode == 0
@@ -94,7 +94,7 @@ def test_special_files_stay_what_they_are(charrnn: Charrnn, text: Path, tmp_path
     refused = charrnn("train", text, "--steps", 1, *SMALL, "-o", pipe, "--overwrite")
     assert (refused.returncode, refused.stderr) == (
         1,
-        f"charrnn: {pipe} is a pipe, which no file can replace; name a regular file\n",
+        f"charrnn: {pipe} is a pipe, which cannot be replaced by a file; name a regular file\n",
     )
     assert pipe.is_fifo()
     link.symlink_to(target)

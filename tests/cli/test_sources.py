@@ -43,7 +43,7 @@ def test_a_pipe_a_folder_and_a_packed_file_train_the_same_model(tmp_path: Path) 
 def test_line_ends_and_rare_characters_are_told(tmp_path: Path) -> None:
     (tmp_path / "dos.txt").write_bytes(LINES.replace("\n", "\r\n").encode() + "\u2603".encode())
     found, said = trained("dos.txt", "--min-count", 2, cwd=tmp_path)
-    assert "60 line ends CRLF or CR were read as LF; --keep-newlines leaves them as they are" in said
+    assert "60 line ends CRLF or CR were read as LF; --keep-newlines keeps them" in said
     assert "1 rare characters (1 times in the text" in said
     assert found["vocab"] == len(set(LINES)) + 1
     made = charrnn("generate", "-m", "dos", "-t", 2, "-l", 4000, "--seed", 1, cwd=tmp_path).stdout.decode()
@@ -73,7 +73,7 @@ def test_a_tiny_text_shrinks_the_batch_and_says_so(tmp_path: Path) -> None:
     ("name", "data", "status", "said"),
     [
         ("latin1", "café".encode("latin-1"), 1, "latin1 is not UTF-8 text: byte 0xe9 at offset 3"),
-        ("broken", b"\x1f\x8b\x08\x00broken", 1, "broken is not a whole packed file"),
+        ("broken", b"\x1f\x8b\x08\x00broken", 1, "broken is not a complete compressed file"),
         ("folder", None, 1, "no text files in the folder folder"),
     ],
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 from charrnn.model.header import ModelHeader
 
-UNITS = {"char": "characters", "byte": "bytes", "word": "words and marks"}
+UNITS = {"char": "characters", "byte": "bytes", "word": "words and punctuation marks"}
 LARGEST = 2**53  # of a number that is believed
 
 
@@ -29,20 +29,20 @@ def describe_model(header: ModelHeader, file_date: str | None = None) -> list[tu
         rows.append(("Labels", f"{len(header.labels):,}"))
     corpus, chars, epochs = training.get("corpus"), _number(training, "chars"), _number(training, "epochs")
     if isinstance(corpus, str) and corpus:
-        read = f", read {epochs:.1f} times" if epochs else ""
+        read = f", {epochs:.1f} epochs" if epochs else ""
         rows.append(("Learned from", corpus + read))
     elif chars:
         rows.append(("Learned from", f"{chars:,.0f} characters"))
     loss = _number(training, "valid_loss")
     if loss is not None:
         choices = math.exp(min(loss, 30.0))
-        bits = f"{loss / math.log(2):.2f} bits, a choice among {choices:.1f}"
+        bits = f"{loss / math.log(2):.2f} bits, like a choice among {choices:.1f}"
         rows.append(("Held-out loss", f"{loss:.3f} nats per character ({bits})"))
     learned = training.get("date")
     if isinstance(learned, str) and learned:
         rows.append(("Learned on", _date(learned)))
     elif file_date:
-        rows.append(("File dated", _date(file_date)))
+        rows.append(("File date", _date(file_date)))
     return rows
 
 

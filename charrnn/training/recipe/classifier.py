@@ -173,5 +173,5 @@ def _why(corpus: LabelledCorpus, budget: Budget, longest: int, expected: float) 
         limit = f"in {format_duration(budget.seconds)}"
         found.append(f"about {round_number(min(epochs, budget.epochs or epochs))} epochs {limit}")
     if longest < int(corpus.train.lengths.max()):
-        found.append(f"of longer texts each step reads {longest:,} characters, at a random position")
+        found.append(f"from longer texts, each step reads {longest:,} characters at a random position")
     return tuple(found)

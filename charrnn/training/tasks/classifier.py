@@ -63,8 +63,8 @@ class ClassifierTask(Task):
         self._batches = ClassifierBatches(self.corpus.train, plan.batch_size, plan.seq_len, plan.seed)
         if self._batches.smallest < self._world.size:
             raise UsageError(
-                f"batches of {self._batches.smallest} texts are too small for {self._world.size} processes: each needs "
-                "a text of its own; start fewer processes, or give a larger --batch-size"
+                f"batches of {self._batches.smallest} texts are too small for {self._world.size} processes, each of "
+                "which needs at least one text; start fewer processes, or give a larger --batch-size"
             )
         self._validation = ClassifierValidation(corpus.valid, self._device, plan.validated, self._shift)
         self._documents = 0  # learned from
@@ -86,7 +86,7 @@ class ClassifierTask(Task):
             return False
         self._set_ngrams(learned)
         kinds = "1 to 5 characters and 1 to 2 words" if learned.words else "1 to 5 characters"
-        on_note(f"n-grams of {kinds}: accuracy {learned.accuracy:.2%} by cross-validation; the network comes on top")
+        on_note(f"n-grams of {kinds}: accuracy {learned.accuracy:.2%} in cross-validation, without the network")
         return True
 
     def _set_ngrams(self, learned: NgramModel) -> None:
@@ -148,8 +148,8 @@ class ClassifierTask(Task):
         more = f" and {len(ranked) - LISTED_CLASSES} more" if len(ranked) > LISTED_CLASSES else ""
         texts, symbols = count_of(sum(corpus.counts), "text"), len(corpus.vocabulary)
         held, read = len(corpus.valid), len(self._validation)
-        held_out = f"{held:,} are held out" if corpus.valid is not corpus.train else "none is held out"
-        sampled = f"; each validation reads {read:,} of them" if read < held else ""
+        held_out = f"{held:,} are held out" if corpus.valid is not corpus.train else "none are held out"
+        sampled = f"; each validation uses {read:,} of them" if read < held else ""
         direction = " bidirectional" if config.bidirectional else ""
         network = (
             f"{config.cell} {config.layers}x{config.hidden_size}{direction}, pool {config.pool}, "

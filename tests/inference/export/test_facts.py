@@ -20,7 +20,7 @@ def test_what_a_model_is_in_words() -> None:
         "Weights": "6,133",
         "Vocabulary": "22 characters",
         "Learned from": "rhyme, read 2.2 times",
-        "Held-out loss": "1.386 nats per character (2.00 bits, a choice among 4.0)",
+        "Held-out loss": "1.386 nats per character (2.00 bits, like a choice among 4.0)",
         "Learned on": "1 March 2026",
     }
     assert dict(describe_model(make_labelled(("a", "b"))[0]))["Labels"] == "2"

@@ -109,7 +109,7 @@ def test_a_process_that_dies_ends_the_run_and_resume_goes_on(tmp_path: Path, rhy
     assert out == ""
     lines = [line for line in said.splitlines() if line.startswith("charrnn: ")]
     assert len(lines) == 1, said
-    assert "another of the 2 processes has ended or cannot be reached; what was saved before is whole" in lines[0]
+    assert "another of the 2 processes has ended or cannot be reached; earlier saves are intact" in lines[0]
     assert said.count("starting ...") == 1
     saved, complaints = folder.read_newest()
     assert saved is not None

@@ -96,7 +96,7 @@ class LiveReporter(Reporter):
         if len(self._samples) > 1:
             show(Text("how it learned to write", "bold"), _trail(choose_evenly(self._samples, TRAIL)), "")
         show(_rows(describe_end(summary)), "")
-        show(Text("next, for example", "bold"))
+        show(Text("next, try", "bold"))
         for command in suggest_commands(self._task, summary, self._surroundings):
             show(Text(f"  {visible(command)}", "cyan"), soft_wrap=True)  # copied, it is one line
 
