@@ -15,11 +15,9 @@ from charrnn.cli.options import WIDTH, add_command
 COMMANDS = {  # the summary is the first line of the command's own help; a test holds them equal
     "train": "Train a model on a text and write the best version to a file.",
     "generate": "Generate text with a model, continuing a prime.",
-    ""
     "evaluate": "Score a text: cross-entropy, bits per character, perplexity; for a model of labelled texts, also accuracy.",
     "classify": "Classify every line: print its label, the label's probability and the line, separated by tabs.",
     "novelty": "Measure how much of a text is copied from a corpus: the longest shared span, and whole lines.",
-    ""
     "inspect": "Show what each unit does along a text and which units follow its properties; for a classifier, every class.",
     "export": "Export a model as a web page that generates text in any browser, offline, or as an ONNX graph.",
     "models": "List the models in models/: size, corpus, held-out loss and date.",

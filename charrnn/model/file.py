@@ -70,7 +70,7 @@ def load_model(path: Path) -> tuple[ModelHeader, Tensors]:
         if largest > MAX_WEIGHT:
             raise ModelFileError(
                 f"{path} has weights so large that its scores overflow ({name}, up to {largest:.1g}), so it cannot "
-                f"be used"
+                "be used"
             )
     return header, tensors
 

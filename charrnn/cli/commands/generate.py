@@ -130,8 +130,8 @@ def _find_conflicts(
         "--stop must not be empty": not all(text.stop or []),
         f"--samples times --best must be at most {MOST_TEXTS:,}": text.samples * sampling.best > MOST_TEXTS,
         "--prime-file and --adapt cannot both read stdin; give one of them a file": files == ("-", "-"),
-        "--interactive reads from stdin and prints plain text; leave out --json, and give --prime-file and --adapt a "
-        "file": (text.interactive and (output.json or "-" in files)),
+        "--interactive reads from stdin; leave out --json, and give --prime-file and --adapt a file": text.interactive
+        and (output.json or "-" in files),
     }
     return [message for message, wrong in checks.items() if wrong]
 

@@ -29,7 +29,7 @@ def describe_model(header: ModelHeader, file_date: str | None = None) -> list[tu
         rows.append(("Labels", f"{len(header.labels):,}"))
     corpus, chars, epochs = training.get("corpus"), _number(training, "chars"), _number(training, "epochs")
     if isinstance(corpus, str) and corpus:
-        read = f", {epochs:.1f} epochs" if epochs else ""
+        read = f", read {epochs:.1f} times" if epochs else ""
         rows.append(("Learned from", corpus + read))
     elif chars:
         rows.append(("Learned from", f"{chars:,.0f} characters"))
@@ -42,7 +42,7 @@ def describe_model(header: ModelHeader, file_date: str | None = None) -> list[tu
     if isinstance(learned, str) and learned:
         rows.append(("Learned on", _date(learned)))
     elif file_date:
-        rows.append(("File date", _date(file_date)))
+        rows.append(("File dated", _date(file_date)))
     return rows
 
 

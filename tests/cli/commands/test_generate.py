@@ -177,7 +177,7 @@ def test_json_of_bytes_holds_no_halves_of_characters(charrnn: Charrnn, tmp_path:
 def test_a_text_without_prime_gets_a_hint(charrnn: Charrnn, model: library.Model) -> None:
     done = charrnn("generate", "ROMEO:")
     assert done.returncode == 2
-    assert "Give the text to continue with --prime: " in done.stderr
+    assert "Use --prime for the text to continue: " in done.stderr
 
 
 def test_line_ends_and_tabs_may_be_typed_in_a_stop(charrnn: Charrnn, model: library.Model) -> None:

@@ -156,7 +156,7 @@ def test_unknown_characters(charrnn: Any) -> None:
     status, out, err = charrnn("inspect", "-", "--unit", "0", "--unknown", "skip", stdin="wor€d".encode())
     assert status == 0
     assert [row.split("\t")[0] for row in out.splitlines()[1:]] == list("word")
-    assert err == "left out 1 that the model has never seen: '€' (U+20AC)\n"
+    assert err == "skipped 1 character that the model has never seen: '€' (U+20AC)\n"
 
 
 def test_long_texts_are_read_in_part_and_it_is_said(charrnn: Any) -> None:

@@ -94,7 +94,7 @@ class LiveReporter(Reporter):
         show = self._console.print
         show(_figures(self._task.metrics, [("training", summary.train_loss, None, ""), best]), "")
         if len(self._samples) > 1:
-            show(Text("how it learned to write", "bold"), _trail(choose_evenly(self._samples, TRAIL)), "")
+            show(Text("samples during training", "bold"), _trail(choose_evenly(self._samples, TRAIL)), "")
         show(_rows(describe_end(summary)), "")
         show(Text("next, try", "bold"))
         for command in suggest_commands(self._task, summary, self._surroundings):
@@ -161,7 +161,7 @@ class LiveReporter(Reporter):
         step, text = self._samples[-1]
         wrapped = Text(text).wrap(self._console, max(1, self._console.width - 4), overflow="fold")[:lines]
         blank = [Text()] * (lines - len(wrapped))
-        title = Text(f"it writes, at step {step:,}", "bold")
+        title = Text(f"sample at step {step:,}", "bold")
         newest = Panel(Text("\n").join([*wrapped, *blank]), title=title, title_align="left", border_style="dim")
         earlier = choose_evenly(self._samples[:-1], trail) if trail else []
         return [newest, _trail(earlier)] if earlier else [newest]
