@@ -22,11 +22,11 @@ def load(model: str | os.PathLike[str] | None = None, device: str = "auto") -> "
     """Open a model.
 
     Args:
-        model: path of a model file, or its name in models/; None is the newest one there.
-        device: where a language model generates: "auto" and "cpu" use NumPy, "cuda" and "mps" a GPU with PyTorch.
+        model: path of a model file, or its name in models/; None opens the newest one there.
+        device: where a language model generates: "auto" and "cpu" use NumPy, "cuda" and "mps" use a GPU with PyTorch.
 
     Returns:
-        A `Model`; of labelled texts a `LabelledModel`; a `Classifier` if it was trained with `--task classify`.
+        A `Model`; a `LabelledModel` if it was trained with `--labels`; a `Classifier` if with `--task classify`.
 
     Raises:
         charrnn.errors.ModelFileError: if there is no such model, or the file is damaged.
