@@ -40,9 +40,15 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         subparser = subparsers.add_parser(name, help=about, description=about)
         if files:
             subparser.add_argument("files", nargs="+", metavar="FILE", help=f"{files}; - is stdin")
-        subparser.add_argument("--time", type=duration, help="time of each training run (default: depends on the experiment)")
-        subparser.add_argument("--samples", type=count, default=samples, help="samples per temperature (default: %(default)s)")
-        subparser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep corpora, models and samples in this folder")
+        subparser.add_argument(
+            "--time", type=duration, help="time of each training run (default: depends on the experiment)"
+        )
+        subparser.add_argument(
+            "--samples", type=count, default=samples, help="samples per temperature (default: %(default)s)"
+        )
+        subparser.add_argument(
+            "--keep", type=Path, metavar="FOLDER", help="keep corpora, models and samples in this folder"
+        )
         subparser.set_defaults(experiment=run)
     return parser.parse_args(arguments)
 

@@ -101,7 +101,9 @@ def capture_command(folder: Path, name: str, command: str, wait: float | None = 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("text", type=Path, nargs="?", help="text to train on; without it, only the picture of the page is made")
+    parser.add_argument(
+        "text", type=Path, nargs="?", help="text to train on; without it, only the picture of the page is made"
+    )
     parser.add_argument("--time", type=duration, default="60s", help="training time (default: %(default)s)")
     parser.add_argument("--prime", default="ROMEO:", help="prime of the generated text (default: %(default)s)")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="folder for the pictures (default: docs)")

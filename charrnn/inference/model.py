@@ -208,7 +208,7 @@ class Model:
         return model, result.trained, result.adapted
 
     def score(self, text: str | bytes, progress: "OnProgress | None" = None) -> "Score":
-        """Loss, bits per character and perplexity of a text; unknown characters are counted separately."""
+        """Loss, bits per character and perplexity of a text; unknown characters are counted apart."""
         from charrnn.inference.scoring.texts import score_text, sum_scores
 
         codes = [self.vocabulary.tokenize(text)]

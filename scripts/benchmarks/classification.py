@@ -54,7 +54,9 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     limit = parser.add_mutually_exclusive_group()
     limit.add_argument("--time", type=duration, metavar="DURATION", help="training time of charrnn")
     limit.add_argument("--epochs", type=count, metavar="N", help="epochs of charrnn's training")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[1], metavar="N", help="seeds of the splits and networks")
+    parser.add_argument(
+        "--seeds", nargs="+", type=int, default=[1], metavar="N", help="seeds of the splits and networks"
+    )
     parser.set_defaults(run=classify)
 
 
