@@ -215,7 +215,7 @@ class Model:
         return sum_scores(self.vocabulary, score_text(self.network, self.vocabulary, codes, progress))
 
     def page(self, title: str | None = None, *, height: int = 900) -> "Frame":
-        """The page that `charrnn export` writes, in a frame `height` pixels high; by default, the corpus is its title."""
+        """The page that `charrnn export` writes, in a frame `height` pixels high; the default title is the corpus."""
         from charrnn.inference.export.notebook import Frame
 
         return Frame.of_model(*self._contents(), title, height)
