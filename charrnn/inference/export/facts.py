@@ -30,9 +30,9 @@ def describe_model(header: ModelHeader, file_date: str | None = None) -> list[tu
     corpus, chars, epochs = training.get("corpus"), _number(training, "chars"), _number(training, "epochs")
     if isinstance(corpus, str) and corpus:
         read = f", read {epochs:.1f} times" if epochs else ""
-        rows.append(("Learned from", corpus + read))
+        rows.append(("Training text", corpus + read))
     elif chars:
-        rows.append(("Learned from", f"{chars:,.0f} characters"))
+        rows.append(("Training text", f"{chars:,.0f} characters"))
     loss = _number(training, "valid_loss")
     if loss is not None:
         choices = math.exp(min(loss, 30.0))
@@ -40,7 +40,7 @@ def describe_model(header: ModelHeader, file_date: str | None = None) -> list[tu
         rows.append(("Held-out loss", f"{loss:.3f} nats per character ({bits})"))
     learned = training.get("date")
     if isinstance(learned, str) and learned:
-        rows.append(("Learned on", _date(learned)))
+        rows.append(("Training date", _date(learned)))
     elif file_date:
         rows.append(("File dated", _date(file_date)))
     return rows
