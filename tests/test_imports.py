@@ -50,15 +50,26 @@ def folder(tmp_path: Path) -> Path:
 def test_using_a_model_loads_numpy_only(folder: Path, arguments: list[str]) -> None:
     found = loaded(folder, *arguments)
     assert "charrnn" in found
-    assert not found & {"torch", "tensorboard", "rich", "pandas", "matplotlib"}
+    assert not found & {"torch", "tensorboard", "rich", "pandas", "matplotlib", "pydantic"}
+
+
+def loaded_modules(folder: Path, part: str, *arguments: str) -> list[str]:
+    """The modules of charrnn with `part` in their names that a command has loaded by its end."""
+    code = LISTING.replace("sys.modules)", f"(name for name in sys.modules if {part!r} in name))")
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=60)
+    return [line for line in done.stderr.splitlines() if line.startswith("charrnn.")]
 
 
 def test_only_a_regular_expression_loads_the_automaton(folder: Path) -> None:
-    code = LISTING.replace("sys.modules)", "(name for name in sys.modules if 'constraint' in name))")
-    command = [sys.executable, "-c", code, "generate", "-l", "5"]
     for extra, number in ((), 2), (("--match", "a+b"), 6):
-        done = subprocess.run([*command, *extra], cwd=folder, capture_output=True, text=True, check=True, timeout=60)
-        assert sum(line.startswith("charrnn.") for line in done.stderr.splitlines()) == number
+        assert len(loaded_modules(folder, "constraint", "generate", "-l", "5", *extra)) == number
+
+
+@pytest.mark.parametrize("arguments", [["info"], ["generate", "-l", "5"], ["train", "--help"], ["--help"]])
+def test_a_command_loads_no_other_command(folder: Path, arguments: list[str]) -> None:
+    wanted = [f"charrnn.cli.commands.{arguments[0]}"] if arguments[0] != "--help" else []
+    assert loaded_modules(folder, ".commands.", *arguments) == wanted
 
 
 def test_looking_inside_never_loads_torch(folder: Path) -> None:
@@ -66,7 +77,7 @@ def test_looking_inside_never_loads_torch(folder: Path) -> None:
 
 
 def test_help_loads_not_even_numpy(folder: Path) -> None:
-    assert not loaded(folder, "--help") & {"torch", "tensorboard", "numpy", "safetensors"}
+    assert not loaded(folder, "--help") & {"torch", "tensorboard", "numpy", "safetensors", "pydantic"}
 
 
 def test_importing_the_package_loads_not_even_numpy() -> None:

@@ -9,6 +9,7 @@ from charrnn.cli.display.progress import Progress
 from charrnn.errors import UsageError
 from charrnn.files import check_output
 from charrnn.inference.settings import AdaptSettings
+from charrnn.wording import count_of
 
 if TYPE_CHECKING:
     from charrnn.inference.model import Model
@@ -53,7 +54,8 @@ def adapt_model(model: "Model", settings: AdaptSettings, label: str | None, *, q
             codes, lambda done, read: progress(done, reader.estimate_total(read))
         )
     losses = f"{before.loss:.4f} nats per character as trained, {after.loss:.4f} while adapting"
-    notes = [*reader.notes, f"adapted to {after.chars:,} characters of {settings.adapt}: {losses}"]
+    read = count_of(after.chars, "character")
+    notes = [*reader.notes, f"adapted to {read} of {settings.adapt}: {losses}"]
     if settings.output is not None:
         from charrnn.model.file import save_model
 

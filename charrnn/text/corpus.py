@@ -16,6 +16,7 @@ from charrnn.text.storage import IN_MEMORY
 from charrnn.text.tokens import TokenIds
 from charrnn.text.vocabulary.base import Ids, Vocabulary, has_surrogates
 from charrnn.text.vocabulary.counting import TokenCounter, create_counter
+from charrnn.wording import count_of
 
 VALID_FRACTION = 0.1
 MIN_TRAIN = 16  # characters or other tokens
@@ -91,7 +92,7 @@ def read_corpus(
         raise CorpusError("the text contains surrogates (halves of characters); check --encoding")
     tokens = TokenIds(text.stored, table)
     named, valid_size = ", ".join(map(str, names)), held_out[0].size if held_out else None
-    border = _find_border(named, len(tokens), vocabulary.units, settings, valid_size)
+    border = _find_border(named, len(tokens), vocabulary.unit, settings, valid_size)
     digest = hashlib.sha256(b"".join(scan.hash.digest() for scan in [text, *held_out]), usedforsecurity=False)
     digest.update(f"{vocabulary.tokens} {border} {vocabulary.unknown} ".encode())
     return Corpus(
@@ -117,22 +118,24 @@ def check_settings(settings: TextSettings, counter: TokenCounter) -> None:
     refuse(errors)
 
 
-def _find_border(named: str, size: int, units: str, settings: TextSettings, valid_size: int | None) -> int:
+def _find_border(named: str, size: int, unit: str, settings: TextSettings, valid_size: int | None) -> int:
     """Where the validation part begins; there must be enough text for both parts."""
     if not size:
         raise CorpusError(f"{named} is empty; give a text to learn from")
+    count = count_of(size, unit)
     if valid_size is not None:
         if valid_size < MIN_VALID:
-            raise CorpusError(f"{settings.valid} has {valid_size} {units}: too few for validation; give more text")
+            held_out = count_of(valid_size, unit)
+            raise CorpusError(f"{settings.valid} has {held_out}: too few for validation; give more text")
         if size < MIN_TRAIN:
-            raise CorpusError(f"{named} has {size} {units}: too few to learn from; give at least {MIN_TRAIN}")
+            raise CorpusError(f"{named} has {count}: too few to learn from; give at least {MIN_TRAIN}")
         return size
     if size < MIN_TEXT:
-        raise CorpusError(f"{named} has {size} {units}: too few to learn from; give at least {MIN_TEXT}")
+        raise CorpusError(f"{named} has {count}: too few to learn from; give at least {MIN_TEXT}")
     border = min(int(size * (1 - (settings.valid_fraction or VALID_FRACTION))), size - MIN_VALID)
     if border < MIN_TRAIN:
         raise CorpusError(
-            f"{named} has {size} {units}, of which {size - border} are for validation: too few are left to learn "
+            f"{named} has {count}, of which {size - border:,} are for validation: too few are left to learn "
             "from; give more text or a smaller --valid-fraction"
         )
     return border

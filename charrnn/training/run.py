@@ -83,9 +83,9 @@ def run_training(
     """
     refuse(check_settings(*(getattr(settings, name) for name in GROUPS)))
     request = Request(corpus, settings, given, observer or Observer(), write_sample)
-    with _join_world(settings.run.device) as world, ExitStack() as locked:
+    with _join_world(settings.run.device) as world, ExitStack() as stack:
         files = world.broadcast(lambda: choose_output(settings.run, corpus))
-        world.broadcast(lambda: locked.enter_context(lock_output(files.output, files.folder)))
+        world.broadcast(lambda: stack.enter_context(lock_output(files.output, files.folder)))
         if not world.is_leader:
             request = replace(request, observer=Observer(), write_sample=None)
         saved, notes = world.broadcast(files.read_newest) if settings.run.resume else (None, [])
@@ -95,7 +95,7 @@ def run_training(
         elif settings.run.resume:
             notes.append(f"nothing to resume in {files.folder}: starting")
         request.settings.check_task(given)
-        session = _assemble(request, files, saved, world)
+        session = _assemble(request, files, saved, world, stack)
         if saved is not None and session.ended:
             notes.append(describe_finished(session.plan.budget, saved))
         announce, several = session.reporter.on_stop, world.size > 1
@@ -124,8 +124,8 @@ def _join_world(device: str) -> AbstractContextManager[World]:
     return process_group(device)
 
 
-def _assemble(request: Request, files: RunFiles, saved: Checkpoint | None, world: World) -> "Session":
-    """The session of a run whose output is locked."""
+def _assemble(request: Request, files: RunFiles, saved: Checkpoint | None, world: World, stack: ExitStack) -> "Session":
+    """The session of a run whose output is locked; `stack` restores PyTorch's number of threads."""
     source = None
     if saved is None and request.settings.language.init_from is not None:
         source, request = _load_source(request)
@@ -146,6 +146,7 @@ def _assemble(request: Request, files: RunFiles, saved: Checkpoint | None, world
     from charrnn.training.tasks.task import Resources
 
     device = choose_device(run.device, world.local, world.size)
+    stack.callback(torch.set_num_threads, torch.get_num_threads())
     if run.threads:
         torch.set_num_threads(run.threads)
     resources = Resources(device, world, choose_precision(settings.language.precision, device))

@@ -112,6 +112,7 @@ class Session:
             Interrupted: if a stop was requested.
         """
         if self.task.prepare(self.reporter.on_note, self._check_stop):
+            self._synchronize()
             self.record.prepared = self.record.last_evaluation = self.clock.seconds
 
     def _check_stop(self) -> None:

@@ -44,7 +44,7 @@ def test_line_ends_and_rare_characters_are_told(tmp_path: Path) -> None:
     (tmp_path / "dos.txt").write_bytes(LINES.replace("\n", "\r\n").encode() + "\u2603".encode())
     found, said = trained("dos.txt", "--min-count", 2, cwd=tmp_path)
     assert "60 line ends CRLF or CR were read as LF; --keep-newlines keeps them" in said
-    assert "1 rare characters (1 times in the text" in said
+    assert "1 rare character (1 time in the text" in said
     assert found["vocab"] == len(set(LINES)) + 1
     made = charrnn("generate", "-m", "dos", "-t", 2, "-l", 4000, "--seed", 1, cwd=tmp_path).stdout.decode()
     assert len(set(made)) == len(set(LINES))

@@ -206,7 +206,7 @@ def test_a_separate_validation_text(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--valid and --valid-fraction cannot be combined"):
         corpus_of(tmp_path / "text", valid=str(tmp_path / "valid"), valid_fraction=0.5)
     (tmp_path / "valid").write_text("b")
-    with pytest.raises(CorpusError, match=r"valid has 1 characters: too few for validation"):
+    with pytest.raises(CorpusError, match=r"valid has 1 character: too few for validation"):
         corpus_of(tmp_path / "text", valid=str(tmp_path / "valid"))
 
 

@@ -126,6 +126,11 @@ def test_surrogates_are_refused_whatever_the_encoding(tmp_path: Path) -> None:
         read(path, encoding="unicode_escape")
 
 
+@given(st.lists(st.text("ab\n", max_size=9)))
+def test_lines_of_pieces_are_those_of_the_whole(pieces: list[str]) -> None:
+    assert list(split_lines(pieces)) == "".join(pieces).splitlines(keepends=True)
+
+
 def test_a_line_that_would_fill_the_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "LONGEST_LINE", 100)
     assert list(split_lines(["a" * 60, "b" * 39 + "\n", "c" * 100])) == ["a" * 60 + "b" * 39 + "\n", "c" * 100]

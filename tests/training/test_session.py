@@ -1,10 +1,13 @@
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from charrnn.cli.display.training.plain import PlainReporter
 from charrnn.inference.loading import load_language_model
 from charrnn.model.config import Tensors
 from charrnn.model.file import load_model
@@ -17,6 +20,7 @@ from charrnn.training.checkpoint.record import Record
 from charrnn.training.devices import clock
 from charrnn.training.interruption import StopRequest
 from charrnn.training.network.base import RecurrentNetwork
+from charrnn.training.observer import Surroundings
 from charrnn.training.reporting import Evaluation, Reporter, Start, Summary
 from charrnn.training.session import Session
 from charrnn.training.tasks import language_validation
@@ -138,6 +142,24 @@ def test_what_comes_before_the_first_step_does_not_count_as_time(
     assert 2.0 <= summary.seconds < 3.0
 
 
+def test_what_a_task_prepares_is_no_part_of_the_progress(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = Now()
+    monkeypatch.setattr(clock, "time", now)
+    run = session(corpus, tmp_path / "m.safetensors", Listener(), time="1002s")
+
+    def prepare(on_note: Callable[[str], None], watch: Callable[[], None]) -> bool:
+        now.seconds += 1000.0
+        return True
+
+    monkeypatch.setattr(run.task, "prepare", prepare)
+    summary = run.run()
+    assert summary.steps > 10
+    assert run.record.prepared == pytest.approx(1000.0, abs=1.0)
+    assert 1002.0 <= summary.seconds < 1003.0
+
+
 def test_a_validation_reports_how_far_it_is(corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(language_validation, "CHUNK", 100)
     monkeypatch.setattr(module, "VALIDATION_INTERVAL", 0.0)
@@ -168,6 +190,23 @@ def test_a_stop_saves_what_was_learned(corpus: Corpus, tmp_path: Path) -> None:
     assert output.exists()
 
 
+def test_a_run_computes_without_tf32(corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backends = (torch.backends.cudnn, torch.backends.cuda.matmul)
+    run = session(corpus, tmp_path / "m.safetensors", Listener(), steps=1)
+    step = run.trainer.step
+    allowed: list[bool] = []
+
+    def watched(rate: float, progress: float) -> None:
+        allowed.extend(backend.allow_tf32 for backend in backends)
+        step(rate, progress)
+
+    monkeypatch.setattr(run.trainer, "step", watched)
+    assert torch.backends.cudnn.allow_tf32
+    run.run()
+    assert allowed == [False, False]
+    assert torch.backends.cudnn.allow_tf32
+
+
 def test_samples_are_written_on_the_way(corpus: Corpus, tmp_path: Path) -> None:
     listener = Listener()
     run = session(corpus, tmp_path / "m.safetensors", listener, steps=3)
@@ -182,11 +221,13 @@ def test_samples_are_written_on_the_way(corpus: Corpus, tmp_path: Path) -> None:
     assert listener.samples == ["a text"] * 4  # after each step, and of the best weights at the end
 
 
-def test_unknown_words_are_charged_as_the_model_file_charges_them(rhyme: str, tmp_path: Path) -> None:
+def test_unknown_words_are_charged_as_the_model_file_charges_them(
+    rhyme: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     text, output = tmp_path / "rhyme.txt", tmp_path / "rhyme.safetensors"
     text.write_text(rhyme)
     corpus = read_corpus([text], TextSettings(tokens="word", max_vocab=8))
-    summary = session(corpus, output, Listener(), steps=30).run().to_json()
+    summary = session(corpus, output, PlainReporter(Surroundings()), steps=30).run().to_json()
     model = load_language_model(output)
     held_out = "".join(split_words(rhyme)[len(corpus.train) :])
     score = model.score(held_out)
@@ -195,3 +236,8 @@ def test_unknown_words_are_charged_as_the_model_file_charges_them(rhyme: str, tm
     share, rate = summary["valid_unknown_share"], math.log(len(set(rhyme)))
     assert summary["valid_charged_loss"] == pytest.approx((1 - share) * summary["valid_loss"] + share * rate)
     assert summary["valid_charged_loss"] == pytest.approx(score.charged_loss, rel=0.05)
+    said = capsys.readouterr().err.splitlines()
+    charged = f"charged loss {summary['valid_charged_loss']:.4f}"
+    assert any(line.startswith("step 30 ") and charged in line for line in said)
+    assert any(line.startswith("valid loss ") and charged in line for line in said)
+    assert any(line.startswith(f"note: {share:.1%} of the held-out characters are in unknown tokens") for line in said)

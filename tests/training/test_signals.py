@@ -78,6 +78,7 @@ def test_a_signal_saves_and_says_how_to_go_on(tmp_path: Path, text: Path, number
         f"stopped by {name}: step {steps} is saved in m.resume; the best model so far is m.safetensors",
         f"go on: charrnn train {text} -o m.safetensors --resume",
     ]
+    assert f"{name}: stopping after the current step, then saving (" in said
     assert json.loads(out)["steps"] == steps
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m.resume", "m.safetensors", "rhyme.txt"]
 

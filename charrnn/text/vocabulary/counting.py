@@ -18,6 +18,7 @@ from charrnn.text.vocabulary.bytes import ByteVocabulary
 from charrnn.text.vocabulary.characters import CODE_POINTS, CharVocabulary, CodeVocabulary
 from charrnn.text.vocabulary.splitting import Words, to_array
 from charrnn.text.vocabulary.words import WordVocabulary
+from charrnn.wording import count_of
 
 ASCII, BYTES = 128, 256
 MAX_WORDS = 2**20  # distinct ones that are told apart while counting, which bounds the memory
@@ -119,7 +120,7 @@ class CharCounter(TokenCounter):
         table = np.full(len(self._codes), UNKNOWN, dtype=np.int32)
         table[selected] = np.searchsorted(codes, self._codes[selected])
         table[rare] = unknown
-        notes = _describe_rare(f"{int(rare.sum()):,} rare characters", self._counts, rare)
+        notes = _describe_rare(count_of(int(rare.sum()), "rare character"), self._counts, rare)
         about = MergedTokens(int((present & (self._codes != self.end_number)).sum())) if merged else None
         return self.kind(codes, unknown if merged else None, merged=about), table, notes
 
@@ -177,7 +178,7 @@ class WordCounter(TokenCounter):
         table = np.full(len(words), len(names) - 1, dtype=np.int32)
         table[selected] = vocabulary.lookup(words[selected])
         more = "more than " if self._counts[0] else ""
-        notes = _describe_rare(f"{more}{int(rare[1:].sum()):,} rare words", self._counts, rare)
+        notes = _describe_rare(f"{more}{count_of(int(rare[1:].sum()), 'rare word')}", self._counts, rare)
         return vocabulary, table, notes
 
     def _describe_merged(self, words: Words, rare: NDArray[np.bool_]) -> MergedTokens:
@@ -214,7 +215,8 @@ def _describe_rare(what: str, counts: NDArray[np.int64], rare: NDArray[np.bool_]
     times, total = int(counts[rare].sum()), int(counts.sum())
     if not times:
         return ()
-    return (f"{what} ({times:,} times in the text, {times / total:.2%} of it) became U+FFFD, which is never generated",)
+    often = f"{count_of(times, 'time')} in the text, {times / total:.2%} of it"
+    return (f"{what} ({often}) became U+FFFD, which is never generated",)
 
 
 def _count_bytes(codes: Codes) -> NDArray[np.int64]:

@@ -69,7 +69,7 @@ from charrnn.training.recipe.plan import Budget, Plan, warn_of_few_steps
 from charrnn.training.recipe.shape import Shape
 from charrnn.training.recipe.speed import HALF_SPEED, chars_per_second
 from charrnn.training.settings import LearningSettings, ModelSettings, TrainSettings
-from charrnn.wording import round_number
+from charrnn.wording import count_of, round_number
 
 DEFAULT_SECONDS = 300.0
 SIZES = (64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 1024, 1536, 2048)
@@ -261,11 +261,8 @@ def _fit_documents(
     seq_len = learning.seq_len or max(1, min(DOCUMENT_SEQ_LEN, int(lengths.max()) - 1))
     fitting = round(shape.batch * shape.seq_len / float(np.minimum(lengths, seq_len).mean()))
     batch_size = min(len(lengths), learning.batch_size or max(shape.batch, min(MAX_DOCUMENTS, fitting)))
-    return (
-        seq_len,
-        batch_size,
-        (f"batches of {batch_size} texts with an average length of {lengths.mean():.0f} symbols",),
-    )
+    sizes = f"batches of {count_of(batch_size, 'text')} with an average length of {lengths.mean():.0f} symbols"
+    return seq_len, batch_size, (sizes,)
 
 
 def _make_budget(learning: LearningSettings) -> Budget:

@@ -63,8 +63,8 @@ class ClassifierTask(Task):
         self._batches = ClassifierBatches(self.corpus.train, plan.batch_size, plan.seq_len, plan.seed)
         if self._batches.smallest < self._world.size:
             raise UsageError(
-                f"batches of {self._batches.smallest} texts are too small for {self._world.size} processes, each of "
-                "which needs at least one text; start fewer processes, or give a larger --batch-size"
+                f"batches of {count_of(self._batches.smallest, 'text')} are too small for {self._world.size} "
+                "processes, each of which needs a text; start fewer processes, or give a larger --batch-size"
             )
         self._validation = ClassifierValidation(corpus.valid, self._device, plan.validated, self._shift)
         self._documents = 0  # learned from
@@ -148,7 +148,9 @@ class ClassifierTask(Task):
         more = f" and {len(ranked) - LISTED_CLASSES} more" if len(ranked) > LISTED_CLASSES else ""
         texts, symbols = count_of(sum(corpus.counts), "text"), len(corpus.vocabulary)
         held, read = len(corpus.valid), len(self._validation)
-        held_out = f"{held:,} are held out" if corpus.valid is not corpus.train else "none are held out"
+        held_out = f"{held:,} {'is' if held == 1 else 'are'} held out"
+        if corpus.valid is corpus.train:
+            held_out = "none are held out"
         sampled = f"; each validation uses {read:,} of them" if read < held else ""
         direction = " bidirectional" if config.bidirectional else ""
         network = (

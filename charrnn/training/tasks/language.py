@@ -87,7 +87,8 @@ class LanguageTask(Task):
         self._readers, self._feed = self._make_readers()
         self._validation = self._make_validation()
         if self._validation.unknown:
-            self.metrics = (*self.metrics, Metric("charged", "loss_charged", "charged loss {}", self._charge))
+            charged = Metric("charged", "loss_charged", "charged loss {}", self._charge, follows_loss=False)
+            self.metrics = (*self.metrics, charged)
         self._state: State = ()
         self.reset_state()
 

@@ -79,7 +79,7 @@ class Metric:
         phrase: the figure in a sentence, with `{}` for the value.
         compute: the value from a loss and an accuracy, None where there is none.
         format: of the value.
-        follows_loss: whether the loss alone decides it.
+        follows_loss: whether it only restates the loss, so that a line on the way leaves it out.
     """
 
     unit: str

@@ -14,13 +14,14 @@ from tests.cli.notes import without_note
 
 SYMBOLS = "\0\nabcd\ufffd"
 LABELS = ("first", "second")
+VOCABULARY = {"tokens": "char", "symbols": SYMBOLS, "unknown": len(SYMBOLS) - 1, "end": 0}
 
 
-def write_classifier(name: str, vocabulary: dict[str, Any]) -> None:
-    config = ClassifierConfig("gru", 1, 6, 3, len(vocabulary["symbols"]), len(LABELS), True, "all")
+def write_classifier(name: str, vocabulary: dict[str, Any], labels: tuple[str, str] = LABELS) -> None:
+    config = ClassifierConfig("gru", 1, 6, 3, len(vocabulary["symbols"]), len(labels), True, "all")
     draw = np.random.default_rng(5)
     tensors = {name: draw.normal(0, 0.8, shape).astype(np.float32) for name, shape in config.shapes().items()}
-    header = ModelHeader(config, vocabulary, {}, "classify", LABELS, (7, 5))
+    header = ModelHeader(config, vocabulary, {}, "classify", labels, (7, 5))
     save_model(Path("models", f"{name}.safetensors"), header, tensors)
 
 
@@ -29,7 +30,7 @@ def charrnn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_process: Any) ->
     """Runs a command in a folder with a small classifier `m`; gives its status, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CHARRNN_TRACEBACK", raising=False)
-    write_classifier("m", {"tokens": "char", "symbols": SYMBOLS, "unknown": len(SYMBOLS) - 1, "end": 0})
+    write_classifier("m", VOCABULARY)
     return without_note(in_process, "m")
 
 
@@ -120,6 +121,20 @@ def test_inspect_follows_words_one_by_one(charrnn: Any) -> None:
     assert [line.split("\t")[0] for line in out.splitlines()] == ["character", "(start)", "a", " rose"]
     assert charrnn("inspect", "-m", "w", "t.txt", "--html", "p.html")[0] == 0
     assert '"parts":["a"," rose"]' in Path("p.html").read_text()
+
+
+def test_labels_that_would_break_a_table_are_cells_of_it(charrnn: Any) -> None:
+    write_classifier("odd", VOCABULARY, ("tab\there", "line\nend"))
+    Path("t.txt").write_text("ab\n")
+    _, out, _ = charrnn("inspect", "-m", "odd", "t.txt")
+    assert out.splitlines()[0] == "character\ttab here\tline end"
+    Path("t.csv").write_text('ab,"tab\there"\nba,"line\nend"\n')
+    status, out, err = charrnn("evaluate", "-m", "odd", "t.csv", "--columns", "2,1", "--plot", "p.svg")
+    assert status == 0, err
+    heading, *rows = out.splitlines()[-3:]
+    assert heading.split("  ")[-1].strip() == "line end"
+    assert [row[:10].strip() for row in rows] == ["tab here", "line end"]
+    assert "tab?here" in Path("p.svg").read_text()
 
 
 @pytest.mark.parametrize("option", [("--precision", "bf16"), ("--weight-dropout", "0.2")])

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from tests.cli.commands.test_classify import SYMBOLS, write_classifier
+from tests.cli.commands.test_classify import VOCABULARY, write_classifier
 
 
 def test_a_classifier_has_no_figures_of_language_models(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_process: Any
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    write_classifier("m", {"tokens": "char", "symbols": SYMBOLS, "unknown": len(SYMBOLS) - 1, "end": 0})
+    write_classifier("m", VOCABULARY)
     status, out, _ = in_process("info", "m")
     assert status == 0
     assert "None" not in out

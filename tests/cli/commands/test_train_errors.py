@@ -19,12 +19,14 @@ def text(tmp_path: Path, rhyme: str) -> Path:
 
 
 def test_resuming_from_start_to_finish_and_further(charrnn: Charrnn, text: Path) -> None:
-    command = ("train", text, *SMALL, "--json", "--resume")
-    begun = charrnn("train", text, *SMALL[:-2], "--no-tensorboard", "--json", "--resume")
+    command = ("train", text, *SMALL[:-2], "--no-tensorboard", "--json", "--resume")
+    begun = charrnn(*command)
     assert begun.returncode == 0, begun.stderr
     assert "nothing to resume in models/rhyme.resume: starting" in begun.stderr
     again = charrnn(*command)
     assert json.loads(again.stdout)["steps"] == 3
+    assert "already finished at step 3, " in again.stderr
+    assert "give it more with --resume --steps 6 (a total" in again.stderr
     further = charrnn("train", text, "--resume", "--steps", 5, "--json")
     assert json.loads(further.stdout)["steps"] == 5
     assert "continuing at step 3" in further.stderr

@@ -1,5 +1,6 @@
 """Training watched on a terminal: what it shows at several sizes, with and without colour, of any text."""
 
+import dataclasses
 import io
 import re
 import sys
@@ -9,14 +10,19 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from charrnn.cli.display.training import plain
 from charrnn.cli.display.training.area import CLEAR, ERASE_BELOW, LiveArea
 from charrnn.cli.display.training.curve import draw_curve
 from charrnn.cli.display.training.live import LiveReporter, choose_evenly
 from charrnn.cli.display.training.plain import PlainReporter, locate_program
 from charrnn.text.corpus import Corpus
+from charrnn.text.documents.corpus import read_labelled
 from charrnn.text.vocabulary.characters import CharVocabulary
 from charrnn.training.observer import Surroundings
+from charrnn.training.recipe.classifier import make_classifier_plan
 from charrnn.training.reporting import Evaluation, Progress, Reporter, Start, Summary
+from charrnn.training.settings import TrainSettings
+from charrnn.training.tasks.classifier import ClassifierTask
 from charrnn.training.tasks.language import LanguageTask
 from tests.training.runs import RESOURCES, make_plan
 
@@ -53,14 +59,17 @@ def a_run(reporter: Reporter, text: str = HOSTILE * 20) -> None:
     vocabulary = CharVocabulary.of_text(text)
     ids = vocabulary.encode(text)
     read = Corpus("[red]\x1b[2J", vocabulary, ids[:-100], ids[-100:], notes=("[bold]noted",))
-    task = LanguageTask(make_plan(read, hidden_size=8, steps=100), read, RESOURCES)
+    plan = dataclasses.replace(make_plan(read, hidden_size=8, steps=100), warnings=("too few steps",))
+    task = LanguageTask(plan, read, RESOURCES)
     reporter.on_start(Start(task, "cpu", Path("models/a b.safetensors")))
     reporter.on_note("[red]note\x1b[2J")
     for step in (1, 20, 50, 100):
         reporter.on_progress(Progress(step, step / 50, step / 100, step / 10, 2 / step + 1, 0.1, 1.0, 12345.0))
         reporter.on_weights(step, task.network)
+        reporter.on_validation(0.25)
         reporter.on_evaluation(Evaluation(step, step / 50, 2 / step + 1, 2 / step + 1.1, step < 100))
         reporter.on_sample(step, f"{text[:300]} at {step}")
+    reporter.on_stop("SIGINT: stopping")
     figures = Summary("models/a b.safetensors", 99, 9, 100, 2.0, 9, 10.0, 12345.0, 1.02, 1.12, 50, "cpu", 1, "[b]ok")
     reporter.on_finish(figures)
     reporter.close()
@@ -97,6 +106,7 @@ def test_figures_curve_and_the_best_are_there() -> None:
         "12,345 chars/s",
         "nats/char",
         "perplexity",
+        "recent",
         "training",
         "validation",
         "\u2605 best",
@@ -105,6 +115,10 @@ def test_figures_curve_and_the_best_are_there() -> None:
     assert "validation loss" in last
     assert re.search("[\u2801-\u28ff]", last)
     assert "sample at step 100" in last
+    written = said(terminal)
+    assert "validating 25%" in written
+    assert "\rSIGINT: stopping" in written
+    assert "too few steps" in written
 
 
 def test_a_new_size_draws_everything_anew() -> None:
@@ -121,13 +135,47 @@ def test_a_new_size_draws_everything_anew() -> None:
     assert said(terminal).endswith(ERASE_BELOW)
 
 
-def test_plain_lines_have_no_controls(capsys: pytest.CaptureFixture[str]) -> None:
+def test_plain_lines_have_no_controls(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plain, "LINE_INTERVAL", 0.0)
     a_run(PlainReporter(Surroundings(logdir=Path("runs/a"))))
     told = capsys.readouterr().err
     assert not {"\x1b", "\x07", "\u202e"} & {*told}
     assert r"begins: [red]x[/red] [/] :smile: \x1b[31mred" in told
     assert "next: charrnn generate -m 'models/a b.safetensors' -t 0.5\n" in told
-    assert "valid loss 1.1200" in told
+    assert "step 100  epoch 2.00  recent loss 1.0200" in told
+    assert "step 100  epoch 2.00  train loss 1.0200  valid loss 1.1200\n" in told
+    assert "validating: 25%\n" in told
+    assert "SIGINT: stopping\n" in told
+    assert "warning: too few steps\n" in told
+
+
+def test_a_classifier_has_the_same_view(tmp_path: Path) -> None:
+    path = tmp_path / "kinds.tsv"
+    path.write_text("".join(f"{label}\t{label} {number}\n" for label in ("cat", "[red]\u202e") for number in range(40)))
+    corpus = read_labelled([str(path)])
+    settings = TrainSettings.from_options({"task": "classify", "hidden_size": 8, "steps": 100})
+    task = ClassifierTask(make_classifier_plan(settings, corpus, peak=1e11), corpus, RESOURCES)
+    terminal = console(100, 30)
+    reporter = LiveReporter(Surroundings(logdir=Path("runs/kinds")), terminal)
+    reporter.on_start(Start(task, "cpu", Path("models/kinds.safetensors")))
+    for step in (50, 100):
+        reporter.on_progress(Progress(step, step / 50, step / 100, 1.0, 0.5, 0.1, 1.0, 12345.0))
+        reporter.on_evaluation(Evaluation(step, step / 50, 0.5, 40 / step, best=True, accuracy=step / 200))
+    live = said(terminal).split("\x1b[?7l")[-1]
+    for words in ("nats/text", "accuracy", "0.4000", "50.00%", "\u2605 best"):
+        assert words in live
+    details = {"valid_accuracy": 0.5}
+    reporter.on_finish(Summary("kinds", 99, 9, 100, 2.0, 9, 10.0, 12345.0, 0.5, 0.4, 100, "cpu", 1, "ok", 0.5, details))
+    reporter.close()
+    shown = CONTROL.sub("", said(terminal))
+    assert "\u202e" not in shown
+    assert "[red]" in shown
+    assert [line.strip() for line in shown.split("next, for example")[1].splitlines() if line.strip()] == [
+        "charrnn evaluate -m kinds OTHER-TEXT",
+        "charrnn classify -m kinds FILE",
+        "charrnn inspect -m kinds FILE --html page.html",
+        "tensorboard --logdir runs/kinds",
+    ]
 
 
 def test_a_program_that_the_shell_does_not_find_is_advised_by_its_path(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charrnn.errors import GenerationError
+from charrnn.errors import CorpusError, GenerationError
 from charrnn.inference.generation.sampling import log_softmax
 from charrnn.inference.network.language import Network
 from charrnn.inference.scoring import lines
@@ -17,6 +17,7 @@ from charrnn.inference.scoring.lines import score_lines, split_lines
 from charrnn.inference.scoring.texts import score_ids, score_text, sum_scores
 from charrnn.model.config import ModelConfig
 from charrnn.model.file import MAX_WEIGHT
+from charrnn.text import reading
 from charrnn.text.vocabulary.base import MergedTokens
 from charrnn.text.vocabulary.characters import CharVocabulary
 from charrnn.text.vocabulary.words import WordVocabulary
@@ -137,6 +138,13 @@ def test_lines_are_cut_after_their_ends(pieces: list[list[int]]) -> None:
     found = [line.tobytes() for line in split_lines(CharVocabulary([]), arrays)]
     assert b"".join(found) == whole
     assert [line.removesuffix(b"\n") for line in found] == (expected if expected[-1] else expected[:-1])
+
+
+def test_an_endless_line_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "LONGEST_LINE", 10)
+    piece = np.full(6, ord("a"), dtype=np.uint8)
+    with pytest.raises(CorpusError, match="a line is longer than 10 characters"):
+        list(split_lines(CharVocabulary([]), [piece, piece, piece]))
 
 
 @pytest.mark.parametrize(("window", "beside", "long"), [(2**19, 256, 2**15), (50, 3, 20)])

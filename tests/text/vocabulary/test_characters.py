@@ -45,6 +45,12 @@ def test_the_symbol_for_rare_characters_survives_the_file() -> None:
     assert plain.never_generated == []
 
 
+@pytest.mark.parametrize("symbols", ["a\ud800", "\udcff"])
+def test_symbols_that_are_no_text_are_refused(symbols: str) -> None:
+    with pytest.raises(ModelFileError, match="it holds codes that are no characters"):
+        vocabulary_from_json({"tokens": "char", "symbols": symbols}, len(symbols))
+
+
 @pytest.mark.parametrize("unknown", [0, 3, -1, 2.0, True, "2", [2]])
 def test_a_wrong_symbol_for_rare_characters_is_refused(unknown: Any) -> None:
     with pytest.raises(ModelFileError, match="is not U\\+FFFD"):

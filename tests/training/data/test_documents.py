@@ -21,7 +21,9 @@ from charrnn.training.network.language import CharRNN
 from charrnn.training.network.language_batch import LanguageBatch
 from charrnn.training.network.language_objective import LanguageObjective
 from charrnn.training.step import Gradients
+from charrnn.training.tasks import language_validation
 from charrnn.training.tasks.language_validation import DocumentValidation
+from tests.training.runs import measure_in_two
 
 ROWS = [("animal", "cat"), ("animal", "dog"), ("plant", "oak"), ("animal", "elephant"), ("plant", "a rose is a rose")]
 
@@ -110,6 +112,19 @@ def test_a_step_costs_what_its_documents_cost(tmp_path: Path, cell: str, length:
     )
     assert validation.measure(network, Workers(5, None)) == pytest.approx(expected / chars, rel=1e-5)
     assert validation.chars == chars
+
+
+def test_processes_validate_on_documents_in_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(language_validation, "DOCUMENTS", 1)
+    monkeypatch.setattr(language_validation, "CHUNK", 2)
+    corpus = corpus_of(tmp_path)
+    network = network_of(corpus, "gru")
+    validation = DocumentValidation(corpus.train, CPU, len(corpus.vocabulary))  # five batches of five lengths
+    loss, shares = measure_in_two(validation, network)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert len(shares) > 5
+    assert loss == pytest.approx(validation.measure(network, Workers(1, None)), rel=1e-5)
 
 
 def test_only_its_own_label_learns_from_a_document(tmp_path: Path) -> None:

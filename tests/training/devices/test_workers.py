@@ -1,9 +1,12 @@
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
 
 from charrnn.training.devices.workers import Workers
+from charrnn.training.run import run_training
+from charrnn.training.settings import TrainSettings
 
 
 @pytest.fixture(autouse=True)
@@ -43,4 +46,14 @@ def test_workers_share_the_threads_and_give_them_back() -> None:
     workers = Workers(8, 8)
     assert torch.get_num_threads() == 4
     workers.close()
+    assert torch.get_num_threads() == 8
+
+
+@pytest.mark.parametrize("threads", [None, 4])
+def test_a_run_gives_the_threads_back(tmp_path: Path, rhyme: str, threads: int | None) -> None:
+    text, output = tmp_path / "rhyme.txt", str(tmp_path / "m.safetensors")
+    text.write_text(rhyme)
+    small = {"steps": 2, "hidden_size": 8, "batch_size": 8, "seq_len": 8, "tensorboard": False}
+    torch.set_num_threads(8)
+    run_training([str(text)], TrainSettings.from_options({**small, "output": output, "threads": threads}))
     assert torch.get_num_threads() == 8

@@ -8,6 +8,9 @@ import torch
 from charrnn.model.config import ModelConfig
 from charrnn.text.corpus import Corpus
 from charrnn.text.vocabulary.characters import CharVocabulary
+from charrnn.training.network.language import CharRNN
+from charrnn.training.network.language_objective import LanguageObjective
+from charrnn.training.recipe import speed
 from charrnn.training.recipe.language import DEFAULT_SECONDS, LanguagePlan, depends_on_speed, make_language_plan
 from charrnn.training.recipe.speed import chars_per_second, count_operations, measure_peak
 from charrnn.training.settings import TrainSettings
@@ -155,3 +158,16 @@ def test_measuring_leaves_randomness_and_threads_as_they_were() -> None:
         < chars_per_second(peak, ModelConfig("lstm", 1, 512, 64, 65))
         < chars_per_second(peak, ModelConfig("lstm", 1, 128, 64, 65))
     )
+
+
+def test_measuring_computes_in_the_precision_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[torch.dtype] = []
+
+    def make(network: CharRNN, precision: torch.dtype) -> LanguageObjective:
+        asked.append(precision)
+        return LanguageObjective(network, torch.float32)  # not every processor computes in the other one
+
+    monkeypatch.setattr(speed, "SECONDS", 0.0)
+    monkeypatch.setattr(speed, "LanguageObjective", make)
+    measure_peak("rnn", torch.device("cpu"), precision=torch.bfloat16)
+    assert asked == [torch.bfloat16]

@@ -14,11 +14,15 @@ from charrnn.model.file import load_model
 from charrnn.text.documents.corpus import LabelledCorpus, read_labelled
 from charrnn.training.checkpoint.files import Checkpoint, RunFiles
 from charrnn.training.checkpoint.resume import rebuild
+from charrnn.training.devices.workers import Workers
+from charrnn.training.interruption import Interrupted
 from charrnn.training.recipe.classifier import ClassifierPlan, make_classifier_plan
 from charrnn.training.reporting import Reporter
 from charrnn.training.session import Session
 from charrnn.training.settings import TrainSettings
+from charrnn.training.tasks import classifier_validation
 from charrnn.training.tasks.classifier import ClassifierTask, balance_classes, merge_equal_texts
+from charrnn.training.tasks.classifier_validation import ClassifierValidation
 from charrnn.training.tensorboard import TensorBoard
 from tests.training.runs import RESOURCES
 
@@ -145,6 +149,33 @@ def test_the_plan_follows_the_texts_and_the_time(corpus: LabelledCorpus) -> None
     assert make_plan(corpus, epochs=2.0).budget.seconds is None
     assert make_plan(corpus, seq_len=4).seq_len == 4
     assert make_plan(corpus, batch_size=7).batch_size == 7
+
+
+def test_a_size_that_makes_few_steps_in_its_time_is_warned_of(corpus: LabelledCorpus) -> None:
+    (warning,) = make_plan(corpus, hidden_size=2000, time="1s").warnings
+    assert "fit in 1s, too few to learn from; give more --time, or a smaller --hidden-size" in warning
+    assert not make_plan(corpus, hidden_size=32, time="1m").warnings
+
+
+def test_a_validation_reads_what_the_time_affords_and_can_be_interrupted(
+    corpus: LabelledCorpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(classifier_validation, "BATCH_DOCUMENTS", 4)
+    task = ClassifierTask(make_plan(corpus, **SIZES, steps=9), corpus, RESOURCES)
+    few = ClassifierValidation(corpus.valid, RESOURCES.device, int(corpus.valid.lengths.sum()) // 3)
+    assert 0 < len(few) <= len(corpus.valid) / 3 + 1
+    shares: list[float] = []
+
+    def watch(share: float) -> None:
+        shares.append(share)
+        if len(shares) == 3:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        task.validate(Workers(1, None), watch)
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < shares[2] < 1
+    assert task.network.training
 
 
 def test_balanced_weights_make_classes_equal() -> None:

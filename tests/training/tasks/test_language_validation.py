@@ -11,6 +11,7 @@ from charrnn.training.devices.workers import Workers
 from charrnn.training.network.language import CharRNN
 from charrnn.training.tasks import language_validation as evaluation
 from charrnn.training.tasks.language_validation import WARM_UP, Validation, count_validated
+from tests.training.runs import measure_in_two
 
 CPU = torch.device("cpu")
 
@@ -80,3 +81,19 @@ def test_a_large_vocabulary_is_validated_on_fewer_characters() -> None:
     assert count_validated(10**7, 10_000) == evaluation.MAX_SCORES // 10_000
     assert count_validated(10**7, 10**6) == evaluation.MIN_CHARS
     assert count_validated(1000, 10**6) == 1000
+
+
+def test_a_limit_is_kept(network: CharRNN) -> None:
+    ids = np.random.default_rng(1).integers(0, 6, 100_000).astype(np.int32)
+    assert Validation(ids, CPU, 6, most=5000).chars == count_validated(len(ids), 6, 5000) == 5000
+
+
+def test_processes_report_the_same_shares_at_once(network: CharRNN, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation, "SCORES", 6 * 7 * 50)  # of 7 columns in 50 time steps
+    ids = np.random.default_rng(1).integers(0, 6, 4 * WARM_UP * 7).astype(np.int32)  # 7 pieces: 3 and 4
+    validation = Validation(ids, CPU, 6)
+    loss, shares = measure_in_two(validation, network)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert len(shares) > 10
+    assert loss == pytest.approx(validation.measure(network, Workers(1, None)), rel=1e-5)

@@ -109,4 +109,5 @@ def locate_program(name: str) -> str:
 
 
 def _print(line: str) -> None:
-    print(visible(line), file=sys.stderr, flush=True)  # noqa: T201
+    sys.stderr.write(f"{visible(line)}\n")  # at once: a signal is answered from another thread
+    sys.stderr.flush()

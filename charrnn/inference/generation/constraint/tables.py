@@ -17,6 +17,7 @@ from charrnn.inference.generation.constraint.automaton import DEAD, Automaton, b
 from charrnn.inference.generation.constraint.symbols import Transitions, expand, get_alphabet, get_texts, walk
 from charrnn.inference.generation.constraint.tracking import IMPOSSIBLE, Constraint, Integers
 from charrnn.text.vocabulary.base import Vocabulary
+from charrnn.wording import count_of
 
 MOST_ENTRIES = 2**25  # of a table
 ROW_UNIT = 16  # rows are padded to a multiple of it, the most lanes of a vector
@@ -142,7 +143,8 @@ def _lay_out(
 def _explain(pattern: str, alphabet: str, shortest: int, length: int, prefix: bytes) -> str:
     """Why no text can match."""
     if shortest < IMPOSSIBLE:
-        return f"the shortest text that matches {pattern!r} has {shortest:,} characters, more than --length {length:,}"
+        least = count_of(shortest, "character")
+        return f"the shortest text that matches {pattern!r} has {least}, more than --length {length:,}"
     if prefix:
         ending = prefix.decode("utf-8")
         return f"the prime ends with {ending!r}, and no word of the model that begins like this matches {pattern!r}"

@@ -1,0 +1,27 @@
+"""Tasks from settings."""
+
+import pytest
+import torch
+
+from charrnn.text.corpus import Corpus
+from charrnn.training.devices.world import World
+from charrnn.training.settings import TrainSettings
+from charrnn.training.tasks import factory
+from charrnn.training.tasks.factory import make_task
+from charrnn.training.tasks.task import Resources
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_the_speed_of_the_machine_is_that_in_the_precision_of_the_run(
+    corpus: Corpus, precision: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[torch.dtype] = []
+
+    def measure(cell: str, device: torch.device, half_speed: float, of_products: torch.dtype) -> float:
+        asked.append(of_products)
+        return 1e11
+
+    monkeypatch.setattr(factory, "measure_peak", measure)
+    settings = TrainSettings.from_options({"time": "9s", "hidden_size": 8})
+    make_task(settings, (), corpus, Resources(torch.device("cpu"), World(), precision), None)
+    assert asked == [precision]
