@@ -125,7 +125,7 @@ def test_what_cannot_be_adapted_to(charrnn: Any) -> None:
         "charrnn: -o saves an adapted model; add --adapt FILE with the text to adapt to\n",
     )
     status, _, err = charrnn("generate", "-m", "m", "--adapt", "nowhere")
-    assert (status, err) == (1, "charrnn: no text at nowhere; check the name\n")
+    assert (status, err) == (1, "charrnn: there is no file or folder nowhere; check the name\n")
     status, _, err = charrnn("generate", "-m", "m", "--adapt", "-", stdin=b"12345")
     assert (status, err) == (1, "charrnn: the text to adapt to contains no character that the model knows\n")
     status, _, err = charrnn("generate", "-m", "m", "--adapt", "text.txt", "-o", "models/m.safetensors", "--overwrite")

@@ -108,7 +108,7 @@ def test_special_files_stay_what_they_are(charrnn: Charrnn, text: Path, tmp_path
 def test_a_corpus_that_is_not_there(charrnn: Charrnn) -> None:
     done = charrnn("train", "nowhere.txt")
     assert done.returncode == 1
-    assert done.stderr == "charrnn: no text at nowhere.txt; check the name\n"
+    assert done.stderr == "charrnn: there is no file or folder nowhere.txt; check the name\n"
 
 
 def test_a_mistyped_command_or_option_gets_a_suggestion(charrnn: Charrnn) -> None:

@@ -67,7 +67,7 @@ def test_the_bundled_model_has_a_name_and_is_the_last_resort(monkeypatch: pytest
 
 
 def test_names_that_are_none_get_a_suggestion() -> None:
-    with pytest.raises(ModelFileError, match=r"no model at plian; did you mean models/plain\.safetensors\?"):
+    with pytest.raises(ModelFileError, match=r"there is no model plian; did you mean models/plain\.safetensors\?"):
         charrnn.load("plian")
     with pytest.raises(ModelFileError, match=r"models is a folder, not a model file; name a \.safetensors file"):
         charrnn.load("models")

@@ -63,7 +63,7 @@ def test_what_cannot_be_asked_is_told_at_once(model: charrnn.Model) -> None:
         model.generate(stop=[""])
     with pytest.raises(GenerationError, match=r"the model has never seen 'Z' \(U\+005A\); change the prime"):
         model.generate("Z")
-    with pytest.raises(ModelFileError, match="no model at nowhere"):
+    with pytest.raises(ModelFileError, match="there is no model nowhere"):
         charrnn.load("nowhere")
 
 

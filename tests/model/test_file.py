@@ -182,7 +182,7 @@ def test_a_safetensors_file_of_another_program_is_refused(tmp_path: Path) -> Non
 
 @posix
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelFileError, match=r"no model at .*; train one with: charrnn train"):
+    with pytest.raises(ModelFileError, match=r"there is no model .*; train one with: charrnn train"):
         load_model(tmp_path / "nothing")
     with pytest.raises(ModelFileError, match="is a folder"):
         load_model(tmp_path)

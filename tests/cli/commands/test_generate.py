@@ -131,7 +131,7 @@ def test_a_terminal_tells_the_prime_from_the_text(model: library.Model, tmp_path
         (["--stop", ""], 2, "--stop must not be empty"),
         (["--prime-file", "none.txt"], 1, "the prime cannot be read from none.txt: No such file or directory"),
         (["-t", "-1", "--top-p", "0"], 2, "--top-p must be above 0 and at most 1; found 0.0"),
-        (["-m", "mm"], 1, "no model at mm; did you mean models/m.safetensors?"),
+        (["-m", "mm"], 1, "there is no model mm; did you mean models/m.safetensors?"),
     ],
 )
 def test_what_cannot_be_done_is_one_clear_line(

@@ -26,7 +26,7 @@ def test_resuming_from_start_to_finish_and_further(charrnn: Charrnn, text: Path)
     again = charrnn(*command)
     assert json.loads(again.stdout)["steps"] == 3
     assert "already finished at step 3, " in again.stderr
-    assert "give it more with --resume --steps 6 (a total" in again.stderr
+    assert "to train further, use --resume --steps 6 (the total" in again.stderr
     further = charrnn("train", text, "--resume", "--steps", 5, "--json")
     assert json.loads(further.stdout)["steps"] == 5
     assert "continuing at step 3" in further.stderr
@@ -74,11 +74,11 @@ def test_starting_from_another_model_on_another_text(charrnn: Charrnn, text: Pat
     assert resumed.returncode == 0, resumed.stderr
     assert json.loads(resumed.stdout)["vocab"] == len(symbols)
     refused = charrnn("train", "other.txt", "--init-from", "first", "--hidden-size", 9)
-    assert "no model at first" in refused.stderr
+    assert "there is no model first" in refused.stderr
     refused = charrnn("train", "other.txt", "--init-from", "first.safetensors", "--hidden-size", 9)
     assert (refused.returncode, refused.stderr) == (
         2,
-        "charrnn: --hidden-size 9 does not fit first.safetensors, which has --hidden-size 8; leave it out\n",
+        "charrnn: --hidden-size 9 does not match first.safetensors, which has --hidden-size 8; leave it out\n",
     )
 
 

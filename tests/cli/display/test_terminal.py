@@ -170,7 +170,7 @@ def test_a_classifier_has_the_same_view(tmp_path: Path) -> None:
     shown = CONTROL.sub("", said(terminal))
     assert "\u202e" not in shown
     assert "[red]" in shown
-    assert [line.strip() for line in shown.split("next, for example")[1].splitlines() if line.strip()] == [
+    assert [line.strip() for line in shown.split("next, try")[1].splitlines() if line.strip()] == [
         "charrnn evaluate -m kinds OTHER-TEXT",
         "charrnn classify -m kinds FILE",
         "charrnn inspect -m kinds FILE --html page.html",

@@ -124,7 +124,7 @@ def test_an_error_of_the_user_is_reported_once(tmp_path: Path) -> None:
     done = side_by_side(tmp_path, "charrnn", "train", "nowhere.txt", *SMALL)
     assert [status for status, _ in done] == [1, 1]
     said = [line for _, lines in done for line in lines.splitlines() if "nowhere.txt" in line]
-    assert said == ["charrnn: no text at nowhere.txt; check the name"]
+    assert said == ["charrnn: there is no file or folder nowhere.txt; check the name"]
 
 
 def test_errors_of_lost_connections_are_told_from_bugs() -> None:
