@@ -164,7 +164,7 @@ def _write(file: IO[bytes], numbers: Numbers) -> None:
         written, folder = f"{file.tell() / 1e6:,.0f} MB", _temporary_folder()
         if error.errno in FULL:
             raise CorpusError(
-                f"no space left for the text in {folder} after {written}; free some space, or set TMPDIR to a folder "
+                f"no space left for the text in {folder} after writing {written}; free some, or set TMPDIR to a folder "
                 "on a larger disk (a single uncompressed ASCII file needs no space)"
             ) from None
         raise CorpusError(f"the text cannot be stored in {folder}: {error.strerror}") from None

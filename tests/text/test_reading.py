@@ -150,7 +150,7 @@ def test_a_line_that_would_fill_the_memory_is_refused(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is not text: it is a PNG image; name a file with text"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is not text: it is a PNG image; give a file with text"),
         (b"\xff\xd8\xff\xe0\0\x10JFIF", "is not text: it is a JPEG image"),
         (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "is not text: it is a PDF document; extract its text first"),
         (b"MThd\0\0\0\6\0\1", "is not text: it is a MIDI file; convert it to text with: charrnn corpus midi "),
