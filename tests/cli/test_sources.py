@@ -36,7 +36,7 @@ def test_a_pipe_a_folder_and_a_packed_file_train_the_same_model(tmp_path: Path) 
     assert by_pipe["model"] == "models/stdin.safetensors"
     by_folder, said = trained("texts", cwd=tmp_path)
     assert by_folder["model"] == "models/texts.safetensors"
-    assert "texts: 2 text files read, 1 other left out" in said
+    assert "texts: 2 text files read, 1 other skipped" in said
     assert by_pipe["valid_loss"] == by_folder["valid_loss"]
 
 
@@ -66,7 +66,7 @@ def test_a_tiny_text_shrinks_the_batch_and_says_so(tmp_path: Path) -> None:
     (tmp_path / "tinier.txt").write_text("three blind mice\n")
     done = charrnn("train", "tinier.txt", *SMALL, cwd=tmp_path)
     assert done.returncode == 1
-    assert done.stderr.decode() == ("charrnn: tinier.txt has 17 characters: too few to learn from; give 24 or more\n")
+    assert done.stderr.decode() == ("charrnn: tinier.txt has 17 characters: too few to learn from; give at least 24\n")
 
 
 @pytest.mark.parametrize(

@@ -219,7 +219,7 @@ def test_tiny_texts(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="too few are left to learn from"):
         corpus_of(path, valid_fraction=0.9)
     path.write_text("a" * 23)
-    with pytest.raises(CorpusError, match="has 23 characters: too few to learn from; give 24 or more"):
+    with pytest.raises(CorpusError, match="has 23 characters: too few to learn from; give at least 24"):
         corpus_of(path)
     path.write_text("")
     with pytest.raises(CorpusError, match="is empty; give a text to learn from"):

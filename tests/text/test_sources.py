@@ -81,7 +81,7 @@ def test_a_folder_is_its_text_files_in_order(tmp_path: Path) -> None:
         "b.txt",
         "c.gz",
     ]
-    assert notes == [f"{tmp_path}: 4 text files read, 3 others left out"]
+    assert notes == [f"{tmp_path}: 4 text files read, 3 others skipped"]
     assert len(find_sources([tmp_path], binary=True)[0]) == 7
 
 

@@ -93,7 +93,7 @@ def test_rows_without_a_label_or_text_are_counted(tmp_path: Path) -> None:
     (tmp_path / "t.tsv").write_text("a\tx\n\ty\nb\t \nb\tz\n")
     reader = LabelledReader([str(tmp_path / "t.tsv")], ReadingSettings())
     assert list(reader) == [("a", "x"), ("b", "z")]
-    assert reader.notes == ["2 lines without a label or a text were left out"]
+    assert reader.notes == ["2 lines without a label or a text were skipped"]
 
 
 def test_bytes_are_documents_too(tmp_path: Path) -> None:
