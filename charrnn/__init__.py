@@ -1,10 +1,12 @@
 """charrnn learns a text one character at a time and writes more of it.
 
-import charrnn
+For example:
 
-model = charrnn.load("shakespeare")
-print(model.generate("ROMEO:", temperature=0.5, length=200))
-model = charrnn.train("book.txt", time="5m")
+    import charrnn
+
+    model = charrnn.load("shakespeare")
+    print(model.generate("ROMEO:", temperature=0.5, length=200))
+    model = charrnn.train("book.txt", time="5m")
 """
 
 TYPE_CHECKING = False  # typing is not imported: the sooner the command line handles Ctrl-C, the better

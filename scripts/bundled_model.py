@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the checkout: no
 from charrnn.inference.loading import load_language_model as load
 from charrnn.inference.model import Model
 from charrnn.model.file import load_model, save_model
-from scripts.common import CHARRNN, ROOT, ScriptError, environment, run_script
+from scripts.common import CHARRNN, ROOT, ScriptError, make_environment, run_script
 
 TEXT, TRAINED, BUNDLED = "data/shakespeare.txt", "models/bundled.safetensors", "models/shakespeare.safetensors"
 HELD_OUT = 0.05  # of the text, at its end
@@ -52,7 +52,7 @@ def run_visibly(*command: str) -> None:
     Raises:
         ScriptError: if it fails.
     """
-    done = subprocess.run([*CHARRNN, *command], cwd=ROOT, env=environment(), check=False)
+    done = subprocess.run([*CHARRNN, *command], cwd=ROOT, env=make_environment(), check=False)
     if done.returncode:
         raise ScriptError(f"charrnn {command[0]} ended with status {done.returncode}; see above")
 

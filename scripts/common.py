@@ -20,7 +20,7 @@ class ScriptError(CharrnnError):
     """A script that cannot go on: a program is missing, a file does not fit, a command failed."""
 
 
-def environment() -> dict[str, str]:
+def make_environment() -> dict[str, str]:
     """Return the environment in which `python -m charrnn` runs this checkout, in any folder."""
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
@@ -32,7 +32,7 @@ def run_charrnn(*arguments: str) -> str:
     Raises:
         ScriptError: if it fails.
     """
-    done = subprocess.run([*CHARRNN, *arguments], stdout=subprocess.PIPE, env=environment(), check=False)
+    done = subprocess.run([*CHARRNN, *arguments], stdout=subprocess.PIPE, env=make_environment(), check=False)
     if done.returncode:
         raise ScriptError(f"charrnn {arguments[0]} ended with status {done.returncode}; see above")
     return done.stdout.decode("utf-8", "surrogateescape")

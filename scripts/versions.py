@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the checkout: no installation or path is needed
 
-from scripts.common import ROOT, ScriptError, environment, run_script
+from scripts.common import ROOT, ScriptError, make_environment, run_script
 
 RESOLUTION = {"lowest": "lowest-direct", "newest": "highest"}
 
@@ -36,7 +36,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def direct_dependencies() -> list[str]:
+def list_direct_dependencies() -> list[str]:
     """Return the requirements of the package and of its tests, as pyproject.toml has them."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return [*project["dependencies"], *project["optional-dependencies"]["dev"]]
@@ -54,14 +54,14 @@ def check_versions(options: argparse.Namespace, folder: Path) -> None:
     _run(uv, "venv", "--quiet", "--seed", "--clear", "--python", options.python, str(folder))
     python = next(path for path in (folder / "bin" / "python", folder / "Scripts" / "python.exe") if path.exists())
     resolution = ("--resolution", RESOLUTION[options.versions])
-    _run(uv, "pip", "install", "--quiet", "--python", str(python), *resolution, *direct_dependencies())
+    _run(uv, "pip", "install", "--quiet", "--python", str(python), *resolution, *list_direct_dependencies())
     _run(uv, "pip", "freeze", "--python", str(python))
     _run(str(python), "--version")
     _run(str(python), "-m", "pytest", "-n", "auto", "-p", "no:cacheprovider", *options.pytest)
 
 
 def _run(*command: str) -> None:
-    if subprocess.run(command, cwd=ROOT, env=environment(), check=False).returncode:
+    if subprocess.run(command, cwd=ROOT, env=make_environment(), check=False).returncode:
         raise ScriptError(f"failed: {' '.join(command)}")
 
 

@@ -51,19 +51,19 @@ class Shell:
         """Return the stdout of a line, whose commands have to succeed; `again` if its files may exist already."""
         self._again = again
         out = ""
-        for pipeline in _split(_words(line), "&&"):
+        for pipeline in _split(_split_words(line), "&&"):
             out = ""
             for stage in _split(pipeline, "|"):
-                out = self._stage(stage, out)
+                out = self._run_stage(stage, out)
         return out
 
-    def _stage(self, words: list[str], stdin: str) -> str:
+    def _run_stage(self, words: list[str], stdin: str) -> str:
         into = words.index(">") if ">" in words else None
-        argv = [match for word in words[:into] for match in (_matching(word) or [word])]
+        argv = [match for word in words[:into] for match in (_expand(word) or [word])]
         if argv[:3] == ["charrnn", "corpus", "text2midi"]:
             stdin = NOTES + stdin
         if argv[0] == "charrnn":
-            status, out, err = self._in_process(*_short(argv[1:], again=self._again), stdin=stdin.encode())
+            status, out, err = self._in_process(*_shorten(argv[1:], again=self._again), stdin=stdin.encode())
             assert status == 0, (argv, err)
         elif argv[0].endswith("python"):
             _check_script(argv[1:])
@@ -84,7 +84,7 @@ def _check_script(argv: list[str]) -> None:
     PARSERS[script.name](argv[1:])
 
 
-def _words(line: str) -> list[str]:
+def _split_words(line: str) -> list[str]:
     """Split a line as a shell does."""
     lexer = shlex.shlex(line.replace(r"$'\n'", "'\n'"), posix=True, punctuation_chars="|&>")
     lexer.whitespace_split = True
@@ -102,7 +102,7 @@ def _split(words: list[str], separator: str) -> Iterator[list[str]]:
             part.append(word)
 
 
-def _short(arguments: list[str], *, again: bool) -> list[str]:
+def _shorten(arguments: list[str], *, again: bool) -> list[str]:
     """Return the arguments of charrnn with options that shorten what takes long."""
     if arguments[:1] == ["corpus"]:
         extra = ["--length", "3000"] if arguments[1] == "brackets" and "-l" not in arguments else []
@@ -115,7 +115,7 @@ def _short(arguments: list[str], *, again: bool) -> list[str]:
     return [*short, "--steps", "2", *(["--overwrite"] if again else [])]
 
 
-def commands(markdown: str) -> list[tuple[int, str]]:
+def list_commands(markdown: str) -> list[tuple[int, str]]:
     """Return the lines of a document's sh blocks with their numbers, without comments and with joined continuations."""
     lines: list[tuple[int, str]] = []
     inside, joined = False, ""
@@ -131,6 +131,6 @@ def commands(markdown: str) -> list[tuple[int, str]]:
     return lines
 
 
-def _matching(word: str) -> list[str]:
+def _expand(word: str) -> list[str]:
     """Return the files that a word with a star matches."""
     return sorted(map(str, Path().glob(word))) if "*" in word else []

@@ -18,12 +18,12 @@ from charrnn.corpora.score import Note
 from charrnn.model.file import save_model
 from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.models import make_model
-from tests.shell import SEQUENCES, TUNES, Shell, commands
+from tests.shell import SEQUENCES, TUNES, Shell, list_commands
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 MARKDOWN = sorted(str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.md"), *ROOT.glob("*/*.md")])
-PAGES = [page for page in MARKDOWN if commands((ROOT / page).read_text())]
+PAGES = [page for page in MARKDOWN if list_commands((ROOT / page).read_text())]
 # Installation and checks precede these tests.
 ELSEWHERE = re.compile(
     r"make |python3 -m venv|\. \.venv/bin/activate|\.venv/bin/|apt-get install |(\.venv/bin/python -m )?pip install "
@@ -98,7 +98,7 @@ def shell(clone: Shell, text: str, rhyme: str) -> Shell:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_commands_of_a_page_run_in_their_order(clone: Shell, page: str, subtests: pytest.Subtests) -> None:
-    for number, line in commands((ROOT / page).read_text()):
+    for number, line in list_commands((ROOT / page).read_text()):
         if not ELSEWHERE.match(line):
             with subtests.test(f"{page}:{number}"):
                 clone.run(line)

@@ -13,7 +13,7 @@ from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.browser import Browser
 from tests.models import make_model
 from tests.needs import in_browser
-from tests.shell import Shell, commands
+from tests.shell import Shell, list_commands
 
 DOCUMENT = (Path(__file__).parent.parent / "docs" / "export.md").read_text(encoding="utf-8")
 
@@ -24,7 +24,7 @@ def folder(tmp_path: Path, in_process: Any, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path)
     made = make_model(CharVocabulary.of_text("It was a dark and stormy night.\n"))
     save_model(Path("models/shakespeare.safetensors"), made.header, made.network.tensors)
-    lines = commands(DOCUMENT)
+    lines = list_commands(DOCUMENT)
     assert len(lines) == 4
     for _, line in lines:
         Shell(in_process, monkeypatch, "").run(line)

@@ -45,11 +45,11 @@ def test_it_is_on_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytes
     path, synced = tmp_path / "file", []
     fsync = os.fsync
 
-    def watched(descriptor: int) -> None:
+    def sync_and_record(descriptor: int) -> None:
         synced.append(path.exists())
         fsync(descriptor)
 
-    monkeypatch.setattr(os, "fsync", watched)
+    monkeypatch.setattr(os, "fsync", sync_and_record)
     with atomic_write(path) as stream:
         stream.write(b"x")
     assert synced == [False, True]  # the file before it is renamed, its folder after

@@ -74,7 +74,7 @@ def header_of(data: bytes) -> tuple[dict[str, Any], bytes]:
     return json.loads(data[8 : 8 + length]), data[8 + length :]
 
 
-def joined(header: Any, body: bytes) -> bytes:
+def join(header: Any, body: bytes) -> bytes:
     text = json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text + body
 
@@ -85,7 +85,7 @@ def places(value: Any) -> list[tuple[Any, Any]]:
     return [(value, key) for key in keys] + [place for key in keys for place in places(value[key])]
 
 
-def doctored(value: Any, draw: random.Random) -> None:
+def doctor(value: Any, draw: random.Random) -> None:
     """Replace, remove, rename or exchange something in a JSON value."""
     for _ in range(draw.choice((1, 1, 1, 2, 5))):
         found = places(value)
@@ -104,7 +104,7 @@ def doctored(value: Any, draw: random.Random) -> None:
             container[key] = copy.deepcopy(draw.choice(HUGE))
 
 
-def flipped(data: bytes, _other: bytes, draw: random.Random) -> bytes:
+def flip_bits(data: bytes, _other: bytes, draw: random.Random) -> bytes:
     changed = bytearray(data)
     reach = draw.choice((16, 600, len(data)))  # most of what matters comes first
     for _ in range(draw.choice((1, 1, 2, 8, 64))):
@@ -116,54 +116,54 @@ def cut(data: bytes, _other: bytes, draw: random.Random) -> bytes:
     return data[: draw.choice((draw.randrange(20), draw.randrange(len(data)), len(data) - 1))]
 
 
-def grown(data: bytes, _other: bytes, draw: random.Random) -> bytes:
+def insert(data: bytes, _other: bytes, draw: random.Random) -> bytes:
     at = draw.choice((0, 8, draw.randrange(len(data)), len(data)))
     return data[:at] + draw.randbytes(draw.choice((1, 4, 1000))) + data[at:]
 
 
-def lengthened(data: bytes, _other: bytes, draw: random.Random) -> bytes:
+def change_length(data: bytes, _other: bytes, draw: random.Random) -> bytes:
     """Another header length than the header's."""
     length = draw.choice((0, 1, 2, len(data) - 8, 2**20, 4 * 2**20, 2**32, 2**62, 2**64 - 1, draw.randrange(2**16)))
     return struct.pack("<Q", length) + data[8:]
 
 
-def headed(data: bytes, _other: bytes, draw: random.Random) -> bytes:
+def change_header(data: bytes, _other: bytes, draw: random.Random) -> bytes:
     """Other names, types, shapes or offsets."""
     header, body = header_of(data)
-    doctored(header, draw)
-    return joined(header, body)
+    doctor(header, draw)
+    return join(header, body)
 
 
-def described(data: bytes, _other: bytes, draw: random.Random) -> bytes:
+def change_description(data: bytes, _other: bytes, draw: random.Random) -> bytes:
     """Another description: configuration, vocabulary, training."""
     header, body = header_of(data)
     found = json.loads(header["__metadata__"]["charrnn"])
-    doctored(found, draw)
+    doctor(found, draw)
     text = json.dumps(found)
     if draw.random() < 0.1:
         text = draw.choice((text[: draw.randrange(len(text))], "[" * 100_000, "1" * 10_000, '{"format": 1' * 9, "NaN"))
     header["__metadata__"]["charrnn"] = text
-    return joined(header, body)
+    return join(header, body)
 
 
-def swapped(data: bytes, other: bytes, draw: random.Random) -> bytes:
+def swap(data: bytes, other: bytes, draw: random.Random) -> bytes:
     """One model's header or description over another's weights."""
     header, body = header_of(data)
     foreign, weights = header_of(other)
     if draw.random() < 0.5:
         header["__metadata__"] = foreign["__metadata__"]
-        return joined(header, body)
-    return joined(foreign, draw.choice((body, weights + body, weights)))
+        return join(header, body)
+    return join(foreign, draw.choice((body, weights + body, weights)))
 
 
-def poisoned(data: bytes, _other: bytes, draw: random.Random) -> bytes:
+def poison(data: bytes, _other: bytes, draw: random.Random) -> bytes:
     """Weights that are no numbers."""
     header, body = header_of(data)
     half = header["decoder.bias"]["dtype"] == "F16"
     width, dtype = (2, "<e") if half else (4, "<f")
     at = width * draw.randrange(len(body) // width)
     odd = (float("nan"), float("inf"), -float("inf"), 6e4 if half else 3e38, 6e-8 if half else 1e-45)
-    return joined(header, body[:at] + struct.pack(dtype, draw.choice(odd)) + body[at + width :])
+    return join(header, body[:at] + struct.pack(dtype, draw.choice(odd)) + body[at + width :])
 
 
 def large(data: bytes, _other: bytes, draw: random.Random) -> bytes:
@@ -181,13 +181,13 @@ def large(data: bytes, _other: bytes, draw: random.Random) -> bytes:
     else:
         header.update({f"t{k}": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for k in range(count // 10)})
     header["__metadata__"]["charrnn"] = json.dumps(found)
-    return joined(header, body)
+    return join(header, body)
 
 
 Mutation = Callable[[bytes, bytes, random.Random], bytes]
 MUTATIONS: list[tuple[Mutation, int]] = [
-    *((flipped, 6), (cut, 2), (grown, 2), (lengthened, 1)),
-    *((headed, 6), (described, 6), (swapped, 1), (poisoned, 2)),
+    *((flip_bits, 6), (cut, 2), (insert, 2), (change_length, 1)),
+    *((change_header, 6), (change_description, 6), (swap, 1), (poison, 2)),
 ]
 
 

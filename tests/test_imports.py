@@ -19,7 +19,7 @@ sys.exit(status)
 """
 
 
-def loaded(folder: Path, *arguments: str) -> set[str]:
+def list_loaded(folder: Path, *arguments: str) -> set[str]:
     """Top-level packages that a command has loaded by its end."""
     done = subprocess.run(
         [sys.executable, "-c", LISTING, *arguments], cwd=folder, capture_output=True, text=True, check=True, timeout=60
@@ -48,12 +48,12 @@ def folder(tmp_path: Path) -> Path:
     ],
 )
 def test_using_a_model_loads_numpy_only(folder: Path, arguments: list[str]) -> None:
-    found = loaded(folder, *arguments)
+    found = list_loaded(folder, *arguments)
     assert "charrnn" in found
     assert not found & {"torch", "tensorboard", "rich", "pandas", "matplotlib", "pydantic"}
 
 
-def loaded_modules(folder: Path, part: str, *arguments: str) -> list[str]:
+def list_modules(folder: Path, part: str, *arguments: str) -> list[str]:
     """The modules of charrnn with `part` in their names that a command has loaded by its end."""
     code = LISTING.replace("sys.modules)", f"(name for name in sys.modules if {part!r} in name))")
     command = [sys.executable, "-c", code, *arguments]
@@ -63,21 +63,21 @@ def loaded_modules(folder: Path, part: str, *arguments: str) -> list[str]:
 
 def test_only_a_regular_expression_loads_the_automaton(folder: Path) -> None:
     for extra, number in ((), 2), (("--match", "a+b"), 6):
-        assert len(loaded_modules(folder, "constraint", "generate", "-l", "5", *extra)) == number
+        assert len(list_modules(folder, "constraint", "generate", "-l", "5", *extra)) == number
 
 
 @pytest.mark.parametrize("arguments", [["info"], ["generate", "-l", "5"], ["train", "--help"], ["--help"]])
 def test_a_command_loads_no_other_command(folder: Path, arguments: list[str]) -> None:
     wanted = [f"charrnn.cli.commands.{arguments[0]}"] if arguments[0] != "--help" else []
-    assert loaded_modules(folder, ".commands.", *arguments) == wanted
+    assert list_modules(folder, ".commands.", *arguments) == wanted
 
 
 def test_looking_inside_never_loads_torch(folder: Path) -> None:
-    assert not loaded(folder, "inspect", "text.txt") & {"torch", "tensorboard", "pandas", "matplotlib"}
+    assert not list_loaded(folder, "inspect", "text.txt") & {"torch", "tensorboard", "pandas", "matplotlib"}
 
 
 def test_help_loads_not_even_numpy(folder: Path) -> None:
-    assert not loaded(folder, "--help") & {"torch", "tensorboard", "numpy", "safetensors", "pydantic"}
+    assert not list_loaded(folder, "--help") & {"torch", "tensorboard", "numpy", "safetensors", "pydantic"}
 
 
 def test_importing_the_package_loads_not_even_numpy() -> None:

@@ -55,7 +55,7 @@ def add_command(app: typer.Typer, function: Callable[..., None], name: str, exam
     own = inspect.signature(function).parameters.values()
     groups = {p.name: hints[p.name] for p in own if p.kind is p.KEYWORD_ONLY}
     plain = [p.replace(annotation=_name_argument(p.name, hints[p.name])) for p in own if p.name not in groups]
-    options = [_option(group, declared) for group in groups.values() for declared in fields(group)]
+    options = [_make_option(group, declared) for group in groups.values() for declared in fields(group)]
 
     def run(**values: Any) -> None:
         settings = {
@@ -79,7 +79,7 @@ def format_examples(lines: Iterable[str]) -> str:
     return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
 
 
-def _option(group: type, declared: Field[Any]) -> inspect.Parameter:
+def _make_option(group: type, declared: Field[Any]) -> inspect.Parameter:
     """A field as a parameter for typer."""
     rule = get_rule(declared)
     flag = get_flag(declared)
@@ -95,7 +95,7 @@ def _option(group: type, declared: Field[Any]) -> inspect.Parameter:
         rich_help_panel=rule.group or getattr(group, "panel", "Options"),
         metavar="" if isinstance(declared.default, bool) else metavar,  # flags take no value
         show_default=False,
-        autocompletion=_completion(rule),
+        autocompletion=_make_completion(rule),
     )
     parameter = inspect.Parameter(declared.name, inspect.Parameter.KEYWORD_ONLY, default=declared.default)
     return parameter.replace(annotation=Annotated[kind, option])
@@ -109,7 +109,7 @@ def _name_argument(name: str, hint: Any) -> Any:
 
 
 def _name_value(kind: Any) -> str:
-    """What stands for an option's value on the help page."""
+    """The placeholder of an option's value on the help page."""
     text = str(kind)
     return "N" if "int" in text else "X" if "float" in text else "TEXT"
 
@@ -123,7 +123,7 @@ def _describe_default(rule: Rule, default: Any) -> str:
     return f"default: {rule.shown_default or default}"
 
 
-def _completion(rule: Rule) -> Callable[[str], list[str]] | None:
+def _make_completion(rule: Rule) -> Callable[[str], list[str]] | None:
     """The function that completes a value in a shell; without one, shells offer files."""
     if rule.model:
         return complete_model

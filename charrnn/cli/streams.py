@@ -69,7 +69,7 @@ def _reserve_descriptor(descriptor: int, flags: int) -> None:
 
 
 def _rebuild(stream: TextIO | None, descriptor: int, kind: "type[_Output]") -> TextIO:
-    """The same stream above an `_Output`."""
+    """The stream rebuilt on an `_Output`."""
     if stream is None:
         raw: Any = io.FileIO(descriptor, "w", closefd=False)
         return io.TextIOWrapper(io.BufferedWriter(kind(raw)), "utf-8", "backslashreplace", line_buffering=True)

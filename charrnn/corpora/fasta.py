@@ -1,8 +1,10 @@
 """FASTA, the format of genomes and proteins, to plain sequences.
 
->chr2L Drosophila          ->   CGACAATGCACGA...
-CGACAATGNNNNNN
-nnnCACGA
+For example:
+
+    >chr2L Drosophila          ->   CGACAATGCACGA...
+    CGACAATGNNNNNN
+    nnnCACGA
 """
 
 import gzip

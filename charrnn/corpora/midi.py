@@ -118,9 +118,9 @@ def read_midi(data: bytes, name: str, grid: int = GRID) -> list[Note]:
             f"{name} measures time in film frames (SMPTE), not in beats; convert it to beats with another program"
         )
     notes = [
-        Note(_steps(start, grid, ticks), pitch, max(1, _steps(end - start, grid, ticks)), velocity)
+        Note(_to_steps(start, grid, ticks), pitch, max(1, _to_steps(end - start, grid, ticks)), velocity)
         for track in song.tracks
-        for start, end, pitch, velocity in _notes_of(track)
+        for start, end, pitch, velocity in _extract_notes(track)
     ]
     if not notes:
         raise CorpusError(f"{name} contains no notes")
@@ -173,7 +173,7 @@ def _parse_file(data: bytes, name: str) -> "mido.MidiFile":
         raise CorpusError(f"{name} is not a complete MIDI file ({str(error) or 'it is cut off'})") from None
 
 
-def _notes_of(track: Iterable["mido.Message"]) -> Iterator[tuple[int, int, int, int]]:
+def _extract_notes(track: Iterable["mido.Message"]) -> Iterator[tuple[int, int, int, int]]:
     """Yield start and end (in ticks), pitch and velocity of a track's notes; all end with the track at the latest."""
     sounding: dict[tuple[int, int], list[tuple[int, int]]] = {}
     now = 0
@@ -192,7 +192,7 @@ def _notes_of(track: Iterable["mido.Message"]) -> Iterator[tuple[int, int, int, 
             yield start, now, pitch, velocity
 
 
-def _steps(ticks: int, grid: int, ticks_per_beat: int) -> int:
+def _to_steps(ticks: int, grid: int, ticks_per_beat: int) -> int:
     """Convert ticks to grid steps, rounding half up."""
     return (2 * ticks * grid + ticks_per_beat) // (2 * ticks_per_beat)
 

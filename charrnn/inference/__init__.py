@@ -1,1 +1,1 @@
-"""Using a model: the network in NumPy, sampling, generation, scoring. Never imports torch."""
+"""Using a model: the network in NumPy, sampling, generation, scoring. Only generation on a GPU loads PyTorch."""

@@ -26,7 +26,7 @@ from charrnn.model.header import ModelHeader
 from charrnn.text.vocabulary.base import Ids, Vocabulary
 
 WINDOW = 2**19  # symbols of texts that are read together
-SHOWN = 10  # labels in a message
+MOST_SHOWN = 10  # labels in a message
 LONGEST_SHOWN = 60  # characters of a label in a message
 LABEL_STREAM = 1  # the random stream of a seed that draws the label; texts are drawn from another
 
@@ -48,7 +48,7 @@ class LabelledModel(Model):
         # An untrusted file may hold any counts; clipped, every label has a share.
         counts = np.array([max(1e-9, min(count, 2**53)) for count in header.label_counts])
         self.frequencies = counts / counts.sum()
-        super().__init__(header, vocabulary, self._network(int(counts.argmax())))
+        super().__init__(header, vocabulary, self._make_network(int(counts.argmax())))
 
     def for_label(self, label: str) -> Model:
         """The plain language model of one label.
@@ -59,17 +59,18 @@ class LabelledModel(Model):
         if label not in self.labels:
             folded = {name.casefold(): name for name in self.labels}
             close = [folded[name] for name in difflib.get_close_matches(label.casefold(), folded, n=3)]
-            some = ", ".join(map(_quote, self.labels[:SHOWN])) + (" ..." if len(self.labels) > SHOWN else "")
+            some = ", ".join(map(_quote, self.labels[:MOST_SHOWN])) + (" ..." if len(self.labels) > MOST_SHOWN else "")
             hint = f"did you mean {' or '.join(map(_quote, close))}?" if close else f"it has {some}"
             raise GenerationError(f"the model has no label {_quote(label)}; {hint}")
-        network = self._network(self.labels.index(label))
+        network = self._make_network(self.labels.index(label))
         return Model(self.header, self.vocabulary, network, self.generator.for_network(network))
 
     def _contents(self) -> tuple[ModelHeader, Tensors]:
         """See `Model`; with all labels."""
         return self.header, self._tensors
 
-    def _network(self, index: int) -> Network:
+    def _make_network(self, index: int) -> Network:
+        """The plain language model's network of one class."""
         return Network(*self._config.select_class(self._tensors, index))
 
     def draw_label(self, seed: int) -> str:
@@ -99,7 +100,7 @@ class LabelledModel(Model):
         Unknown symbols are read, but their probability is left out.
         """
         likelihoods = np.zeros((len(self.labels), len(documents)))
-        for row, network in zip(likelihoods, map(self._network, range(len(self.labels))), strict=True):
+        for row, network in zip(likelihoods, map(self._make_network, range(len(self.labels))), strict=True):
             batches = (zip(batch, score_sequences(network, batch)) for batch in batch_by_size(documents, WINDOW))  # noqa: B905
             for k, (ids, nats) in enumerate(chain.from_iterable(batches)):
                 row[k] = -nats[ids != self.vocabulary.unknown].sum(dtype=np.float64)

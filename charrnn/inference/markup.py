@@ -9,10 +9,10 @@ from typing import Any
 
 def embed_json(data: Any) -> str:
     r"""JSON to stand in a script element: ASCII, with the characters that HTML could take for its own as \u003c."""
-    written = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     for character in "<>&":
-        written = written.replace(character, f"\\u{ord(character):04x}")
-    return written
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
 
 
 def escape_text(text: str) -> str:

@@ -16,7 +16,7 @@ from charrnn.model.header import ModelHeader
 from charrnn.settings import check_settings
 from charrnn.text.vocabulary.base import UNKNOWN, Codes, Ids, Vocabulary
 
-MEASURED = ("_loss", "_bpc", "_perplexity", "_accuracy")  # figures of a training that do not hold once weights change
+MEASURED_SUFFIXES = ("_loss", "_bpc", "_perplexity", "_accuracy")  # of figures that do not hold once weights change
 
 if TYPE_CHECKING:
     from charrnn.inference.export.notebook import Frame
@@ -51,7 +51,7 @@ def random_seed() -> int:
 
 
 def make_request(sampling: SamplingSettings, length: int, stop: Sequence[str] = (), *, loss: bool = False) -> Request:
-    """What to generate for every sample, checked against the limits of the settings.
+    """A request for samples, checked against the limits of the settings.
 
     The loss is computed if `loss`, or if texts are chosen by it.
 
@@ -201,7 +201,7 @@ class Model:
         from charrnn.inference.adaptation.learning import adapt_network
 
         result = adapt_network(self.network, self.vocabulary, pieces, progress)
-        training = {name: value for name, value in self.header.training.items() if not name.endswith(MEASURED)}
+        training = {name: value for name, value in self.header.training.items() if not name.endswith(MEASURED_SUFFIXES)}
         training["adapted_chars"] = result.adapted.chars
         header = replace(self.header, config=result.network.config, training=training, labels=(), label_counts=())
         model = Model(header, self.vocabulary, result.network, self.generator.for_weights(result.network))
@@ -221,7 +221,7 @@ class Model:
         return Frame.of_model(*self._contents(), title, height)
 
     def _repr_html_(self) -> str:
-        """What a notebook shows of the model."""
+        """The facts of the model, as a notebook shows them."""
         from charrnn.inference.export.notebook import render_facts
 
         return render_facts(self._contents()[0])

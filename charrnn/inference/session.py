@@ -25,7 +25,7 @@ class Turn:
 
     @property
     def text(self) -> bytes:
-        """What the turn adds to the text."""
+        """The text that the turn adds."""
         return self.typed + self.samples[self.choice].text
 
 

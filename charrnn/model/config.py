@@ -32,7 +32,15 @@ Shapes = dict[str, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The sizes that determine the shapes of all tensors. An embedding size of 0 is one-hot input."""
+    """The sizes that determine the shapes of all tensors.
+
+    Attributes:
+        cell: lstm, gru or rnn.
+        layers: L, the number of recurrent layers.
+        hidden_size: H, the units of a layer and direction.
+        embedding_size: E; 0 is one-hot input.
+        vocab_size: V, the number of symbols.
+    """
 
     cell: str
     layers: int
@@ -89,7 +97,7 @@ class ModelConfig:
         return shapes | dict.fromkeys(self.initial_states, (self.layers * self.directions, hidden))
 
     def validate(self) -> str | None:
-        """What makes this configuration invalid, or None."""
+        """Why this configuration is invalid, or None if it is valid."""
         if self.cell not in tuple(GATES):  # a tuple, because a value from a file may not be hashable
             return f"unknown cell {quote_value(self.cell)}"
         for name, most in LIMITS.items():
@@ -146,7 +154,7 @@ class ClassifierConfig(ModelConfig):
         return shapes
 
     def validate(self) -> str | None:
-        """What makes this configuration invalid, or None."""
+        """Why this configuration is invalid, or None if it is valid."""
         if self.pool not in POOLS:
             return f"unknown pool {quote_value(self.pool)}"
         for name in ("bidirectional", "word_ngrams"):

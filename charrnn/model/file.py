@@ -132,5 +132,5 @@ def _read_checked_header(file: Any, path: Path) -> ModelHeader:
 
 
 def _get_dtype(name: str, header: ModelHeader) -> Storage:
-    """How a tensor is on disk."""
+    """The type of a tensor on disk."""
     return DTYPES["half" if name.startswith(NGRAMS) else header.precision]

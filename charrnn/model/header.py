@@ -13,7 +13,7 @@ FORMATS = {"single": 1, "half": 2}  # the first format with this precision; olde
 NGRAM_FORMAT = 3  # the first format with n-grams beside the network
 SURROGATES = re.compile("[\ud800-\udfff]")  # are no characters
 LANGUAGE, CLASSIFY = "language", "classify"  # tasks
-CONFIGS: dict[str, type[ModelConfig]] = {CLASSIFY: ClassifierConfig}  # of other tasks it is ModelConfig
+CONFIGS: dict[str, type[ModelConfig]] = {CLASSIFY: ClassifierConfig}  # other tasks: ModelConfig or LabelledConfig
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class ModelHeader:
 
     def to_json(self) -> str:
         """The metadata string of the model file."""
-        optional = {each.name: each.default for each in fields(self.config)}  # older programs do not know the names
-        sizes = {name: size for name, size in asdict(self.config).items() if size != optional[name]}
+        defaults = {each.name: each.default for each in fields(self.config)}  # older programs do not know these
+        sizes = {name: size for name, size in asdict(self.config).items() if size != defaults[name]}
         return json.dumps({"format": self.format, **asdict(self), "config": sizes}, ensure_ascii=True)
 
     @classmethod

@@ -3,6 +3,8 @@
 code.py        writing LLVM code: numbers with operators, memory, loops
 functions.py   exp, tanh, sigmoid
 products.py    matrix times the vectors of many samples
+recurrent/     recurrent layers: forward and backward passes over whole sequences
+arrays.py      aligned memory
 processor.py   this machine's processor: from LLVM code to functions
 image.py       code that lies anywhere in memory, loaded without LLVM
 cache.py       compiled code on disk

@@ -18,7 +18,7 @@ from charrnn import __version__
 
 CHECKSUM = hashlib.sha256().digest_size
 LARGEST = 2**24  # bytes; compiled code has some 10 to 200 thousand
-UNUSED = 60 * 86400  # seconds after which a file is removed
+MAX_AGE = 60 * 86400  # seconds without use after which a file is removed
 SUFFIX = ".code"
 
 
@@ -26,13 +26,13 @@ def load_or_compile(name: str, processor: str, sources: Iterable[Path], compile_
     """Object code from the cache, or else from `compile_code`, then cached.
 
     Args:
-        name: of the code, unique within charrnn, fit for a file name.
-        processor: name of the processor that it is for.
-        sources: folders of the Python files that it is made by; a change in any of them means new code.
-        compile_code: makes the object code.
+        name: the name of the code, unique within charrnn and valid in a file name.
+        processor: the name of the processor that it is for.
+        sources: folders of the Python files that emit it; a change in any of them means new code.
+        compile_code: returns the object code; called if the cache has none.
     """
     path = cache_path(name, processor, sources)
-    folder_usable = _own_folder(path.parent)
+    folder_usable = _prepare_folder(path.parent)
     if folder_usable:
         code = _read(path)
         if code is not None:
@@ -68,14 +68,14 @@ def _cache_folder() -> Path:
     return (home if home.is_absolute() else Path(os.path.expanduser("~/.cache"))) / "charrnn"  # noqa: PTH111 - never fails
 
 
-def _own_folder(folder: Path) -> bool:
-    """Whether the folder exists, or could be made, and belongs to this user alone."""
+def _prepare_folder(folder: Path) -> bool:
+    """Make the folder if it is missing; returns whether it exists and belongs to this user alone."""
     if not folder.is_absolute():  # the user has no home
         return False
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = folder.lstat()
-        if not stat.S_ISDIR(status.st_mode) or not _owned(status):
+        if not stat.S_ISDIR(status.st_mode) or not _is_own(status):
             return False
         if os.name == "posix" and stat.S_IMODE(status.st_mode) != 0o700:
             folder.chmod(0o700)
@@ -84,7 +84,7 @@ def _own_folder(folder: Path) -> bool:
     return True
 
 
-def _owned(status: os.stat_result) -> bool:
+def _is_own(status: os.stat_result) -> bool:
     return not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
 
 
@@ -98,11 +98,11 @@ def _read(path: Path) -> bytes | None:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode) or not CHECKSUM < status.st_size <= LARGEST:
                 return None
-            if os.name == "posix" and (not _owned(status) or status.st_mode & 0o022):
+            if os.name == "posix" and (not _is_own(status) or status.st_mode & 0o022):
                 return None
             content = stream.read(LARGEST)
             with suppress(OSError):
-                os.utime(path)  # its time of change tells when it was last used
+                os.utime(path)  # `_remove_old` takes the modification time as the time of last use
     except OSError:
         return None
     code = content[CHECKSUM:]
@@ -125,6 +125,6 @@ def _remove_old(used: Path) -> None:
     """Remove code that other versions left beside a file just written, and what was not used for long."""
     for path in used.parent.glob(f"*{SUFFIX}*"):
         other_version = not path.name.startswith(f"{__version__}-")
-        if path != used and (other_version or time.time() - path.lstat().st_mtime > UNUSED):
+        if path != used and (other_version or time.time() - path.lstat().st_mtime > MAX_AGE):
             with suppress(OSError):
                 path.unlink()

@@ -94,13 +94,13 @@ class Number:
         element = self.kind.element if isinstance(self.kind, ir.VectorType) else self.kind
         lanes = f"v{self.kind.count}" if isinstance(self.kind, ir.VectorType) else ""
         function = ir.FunctionType(self.kind, [self.kind] * len(arguments))
-        declared = self.code.builder.module.declare_intrinsic(
+        intrinsic = self.code.builder.module.declare_intrinsic(
             f"llvm.{name}.{lanes}{element.intrinsic_name}", (), function
         )
-        return Number(self.code, self.code.builder.call(declared, [argument.value for argument in arguments]))
+        return Number(self.code, self.code.builder.call(intrinsic, [argument.value for argument in arguments]))
 
     def bits_as(self, kind: Any) -> "Number":
-        """The same bits as another kind."""
+        """The bits of the number as another kind."""
         return Number(self.code, self.code.builder.bitcast(self.value, kind))
 
     def convert(self, operation: str, kind: Any) -> "Number":
@@ -226,7 +226,7 @@ class Code:
 
     @contextmanager
     def count(self, stop: Number, start: "Number | int" = 0, step: int = 1) -> Iterator[Number]:
-        """Run the block for start, start + step ... while below stop."""
+        """Run the block for start, start + step ... while below stop; yields that number."""
         builder, begin = self.builder, stop.like(start).value
         before, head, body, after = builder.block, *(builder.append_basic_block() for _ in range(3))
         builder.branch(head)

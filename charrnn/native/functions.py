@@ -19,7 +19,7 @@ LEAST = -87.0  # below, e^x is no normal float32
 TERMS = 7
 
 
-def _parts(x: Number) -> tuple[Number, Number]:
+def _split_exp(x: Number) -> tuple[Number, Number]:
     """(2^n, e^r - 1) for x between -87 and 88."""
     rounded = x.times_plus(1 / math.log(2.0), ROUNDING)
     n = rounded - ROUNDING
@@ -32,26 +32,26 @@ def _parts(x: Number) -> tuple[Number, Number]:
     return power, series * r
 
 
-def _between(x: Number, least: float, most: float) -> Number:
+def _clamp(x: Number, least: float, most: float) -> Number:
     """The nearest number between two limits; NaN stays NaN."""
-    raised = (x < least).choose(x.like(least), x)
-    return (raised > most).choose(raised.like(most), raised)
+    x = (x < least).choose(x.like(least), x)
+    return (x > most).choose(x.like(most), x)
 
 
 def exp(x: Number) -> Number:
     """e^x for x up to 0; 0 where that is below the smallest normal float32."""
-    power, rest = _parts((x < LEAST).choose(x.like(LEAST), x))
+    power, rest = _split_exp((x < LEAST).choose(x.like(LEAST), x))
     return (x < LEAST).choose(x.like(0.0), power.times_plus(rest, power))
 
 
 def sigmoid(x: Number) -> Number:
     """1 / (1 + e^-x)."""
-    power, rest = _parts(_between(x * -1.0, LEAST, -LEAST))
+    power, rest = _split_exp(_clamp(x * -1.0, LEAST, -LEAST))
     return x.like(1.0) / (power.times_plus(rest, power) + 1.0)
 
 
 def tanh(x: Number) -> Number:
-    """As t / (t + 2) with t = e^2x - 1, which is exact near 0; beyond 10, it is 1."""
-    power, rest = _parts(_between(x * 2.0, -20.0, 20.0))
-    grown = power.times_plus(rest, power - 1.0)
-    return grown / (grown + 2.0)
+    """The hyperbolic tangent as t / (t + 2), t = e^2x - 1, which is exact near 0; beyond ±10 it is ±1."""
+    power, rest = _split_exp(_clamp(x * 2.0, -20.0, 20.0))
+    t = power.times_plus(rest, power - 1.0)
+    return t / (t + 2.0)

@@ -16,7 +16,7 @@ from typing import Any
 MARK = b'{"charrnn image":'
 ELF, X86_64 = b"\x7fELF\x02\x01", 62
 SECTION, SYMBOL, RELOCATION = (struct.Struct(f"<{fields}") for fields in ("IIQQQQIIQQ", "IBBHQQ", "QQq"))
-CODE, SYMBOLS, RELOCATIONS = 1, 2, 4  # types of sections
+CODE, SYMBOLS, RELOCATIONS, NO_BITS = 1, 2, 4, 8  # types of sections
 WRITABLE, IN_MEMORY = 1, 2  # flags of sections
 PUBLIC_FUNCTION = 0x12
 DISTANCES = (2, 4)  # types of relocations: R_X86_64_PC32, and R_X86_64_PLT32, the same for a function that is near
@@ -30,7 +30,7 @@ def link_image(code: bytes) -> bytes | None:
     sections = [SECTION.unpack_from(code, table + number * SECTION.size) for number in range(count)]
     image, places = bytearray(), {}
     for number, (_, kind, flags, _, begin, size, _, _, alignment, _) in enumerate(sections):
-        if flags & IN_MEMORY and size and (flags & WRITABLE or kind == 8):
+        if flags & IN_MEMORY and size and (flags & WRITABLE or kind == NO_BITS):
             return None
         if flags & IN_MEMORY and kind == CODE:
             image += bytes(-len(image) % alignment)

@@ -45,9 +45,9 @@ class Processor:
     """
 
     def __init__(self) -> None:
-        self._linked = _read_cpuinfo()
-        features = self._linked.split() if self._linked else [name for name, has in _features().items() if has]
-        self.name = self._linked or self._describe()
+        self._cpuinfo = _read_cpuinfo()
+        features = self._cpuinfo.split() if self._cpuinfo else [name for name, has in _get_features().items() if has]
+        self.name = self._cpuinfo or self._describe()
         if "avx512f" in features:
             self.tiling = Tiling(lanes=16, vectors=2, samples=8, panels=4)
         elif "avx" in features:
@@ -57,13 +57,13 @@ class Processor:
 
     @cached_property
     def _machine(self) -> Any:
-        """LLVM's object for it. The parts of an image are near each other, which is LLVM's "small" model."""
+        """LLVM's target machine for it. The parts of an image are near each other: LLVM's "small" code model."""
         from llvmlite import binding
 
         binding.initialize_native_target()
         binding.initialize_native_asmprinter()
         target = binding.Target.from_triple(binding.get_process_triple())
-        model = "small" if self._linked else "jitdefault"
+        model = "small" if self._cpuinfo else "jitdefault"
         return target.create_target_machine(
             cpu=binding.get_host_cpu_name(), features=_format_features(), opt=2, reloc="pic", codemodel=model
         )
@@ -75,7 +75,7 @@ class Processor:
         return f"{binding.get_process_triple()} {binding.get_host_cpu_name()} {_format_features()}"
 
     def compile(self, module: Any) -> bytes:
-        """The code of a module of llvmlite's: an image where that is possible, object code elsewhere."""
+        """The code of an llvmlite module: an image where that is possible, object code elsewhere."""
         from llvmlite import binding
 
         module.triple = self._machine.triple
@@ -84,7 +84,7 @@ class Processor:
         passes.add_sroa_pass()  # variables to registers; all of LLVM's other passes together gained nothing
         passes.run(parsed, binding.create_pass_builder(self._machine, binding.create_pipeline_tuning_options()))
         code: bytes = self._machine.emit_object(parsed)
-        return (link_image(code) if self._linked else None) or code
+        return (link_image(code) if self._cpuinfo else None) or code
 
     def load(self, code: bytes, functions: Iterable[str]) -> tuple[dict[str, int], Any]:
         """Load code into this process.
@@ -117,8 +117,8 @@ def _read_cpuinfo() -> str:
     return "\n".join(lines) if len(lines) == 4 else ""
 
 
-def _features() -> dict[str, bool]:
-    """The processor's optional features by LLVM; none where the system does not report them."""
+def _get_features() -> dict[str, bool]:
+    """The processor's optional features as LLVM names them; none where the system does not report them."""
     from llvmlite import binding
 
     try:
@@ -128,4 +128,4 @@ def _features() -> dict[str, bool]:
 
 
 def _format_features() -> str:
-    return ",".join(("+" if has else "-") + feature for feature, has in sorted(_features().items()))
+    return ",".join(("+" if has else "-") + feature for feature, has in sorted(_get_features().items()))

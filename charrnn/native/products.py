@@ -39,19 +39,19 @@ def emit_product(module: Any, tiling: Tiling) -> Any:
         leftover = groups * tiling.panels
         with code.count(groups) as group:
             panel = in_direction(group, groups - 1) * tiling.panels
-            _tile(code, tiling, inner, weights, bias, panel, [(x, out)], tiling.panels)
+            _emit_tile(code, tiling, inner, weights, bias, panel, [(x, out)], tiling.panels)
         with code.count(panels, leftover) as panel:
-            _tile(code, tiling, inner, weights, bias, panel, [(x, out)], 1)
+            _emit_tile(code, tiling, inner, weights, bias, panel, [(x, out)], 1)
     with code.only_if(samples > 1), code.count(panels) as number:
         panel = in_direction(number, panels - 1)
         with code.count(samples, step=tiling.samples) as first:
             numbers = [first + n for n in range(tiling.samples)]
             samples_of_tile = [(x.at(n * x_stride), out.at(n * out_stride)) for n in numbers]
-            _tile(code, tiling, inner, weights, bias, panel, samples_of_tile, 1)
+            _emit_tile(code, tiling, inner, weights, bias, panel, samples_of_tile, 1)
     return code.finish()
 
 
-def _tile(
+def _emit_tile(
     code: Code,
     tiling: Tiling,
     inner: Number,
@@ -61,7 +61,7 @@ def _tile(
     samples: list[tuple[Memory, Memory]],
     panels: int,
 ) -> None:
-    """The sums of some panels for some samples (x, out)."""
+    """Compute the sums of `panels` panels, from `panel` on, for some samples (x, out)."""
     lanes, rows = tiling.lanes, tiling.rows
     size = inner * rows  # floats of a panel
     first_row = panel * rows
@@ -70,11 +70,11 @@ def _tile(
     sums = [[code.variable(start) for start in starts] for _ in samples]
     of_panels = [weights.at((panel + p) * size) for p in range(panels)]
     with code.count(inner) as k:
-        read = [of_panels[p].at(k * rows).read(v * lanes, lanes) for p, v in places]
+        vectors = [of_panels[p].at(k * rows).read(v * lanes, lanes) for p, v in places]
         for (x, _), sums_of_sample in zip(samples, sums, strict=True):
-            everywhere = x.read(k).spread(lanes)
-            for weight, total in zip(read, sums_of_sample, strict=True):
-                total.value = everywhere.times_plus(weight, total.value)
+            factor = x.read(k).spread(lanes)
+            for vector, total in zip(vectors, sums_of_sample, strict=True):
+                total.value = factor.times_plus(vector, total.value)
     for (_, out), sums_of_sample in zip(samples, sums, strict=True):
         for (p, v), total in zip(places, sums_of_sample, strict=True):
             out.write(total.value, first_row + (p * rows + v * lanes))

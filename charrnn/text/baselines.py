@@ -68,7 +68,10 @@ def measure_baselines(text: str | bytes, before: str | bytes = "", progress: OnP
 
 
 def ngram_nats(codes: Codes, begin: int, orders: int = MAX_ORDER) -> Iterator[NDArray[np.float64]]:
-    """-ln p of each of codes (n,) from `begin` on, under models of order 1, 2, ... that have read all before it."""
+    """-ln p of each of the codes (n,) from `begin` on, under models of order 1, 2, ... that have read all before it.
+
+    Yields one array (n - begin,) for each of the `orders` models.
+    """
     symbols, ids = np.unique(codes, return_inverse=True)
     numbers: NDArray[np.uint64] = ids.astype(np.uint64) + np.uint64(1)
     contexts = np.zeros(len(numbers), dtype=np.uint64)  # hashes of those before each code
@@ -77,9 +80,7 @@ def ngram_nats(codes: Codes, begin: int, orders: int = MAX_ORDER) -> Iterator[ND
         if length:  # what precedes a code is what precedes the one before, and that one
             contexts[1:] = (contexts[:-1] + numbers[:-1]) * MULTIPLIER
             contexts ^= contexts >> np.uint64(29)
-            contexts[:length] = np.arange(
-                len(contexts[:length]), dtype=np.uint64
-            )  # shorter than the model's: nothing is alike
+            contexts[:length] = np.arange(len(contexts[:length]), dtype=np.uint64)  # too short: none equals another
         joint = (contexts + numbers) * MULTIPLIER
         seen, _ = _count_before(joint)
         count, different = _count_before(contexts, seen == 0)
@@ -90,7 +91,7 @@ def ngram_nats(codes: Codes, begin: int, orders: int = MAX_ORDER) -> Iterator[ND
 
 
 def _count_before(keys: NDArray[np.uint64], marked: NDArray[np.bool_] | None = None) -> tuple[Codes, Codes]:
-    """How many equal keys precede each key (n,), and how many of those are marked."""
+    """The number of equal keys that precede each key (n,), and the number of those that are marked."""
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
     starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))

@@ -55,7 +55,7 @@ class Corpus:
         return len(self.valid)
 
     def sample(self, most: int) -> Ids:
-        """The first tokens to learn from."""
+        """The first tokens to learn from, at most `most`."""
         return self.train[:most]
 
 
@@ -119,7 +119,7 @@ def check_settings(settings: TextSettings, counter: TokenCounter) -> None:
 
 
 def _find_border(named: str, size: int, unit: str, settings: TextSettings, valid_size: int | None) -> int:
-    """Where the validation part begins; there must be enough text for both parts."""
+    """The place where the validation part begins; CorpusError if there is too little text for both parts."""
     if not size:
         raise CorpusError(f"{named} is empty; give a text to learn from")
     count = count_of(size, unit)

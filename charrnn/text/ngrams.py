@@ -64,7 +64,7 @@ class NgramCounts:
         return self._select(np.arange(0, len(self.ends), self.kinds), 1)
 
     def select(self, texts: Indices) -> "NgramCounts":
-        """Those of some texts, in this order."""
+        """The counts of some texts, in this order."""
         return self._select((texts[:, None] * self.kinds + np.arange(self.kinds)).ravel(), self.kinds)
 
     def _select(self, groups: Indices, kinds: int) -> "NgramCounts":
@@ -72,11 +72,11 @@ class NgramCounts:
         return NgramCounts(self.buckets[places], self.counts[places], ends, kinds)
 
     def join(self, other: "NgramCounts") -> "NgramCounts":
-        """Those of these texts, then those of others."""
+        """The counts of these texts, then those of others."""
         return _join([self, other], self.kinds)
 
     def count_texts(self, bits: int) -> Indices:
-        """How many texts have each bucket (2**bits,); twice those that have it for both kinds."""
+        """The number of texts that have each bucket (2**bits,); a text that has it for both kinds counts twice."""
         return np.bincount(self.buckets, minlength=1 << bits)
 
     def weigh(self, idf: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -89,7 +89,7 @@ class NgramCounts:
 
 
 def select_groups(ends: Indices, groups: Indices) -> tuple[Indices, Indices]:
-    """Where the members of some of the groups that end at `ends` are, and where those groups end then."""
+    """The places of the members of some of the groups that end at `ends`, and the new ends of those groups."""
     begins = np.concatenate([[0], ends])[groups]
     sizes = ends[groups] - begins
     new_ends = np.cumsum(sizes)

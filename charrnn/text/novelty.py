@@ -32,7 +32,7 @@ Hashes = NDArray[np.uint64]
 
 @dataclass(frozen=True)
 class Novelty:
-    """What of a text is copied from a corpus.
+    """How much of a text is copied from a corpus.
 
     Attributes:
         chars: characters of the text.

@@ -114,7 +114,7 @@ class TextReader:
             yield line[:-1] if line[-1:] in ("\n", b"\n") else line
 
     def estimate_total(self, count: int) -> int:
-        """How many parts such as characters or lines the text has if what was read has `count`; 0 if not known."""
+        """The estimated number of characters or lines of the text, of which `count` have been read; 0 if not known."""
         return count * self.total_bytes // max(1, self.bytes_read)
 
     def open_single_file(self) -> BinaryIO | None:

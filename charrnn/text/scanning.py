@@ -58,7 +58,7 @@ class TextScan:
         self, pieces: Iterable[str | bytes], store: NumberStore, reader: TextReader | None, file: BinaryIO | None
     ) -> Numbers | MappedNumbers:
         """Read all; as long as the file holds exactly the numbers, nothing is stored."""
-        for codes in self._counter.kind.tokenize_pieces(self._digested(pieces)):
+        for codes in self._counter.kind.tokenize_pieces(self._hash_pieces(pieces)):
             numbers = self._counter.add(codes)
             if file and reader and (not reader.verbatim or codes.dtype != np.uint8):
                 if self.size:
@@ -71,7 +71,7 @@ class TextScan:
             self.size += len(numbers)
         return MappedNumbers(file, self.size, np.dtype(np.uint8)) if file and self.size else store.finish()
 
-    def _digested(self, pieces: Iterable[str | bytes]) -> Iterator[str | bytes]:
+    def _hash_pieces(self, pieces: Iterable[str | bytes]) -> Iterator[str | bytes]:
         for piece in pieces:
             self.hash.update(piece.encode("utf-8", "surrogatepass") if isinstance(piece, str) else piece)
             yield piece

@@ -22,7 +22,7 @@ from charrnn.errors import CorpusError, UsageError
 from charrnn.wording import count_of
 
 STDIN = "-"
-SNIFFED = 8192  # bytes of a file in a folder that decide whether it is text
+SNIFF_SIZE = 8192  # bytes of a file in a folder that decide whether it is text
 HEAD = 16  # bytes that identify the kind of a file
 CONTROL_SHARE = 0.05  # of the beginning of a text; with more it is not text
 ZSTD_PIECE = 2**12  # bytes decompressed at a time: a few may become very many
@@ -190,7 +190,7 @@ def _advise(folder: str, others: Sequence[Source]) -> str:
 
 
 def find_format(head: bytes) -> str | None:
-    """What a file that begins so is, in words, if it is of a common format that is no text."""
+    """The format of a file that begins so, in words, if it is a common one that is no text."""
     return next((name for magic, name in FORMATS.items() if head.startswith(magic)), None)
 
 
@@ -217,7 +217,7 @@ def _walk_files(folder: Path) -> Iterator[Path]:
 def _is_text(source: Source) -> bool:
     try:
         with source.open() as opened:
-            head = read_fully(opened.stream, SNIFFED)
+            head = read_fully(opened.stream, SNIFF_SIZE)
     except _ModelFoundError:
         return False
     wide = head[:2] in (b"\xff\xfe", b"\xfe\xff")  # UTF-16, whose every other byte may be zero
@@ -256,7 +256,7 @@ def _decompress(name: str, raw: BinaryIO) -> SourceStream:
         raise _ModelFoundError(
             f"{name} is a model file (safetensors), not a text; to use the model, give it with -m {name}"
         )
-    whole = _Rejoined(head, raw)
+    whole = _PrefixedStream(head, raw)
     compression = next((kind for kind, magic in COMPRESSIONS.items() if head.startswith(magic)), None)
     if compression is None or (compression == "bzip2" and not head[3:4].isdigit()):  # a text may begin with BZh
         return SourceStream(whole, None)
@@ -326,7 +326,7 @@ class _Zstd(io.RawIOBase):
         return ready
 
 
-class _Rejoined(io.RawIOBase):
+class _PrefixedStream(io.RawIOBase):
     """The bytes that were read already, then the rest of a stream."""
 
     def __init__(self, head: bytes, rest: BinaryIO) -> None:

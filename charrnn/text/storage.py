@@ -20,7 +20,7 @@ Numbers = NDArray[np.unsignedinteger[Any]]
 
 IN_MEMORY = 2**25  # bytes of a text that are kept in memory
 CHUNK = 2**22  # bytes that are copied at a time
-RELEASED = 2**24  # bytes read from a mapped file before its pages are released
+RELEASE_AFTER = 2**24  # bytes read from a mapped file before its pages are released
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -56,11 +56,11 @@ class MappedNumbers:
         )
 
     def touch(self, count: int) -> None:
-        """Must be called before `count` numbers are read."""
+        """Check the file and release pages; must be called before `count` numbers are read."""
         if self._map.size() < self._size:
             raise CorpusError("the corpus became shorter while it was being read; do not change it during the run")
         self._read += count * self.numbers.itemsize
-        if self._read > RELEASED:
+        if self._read > RELEASE_AFTER:
             self._read = 0
             if hasattr(mmap, "MADV_DONTNEED"):
                 self._map.madvise(mmap.MADV_DONTNEED)

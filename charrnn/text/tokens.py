@@ -56,13 +56,13 @@ class TokenIds:
         return ids
 
     def look_up(self, index: Any, table: NDArray[Any]) -> Any:
-        """What another table holds for the numbers of tokens."""
+        """The entries of another table for the tokens that `index` selects, in its shape."""
         if self._mapped is not None:
             self._mapped.touch(_count_indexed(index, len(self)))
         return table[self._numbers[index]]
 
     def remap(self, ids: Ids) -> "TokenIds":
-        """The same text with other ids: id i becomes ids[i]."""
+        """The text with other ids: id i becomes ids[i]."""
         table = np.where(self._table == UNKNOWN, UNKNOWN, ids[self._table]).astype(np.int32)
         return TokenIds(self._stored, table, self._start, self._start + len(self))
 
@@ -72,7 +72,7 @@ class TokenIds:
 
 
 def _count_indexed(index: Any, length: int) -> int:
-    """How many numbers an index selects."""
+    """The number of entries that an index selects."""
     if isinstance(index, slice):
         return len(range(*index.indices(length)))
     return int(np.size(index))

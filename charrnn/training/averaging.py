@@ -44,7 +44,7 @@ class WeightAverage:
 
     @contextmanager
     def apply(self) -> Iterator[None]:
-        """Within the block, the network holds the averaged weights."""
+        """Give the network the averaged weights within the block."""
         current = {name: p.detach().clone() for name, p in self._parameters.items()}
         self._set(self._average)
         try:

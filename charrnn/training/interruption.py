@@ -22,7 +22,7 @@ GRACE = 10.0  # seconds that a step or a part of an evaluation may go on after S
 REPEAT = 1.0  # seconds in which torchrun passes a signal on to processes that have received it from the terminal, too
 
 
-class Interrupted(Exception):  # noqa: N818 - no error
+class TrainingInterrupt(Exception):  # noqa: N818 - no error
     """Raised in the middle of an evaluation that a request to stop ends."""
 
 

@@ -30,8 +30,8 @@ class Observer:
         return nullcontext()
 
     def show_loading(self) -> None:
-        """PyTorch is about to be loaded, which takes seconds."""
+        """Show that PyTorch is about to be loaded, which takes seconds."""
 
     def make_reporters(self, surroundings: Surroundings) -> "Sequence[Reporter]":  # noqa: ARG002
-        """What shows the run itself."""
+        """The reporters that show the run itself."""
         return ()

@@ -59,7 +59,8 @@ class Evaluation:
 class Summary:
     """The figures of a run; those of validation are of the best weights, which the model file holds.
 
-    `details` are the figures that only its task has; the verdict is in words.
+    Losses are in nats per unit of the task, `chars` are characters learned from, and `seconds` is the duration of the
+    run. `details` are the figures that only its task has; the verdict is in words.
     """
 
     model: str

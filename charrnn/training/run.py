@@ -220,7 +220,7 @@ def _make_reporter(request: Request, logdir: Path, saved: Checkpoint | None) -> 
 
 
 def _describe_stop(number: int, session: "Session", request: Request) -> str:
-    """What an interrupted run leaves, and what to type to continue it."""
+    """The files that an interrupted run leaves, and the command that continues it."""
     size = session.resources.world.size
     several = ["torchrun", "--nproc-per-node", os.environ.get("LOCAL_WORLD_SIZE", str(size)), "-m"]
     output = request.settings.run.output

@@ -15,7 +15,7 @@ from charrnn.training.checkpoint.files import EVALUATED, LATEST, Checkpoint
 from charrnn.training.checkpoint.record import Record
 from charrnn.training.devices.clock import Clock
 from charrnn.training.devices.device import get_random_states, set_random_states
-from charrnn.training.interruption import Interrupted, StopRequest
+from charrnn.training.interruption import StopRequest, TrainingInterrupt
 from charrnn.training.metrics import StepMetrics
 from charrnn.training.network.precision import full_precision
 from charrnn.training.recipe.schedule import Annealing, Schedule
@@ -93,7 +93,7 @@ class Session:
                 try:
                     self._prepare()
                     return self._train()
-                except Interrupted:
+                except TrainingInterrupt:
                     return self._interrupt()
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
@@ -106,23 +106,23 @@ class Session:
             self.trainer.workers.close()
 
     def _prepare(self) -> None:
-        """What the task has to do before the first step.
+        """Let the task prepare what it needs before the first step.
 
         Raises:
-            Interrupted: if a stop was requested.
+            TrainingInterrupt: if a stop was requested.
         """
         if self.task.prepare(self.reporter.on_note, self._check_stop):
             self._synchronize()
             self.record.prepared = self.record.last_evaluation = self.clock.seconds
 
     def _check_stop(self) -> None:
-        """Raise Interrupted if a stop was requested."""
+        """Raise TrainingInterrupt if a stop was requested."""
         self._synchronize()
         if self.stopped_by is not None:
-            raise Interrupted
+            raise TrainingInterrupt
 
     def _train(self) -> Summary:
-        """Step by step to the end of the run, or until a request to stop raises Interrupted."""
+        """Step by step to the end of the run, or until a request to stop raises TrainingInterrupt."""
         if self._evaluation_due() and 0 < self.trainer.steps != self.record.evaluated_at:
             self._evaluate()  # as it was interrupted
         while not self.ended and self.stopped_by is None:
@@ -132,7 +132,7 @@ class Session:
         self._read_metrics()
         if self.ended:
             return self._finish()
-        raise Interrupted
+        raise TrainingInterrupt
 
     @property
     def stopped_by(self) -> int | None:
@@ -164,7 +164,7 @@ class Session:
         return schedule.rate(self.progress) * 0.5**self.record.retries
 
     def _report_start(self) -> None:
-        """Whatever the reporters do with the network, such as tracing it, leaves the random states unchanged."""
+        """Report the start; whatever the reporters do with the network, the random states stay unchanged."""
         states = get_random_states(self.resources.device)
         self.reporter.on_start(Start(self.task, self._device, self.output, self.trainer.steps, self.record.history))
         set_random_states(states, self.resources.device)
@@ -247,7 +247,7 @@ class Session:
         return seconds - record.last_evaluation >= pause and seconds + pause / 2 < budget.seconds
 
     def _evaluate(self) -> None:
-        """Validate, and save the weights if they are the best; a request to stop raises Interrupted before that."""
+        """Validate, and save the weights if they are the best; a request to stop raises TrainingInterrupt first."""
         self._read_metrics()
         begin = self.clock.seconds
         trainer, record = self.trainer, self.record
@@ -315,11 +315,11 @@ class Session:
         def watch(_share: float) -> None:
             self._synchronize()
             if self.clock.seconds - begin > MAX_LAST_EVALUATION:
-                raise Interrupted
+                raise TrainingInterrupt
 
         try:
             measured = self._validate(watch)
-        except Interrupted:
+        except TrainingInterrupt:
             return self.summarize()
         if not measured.loss < record.best:
             return self.summarize()

@@ -71,7 +71,7 @@ class Gradients:
         return torch.stack([nats for nats, _, _ in results]).sum(), after
 
     def _compute_averaged(self, batch: Batch) -> tuple[Tensor, State]:
-        """The same through DistributedDataParallel, which divides the sum over processes by their number."""
+        """By DistributedDataParallel, which divides the sum over processes by their number."""
         for parameter in self._parameters:
             parameter.grad = None
         loss, nats, after = self._objective(batch)

@@ -60,7 +60,7 @@ class TensorBoard(Reporter):
                 self._note(f"TensorBoard's events cannot be written: {error.strerror or error}; training continues")
 
     def on_start(self, start: Start) -> None:
-        """The graph, traced with a few characters, and the layout of the curves."""
+        """Write the graph, traced with a few characters, and the layout of the curves."""
         self._task = start.task
         if self._resumed:
             return  # they are there already
@@ -76,7 +76,7 @@ class TensorBoard(Reporter):
                 raise RuntimeError(str(error)) from None
 
     def on_progress(self, progress: Progress) -> None:
-        """Training curves."""
+        """Add to the training curves."""
         with self._write():
             self._add_metrics("train", progress.step, progress.loss)
             self._add_scalar("optimizer/learning_rate", progress.lr, progress.step)
@@ -85,36 +85,36 @@ class TensorBoard(Reporter):
             self._add_scalar("progress/epochs", progress.epochs, progress.step)
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
-        """Validation curves."""
+        """Add to the validation curves."""
         with self._write():
             self._add_metrics("valid", evaluation.step, evaluation.valid_loss, evaluation.accuracy)
 
     def on_weights(self, step: int, network: RecurrentNetwork) -> None:
-        """Histograms of every weight and of its gradient, as long as they stay cheap."""
+        """Write histograms of every weight and of its gradient, as long as they stay cheap."""
         begin = time.monotonic()
         if step and self._histogram_seconds > HISTOGRAM_SHARE * (begin - self._begin):
             return
         with self._write():
             for name, parameter in network.named_weights():
-                self._add_histogram(histogram_tag(name), parameter.detach(), step)
+                self._add_histogram(make_histogram_tag(name), parameter.detach(), step)
                 if parameter.grad is not None:
-                    self._add_histogram(f"{histogram_tag(name)}_gradient", parameter.grad, step)
+                    self._add_histogram(f"{make_histogram_tag(name)}_gradient", parameter.grad, step)
         self._histogram_seconds += time.monotonic() - begin
 
     def on_sample(self, step: int, text: str) -> None:
-        """A sample, indented so that its characters are not read as Markdown."""
+        """Write a sample, indented so that its characters are not read as Markdown."""
         shown = (part for line in text.splitlines() for part in textwrap.wrap(line, LINE) or [""])
         block = "\n".join("    " + line for line in shown)
         with self._write():
             self._writer.add_text("sample", block, step)
 
     def on_save(self, step: int) -> None:  # noqa: ARG002
-        """Events that a resumed run will not write again go to disk before its state does."""
+        """Flush events, which a resumed run will not write again, before the state is saved."""
         with self._write():
             self._writer.flush()
 
     def on_finish(self, summary: Summary) -> None:
-        """The settings as hyperparameters, with the final figures, in the run's own folder."""
+        """Write the settings as hyperparameters, with the final figures, in the run's own folder."""
         assert self._task is not None  # noqa: S101 - on_start comes first
         figures = {
             **{f"final/valid_{tag}": value for tag, value in self._compute(summary.valid_loss, summary.accuracy)},
@@ -122,7 +122,7 @@ class TensorBoard(Reporter):
             "final/chars_per_second": summary.chars_per_second,
         }
         with self._write():
-            for event in hparams(hyperparameters(dataclasses.asdict(self._task.plan)), figures):  # type: ignore[no-untyped-call]
+            for event in hparams(collect_hyperparameters(dataclasses.asdict(self._task.plan)), figures):  # type: ignore[no-untyped-call]
                 # add_hparams would create a run of its own
                 self._writer._get_file_writer().add_summary(event)  # type: ignore[no-untyped-call] # noqa: SLF001
             for name, value in figures.items():
@@ -152,12 +152,12 @@ class TensorBoard(Reporter):
             self._writer.add_histogram(name, values, step)
 
 
-def histogram_tag(name: str) -> str:
-    """Where a weight's histogram stands: its layer, and what it does there.
+def make_histogram_tag(name: str) -> str:
+    """The tag of a weight's histogram: its layer, and what it does there.
 
-    >>> histogram_tag("rnn.weight_hh_l0"), histogram_tag("rnn.bias_ih_l1")
+    >>> make_histogram_tag("rnn.weight_hh_l0"), make_histogram_tag("rnn.bias_ih_l1")
     ('layer_0/weights_from_before', 'layer_1/bias_from_below')
-    >>> histogram_tag("decoder.bias"), histogram_tag("initial_cell")
+    >>> make_histogram_tag("decoder.bias"), make_histogram_tag("initial_cell")
     ('decoder/bias', 'initial_state/cell')
     """
     place, _, kind = name.rpartition(".")
@@ -171,7 +171,7 @@ def histogram_tag(name: str) -> str:
     return f"initial_state/{kind.removeprefix('initial_')}"
 
 
-def hyperparameters(plan: Mapping[str, Any]) -> dict[str, int | float | str]:
+def collect_hyperparameters(plan: Mapping[str, Any]) -> dict[str, int | float | str]:
     """The hyperparameters of a plan, by the names of the command line's options.
 
     TensorBoard first shows the five names that come first in the alphabet, so the network comes before training.

@@ -70,11 +70,9 @@ def classify(options: argparse.Namespace) -> None:
             split = Split.read(file, seed)
             for name, metrics in measure(split, [*limits, "--seed", str(seed)]):
                 results.setdefault(name, []).append(metrics)
-        for name, found in results.items():
-            figures = [
-                _describe([getattr(each, key) for each in found]) for key in ("accuracy", "macro_f1", "log_loss")
-            ]
-            areas = [each.auc for each in found if each.auc is not None]
+        for name, runs in results.items():
+            figures = [_describe([getattr(run, key) for run in runs]) for key in ("accuracy", "macro_f1", "log_loss")]
+            areas = [run.auc for run in runs if run.auc is not None]
             auc = _describe(areas) if areas else ""
             print(table_row([file.stem, f"{len(split.train):,}", name, *figures, auc]), flush=True)
 
@@ -103,7 +101,7 @@ def _score_charrnn(split: Split, labels: Sequence[str], options: Sequence[str]) 
 
 
 def _score_baselines(split: Split) -> Iterator[tuple[str, LogProbabilities]]:
-    """The same of logistic regression; classes are in order of name.
+    """Log-probabilities (N, K) by logistic regression; classes are in order of name.
 
     Raises:
         ScriptError: if scikit-learn is missing.

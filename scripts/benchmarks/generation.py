@@ -17,7 +17,7 @@ from charrnn.inference.model import Model
 from charrnn.inference.network.cores import available_cores
 from charrnn.model.config import ModelConfig
 from charrnn.model.file import save_model
-from scripts.benchmarks.loops import naive_generation
+from scripts.benchmarks.loops import make_naive_generator
 from scripts.benchmarks.timing import (
     make_random_model,
     measure_call,
@@ -31,6 +31,8 @@ SAMPLES = 64
 LARGE_VOCABULARY = 10_000
 TEMPERATURE = 0.8
 ENDLESS = "(?:.{8})+"  # a text may end after every eight characters, but no symbol ends it
+
+Rate = tuple[str, float, str]  # name, characters per second, remark
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -95,17 +97,14 @@ def generate(options: argparse.Namespace) -> None:
     print_large_vocabulary(ModelConfig("lstm", options.layers, options.hidden_size, 0, LARGE_VOCABULARY))
 
 
-Rate = tuple[str, float, str]  # name, characters per second, remark
-
-
 def measure_generation(config: ModelConfig, rounds: int, seconds: float) -> list[Rate]:
     """Measure methods of generation, the naive loop first, and what the machine would allow."""
     model, plain = make_random_model(config), make_random_model(config)
     plain.generator.weights = Weights(plain.generator.network, None)
-    stepped = [name for name in config.shapes() if name.startswith(("rnn.weight_hh", "rnn.weight_ih", "decoder.w"))]
-    entries = sum(model.network.tensors[name].size for name in stepped if name != "rnn.weight_ih_l0")
+    matrices = [name for name in config.shapes() if name.startswith(("rnn.weight_hh", "rnn.weight_ih", "decoder.w"))]
+    entries = sum(model.network.tensors[name].size for name in matrices if name != "rnn.weight_ih_l0")
     makers: dict[str, Callable[[], Iterator[int]]] = {
-        "naive": lambda: repeat_step(naive_generation(config, TEMPERATURE), 1),
+        "naive": lambda: repeat_step(make_naive_generator(config, TEMPERATURE), 1),
         "one": lambda: generate_samples(model, 1),
         "one without llvmlite": lambda: generate_samples(plain, 1),
         "many": lambda: generate_samples(model, SAMPLES),
@@ -142,11 +141,11 @@ def print_generation(config: ModelConfig, options: argparse.Namespace) -> None:
 
 def print_large_vocabulary(config: ModelConfig) -> None:
     """Print the times of the network's step and of the choice of a symbol, for a large vocabulary."""
-    network, use = make_random_model(config).network, load_kernel(config.cell)
-    if use is None:
+    network, kernel = make_random_model(config).network, load_kernel(config.cell)
+    if kernel is None:
         print("the kernel does not run on this machine")
         return
-    weights = Weights(network, use)
+    weights = Weights(network, kernel)
     # Normal logits of this spread have a perplexity of about a hundred, like trained word models.
     logits = np.random.default_rng(0).normal(scale=2.4, size=weights.symbols).astype(np.float32)
     samplers = {
@@ -157,10 +156,10 @@ def print_large_vocabulary(config: ModelConfig) -> None:
         "all three": Sampler(TEMPERATURE, top_k=40, top_p=0.9, min_p=0.05),
     }
     writers = {name: KernelWriter(weights, network.initial_state(), sampler) for name, sampler in samplers.items()}
-    step = measure_call(partial(use.network, writers["no filter"].batch))
+    step = measure_call(partial(kernel.network, writers["no filter"].batch))
     print(
         f"{config.cell} {config.layers}x{config.hidden_size}, {config.vocab_size} symbols: network {step * 1e6:.0f} us"
     )
     for name, writer in writers.items():
-        took = measure_call(partial(use.choose, writer.batch, logits.ctypes.data, logits.ctypes.data, 0.5, None))
+        took = measure_call(partial(kernel.choose, writer.batch, logits.ctypes.data, logits.ctypes.data, 0.5, None))
         print(f"  softmax, draw, {name:31}{took * 1e6:10.0f} us  {took / (took + step):.0%} of the step")

@@ -29,7 +29,7 @@ from charrnn.training.recipe.plan import Budget
 from charrnn.training.tasks.language import LanguageTask
 from charrnn.training.tasks.task import Resources
 from charrnn.training.trainer import Trainer
-from scripts.benchmarks.loops import Step, bare_step, classic_step, kernels_step, naive_generation
+from scripts.benchmarks.loops import Step, make_bare_step, make_classic_step, make_kernels_step, make_naive_generator
 from scripts.benchmarks.timing import make_random_model
 from scripts.common import table, table_row
 
@@ -56,8 +56,8 @@ def gpu(options: argparse.Namespace) -> None:
     print_costs(options.sizes, columns, rows, device, options)
 
 
-def rate(step: Step, items: int, device: torch.device, seconds: float) -> float:
-    """Return items per second of a step that makes `items`, without the first few steps."""
+def measure_rate(step: Step, items: int, device: torch.device, seconds: float) -> float:
+    """Return items per second of a step that makes `items`; the first few steps are not counted."""
     for _ in range(3):
         step()
     synchronize(device)
@@ -76,20 +76,21 @@ def print_learning(
     """Print the training rates of one precision."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    ours = charrnn_step(config, columns, rows, dtype, device)
-    rates = {"charrnn": rate(ours, rows * columns, device, options.seconds)}
-    memory = peak_memory(device)
-    rates["bare"] = rate(
-        bare_step(config, columns, rows, device, dtype, fused=device.type != "mps"),
+    ours = make_charrnn_step(config, columns, rows, dtype, device)
+    rates = {"charrnn": measure_rate(ours, rows * columns, device, options.seconds)}
+    memory = get_peak_memory(device)
+    rates["bare"] = measure_rate(
+        make_bare_step(config, columns, rows, device, dtype, fused=device.type != "mps"),
         rows * columns,
         device,
         options.seconds,
     )
-    rates["recurrent kernels alone"] = rate(
-        kernels_step(config, columns, rows, device, dtype), rows * columns, device, options.seconds
+    rates["recurrent kernels alone"] = measure_rate(
+        make_kernels_step(config, columns, rows, device, dtype), rows * columns, device, options.seconds
     )
     if dtype == torch.float32:
-        rates["classic"] = rate(classic_step(config, columns, rows, device), rows * columns, device, options.seconds)
+        step = make_classic_step(config, columns, rows, device)
+        rates["classic"] = measure_rate(step, rows * columns, device, options.seconds)
     print(f"training, {str(dtype).removeprefix('torch.')}: characters/s")
     for name, value in rates.items():
         print(f"  {name:28}{value:14,.0f}   charrnn is {rates['charrnn'] / value:.2f} times as fast")
@@ -98,7 +99,7 @@ def print_learning(
     print(f"  {share:.0%} of a step is not recurrent kernels; peak memory {memory / 2**20:,.0f} MiB\n")
 
 
-def charrnn_step(config: ModelConfig, columns: int, rows: int, dtype: torch.dtype, device: torch.device) -> Step:
+def make_charrnn_step(config: ModelConfig, columns: int, rows: int, dtype: torch.dtype, device: torch.device) -> Step:
     """Return a step of charrnn's own trainer."""
     ids = np.random.default_rng(0).integers(config.vocab_size, size=TEXT).astype(np.int32)
     corpus = Corpus("random", CharVocabulary(range(config.vocab_size)), ids, ids[:1000])
@@ -123,14 +124,16 @@ def charrnn_step(config: ModelConfig, columns: int, rows: int, dtype: torch.dtyp
 
 def print_generation(config: ModelConfig, device: torch.device, options: argparse.Namespace) -> None:
     """Print the generation rates of one stream and many, beside the naive loop."""
-    rates = {"naive loop, one stream": rate(naive_generation(config, TEMPERATURE, device), 1, device, options.seconds)}
+    step = make_naive_generator(config, TEMPERATURE, device)
+    rates = {"naive loop, one stream": measure_rate(step, 1, device, options.seconds)}
     for samples in options.samples:
         steps = on_device.BURST
         network = make_random_model(config).network
         state = network.initial_state().repeat(samples)
         writer = on_device.DeviceWriter(network, state, Request(Sampler(TEMPERATURE), 1), device)
         uniforms = np.random.default_rng(0).random((steps, samples))
-        rates[f"{samples} samples"] = rate(partial(writer.write, uniforms), steps * samples, device, options.seconds)
+        burst = partial(writer.write, uniforms)
+        rates[f"{samples} samples"] = measure_rate(burst, steps * samples, device, options.seconds)
     print("generation: characters/s")
     for name, value in rates.items():
         print(f"  {name:28}{value:14,.0f}   {value / rates['naive loop, one stream']:.1f} times the naive loop")
@@ -143,12 +146,12 @@ def print_costs(sizes: list[int], columns: int, rows: int, device: torch.device,
     print(table(["units", "weights", "seconds"], []))
     for size in sizes:
         config = ModelConfig(options.cell, 1, size, 64, options.vocab)
-        step = charrnn_step(config, columns, rows, PRECISIONS[options.precision[0]], device)
-        taken = 1e6 / rate(step, rows * columns, device, options.seconds)
+        step = make_charrnn_step(config, columns, rows, PRECISIONS[options.precision[0]], device)
+        taken = 1e6 / measure_rate(step, rows * columns, device, options.seconds)
         print(table_row([size, f"{config.parameters:,}", f"{taken:.3g}"]), flush=True)
 
 
-def peak_memory(device: torch.device) -> int:
+def get_peak_memory(device: torch.device) -> int:
     """Return the peak memory in bytes: of the GPU as PyTorch counts it, elsewhere of this process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)

@@ -4,9 +4,8 @@ python scripts/benchmark.py kernel                     LSTM of 256 units, 16 x 6
 python scripts/benchmark.py kernel --cell gru --hidden-size 100 --batch-size 50 --seq-len 200
 
 All stages are measured in turns in one process, by the processor time of the thread, which other programs disturb
-little, and the fastest of many runs counts. "limit" is the time that a large
-product of PyTorch's would take for the operations of the step: six for each weight and character, the projection of
-the inputs counted in full.
+little, and the fastest of many runs counts. "limit" is the time that a large product of PyTorch's would take for the
+operations of the step: six for each weight and character, the projection of the inputs counted in full.
 """
 
 import argparse
@@ -49,7 +48,7 @@ PARTS = ("forward", "output layer and loss", "backward", "update")
 
 
 class StagedStep:
-    """A training step of one layer, with the first so many of the kernel's stages.
+    """A training step that uses the kernel's stages up to one of them.
 
     Args:
         kernel: for the cell.

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from charrnn.model.config import ModelConfig
-from scripts.benchmarks.loops import Step, bare_step, classic_step
-from scripts.benchmarks.timing import best_rate, repeat_step
+from scripts.benchmarks.loops import Step, make_bare_step, make_classic_step
+from scripts.benchmarks.timing import measure_rate, repeat_step
 from scripts.common import run_json
 
 HIDDEN, LAYERS, BATCH, SEQ_LEN, VOCAB = 100, 2, 100, 200, 65
@@ -17,7 +17,7 @@ SECONDS = 5.0  # of each loop, in each turn
 def measure_loop(make: Callable[[ModelConfig, int, int], Step]) -> float:
     """Return the characters per second of a training loop."""
     config = ModelConfig("lstm", LAYERS, HIDDEN, HIDDEN, VOCAB)
-    return best_rate(lambda: repeat_step(make(config, BATCH, SEQ_LEN), BATCH * SEQ_LEN), SECONDS)
+    return measure_rate(lambda: repeat_step(make(config, BATCH, SEQ_LEN), BATCH * SEQ_LEN), SECONDS)
 
 
 def measure_charrnn(text: Path) -> float:
@@ -33,8 +33,8 @@ def measure_charrnn(text: Path) -> float:
 def measure_learning(text: Path, turns: int) -> dict[str, float]:
     """Return characters per second of each loop, the best of some turns; the classic loop first."""
     loops: dict[str, Callable[[], float]] = {
-        "one call a character, as the classic scripts": lambda: measure_loop(classic_step),
-        "bare `nn.LSTM`, one call a sequence": lambda: measure_loop(bare_step),
+        "one call a character, as the classic scripts": lambda: measure_loop(make_classic_step),
+        "bare `nn.LSTM`, one call a sequence": lambda: measure_loop(make_bare_step),
         "`charrnn train`": lambda: measure_charrnn(text),
     }
     best = dict.fromkeys(loops, 0.0)

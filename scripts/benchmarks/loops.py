@@ -26,7 +26,7 @@ class BareNetwork(nn.Module):
         self.decoder = nn.Linear(config.hidden_size, config.vocab_size)
 
 
-def bare_step(
+def make_bare_step(
     config: ModelConfig,
     batch_size: int,
     seq_len: int,
@@ -57,7 +57,7 @@ def bare_step(
     return step
 
 
-def classic_step(config: ModelConfig, batch_size: int, seq_len: int, device: torch.device = CPU) -> Step:
+def make_classic_step(config: ModelConfig, batch_size: int, seq_len: int, device: torch.device = CPU) -> Step:
     """Return a training step with one call of the layers per character, as the well-known small scripts do it."""
     model = BareNetwork(config).to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
@@ -73,7 +73,9 @@ def classic_step(config: ModelConfig, batch_size: int, seq_len: int, device: tor
     return step
 
 
-def kernels_step(config: ModelConfig, batch_size: int, seq_len: int, device: torch.device, dtype: torch.dtype) -> Step:
+def make_kernels_step(
+    config: ModelConfig, batch_size: int, seq_len: int, device: torch.device, dtype: torch.dtype
+) -> Step:
     """Return a step that computes forward and backward pass of the recurrent layers, and nothing else."""
     layers = CELLS[config.cell](config.hidden_size, config.hidden_size, config.layers).to(device, dtype)
     shape = (seq_len, batch_size, config.hidden_size)
@@ -82,7 +84,7 @@ def kernels_step(config: ModelConfig, batch_size: int, seq_len: int, device: tor
     return lambda: torch.autograd.grad(layers(inputs)[0], [inputs, *layers.parameters()], gradients)
 
 
-def naive_generation(config: ModelConfig, temperature: float, device: torch.device = CPU) -> Step:
+def make_naive_generator(config: ModelConfig, temperature: float, device: torch.device = CPU) -> Step:
     """Return a step that generates one character: a call of the layers, a softmax and a draw, as classic scripts do."""
     model = BareNetwork(config).to(device)
     state, symbol = None, torch.zeros(1, dtype=torch.long, device=device)

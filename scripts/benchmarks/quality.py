@@ -25,7 +25,7 @@ from scripts.common import count, duration, run_json, table, table_row
 
 GRID = ((128, 256, 512), (1, 2), (2e-3, 5e-3, 1e-2))  # hidden size, layers, learning rate
 # As their sources state them, by their protocols; not measured here.
-QUOTED = (
+PUBLISHED = (
     (
         "tiny Shakespeare",
         "about 3 min, CPU",

@@ -13,7 +13,7 @@ from charrnn.model.config import ModelConfig
 from charrnn.model.file import save_model
 from scripts.benchmarks.generation import measure_generation, measure_start
 from scripts.benchmarks.learning import BATCH, HIDDEN, LAYERS, SEQ_LEN, measure_learning
-from scripts.benchmarks.quality import BASELINE_COLUMNS, COLUMNS, QUOTED, compare, measure_quality
+from scripts.benchmarks.quality import BASELINE_COLUMNS, COLUMNS, PUBLISHED, compare, measure_quality
 from scripts.benchmarks.timing import make_random_model, measure_memory
 from scripts.common import CHARRNN, ROOT, ScriptError, run_charrnn, run_json, table
 
@@ -24,7 +24,7 @@ TEXT = ROOT / "data" / "tinyshakespeare.txt"
 TIMES = ("13s", "60s", "5m")
 TURNS = 3
 GIGABYTE = 10**9
-EVALUATED = 10**6  # characters
+EVALUATION_CHARS = 10**6
 
 
 def print_report() -> None:
@@ -34,12 +34,12 @@ def print_report() -> None:
         text = _find_text(folder)
         print(f"{available_cores()} cores, Python {platform.python_version()}, NumPy {np.__version__}\n")
         sections: dict[str, Callable[[], str]] = {
-            "training speed": lambda: training_speed(text),
-            "generation speed": generation_speed,
-            "start-up": start_up,
-            "evaluation speed": lambda: evaluation_speed(text, folder),
-            "a large corpus": lambda: large_corpus(text, folder),
-            "loss by training time": lambda: loss_by_time(text),
+            "training speed": lambda: tabulate_training(text),
+            "generation speed": tabulate_generation,
+            "start-up": tabulate_start,
+            "evaluation speed": lambda: tabulate_evaluation(text, folder),
+            "a large corpus": lambda: tabulate_large_corpus(text, folder),
+            "loss by training time": lambda: tabulate_losses(text),
             "compressors": lambda: table(BASELINE_COLUMNS, compare(text), title="Compressors, on the same tenth"),
         }
         for number, (title, section) in enumerate(sections.items(), 1):
@@ -61,7 +61,7 @@ def _find_text(folder: Path) -> Path:
     raise ScriptError(f"no text to measure with; put one at {TEXT}")
 
 
-def training_speed(text: Path) -> str:
+def tabulate_training(text: Path) -> str:
     """Compare training with plain loops."""
     rates = measure_learning(text, TURNS)
     classic, *_ = rates.values()
@@ -70,7 +70,7 @@ def training_speed(text: Path) -> str:
     return table(("loop", "characters/s", "to the classic loop"), rows, title=title, numeric=True)
 
 
-def generation_speed() -> str:
+def tabulate_generation() -> str:
     """Compare generation with the naive loop and the machine's limits."""
     rates = measure_generation(ModelConfig("lstm", 2, 256, 0, 65), TURNS, 1.0)
     naive = rates[0][1]
@@ -79,18 +79,18 @@ def generation_speed() -> str:
     return table(head, rows, title="Generation: LSTM 2x256, 65 symbols", numeric=True)
 
 
-def start_up() -> str:
+def tabulate_start() -> str:
     """Measure short commands from start to end."""
     rows = [(f"`{name}`" if "charrnn" in name else name, f"{took:.2f}") for name, took in measure_start().items()]
     return table(("command", "seconds"), rows, title="Start-up", numeric=True)
 
 
-def evaluation_speed(text: Path, folder: Path) -> str:
+def tabulate_evaluation(text: Path, folder: Path) -> str:
     """Measure the speed of `charrnn evaluate`."""
     file, sample = folder / "random.safetensors", folder / "sample.txt"
     model = make_random_model(ModelConfig("lstm", 2, 256, 0, 65))
     save_model(file, model.header, model.network.tensors)
-    ids = np.frombuffer(text.read_bytes()[:EVALUATED], dtype=np.uint8) % 65
+    ids = np.frombuffer(text.read_bytes()[:EVALUATION_CHARS], dtype=np.uint8) % 65
     sample.write_text("".join(model.vocabulary.symbols[i] for i in ids), encoding="utf-8")
     command = ("evaluate", "-m", str(file), str(sample), "--quiet")
     best = max(run_json(*command)["chars_per_second"] for _ in range(TURNS))
@@ -98,7 +98,7 @@ def evaluation_speed(text: Path, folder: Path) -> str:
     return table(("command", "characters/s"), rows, title="Evaluation: LSTM 2x256", numeric=True)
 
 
-def large_corpus(text: Path, folder: Path) -> str:
+def tabulate_large_corpus(text: Path, folder: Path) -> str:
     """Measure five steps and an evaluation on a gigabyte, and on a small text to compare."""
     small, large = folder / "small.txt", folder / "large.txt"
     piece = text.read_bytes()[: 10**6]
@@ -117,8 +117,8 @@ def large_corpus(text: Path, folder: Path) -> str:
     return table(("text", "seconds", "MB of memory"), rows, title=title, numeric=True)
 
 
-def loss_by_time(text: Path) -> str:
+def tabulate_losses(text: Path) -> str:
     """Measure the held-out loss of runs of given times; for tiny Shakespeare, beside that of other programs."""
     rows = [measure_quality(text, time) for time in TIMES]
-    rows += QUOTED if text.name.startswith("tinyshakespeare") else ()
+    rows += PUBLISHED if text.name.startswith("tinyshakespeare") else ()
     return table(COLUMNS, rows, title="Loss by training time, on the last tenth of the text", numeric=True)

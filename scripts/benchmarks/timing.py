@@ -13,7 +13,7 @@ from charrnn.inference.network.language import Network
 from charrnn.model.config import ModelConfig
 from charrnn.model.header import ModelHeader
 from charrnn.text.vocabulary.characters import CharVocabulary
-from scripts.common import environment
+from scripts.common import make_environment
 
 FIRST_CODE = 0x4E00  # random models write Chinese characters: there are enough of them for large vocabularies
 
@@ -34,7 +34,7 @@ def measure_command(command: Sequence[str], times: int = 5) -> float:
     seconds = []
     for _ in range(times):
         begin = time.perf_counter()
-        subprocess.run(command, check=True, capture_output=True, env=environment())
+        subprocess.run(command, check=True, capture_output=True, env=make_environment())
         seconds.append(time.perf_counter() - begin)
     return statistics.median(seconds)
 
@@ -46,7 +46,7 @@ def repeat_step(step: Callable[[], object], items: int) -> Iterator[int]:
         yield items
 
 
-def best_rate(make: Callable[[], Iterator[int]], seconds: float) -> float:
+def measure_rate(make: Callable[[], Iterator[int]], seconds: float) -> float:
     """Return items per second of an iterator that yields how many more items it has made."""
     iterator = make()
     next(iterator)
@@ -63,7 +63,7 @@ def measure_in_turns(makers: dict[str, Callable[[], Iterator[int]]], turns: int,
     best = dict.fromkeys(makers, 0.0)
     for _ in range(turns):
         for name, make in makers.items():
-            best[name] = max(best[name], best_rate(make, seconds))
+            best[name] = max(best[name], measure_rate(make, seconds))
     return best
 
 
@@ -90,7 +90,7 @@ def measure_memory(command: Sequence[str]) -> tuple[float, float]:
     """Return the seconds and the peak memory in bytes of a command that writes nothing to stdout."""
     starter = [sys.executable, "-c", STARTER, *command]
     done = subprocess.run(
-        starter, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment()
+        starter, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=make_environment()
     )
     status, seconds, memory = done.stdout.split()[-3:]
     if int(status):

@@ -19,16 +19,16 @@ def run(workspace: Workspace, symbols: int = 400_000) -> Iterator[str]:
     corpus = workspace.write_corpus("brackets.txt", generate_brackets(symbols, lines=True))
     summary = workspace.train(corpus, "brackets", TIME, *NETWORK)
     training = set(corpus.read_text().split("\n"))
-    rows = [_row("the corpus", [line for line in corpus.read_text().split("\n") if line], training)]
+    rows = [_make_row("the corpus", [line for line in corpus.read_text().split("\n") if line], training)]
     for temperature in TEMPERATURES:
         samples = workspace.generate(summary["model"], temperature, LENGTH, *SEQUENCE)
-        rows.append(_row(f"T {temperature}", [sample["text"] for sample in samples], training))
+        rows.append(_make_row(f"T {temperature}", [sample["text"] for sample in samples], training))
     size, bits = summary["parameters"], summary["valid_bpc"]
     yield f"A GRU of 15 units, {size:,} weights, {summary['seconds']:.0f} s; {bits:.3f} bits per symbol held out."
     yield table(["sequences", "accepted", "mean length", "longest", "deepest", "not in the corpus"], rows)
 
 
-def _row(name: str, lines: list[str], training: set[str]) -> list[object]:
+def _make_row(name: str, lines: list[str], training: set[str]) -> list[object]:
     accepted = sum(find_error(line) is None for line in lines) / len(lines)
     new = sum(line not in training for line in lines) / len(lines)
     deepest = max(int(symbol) for line in lines for symbol in line + "0" if symbol.isdigit())

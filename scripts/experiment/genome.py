@@ -50,13 +50,14 @@ def _compare_bits(workspace: Workspace, train: str, held_out: str) -> tuple[str,
             both_strands = strands == "both strands"
             bits = measure_bits_per_base(train_bases, held_out_bases, order, both_strands=both_strands)
             rows.append([f"context model of order {order}", strands, "", f"{bits:.4f}"])
-    rows += [[_name(run), strands, f"{run['parameters']:,}", f"**{run['valid_bpc']:.4f}**"] for strands, run in runs]
+    for strands, run in runs:
+        rows.append([_describe_run(run), strands, f"{run['parameters']:,}", f"**{run['valid_bpc']:.4f}**"])
     best = min((run for _, run in runs), key=lambda run: float(run["valid_loss"]))
     head = ["model", "trained on", "weights", "bits per base, held out"]
     return str(best["model"]), table(head, rows)
 
 
-def _name(run: dict[str, Any]) -> str:
+def _describe_run(run: dict[str, Any]) -> str:
     return f"charrnn, {run['epochs']:.2g} epochs in {run['seconds']:.0f} s"
 
 

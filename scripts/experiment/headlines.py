@@ -37,7 +37,7 @@ def run(workspace: Workspace, files: Sequence[str]) -> Iterator[str]:
         f"copied in spans of {SPAN} or more",
         "longest",
     ]
-    yield table(head, [_row(workspace, name, texts, train, vocabulary) for name, texts in samples.items()])
+    yield table(head, [_make_row(workspace, name, texts, train, vocabulary) for name, texts in samples.items()])
     yield table(["temperature", "first headlines"], _examples(samples))
 
 
@@ -52,7 +52,7 @@ def measure_real_words(lines: Sequence[str], vocabulary: set[str]) -> float:
     return sum(word in vocabulary for word in words) / max(1, len(words))
 
 
-def _row(workspace: Workspace, name: str, lines: Sequence[str], train: Path, vocabulary: set[str]) -> list[object]:
+def _make_row(workspace: Workspace, name: str, lines: Sequence[str], train: Path, vocabulary: set[str]) -> list[object]:
     novelty = workspace.measure_novelty((line + "\n" for line in lines), train, SPAN)
     span = novelty["span"].replace("\n", "⏎").replace("|", "\\|")
     return [

@@ -47,17 +47,17 @@ def _run_abc(workspace: Workspace, files: Sequence[str]) -> Iterator[str]:
     valid = workspace.write_corpus("tunes_held_out.txt", real[border:])
     summary = workspace.train(train, "tunes", TIME, "--valid", str(valid))
     yield f"ABC: {border:,} tunes to train on, {summary['valid_bpc']:.3f} bits per character held out."
-    rows = [_tunes_row(workspace, "real, held out", real[border:], train)]
+    rows = [_make_tunes_row(workspace, "real, held out", real[border:], train)]
     for temperature in ABC_TEMPERATURES:
         samples = workspace.generate(summary["model"], temperature, TUNE_LENGTH, "--prime", "X:1\n", "--stop", "\n\n")
         generated = [sample["prime"] + sample["text"] for sample in samples]
         workspace.write_corpus(f"tunes_{temperature}.abc", (tune + "\n\n" for tune in generated))
-        rows.append(_tunes_row(workspace, f"T {temperature}", generated, train))
+        rows.append(_make_tunes_row(workspace, f"T {temperature}", generated, train))
     head = ["tunes", "converted without an error", "all bars right", "bars right", "bars", f"copied in spans of {SPAN}"]
     yield table(head, rows)
 
 
-def _tunes_row(workspace: Workspace, name: str, tunes: Sequence[str], train: Path) -> list[object]:
+def _make_tunes_row(workspace: Workspace, name: str, tunes: Sequence[str], train: Path) -> list[object]:
     checks = check_tunes(tunes)
     bars, wrong = sum(check.bars for check in checks), sum(min(check.bars, check.wrong_bars) for check in checks)
     return [
@@ -89,18 +89,18 @@ def _run_midi(workspace: Workspace, names: list[str]) -> Iterator[str]:
     training = list(_read_pieces(train.read_text()))
     overlaps = ["pitches", "durations", "waits", "notes at once"]
     head = ["music", "lines skipped", "notes", *overlaps, f"copied in spans of {SPAN}"]
-    rows = [_notes_row(workspace, "real, held out", [valid.read_text()], training, train)]
+    rows = [_make_notes_row(workspace, "real, held out", [valid.read_text()], training, train)]
     prime = workspace.write_corpus("melody.txt", (line + "\n" for line in valid.read_text().split("\n")[:PRIME_LINES]))
     for temperature in MIDI_TEMPERATURES:
         samples = workspace.generate(summary["model"], temperature, PIECE_LENGTH, "--prime-file", str(prime))
         generated = [sample["text"].rpartition("\n")[0] for sample in samples]  # the last line may be incomplete
-        rows.append(_notes_row(workspace, f"T {temperature}", generated, training, train))
+        rows.append(_make_notes_row(workspace, f"T {temperature}", generated, training, train))
         first = next(read_notes((samples[0]["prime"] + generated[0]).split("\n")))
         (workspace.folder / f"piece_{temperature}.mid").write_bytes(write_midi(first.notes)[0])
     yield table(head, rows)
 
 
-def _notes_row(
+def _make_notes_row(
     workspace: Workspace, name: str, texts: Sequence[str], training: list[Piece], train: Path
 ) -> list[object]:
     pieces = [piece for text in texts for piece in _read_pieces(text)]

@@ -142,7 +142,7 @@ def test_the_traceback_is_there_for_who_asks(charrnn: Charrnn, monkeypatch: pyte
     assert "Traceback" in charrnn("train", "nowhere.txt").stderr
 
 
-def completed(folder: Path, line: str) -> list[str]:
+def complete(folder: Path, line: str) -> list[str]:
     """What a shell is offered for the last word of `line`."""
     words = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1), "_CHARRNN_COMPLETE": "complete_bash"}
     command = "import sys; from charrnn.cli.app import main; sys.argv[0] = 'charrnn'; main()"
@@ -161,8 +161,8 @@ def test_a_shell_completes_commands_models_and_choices(tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     for name in ("plays", "poems", "tunes"):
         (tmp_path / "models" / f"{name}.safetensors").write_bytes(b"")
-    assert completed(tmp_path, "charrnn gen") == ["generate"]
-    assert completed(tmp_path, "charrnn generate -m p") == ["plays", "poems"]
-    assert completed(tmp_path, "charrnn info ") == ["plays", "poems", "tunes"]
-    assert completed(tmp_path, "charrnn train x --cell g") == ["gru"]
-    assert completed(tmp_path, "charrnn generate --tem") == ["--temperature"]
+    assert complete(tmp_path, "charrnn gen") == ["generate"]
+    assert complete(tmp_path, "charrnn generate -m p") == ["plays", "poems"]
+    assert complete(tmp_path, "charrnn info ") == ["plays", "poems", "tunes"]
+    assert complete(tmp_path, "charrnn train x --cell g") == ["gru"]
+    assert complete(tmp_path, "charrnn generate --tem") == ["--temperature"]

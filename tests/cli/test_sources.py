@@ -19,7 +19,7 @@ def charrnn(*args: object, stdin: bytes = b"", cwd: Path) -> subprocess.Complete
     return subprocess.run(command, input=stdin, capture_output=True, cwd=cwd, env=environment, check=False)
 
 
-def trained(*args: object, stdin: bytes = b"", cwd: Path) -> tuple[dict[str, object], str]:
+def train(*args: object, stdin: bytes = b"", cwd: Path) -> tuple[dict[str, object], str]:
     done = charrnn("train", *args, *SMALL, "--json", stdin=stdin, cwd=cwd)
     assert done.returncode == 0, done.stderr.decode()
     found: dict[str, object] = json.loads(done.stdout)
@@ -32,9 +32,9 @@ def test_a_pipe_a_folder_and_a_packed_file_train_the_same_model(tmp_path: Path) 
     (folder / "a.txt").write_text(LINES[:1000])
     (folder / "b.gz").write_bytes(gzip.compress(LINES[1000:].encode()))
     (folder / "c.png").write_bytes(bytes(100))
-    by_pipe, _ = trained("-", stdin=LINES.encode(), cwd=tmp_path)
+    by_pipe, _ = train("-", stdin=LINES.encode(), cwd=tmp_path)
     assert by_pipe["model"] == "models/stdin.safetensors"
-    by_folder, said = trained("texts", cwd=tmp_path)
+    by_folder, said = train("texts", cwd=tmp_path)
     assert by_folder["model"] == "models/texts.safetensors"
     assert "texts: 2 text files read, 1 other skipped" in said
     assert by_pipe["valid_loss"] == by_folder["valid_loss"]
@@ -42,7 +42,7 @@ def test_a_pipe_a_folder_and_a_packed_file_train_the_same_model(tmp_path: Path) 
 
 def test_line_ends_and_rare_characters_are_told(tmp_path: Path) -> None:
     (tmp_path / "dos.txt").write_bytes(LINES.replace("\n", "\r\n").encode() + "\u2603".encode())
-    found, said = trained("dos.txt", "--min-count", 2, cwd=tmp_path)
+    found, said = train("dos.txt", "--min-count", 2, cwd=tmp_path)
     assert "60 line ends CRLF or CR were read as LF; --keep-newlines keeps them" in said
     assert "1 rare character (1 time in the text" in said
     assert found["vocab"] == len(set(LINES)) + 1
@@ -53,7 +53,7 @@ def test_line_ends_and_rare_characters_are_told(tmp_path: Path) -> None:
 
 def test_bytes_in_and_out(tmp_path: Path) -> None:
     (tmp_path / "any.bin").write_bytes(bytes(range(256)) * 10)
-    trained("any.bin", "--tokens", "byte", cwd=tmp_path)
+    train("any.bin", "--tokens", "byte", cwd=tmp_path)
     made = charrnn("generate", "-m", "any", "-t", 3, "-l", 3000, "--seed", 1, cwd=tmp_path)
     assert len(made.stdout) == 3000
     assert len(set(made.stdout)) > 200
@@ -61,7 +61,7 @@ def test_bytes_in_and_out(tmp_path: Path) -> None:
 
 def test_a_tiny_text_shrinks_the_batch_and_says_so(tmp_path: Path) -> None:
     (tmp_path / "tiny.txt").write_text("three blind mice, see how they run\n")
-    _, said = trained("tiny.txt", cwd=tmp_path)
+    _, said = train("tiny.txt", cwd=tmp_path)
     assert "the text is short" in said
     (tmp_path / "tinier.txt").write_text("three blind mice\n")
     done = charrnn("train", "tinier.txt", *SMALL, cwd=tmp_path)

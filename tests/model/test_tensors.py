@@ -11,7 +11,7 @@ from safetensors.numpy import load, save
 from charrnn.model.tensors import TYPES, read_tensor, write_tensors
 
 
-def written(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> bytes:
+def write(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> bytes:
     stream = io.BytesIO()
     write_tensors(stream, tensors, metadata)
     return stream.getvalue()
@@ -25,7 +25,7 @@ def test_the_library_reads_every_type(dtype: str) -> None:
         "scalar": np.array(1, dtype=dtype),
         "none": np.zeros((2, 0), dtype=dtype),
     }
-    loaded = load(written(tensors, {}))
+    loaded = load(write(tensors, {}))
     assert loaded.keys() == tensors.keys()
     for name, tensor in tensors.items():
         assert loaded[name].dtype == tensor.dtype
@@ -41,11 +41,11 @@ def test_it_is_what_the_library_writes() -> None:
         "d": np.arange(6, dtype=np.float32).reshape(2, 3).T,
     }
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    assert written(tensors, {"k": 'e "\n'}) == save(contiguous, metadata={"k": 'e "\n'})
+    assert write(tensors, {"k": 'e "\n'}) == save(contiguous, metadata={"k": 'e "\n'})
 
 
 def test_a_tensor_for_which_there_is_no_memory(tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(written({"a": np.arange(5)}, {}))
+    (tmp_path / "file").write_bytes(write({"a": np.arange(5)}, {}))
     with safe_open(tmp_path / "file", framework="numpy") as file:
         assert read_tensor(file, "a").tolist() == [0, 1, 2, 3, 4]
 
@@ -63,7 +63,7 @@ def test_a_tensor_for_which_there_is_no_memory(tmp_path: Path) -> None:
 
 
 def test_metadata_and_order_of_bytes(tmp_path: Path) -> None:
-    data = written({"a": np.arange(5, dtype=">f4")}, {"charrnn": "\u2603"})
+    data = write({"a": np.arange(5, dtype=">f4")}, {"charrnn": "\u2603"})
     assert load(data)["a"].tolist() == [0, 1, 2, 3, 4]
     (tmp_path / "file").write_bytes(data)
     with safe_open(tmp_path / "file", framework="numpy") as file:

@@ -92,7 +92,7 @@ def test_a_file_or_folder_of_another_user_is_not_trusted(
     load()
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     assert load()
-    monkeypatch.setattr(cache, "_own_folder", lambda _: True)
+    monkeypatch.setattr(cache, "_prepare_folder", lambda _: True)
     assert load()
 
 
@@ -192,7 +192,7 @@ def test_files_of_other_versions_and_those_long_unused_are_removed(folder: Path,
     )
     for path in (other_version, unused, recent):
         path.write_bytes(b"")
-    long_ago = time.time() - cache.UNUSED - 60
+    long_ago = time.time() - cache.MAX_AGE - 60
     os.utime(unused, (long_ago, long_ago))
     file.unlink()
     assert load()

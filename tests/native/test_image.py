@@ -14,7 +14,7 @@ from charrnn.native.processor import Processor
 
 ROOT = Path(__file__).parents[2]
 BINARY = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double, ctypes.c_double)
-linux = pytest.mark.skipif(not Processor()._linked, reason="images are for Linux on x86-64")
+linux = pytest.mark.skipif(not Processor()._cpuinfo, reason="images are for Linux on x86-64")
 
 
 def write_module() -> ir.Module:

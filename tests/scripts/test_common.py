@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from charrnn.errors import CorpusError
-from scripts.common import ROOT, ScriptError, environment, run_charrnn, run_script, table
+from scripts.common import ROOT, ScriptError, make_environment, run_charrnn, run_script, table
 
 
 @pytest.mark.parametrize("name", ["benchmark", "bundled_model", "experiments", "pictures", "versions", "wheel"])
@@ -20,9 +20,9 @@ def test_every_script_runs_in_any_folder_without_a_path(name: str, tmp_path: Pat
 
 def test_charrnn_is_the_one_of_this_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    assert environment()["PYTHONPATH"].split(os.pathsep) == [str(ROOT), str(tmp_path)]
+    assert make_environment()["PYTHONPATH"].split(os.pathsep) == [str(ROOT), str(tmp_path)]
     monkeypatch.delenv("PYTHONPATH")
-    assert environment()["PYTHONPATH"] == str(ROOT)
+    assert make_environment()["PYTHONPATH"] == str(ROOT)
 
 
 def test_a_failed_command_is_an_error(capfd: pytest.CaptureFixture[str]) -> None:

@@ -120,7 +120,7 @@ def test_ids_are_an_array_to_read_from(tmp_path: Path) -> None:
 
 
 def test_a_corpus_that_changes_meanwhile_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage, "RELEASED", 8)
+    monkeypatch.setattr(storage, "RELEASE_AFTER", 8)
     path = tmp_path / "text"
     path.write_text(LINES * 9)
     ids = corpus_of(path, in_memory=0).train

@@ -11,7 +11,7 @@ from charrnn.text.novelty import Comparison, Novelty
 TEXTS = st.text("ab\né", max_size=60)
 
 
-def compared(text: str, pieces: list[str], span: int) -> Novelty:
+def compare(text: str, pieces: list[str], span: int) -> Novelty:
     comparison = Comparison(text, span)
     done = list(comparison.read(pieces))
     assert not done or done[-1] == sum(map(len, pieces))
@@ -28,7 +28,7 @@ def naive(text: str, corpus: str, span: int) -> tuple[int, int]:
 @settings(max_examples=60)
 @given(TEXTS.filter(bool), st.lists(TEXTS, max_size=4), st.integers(2, 8))
 def test_as_a_search_for_every_span_finds(text: str, pieces: list[str], span: int) -> None:
-    found, corpus = compared(text, pieces, span), "".join(pieces)
+    found, corpus = compare(text, pieces, span), "".join(pieces)
     assert (found.longest, found.copied) == naive(text, corpus, span)
     assert found.span in corpus
     assert len(found.span) == found.longest
@@ -43,9 +43,9 @@ def test_blocks_do_not_cut_spans(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(novelty, "MAX_SPAN", 30)
     corpus = "".join(chr(0x4E00 + number) for number in range(500))
     for start in range(0, 470, 7):
-        found = compared("x" + corpus[start : start + 20] + "y", [corpus], 20)
+        found = compare("x" + corpus[start : start + 20] + "y", [corpus], 20)
         assert (found.longest, found.copied) == (20, 20)
-    assert compared(corpus[100:200], [corpus[:123], corpus[123:]], 20).longest == 30  # at most MOST
+    assert compare(corpus[100:200], [corpus[:123], corpus[123:]], 20).longest == 30  # at most MOST
 
 
 def test_new_lines_come_once_in_order() -> None:

@@ -40,7 +40,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> dict[int, float]:
     counts = {"steps": 0}
     step = Trainer.step
 
-    def watched(self: Trainer, rate: float, progress: float) -> None:
+    def step_and_record(self: Trainer, rate: float, progress: float) -> None:
         step(self, rate, progress)
         rates[self.steps] = rate
         counts["steps"] = self.steps
@@ -48,7 +48,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> dict[int, float]:
     def validate(self: LanguageTask, workers: Workers, on_share: OnShare = ignore_share) -> Measurement:
         return Measurement(LOSSES.get(counts["steps"], 1.9))
 
-    monkeypatch.setattr(Trainer, "step", watched)
+    monkeypatch.setattr(Trainer, "step", step_and_record)
     monkeypatch.setattr(LanguageTask, "validate", validate)
     return rates
 

@@ -43,7 +43,7 @@ def poison(run: Session, first: int, last: int) -> None:
     """Let steps `first` to `last` have a loss that is not a number."""
     compute = run.trainer._gradients.compute
 
-    def poisoned(batch: Batch) -> tuple[torch.Tensor, State]:
+    def compute_nan(batch: Batch) -> tuple[torch.Tensor, State]:
         nats, after = compute(batch)
         if first <= run.trainer.steps + 1 <= last:
             for parameter in run.task.network.parameters():
@@ -52,7 +52,7 @@ def poison(run: Session, first: int, last: int) -> None:
             return nats * np.nan, after
         return nats, after
 
-    run.trainer._gradients.compute = poisoned  # type: ignore[method-assign]
+    run.trainer._gradients.compute = compute_nan  # type: ignore[method-assign]
 
 
 def test_a_bad_step_changes_no_weight(corpus: Corpus, tmp_path: Path) -> None:
@@ -80,13 +80,13 @@ def test_persistent_divergence_goes_back_and_halves_the_rate(corpus: Corpus, tmp
     went_back: list[int] = []
     go_back = run.trainer.go_back
 
-    def watched(tensors: dict[str, torch.Tensor]) -> None:
+    def go_back_and_record(tensors: dict[str, torch.Tensor]) -> None:
         go_back(tensors)
         went_back.append(run.trainer.steps)
         assert all(torch.equal(tensors[f"network.{n}"], t) for n, t in run.task.network.state_dict().items())
         assert all((tensors[f"network.{n}"] == good[n]).all() for n in good)
 
-    run.trainer.go_back = watched  # type: ignore[assignment, method-assign]
+    run.trainer.go_back = go_back_and_record  # type: ignore[assignment, method-assign]
     good: dict[str, torch.Tensor] = {}
 
     class Keeper(Listener):

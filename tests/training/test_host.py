@@ -54,7 +54,7 @@ def test_a_step_of_a_labelled_model(documents: Documents, cell: str, monkeypatch
     state = tuple(part.detach() for part in network.initial_state(4, window.labels))
     batch = LanguageBatch.from_window(window, state, network.draw_masks(4))
     with monkeypatch.context() as patch:
-        patch.setattr(language_objective, "computing", lambda *_: nullcontext())  # there is no autocast on `meta`
+        patch.setattr(language_objective, "use_precision", lambda *_: nullcontext())  # there is no autocast on `meta`
         patch.setattr(language, "lower_precision", lambda _: None)
         learn(LanguageObjective(network), batch)
 

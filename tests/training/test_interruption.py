@@ -35,7 +35,7 @@ DEADLINE = 30  # seconds; the native call takes 60
 
 
 @contextmanager
-def started(partial: Path, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+def start(partial: Path, *arguments: object) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, "-c", IN_NATIVE_CODE, *map(str, arguments[:1]), str(partial), *map(str, arguments[1:])],
         stdout=subprocess.PIPE,
@@ -55,7 +55,7 @@ def line(process: subprocess.Popen[str]) -> str:
 def test_the_first_is_answered_and_the_second_ends_native_code(tmp_path: Path, second: int, status: int) -> None:
     partial = tmp_path / "partial"
     partial.touch()
-    with started(partial, 1000.0) as process:
+    with start(partial, 1000.0) as process:
         process.send_signal(signal.SIGINT)
         assert line(process) == (
             "SIGINT: stopping after the current step, then saving (press Ctrl-C again to exit at once; earlier saves "
@@ -69,14 +69,14 @@ def test_the_first_is_answered_and_the_second_ends_native_code(tmp_path: Path, s
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_request_to_end_waits_for_native_code_only_so_long(tmp_path: Path, number: int, status: int) -> None:
-    with started(tmp_path / "partial", 0.5) as process:
+    with start(tmp_path / "partial", 0.5) as process:
         process.send_signal(number)
         assert "then saving (within 0 s" in line(process)
         assert process.wait(DEADLINE) == status
 
 
 def test_saving_is_not_cut_short(tmp_path: Path) -> None:
-    with started(tmp_path / "partial", 0.1, "accepted") as process:
+    with start(tmp_path / "partial", 0.1, "accepted") as process:
         process.send_signal(signal.SIGTERM)
         assert line(process).startswith("SIGTERM: stopping")
         assert line(process) == "done\n"

@@ -38,7 +38,7 @@ main()
 """
 
 
-def started(folder: Path, *arguments: object) -> subprocess.Popen[str]:
+def start(folder: Path, *arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", HEARING, "train", *map(str, arguments)],
         cwd=folder,
@@ -64,7 +64,7 @@ def wait_for_step(process: subprocess.Popen[str], folder: RunFiles, step: int) -
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_saves_and_says_how_to_go_on(tmp_path: Path, text: Path, number: int, status: int) -> None:
     folder = RunFiles(tmp_path / "m.safetensors")
-    process = started(tmp_path, text, "--steps", 10**6, *SMALL, "-o", "m.safetensors", "--no-tensorboard", "--json")
+    process = start(tmp_path, text, "--steps", 10**6, *SMALL, "-o", "m.safetensors", "--no-tensorboard", "--json")
     wait_for_step(process, folder, 1)
     process.send_signal(number)
     out, said = process.communicate(timeout=DEADLINE)
@@ -85,7 +85,7 @@ def test_a_signal_saves_and_says_how_to_go_on(tmp_path: Path, text: Path, number
 
 def test_a_second_signal_quits_at_once_and_leaves_the_last_save_whole(tmp_path: Path, text: Path) -> None:
     folder = RunFiles(tmp_path / "m.safetensors")
-    process = started(tmp_path, text, "--steps", 10**6, *SMALL, "-o", "m.safetensors", "--no-tensorboard")
+    process = start(tmp_path, text, "--steps", 10**6, *SMALL, "-o", "m.safetensors", "--no-tensorboard")
     wait_for_step(process, folder, 0)
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGTERM)
@@ -102,7 +102,7 @@ def test_a_killed_run_resumes_to_the_same_bits_and_one_curve(tmp_path: Path, tex
     whole = charrnn(*command, "-o", "whole.safetensors", "--logdir", "whole")
     assert whole.returncode == 0, whole.stderr
     for step in (50, 150, 250):
-        process = started(tmp_path, *command[1:], "-o", "broken.safetensors", "--logdir", "broken", "--resume")
+        process = start(tmp_path, *command[1:], "-o", "broken.safetensors", "--logdir", "broken", "--resume")
         wait_for_step(process, RunFiles(tmp_path / "broken.safetensors"), step)
         process.kill()
         process.communicate()
@@ -123,7 +123,7 @@ def test_a_killed_run_resumes_to_the_same_bits_and_one_curve(tmp_path: Path, tex
 
 
 def test_a_second_run_on_one_output_is_refused(tmp_path: Path, text: Path, charrnn: Charrnn) -> None:
-    process = started(tmp_path, text, "--steps", 10**6, *SMALL, "-o", "m.safetensors", "--no-tensorboard")
+    process = start(tmp_path, text, "--steps", 10**6, *SMALL, "-o", "m.safetensors", "--no-tensorboard")
     wait_for_step(process, RunFiles(tmp_path / "m.safetensors"), 0)
     for way in ("--resume", "--overwrite"):
         second = charrnn("train", text, "--steps", 2, "-o", "m.safetensors", way)

@@ -161,7 +161,7 @@ def text_to_midi(
     if output.output == "-" and sys.stdout.isatty():
         raise UsageError("a MIDI file cannot be shown in a terminal; name a file with -o new.mid")
     performances = (convert(read_lines([name]), _join([name]), music.grid, music.tempo) for name in [file])
-    _write("text2midi", _data_of(performances, quiet=output.quiet), output, [file], unit="byte")
+    _write("text2midi", _report_performances(performances, quiet=output.quiet), output, [file], unit="byte")
 
 
 def brackets(*, what: BracketsSettings, output: CorpusOutput) -> None:
@@ -171,13 +171,15 @@ def brackets(*, what: BracketsSettings, output: CorpusOutput) -> None:
     _write("brackets", generate_brackets(what.length, what.seed, lines=what.lines), output)
 
 
-def _data_of(performances: Iterable["Performance"], *, quiet: bool) -> Iterator[bytes]:
+def _report_performances(performances: Iterable["Performance"], *, quiet: bool) -> Iterator[bytes]:
     """Yield the MIDI files, with a note on stderr about each."""
-    for made in performances:
-        dropped = f", {made.dropped:,} dropped (more than 15 at once at one pitch)" if made.dropped else ""
-        lines = f"{count_of(made.skipped, 'line')} skipped"
-        write_notes([f"text2midi: {count_of(made.notes, 'note')}{dropped}, {lines}"], quiet=quiet)
-        yield made.data
+    for performance in performances:
+        dropped = (
+            f", {performance.dropped:,} dropped (more than 15 at once at one pitch)" if performance.dropped else ""
+        )
+        lines = f"{count_of(performance.skipped, 'line')} skipped"
+        write_notes([f"text2midi: {count_of(performance.notes, 'note')}{dropped}, {lines}"], quiet=quiet)
+        yield performance.data
 
 
 def _write(

@@ -84,7 +84,7 @@ def _evaluate_text(
     reader = TextReader.of_names(text, reading, binary=model.vocabulary.binary)
     before = _read_end(detail.compare_after, reading, binary=model.vocabulary.binary)
     kept: list[str | bytes] = []
-    pieces = _keep_pieces(reader, kept) if detail.compared else reader
+    pieces = _keep_pieces(reader, kept) if detail.compares else reader
     begin = time.perf_counter()
     # On a terminal a table itself shows the progress.
     quiet = output.quiet or (detail.table and sys.stdout.isatty())
@@ -104,7 +104,7 @@ def _evaluate_text(
             path,
             model.vocabulary,
             *scores,
-            baselines=_measure_baselines(kept, before, quiet=quiet) if detail.compared else None,
+            baselines=_measure_baselines(kept, before, quiet=quiet) if detail.compares else None,
             seconds=seconds,
             to_stderr=detail.table,
             as_json=output.json,
@@ -204,7 +204,7 @@ def _evaluate_labelled(
     from charrnn.text.documents.columns import LabelledReader
 
     scorer = load_scorer(path)
-    score_adapted = _adapted_scoring(scorer, path) if adapt else None
+    score_adapted = _make_adapted_scorer(scorer, path) if adapt else None
     begin = time.perf_counter()
     with Progress("evaluating", unit="bytes", quiet=output.quiet) as progress:
         reader = LabelledReader(text, reading, columns.columns, binary=scorer.vocabulary.binary, progress=progress)
@@ -219,8 +219,12 @@ def _evaluate_labelled(
     write_notes(reader.notes, quiet=output.quiet)
 
 
-def _adapted_scoring(scorer: "LabelScorer", path: Path) -> "ScoreTexts":
-    """How texts given their labels are scored by a model that learns from them, which a classifier cannot."""
+def _make_adapted_scorer(scorer: "LabelScorer", path: Path) -> "ScoreTexts":
+    """A function that scores texts given their labels with a model that learns from them.
+
+    Raises:
+        charrnn.errors.UsageError: if the model is a classifier.
+    """
     from charrnn.inference.labelled import LabelledModel
 
     if not isinstance(scorer, LabelledModel):

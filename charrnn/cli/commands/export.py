@@ -14,7 +14,7 @@ EXAMPLES = ("charrnn export -o book.html", "charrnn export -m shakespeare -o sha
 
 def export(*, settings: ExportSettings) -> None:
     """Export a model as a web page that generates text in any browser, offline, or as an ONNX graph."""
-    file = _output_file(settings)
+    file = _get_output_file(settings)
     path = choose_model(settings.model, quiet=settings.quiet)
     check_output(file, [path], overwrite=settings.overwrite)
     from charrnn.model.file import load_model
@@ -24,20 +24,20 @@ def export(*, settings: ExportSettings) -> None:
         from charrnn.inference.export.page import build_page
 
         modified = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
-        written = build_page(path.stem, header, tensors, modified.date().isoformat())
+        content = build_page(path.stem, header, tensors, modified.date().isoformat())
         use = "open it in a browser"
     else:
         from charrnn.inference.export.onnx import build_graph
 
-        written = build_graph(header, tensors).SerializeToString()
+        content = build_graph(header, tensors).SerializeToString()
         use = "run it with onnxruntime"
     with atomic_write(file) as stream:
-        stream.write(written)
-    write_notes([f"{file}: {len(written) / 1e6:.1f} MB; {use}"], quiet=settings.quiet)
+        stream.write(content)
+    write_notes([f"{file}: {len(content) / 1e6:.1f} MB; {use}"], quiet=settings.quiet)
 
 
-def _output_file(settings: ExportSettings) -> Path:
-    """Where to write; a name with a known suffix has to be given."""
+def _get_output_file(settings: ExportSettings) -> Path:
+    """The file to write; UsageError if there is no name with a known suffix."""
     if settings.output is None:
         raise UsageError("name the file to write: -o page.html for a page, or -o model.onnx for an ONNX graph")
     file = Path(settings.output)

@@ -123,7 +123,7 @@ def _start_session(
 def _find_conflicts(
     text: PrimeSettings, sampling: SamplingSettings, adaptation: AdaptSettings, output: OutputSettings
 ) -> list[str]:
-    """What is wrong with the settings together."""
+    """A message for each conflict between settings."""
     files = text.prime_file, adaptation.adapt
     checks = {
         "--prime and --prime-file cannot be combined; give one of them": None not in (text.prime, text.prime_file),

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 LANGUAGE_MODELS, CLASSIFIERS = "language models", "classifiers"
 UNITS = 3  # shown one below the other
-LISTED = 12  # findings on the page
+MOST_LISTED = 12  # findings on the page
 EXAMPLES = (
     "charrnn inspect sequel.txt --find",
     "charrnn inspect -m book sequel.txt --unit 3",
@@ -136,7 +136,7 @@ class _Inspection:
 
     @property
     def layers(self) -> "Sequence[int]":
-        """Those to search."""
+        """The layers to search."""
         layer = self.settings.layer
         return range(self.model.network.config.layers) if layer is None else [layer]
 
@@ -236,7 +236,7 @@ class _Inspection:
             self.model.vocabulary,
             read,
             trace,
-            select_findings(findings, LISTED),
+            select_findings(findings, MOST_LISTED),
             View(first.layer, first.unit, self.settings.state),
             shown,
         )

@@ -19,7 +19,7 @@ from charrnn.wording import count_of
 if TYPE_CHECKING:
     from charrnn.text.novelty import Novelty
 
-SHOWN = 200  # characters of the longest span
+MOST_SHOWN = 200  # characters of the longest span
 EXAMPLES = (
     "charrnn generate -n 200 -l 100 --quiet | charrnn novelty headlines.txt",
     "charrnn generate -n 500 -l 20 --quiet | charrnn novelty names.txt --new",
@@ -71,7 +71,8 @@ def _format(result: "Novelty", span: int) -> str:
     from charrnn.text.novelty import MAX_SPAN
 
     more = " or more" if result.longest == MAX_SPAN else ""
-    shown = visible(json.dumps(result.span[:SHOWN] + ("..." if result.longest > SHOWN else ""), ensure_ascii=False))
+    span_shown = result.span[:MOST_SHOWN] + ("..." if result.longest > MOST_SHOWN else "")
+    shown = visible(json.dumps(span_shown, ensure_ascii=False))
     share = result.copied / result.chars
     rows = [
         f"longest copied span  {count_of(result.longest, 'character')}{more}: {shown}",

@@ -56,7 +56,7 @@ def train(  # noqa: PLR0913 - a parameter for each group of options
     result = run_training(
         corpus,
         settings,
-        _given_options(ctx),
+        _get_given_options(ctx),
         observer=TerminalObserver(quiet=run.quiet),
         write_sample=write_preview,
         exits=True,
@@ -67,7 +67,7 @@ def train(  # noqa: PLR0913 - a parameter for each group of options
         raise typer.Exit(128 + result.signal)
 
 
-def _given_options(ctx: typer.Context) -> set[str]:
+def _get_given_options(ctx: typer.Context) -> set[str]:
     """The names of the settings that were given on the command line."""
     sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
     return {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from charrnn.inference.network.language import Floats
     from charrnn.text.vocabulary.base import Vocabulary
 
-DRAWN = 500  # characters on a terminal by default
+MOST_DRAWN = 500  # characters on a terminal by default
 START = "\u25b8"  # the learned initial state
 
 
@@ -63,7 +63,7 @@ class UnitDisplay:
         if not heatmap.coloured:
             self._print_table(units, shown or total)
             return []
-        parts = self.read.parts[: shown or DRAWN]
+        parts = self.read.parts[: shown or MOST_DRAWN]
         top = max([1.0, *(float(abs(self.states[unit.layer, :, unit.unit]).max()) for unit in units)])
         for unit in units:
             along = self.states[unit.layer, :, unit.unit]

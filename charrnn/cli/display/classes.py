@@ -41,11 +41,11 @@ class ClassTable:
         rows = []
         for line, best, shares in zip(lines, probabilities.argmax(axis=1).tolist(), probabilities, strict=True):
             text = line.decode("utf-8", "surrogateescape") if isinstance(line, bytes) else line
-            rows.append(self._row(text, best, shares.tolist()) + "\n")
+            rows.append(self._format_row(text, best, shares.tolist()) + "\n")
         write_data("".join(rows).encode("utf-8", "surrogateescape"))
         sys.stdout.flush()
 
-    def _row(self, text: str, best: int, shares: list[float]) -> str:
+    def _format_row(self, text: str, best: int, shares: list[float]) -> str:
         if self._json:
             record: dict[str, object] = {"label": self._labels[best], "probability": round(shares[best], 6)}
             if self._every:

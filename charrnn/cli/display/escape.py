@@ -12,7 +12,7 @@ import unicodedata
 from typing import BinaryIO
 
 ALLOWED = "\n\t"
-TYPED = {r"\n": "\n", r"\t": "\t", r"\\": "\\"}
+ESCAPES = {r"\n": "\n", r"\t": "\t", r"\\": "\\"}
 # controls, invisible formatting, line and paragraph separators, surrogates
 HIDDEN_CATEGORIES = ("Cc", "Cf", "Zl", "Zp", "Cs")
 SEPARATORS = str.maketrans("\t\n\r", "   ")
@@ -21,7 +21,7 @@ JOINERS = "\u200c\u200d"  # harmless formatting that scripts and emoji need
 
 def unescape(text: str) -> str:
     r"""A text as typed on a command line: with line ends, tabs and backslashes for `\n`, `\t` and `\\`."""
-    return re.sub(r"\\[nt\\]", lambda match: TYPED[match[0]], text)
+    return re.sub(r"\\[nt\\]", lambda match: ESCAPES[match[0]], text)
 
 
 def visible(text: str) -> str:

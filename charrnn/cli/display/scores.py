@@ -40,11 +40,11 @@ class TokenTable:
                 surprise.print_legend()
                 return
         for block in blocks:
-            rows = map(self._row, *(column.tolist() for column in block))
+            rows = map(self._format_row, *(column.tolist() for column in block))
             write_text("".join(rows))
             yield block
 
-    def _row(self, code: int | str, *nats: float) -> str:
+    def _format_row(self, code: int | str, *nats: float) -> str:
         if self._json:
             figures = zip(("nats", "adapted_nats"), (round(each, 6) for each in nats), strict=False)
             return format_record({**self._vocabulary.to_record(code), **dict(figures)}) + "\n"
@@ -91,7 +91,7 @@ def baseline_figures(baselines: "Baselines") -> dict[str, float]:
 
 
 def baseline_rows(baselines: "Baselines") -> list[tuple[str, str, str]]:
-    """The same in words: name, figure, unit."""
+    """The figures of the baselines in words: name, figure, unit."""
     names = {"gzip": baselines.gzip, "xz": baselines.xz, f"{baselines.order}-gram model": baselines.ngram}
     return [(name, f"{bits:.4f}", "bits per character") for name, bits in names.items()]
 

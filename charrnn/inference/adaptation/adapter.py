@@ -46,7 +46,7 @@ class Adapter:
         # All weights are one array, so that a step takes few operations.
         self._trained = np.concatenate([tensor.ravel() for tensor in learned.values()])
         self._values, self._gradient = self._trained.copy(), np.zeros_like(self._trained)
-        self._weights, self._gradients = _views(self._values, learned), _views(self._gradient, learned)
+        self._weights, self._gradients = _make_views(self._values, learned), _make_views(self._gradient, learned)
         self._learned = np.zeros_like(self._trained)  # w - w_0
         self._pending = np.zeros_like(self._trained)  # the gradient of a segment that is not complete
         self._waiting = 0  # tokens of that segment
@@ -140,8 +140,7 @@ class Adapter:
         if self._waiting:
             self._gradient[:] = self._pending
             self._learn()
-        kept = _views(self._trained + share * self._learned, self._weights)
-        tensors = self._network.tensors | kept
+        tensors = self._network.tensors | _make_views(self._trained + share * self._learned, self._weights)
         network = Network(self._network.config, tensors)
         if not carry_state:
             return network
@@ -152,8 +151,8 @@ class Adapter:
         return Network(network.config, tensors | {name: part[:, 0] for name, part in parts if part is not None})
 
 
-def _views(flat: Array, like: Weights) -> Weights:
-    """Parts of a flat array with the names and shapes of these weights, in their order."""
+def _make_views(flat: Array, like: Weights) -> Weights:
+    """Parts of a flat array with the names and shapes of these weights, in their order; nothing is copied."""
     ends = np.cumsum([tensor.size for tensor in like.values()])
     parts = zip(like.items(), np.split(flat, ends[:-1]), strict=True)
     return {name: part.reshape(tensor.shape) for (name, tensor), part in parts}

@@ -1,7 +1,9 @@
 """Classifiers: the interface of models that know classes of texts, and the model that `--task classify` trains.
 
-classifier = charrnn.load("models/titles.safetensors")
-classifier.log_probabilities(["A Proof of Everything"])     # (1, K)
+For example:
+
+    classifier = charrnn.load("models/titles.safetensors")
+    classifier.log_probabilities(["A Proof of Everything"])     # (1, K)
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -10,7 +10,7 @@ Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Metrics:
-    """How good a classifier is on labelled texts.
+    """The quality of a classifier on labelled texts.
 
     Attributes:
         accuracy: share of texts whose likeliest class is the right one.
@@ -40,7 +40,7 @@ def compute_metrics(log_probabilities: NDArray[np.float64], right: NDArray[np.in
         accuracy=float((predicted == right).mean()),
         macro_f1=macro_f1(confusion),
         log_loss=float(-log_probabilities[np.arange(count), right].mean()),
-        auc=area_under(curve),
+        auc=compute_area(curve),
         confusion=confusion,
         n=count,
     )
@@ -70,7 +70,7 @@ def roc_curve(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> Curve
     return np.concatenate([[0.0], false / negatives]), np.concatenate([[0.0], true / positives])
 
 
-def area_under(curve: Curve | None) -> float | None:
+def compute_area(curve: Curve | None) -> float | None:
     """Area under a curve, by the trapezoidal rule."""
     if curve is None:
         return None

@@ -21,7 +21,7 @@ from charrnn.wording import count_of
 SIDE, MARGIN, TOP = 320, 90, 50  # pixels, of each square plot and around it
 SCALE = 2  # of a PNG
 MOST_POINTS = 400  # of a curve
-NUMBERED = 20  # classes; a larger matrix shows colours only
+MOST_NUMBERED = 20  # classes; a larger matrix shows colours only
 LONGEST_NAME = 13
 BLUE, GREY, BLACK, WHITE = "#2f6db3", "#999999", "#222222", "#ffffff"
 
@@ -115,7 +115,7 @@ def _plot_confusion(labels: Sequence[str], metrics: Metrics) -> list[Shape]:
             share = float(shares[row, column])
             at = (left + column * cell, TOP + row * cell)
             shapes.append(Box(at, (cell, cell), _blend(share)))
-            if len(labels) <= NUMBERED and metrics.confusion[row, column]:
+            if len(labels) <= MOST_NUMBERED and metrics.confusion[row, column]:
                 count = f"{metrics.confusion[row, column]:,}"
                 colour = WHITE if share > 0.5 else BLACK
                 shapes.append(Label((at[0] + cell / 2, middle), count, size=size, colour=colour))

@@ -21,23 +21,23 @@ VECTOR = 16  # bytes
 
 def encode_unsigned(number: int) -> bytes:
     r"""LEB128: seven bits a byte, the lowest first: `encode_unsigned(300) == b"\xac\x02"`."""
-    written = bytearray()
+    encoded = bytearray()
     while number > 0x7F:
-        written.append(number & 0x7F | 0x80)
+        encoded.append(number & 0x7F | 0x80)
         number >>= 7
-    return bytes([*written, number])
+    return bytes([*encoded, number])
 
 
 def encode_signed(number: int) -> bytes:
     r"""LEB128 of a number that may be negative: `encode_signed(-2) == b"\x7e"`."""
-    written = bytearray()
+    encoded = bytearray()
     while not -0x40 <= number < 0x40:
-        written.append(number & 0x7F | 0x80)
+        encoded.append(number & 0x7F | 0x80)
         number >>= 7
-    return bytes([*written, number & 0x7F])
+    return bytes([*encoded, number & 0x7F])
 
 
-def _simd(code: int) -> bytes:
+def _encode_simd(code: int) -> bytes:
     return b"\xfd" + encode_unsigned(code)
 
 
@@ -48,16 +48,16 @@ class Address:
         self.code = code
 
     def __add__(self, other: "Address | int") -> "Address":
-        return Address(self.code + _address(other).code + b"\x6a")
+        return Address(self.code + _to_address(other).code + b"\x6a")
 
     def __sub__(self, other: "Address | int") -> "Address":
-        return Address(self.code + _address(other).code + b"\x6b")
+        return Address(self.code + _to_address(other).code + b"\x6b")
 
     def __mul__(self, other: "Address | int") -> "Address":
-        return Address(self.code + _address(other).code + b"\x6c")
+        return Address(self.code + _to_address(other).code + b"\x6c")
 
     def __lt__(self, other: "Address | int") -> "Address":
-        return Address(self.code + _address(other).code + b"\x49")
+        return Address(self.code + _to_address(other).code + b"\x49")
 
 
 class Vector:
@@ -69,7 +69,7 @@ class Vector:
         self.code = code
 
     def _with(self, operation: str, other: "Vector | float") -> "Vector":
-        return Vector(self.code + _vector(other).code + _simd(self.OPERATIONS[operation]))
+        return Vector(self.code + _to_vector(other).code + _encode_simd(self.OPERATIONS[operation]))
 
     def __add__(self, other: "Vector | float") -> "Vector":
         return self._with("add", other)
@@ -83,26 +83,26 @@ class Vector:
     def __truediv__(self, other: "Vector | float") -> "Vector":
         return self._with("div", other)
 
-    def between(self, least: float, most: float) -> "Vector":
+    def clamp(self, least: float, most: float) -> "Vector":
         """Each float, no less than `least` and no more than `most`."""
         raised = self._with("max", least)
-        return Vector(raised.code + _vector(most).code + _simd(self.OPERATIONS["min"]))
+        return Vector(raised.code + _to_vector(most).code + _encode_simd(self.OPERATIONS["min"]))
 
-    def bits_up(self, places: int) -> "Vector":
+    def shift_left(self, places: int) -> "Vector":
         """The bits of each float, moved up."""
-        return Vector(self.code + _address(places).code + _simd(171))
+        return Vector(self.code + _to_address(places).code + _encode_simd(171))
 
-    def plus_bits(self, other: "Vector | float") -> "Vector":
+    def add_bits(self, other: "Vector | float") -> "Vector":
         """The sums of the bits of each float, taken for integers."""
-        return Vector(self.code + _vector(other).code + _simd(174))
+        return Vector(self.code + _to_vector(other).code + _encode_simd(174))
 
 
-def _address(value: Address | int) -> Address:
+def _to_address(value: Address | int) -> Address:
     return value if isinstance(value, Address) else Address(b"\x41" + encode_signed(value))
 
 
-def _vector(value: Vector | float) -> Vector:
-    return value if isinstance(value, Vector) else Vector(_simd(12) + struct.pack("<4f", *[value] * 4))
+def _to_vector(value: Vector | float) -> Vector:
+    return value if isinstance(value, Vector) else Vector(_encode_simd(12) + struct.pack("<4f", *[value] * 4))
 
 
 class Variable(Address):
@@ -127,13 +127,13 @@ class Function:
         self._locals: list[int] = []
         self._code = bytearray()
 
-    def _local(self, kind: int) -> int:
+    def _add_local(self, kind: int) -> int:
         self._locals.append(kind)
         return len(self.parameters) + len(self._locals) - 1
 
     def variable(self, value: Address) -> Variable:
         """A new variable."""
-        variable = Variable(self._local(I32))
+        variable = Variable(self._add_local(I32))
         self.set(variable, value)
         return variable
 
@@ -143,25 +143,25 @@ class Function:
 
     def accumulators(self, count: int) -> "list[Accumulator]":
         """New vectors that can be set."""
-        return [Accumulator(self, self._local(V128)) for _ in range(count)]
+        return [Accumulator(self, self._add_local(V128)) for _ in range(count)]
 
     def keep(self, value: Vector) -> "Accumulator":
         """The value, computed once."""
-        kept = Accumulator(self, self._local(V128))
-        kept.set(value)
-        return kept
+        accumulator = Accumulator(self, self._add_local(V128))
+        accumulator.set(value)
+        return accumulator
 
     def load(self, at: Address, offset: int = 0) -> Vector:
         """Four floats of memory."""
-        return Vector(at.code + _simd(0) + b"\x02" + encode_unsigned(offset))
+        return Vector(at.code + _encode_simd(0) + b"\x02" + encode_unsigned(offset))
 
     def load_one(self, at: Address) -> Vector:
         """One float of memory, four times."""
-        return Vector(at.code + _simd(9) + b"\x02\x00")
+        return Vector(at.code + _encode_simd(9) + b"\x02\x00")
 
     def store(self, at: Address, value: Vector, offset: int = 0) -> None:
         """Write four floats to memory."""
-        self._code += at.code + value.code + _simd(11) + b"\x02" + encode_unsigned(offset)
+        self._code += at.code + value.code + _encode_simd(11) + b"\x02" + encode_unsigned(offset)
 
     @contextmanager
     def loop(self, variable: Variable, end: Address, step: int) -> Iterator[None]:
@@ -175,14 +175,14 @@ class Function:
         """Add instructions."""
         self._code += code
 
-    def kind(self) -> bytes:
+    def encode_type(self) -> bytes:
         """Its type, as the module declares it."""
-        return b"\x60" + _listed([bytes([I32])] * len(self.parameters)) + _listed([])
+        return b"\x60" + _encode_list([bytes([I32])] * len(self.parameters)) + _encode_list([])
 
-    def body(self) -> bytes:
+    def encode_body(self) -> bytes:
         """Its local variables and its code."""
-        written = _listed([b"\x01" + bytes([kind]) for kind in self._locals]) + bytes(self._code) + b"\x0b"
-        return encode_unsigned(len(written)) + written
+        encoded = _encode_list([b"\x01" + bytes([kind]) for kind in self._locals]) + bytes(self._code) + b"\x0b"
+        return encode_unsigned(len(encoded)) + encoded
 
 
 class Accumulator(Vector):
@@ -197,11 +197,11 @@ class Accumulator(Vector):
         self._function.emit(value.code + b"\x21" + encode_unsigned(self._index))
 
 
-def _listed(items: Sequence[bytes]) -> bytes:
+def _encode_list(items: Sequence[bytes]) -> bytes:
     return encode_unsigned(len(items)) + b"".join(items)
 
 
-def _named(name: str) -> bytes:
+def _encode_name(name: str) -> bytes:
     return encode_unsigned(len(name)) + name.encode()
 
 
@@ -209,11 +209,11 @@ def encode_module(functions: Sequence[Function]) -> bytes:
     """A binary module that exports the functions and takes its memory as the import `env.memory`."""
     numbers = range(len(functions))
     sections = {
-        1: _listed([function.kind() for function in functions]),
-        2: _listed([_named("env") + _named("memory") + b"\x02\x00\x01"]),
-        3: _listed([encode_unsigned(number) for number in numbers]),
-        7: _listed([_named(functions[number].name) + b"\x00" + encode_unsigned(number) for number in numbers]),
-        10: _listed([function.body() for function in functions]),
+        1: _encode_list([function.encode_type() for function in functions]),
+        2: _encode_list([_encode_name("env") + _encode_name("memory") + b"\x02\x00\x01"]),
+        3: _encode_list([encode_unsigned(number) for number in numbers]),
+        7: _encode_list([_encode_name(functions[k].name) + b"\x00" + encode_unsigned(k) for k in numbers]),
+        10: _encode_list([function.encode_body() for function in functions]),
     }
-    written = (bytes([number]) + encode_unsigned(len(section)) + section for number, section in sections.items())
-    return b"\0asm\1\0\0\0" + b"".join(written)
+    encoded = (bytes([number]) + encode_unsigned(len(section)) + section for number, section in sections.items())
+    return b"\0asm\1\0\0\0" + b"".join(encoded)

@@ -27,27 +27,27 @@ def describe_model(header: ModelHeader, file_date: str | None = None) -> list[tu
     ]
     if header.labels:
         rows.append(("Labels", f"{len(header.labels):,}"))
-    corpus, chars, epochs = training.get("corpus"), _number(training, "chars"), _number(training, "epochs")
+    corpus, chars, epochs = training.get("corpus"), _get_number(training, "chars"), _get_number(training, "epochs")
     if isinstance(corpus, str) and corpus:
         read = f", read {epochs:.1f} times" if epochs else ""
         rows.append(("Training text", corpus + read))
     elif chars:
         rows.append(("Training text", f"{chars:,.0f} characters"))
-    loss = _number(training, "valid_loss")
+    loss = _get_number(training, "valid_loss")
     if loss is not None:
         choices = math.exp(min(loss, 30.0))
         bits = f"{loss / math.log(2):.2f} bits, like a choice among {choices:.1f}"
         rows.append(("Held-out loss", f"{loss:.3f} nats per character ({bits})"))
     learned = training.get("date")
     if isinstance(learned, str) and learned:
-        rows.append(("Training date", _date(learned)))
+        rows.append(("Training date", _format_date(learned)))
     elif file_date:
-        rows.append(("File dated", _date(file_date)))
+        rows.append(("File dated", _format_date(file_date)))
     return rows
 
 
-def _date(text: str) -> str:
-    """`_date("2026-03-01") == "1 March 2026"`; what is no such date stays as it is."""
+def _format_date(text: str) -> str:
+    """`_format_date("2026-03-01") == "1 March 2026"`; what is no such date stays as it is."""
     try:
         date = dt.date.fromisoformat(text)
     except ValueError:
@@ -55,7 +55,7 @@ def _date(text: str) -> str:
     return f"{date.day} {date:%B %Y}"
 
 
-def _number(training: dict[str, Any], name: str) -> float | None:
+def _get_number(training: dict[str, Any], name: str) -> float | None:
     """A number of the training summary, if it is one that can be shown."""
     value = training.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:

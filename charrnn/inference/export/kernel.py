@@ -25,10 +25,10 @@ MOST_TANH = 10.0  # tanh is 1 beyond
 
 def assemble_kernel() -> bytes:
     """The module: `matvec`, `lstm`, `gru`, `rnn`."""
-    return encode_module([_matvec(), _lstm(), _gru(), _rnn()])
+    return encode_module([_assemble_matvec(), _assemble_lstm(), _assemble_gru(), _assemble_rnn()])
 
 
-def _matvec() -> Function:
+def _assemble_matvec() -> Function:
     """`matvec(matrix, vector, sums, columns, panels)`: sums += matrix times vector."""
     f = Function("matvec", 5)
     matrix, vector, sums, columns, panels = f.parameters
@@ -50,7 +50,7 @@ def _matvec() -> Function:
     return f
 
 
-def _lstm() -> Function:
+def _assemble_lstm() -> Function:
     """`lstm(gates, cell, hidden, bytes)`: gates i, f, g, o of a state's size each; cell and hidden advance."""
     f = Function("lstm", 4)
     gates, cell, hidden, size = f.parameters
@@ -66,7 +66,7 @@ def _lstm() -> Function:
     return f
 
 
-def _gru() -> Function:
+def _assemble_gru() -> Function:
     """`gru(inputs, states, hidden, bytes)`: gates r, z, n of what comes in and of the state; hidden advances."""
     f = Function("gru", 4)
     inputs, states, hidden, size = f.parameters
@@ -81,7 +81,7 @@ def _gru() -> Function:
     return f
 
 
-def _rnn() -> Function:
+def _assemble_rnn() -> Function:
     """`rnn(sums, hidden, bytes)`: hidden is tanh of the sums."""
     f = Function("rnn", 3)
     sums, hidden, size = f.parameters
@@ -92,7 +92,7 @@ def _rnn() -> Function:
     return f
 
 
-def _exp_parts(f: Function, x: Accumulator) -> tuple[Accumulator, Vector]:
+def _split_exp(f: Function, x: Accumulator) -> tuple[Accumulator, Vector]:
     """(2^n, e^r - 1) of moderate numbers."""
     rounded = f.keep(x * (1 / math.log(2.0)) + ROUNDING)
     n = f.keep(rounded - ROUNDING)
@@ -100,17 +100,17 @@ def _exp_parts(f: Function, x: Accumulator) -> tuple[Accumulator, Vector]:
     series: Vector = f.keep(rest * (1 / math.factorial(TERMS)) + 1 / math.factorial(TERMS - 1))
     for term in range(TERMS - 2, 0, -1):
         series = series * rest + 1 / math.factorial(term)
-    return f.keep(rounded.bits_up(23).plus_bits(1.0)), series * rest
+    return f.keep(rounded.shift_left(23).add_bits(1.0)), series * rest
 
 
 def _sigmoid(f: Function, x: Vector) -> Vector:
     """1 / (1 + e^-x)."""
-    power, grown = _exp_parts(f, f.keep((x * -1.0).between(-MOST, MOST)))
-    return f.keep(f.keep(power * 0.0 + 1.0) / (power * grown + power + 1.0))
+    power, rest = _split_exp(f, f.keep((x * -1.0).clamp(-MOST, MOST)))
+    return f.keep(f.keep(power * 0.0 + 1.0) / (power * rest + power + 1.0))
 
 
 def _tanh(f: Function, x: Vector) -> Vector:
     """By t = e^2x - 1 as t / (t + 2), which loses nothing near 0."""
-    power, grown = _exp_parts(f, f.keep((x * 2.0).between(-2 * MOST_TANH, 2 * MOST_TANH)))
-    t = f.keep(power * grown + (power - 1.0))
+    power, rest = _split_exp(f, f.keep((x * 2.0).clamp(-2 * MOST_TANH, 2 * MOST_TANH)))
+    t = f.keep(power * rest + (power - 1.0))
     return f.keep(t / (t + 2.0))

@@ -10,7 +10,7 @@ from charrnn.model.header import ModelHeader
 
 
 def render_facts(header: ModelHeader) -> str:
-    """What a model is, as an HTML table."""
+    """The facts of a model as an HTML table."""
     rows = (
         f"<tr><th>{escape_text(name)}</th><td>{escape_text(value)}</td></tr>" for name, value in describe_model(header)
     )

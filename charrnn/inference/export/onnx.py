@@ -50,7 +50,7 @@ def build_graph(header: ModelHeader, tensors: Tensors) -> "ModelProto":
         raise ModelFileError("this model is a classifier, which does not generate text; export a language model")
     if 4 * header.config.parameters > LARGEST:
         raise ModelFileError(f"an ONNX file is limited to 2 GB; this model has {header.config.parameters:,} weights")
-    return _Builder(header, tensors, onnx).model()
+    return _Builder(header, tensors, onnx).build()
 
 
 class _Builder:
@@ -64,23 +64,26 @@ class _Builder:
         self._states = ["hidden", "cell"] if self._config.cell == "lstm" else ["hidden"]
         self._labelled = isinstance(self._config, LabelledConfig)
 
-    def model(self) -> "ModelProto":
+    def build(self) -> "ModelProto":
         """The whole model."""
         helper = self._onnx.helper
-        starts = {state: self._initial(state) for state in self._states}
-        before = {state: self._layers_of(state, self._node("Add", [state, starts[state]])) for state in self._states}
-        below, after = self._inputs(), []
+        starts = {state: self._make_initial_state(state) for state in self._states}
+        before = {}
+        for state in self._states:
+            before[state] = self._split_layers(state, self._add_node("Add", [state, starts[state]]))
+        below, after = self._make_inputs(), []
         for layer in range(self._config.layers):
-            below, last = self._layer(layer, below, [before[state][layer] for state in self._states])
+            below, last = self._make_layer(layer, below, [before[state][layer] for state in self._states])
             after.append(last)
-        top = self._node("Concat", [before["hidden"][-1], below], axis=0)
-        decoder = self._constant("decoder.weight", self._tensors["decoder.weight"].T)
-        scores = self._node("MatMul", [top, decoder])
-        self._node("Add", [scores, self._constant("decoder.bias", self._tensors["decoder.bias"])], output="logits")
+        top = self._add_node("Concat", [before["hidden"][-1], below], axis=0)
+        decoder = self._add_constant("decoder.weight", self._tensors["decoder.weight"].T)
+        scores = self._add_node("MatMul", [top, decoder])
+        bias = self._add_constant("decoder.bias", self._tensors["decoder.bias"])
+        self._add_node("Add", [scores, bias], output="logits")
         for k, state in enumerate(self._states):
-            joined = self._node("Concat", [last[k] for last in after], axis=0)
-            self._node("Sub", [joined, starts[state]], output=f"next_{state}")
-        built = helper.make_graph(self._nodes, "charrnn", *self._signature(), self._constants)
+            joined = self._add_node("Concat", [last[k] for last in after], axis=0)
+            self._add_node("Sub", [joined, starts[state]], output=f"next_{state}")
+        built = helper.make_graph(self._nodes, "charrnn", *self._make_signature(), self._constants)
         model: ModelProto = helper.make_model(
             built,
             opset_imports=[helper.make_opsetid("", OPSET)],
@@ -92,7 +95,7 @@ class _Builder:
         helper.set_model_props(model, {METADATA_KEY: replace(self._header, precision="single").to_json()})
         return model
 
-    def _signature(self) -> tuple[list[Any], list[Any]]:
+    def _make_signature(self) -> tuple[list[Any], list[Any]]:
         """Inputs and outputs."""
         types, value = self._onnx.TensorProto, self._onnx.helper.make_tensor_value_info
         state = (self._config.layers, "B", self._config.hidden_size)
@@ -104,51 +107,52 @@ class _Builder:
         outputs += [value(f"next_{name}", types.FLOAT, state, doc_string=START) for name in self._states]
         return inputs, outputs
 
-    def _node(self, operator: str, inputs: list[str], output: str | None = None, **attributes: Any) -> str:
+    def _add_node(self, operator: str, inputs: list[str], output: str | None = None, **attributes: Any) -> str:
         """A node with one output; the output's name."""
         output = output or f"{operator.lower()}_{len(self._nodes)}"
         self._nodes.append(self._onnx.helper.make_node(operator, inputs, [output], name=output, **attributes))
         return output
 
-    def _constant(self, name: str, values: NDArray[Any]) -> str:
+    def _add_constant(self, name: str, values: NDArray[Any]) -> str:
         self._constants.append(self._onnx.numpy_helper.from_array(np.ascontiguousarray(values), name))
         return name
 
-    def _initial(self, state: str) -> str:
+    def _make_initial_state(self, state: str) -> str:
         """The learned initial states, (L, 1, H) or of a label for each stream (L, B, H)."""
-        values = self._tensors[f"initial_{state}"]
+        name = f"initial_{state}"
         if not self._labelled:
-            return self._constant(f"initial_{state}", values[:, None])
-        chosen = self._node("Gather", [self._constant(f"initial_{state}", values), "label"], axis=0)  # (B, L, H)
-        return self._node("Transpose", [chosen], perm=[1, 0, 2])
+            return self._add_constant(name, self._tensors[name][:, None])
+        chosen = self._add_node("Gather", [self._add_constant(name, self._tensors[name]), "label"], axis=0)  # (B, L, H)
+        return self._add_node("Transpose", [chosen], perm=[1, 0, 2])
 
-    def _layers_of(self, state: str, joined: str) -> list[str]:
+    def _split_layers(self, state: str, joined: str) -> list[str]:
         """A state (L, B, H) as one of each layer, (1, B, H)."""
         names = [f"{state}_l{layer}" for layer in range(self._config.layers)]
         self._nodes.append(self._onnx.helper.make_node("Split", [joined], names, name=f"split_{state}", axis=0))
         return names
 
-    def _inputs(self) -> str:
-        """What the first layer reads (T, B, E), or one-hot (T, B, V)."""
+    def _make_inputs(self) -> str:
+        """The first layer's inputs: embeddings (T, B, E), or one-hot vectors (T, B, V)."""
         if self._config.embedding_size:
-            embedding = self._constant("embedding.weight", self._tensors["embedding.weight"])
-            read = self._node("Gather", [embedding, "ids"], axis=0)
+            embedding = self._add_constant("embedding.weight", self._tensors["embedding.weight"])
+            read = self._add_node("Gather", [embedding, "ids"], axis=0)
         else:
-            depth = self._constant("depth", np.array([self._config.vocab_size]))
-            read = self._node("OneHot", ["ids", depth, self._constant("off_on", np.array([0.0, 1.0], np.float32))])
+            depth = self._add_constant("depth", np.array([self._config.vocab_size]))
+            values = self._add_constant("off_on", np.array([0.0, 1.0], np.float32))
+            read = self._add_node("OneHot", ["ids", depth, values])
         if not self._labelled:
             return read
-        label = self._constant("label.weight", self._tensors["label.weight"])
-        return self._node("Add", [read, self._node("Gather", [label, "label"], axis=0)])
+        label = self._add_constant("label.weight", self._tensors["label.weight"])
+        return self._add_node("Add", [read, self._add_node("Gather", [label, "label"], axis=0)])
 
-    def _layer(self, layer: int, below: str, states: list[str]) -> tuple[str, list[str]]:
+    def _make_layer(self, layer: int, below: str, states: list[str]) -> tuple[str, list[str]]:
         """A layer over (T, B, I), from its states (1, B, H): hidden states (T, B, H), and the states after."""
         weights = [
-            self._constant(f"{name}_l{layer}", self._reordered(f"rnn.{name}_l{layer}")[None])
+            self._add_constant(f"{name}_l{layer}", self._reorder(f"rnn.{name}_l{layer}")[None])
             for name in ("weight_ih", "weight_hh")
         ]
-        biases = [self._reordered(f"rnn.{name}_l{layer}") for name in ("bias_ih", "bias_hh")]
-        bias = self._constant(f"bias_l{layer}", np.concatenate(biases)[None])
+        biases = [self._reorder(f"rnn.{name}_l{layer}") for name in ("bias_ih", "bias_hh")]
+        bias = self._add_constant(f"bias_l{layer}", np.concatenate(biases)[None])
         outputs = [f"outputs_l{layer}", *(f"last_{state}_l{layer}" for state in self._states)]
         cell = self._config.cell
         inside = {"linear_before_reset": 1} if cell == "gru" else {}
@@ -161,16 +165,16 @@ class _Builder:
             **inside,
         )
         self._nodes.append(node)
-        direction = self._axis()
-        return self._node("Squeeze", [outputs[0], direction]), outputs[1:]
+        direction = self._add_axis()
+        return self._add_node("Squeeze", [outputs[0], direction]), outputs[1:]
 
-    def _axis(self) -> str:
+    def _add_axis(self) -> str:
         """The axis of directions, of which there is one."""
         if not any(constant.name == "direction" for constant in self._constants):
-            self._constant("direction", np.array([1]))
+            self._add_constant("direction", np.array([1]))
         return "direction"
 
-    def _reordered(self, name: str) -> Floats:
+    def _reorder(self, name: str) -> Floats:
         """A tensor of gates in ONNX's order."""
         gates = np.split(self._tensors[name], self._config.gates)
         return np.concatenate([gates[gate] for gate in ORDER[self._config.cell]])

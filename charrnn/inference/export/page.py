@@ -46,11 +46,11 @@ def build_page(title: str, header: ModelHeader, tensors: Tensors, file_date: str
     layout, weights = pack_weights(tensors, header.config.shapes())
     model = {
         "title": printable(title),
-        "config": _config(header),
+        "config": _describe_config(header),
         "layout": layout,
-        "vocabulary": _vocabulary(header),
+        "vocabulary": _describe_vocabulary(header),
         "labels": list(header.labels),
-        "label": _likeliest_label(header),
+        "label": _find_likeliest_label(header),
         "facts": describe_model(header, file_date),
         "wasm": base64.b64encode(assemble_kernel()).decode(),
     }
@@ -76,7 +76,7 @@ def _read(name: str) -> str:
     return resources.files("charrnn.inference.export").joinpath("web", name).read_text(encoding="utf-8")
 
 
-def _config(header: ModelHeader) -> dict[str, Any]:
+def _describe_config(header: ModelHeader) -> dict[str, Any]:
     config = header.config
     return {
         "cell": config.cell,
@@ -88,7 +88,7 @@ def _config(header: ModelHeader) -> dict[str, Any]:
     }
 
 
-def _vocabulary(header: ModelHeader) -> dict[str, Any]:
+def _describe_vocabulary(header: ModelHeader) -> dict[str, Any]:
     """The vocabulary as the model file has it, once checked; for words, what they are made of."""
     vocabulary = vocabulary_from_json(header.vocabulary, header.config.vocab_size)
     if not vocabulary.multi_character:
@@ -97,6 +97,6 @@ def _vocabulary(header: ModelHeader) -> dict[str, Any]:
     return {**vocabulary.to_json(), "letters": {"ranges": ranges, "runs": RUNS, "longest": LONGEST}}
 
 
-def _likeliest_label(header: ModelHeader) -> int:
+def _find_likeliest_label(header: ModelHeader) -> int:
     counts = header.label_counts
     return max(range(len(counts)), key=counts.__getitem__) if counts else 0

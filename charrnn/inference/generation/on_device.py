@@ -18,8 +18,7 @@ from torch import Tensor
 from charrnn.errors import GenerationError
 from charrnn.inference.generation.constraint.tracking import ENDED, Tracker
 from charrnn.inference.generation.samples import Request, TextGenerator, make_tracker
-from charrnn.inference.generation.sampling import Sampler
-from charrnn.inference.generation.writer import Symbols
+from charrnn.inference.generation.sampling import Sampler, Symbols
 from charrnn.inference.network.language import Floats, Network, State
 from charrnn.text.vocabulary.base import Vocabulary
 

@@ -18,9 +18,9 @@ import numpy as np
 
 from charrnn.inference.generation.constraint.tracking import ENDED, Constraint, Tracker
 from charrnn.inference.generation.kernel.compiled import load_kernel
-from charrnn.inference.generation.sampling import Sampler, log_softmax
+from charrnn.inference.generation.sampling import Sampler, Symbols, log_softmax
 from charrnn.inference.generation.stopping import StopFinder
-from charrnn.inference.generation.writer import Symbols, Weights, Writer, writer_for
+from charrnn.inference.generation.writer import Weights, Writer, make_writer
 from charrnn.inference.network.cores import available_cores
 from charrnn.inference.network.language import Floats, Network, State
 from charrnn.text.vocabulary.base import Ids, Vocabulary
@@ -120,7 +120,7 @@ class TextGenerator:
     def make_writer(self, state: State, request: Request) -> Writer:
         """A writer of one sample for each stream of `state`."""
         tracker = make_tracker(request, state)
-        return writer_for(self.weights, state, request.sampler, loss=request.loss, tracker=tracker)
+        return make_writer(self.weights, state, request.sampler, loss=request.loss, tracker=tracker)
 
     def plan_groups(self, samples: int) -> tuple[int, int]:
         """Samples in a group, and groups that run at the same time."""
@@ -147,7 +147,7 @@ class TextGenerator:
 
 
 def make_tracker(request: Request, state: State) -> Tracker | None:
-    """Where the streams of `state` begin in the constraint, if there is one."""
+    """A tracker of the streams of `state`, at the start of the constraint; None if there is none."""
     if request.constraint is None:
         return None
     return Tracker(request.constraint, request.length, state.hidden.shape[1])
@@ -241,10 +241,10 @@ class Group:
         uniforms = np.stack([draw.random(fresh) for draw in self._draws], axis=1)
         if len(self._unused):
             uniforms = np.concatenate([self._unused, uniforms])
-        began = time.perf_counter()
+        begin = time.perf_counter()
         result = self._writer.write(uniforms[:steps])
         made = len(result[0])
-        self._pace.symbols = int(made * samples * BURST / (time.perf_counter() - began))
+        self._pace.symbols = int(made * samples * BURST / (time.perf_counter() - begin))
         self._unused = uniforms[made:]
         self._made += made
         return result

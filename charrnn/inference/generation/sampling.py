@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
-Chosen = NDArray[np.int64]
+Symbols = NDArray[np.int64]
 MIN_TEMPERATURE = 1e-4  # below, the likeliest symbol has probability 1 in float32
 
 
@@ -59,20 +59,20 @@ def min_p_threshold(weights: Floats, min_p: float) -> Floats:
     return threshold
 
 
-def draw(weights: Floats, uniforms: NDArray[np.float64]) -> Chosen:
+def draw(weights: Floats, uniforms: NDArray[np.float64]) -> Symbols:
     """A symbol (B,) for each row of weights (B, V), by inverting the cumulative weights at uniforms (B,) from [0, 1).
 
     The first symbol whose cumulative weight is strictly above the target: none of weight zero is drawn.
     """
     cumulative = np.add.accumulate(weights, axis=-1, dtype=np.float64)
     targets = uniforms * cumulative[:, -1]
-    drawn: Chosen = (cumulative > targets[:, None]).argmax(axis=-1)
+    drawn: Symbols = (cumulative > targets[:, None]).argmax(axis=-1)
     return drawn
 
 
 @dataclass(frozen=True)
 class Sampler:
-    """How symbols are drawn; 0 or None turns a filter off."""
+    """Draws symbols from scores; 0 or None turns a filter off."""
 
     temperature: float = 1.0
     top_k: int | None = None
@@ -84,10 +84,10 @@ class Sampler:
         """Whether the likeliest symbol is always chosen."""
         return self.temperature < MIN_TEMPERATURE
 
-    def choose(self, logits: Floats, uniforms: NDArray[np.float64]) -> Chosen:
+    def choose(self, logits: Floats, uniforms: NDArray[np.float64]) -> Symbols:
         """One symbol (B,) for each row of scores (B, V), drawn with uniforms (B,) from [0, 1)."""
         if self.greedy:
-            likeliest: Chosen = logits.argmax(axis=-1)
+            likeliest: Symbols = logits.argmax(axis=-1)
             return likeliest
         return draw(self.weights(logits), uniforms)
 

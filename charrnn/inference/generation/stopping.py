@@ -1,10 +1,12 @@
 """Finding stop strings in a stream of pieces.
 
-finder = StopFinder([b"END"])
-finder.feed(b"the E")    # b"the "     E may begin a stop string, so it is held back
-finder.feed(b"N")        # b""
-finder.feed(b"Glish")    # b"ENGlish"  it did not
-finder.stopped           # False
+For example:
+
+    finder = StopFinder([b"END"])
+    finder.feed(b"the E")    # b"the "     E may begin a stop string, so it is held back
+    finder.feed(b"N")        # b""
+    finder.feed(b"Glish")    # b"ENGlish"  it did not
+    finder.stopped           # False
 """
 
 from collections.abc import Sequence

@@ -30,11 +30,10 @@ from numpy.typing import NDArray
 from charrnn.inference.generation.constraint.tracking import ENDED, Tracker
 from charrnn.inference.generation.kernel.compiled import Kernel
 from charrnn.inference.generation.kernel.records import Batch, Job, Stage
-from charrnn.inference.generation.sampling import Sampler, log_softmax
+from charrnn.inference.generation.sampling import Sampler, Symbols, log_softmax
 from charrnn.inference.network.language import Floats, Network, State
 from charrnn.native.arrays import aligned_array
 
-Symbols = NDArray[np.int64]
 GREEDY = 1e30  # factor of the scores where only the highest counts
 
 
@@ -61,31 +60,30 @@ class Writer(Protocol):
 class Weights:
     """A network's weights, laid out for the kernel, if there is one; writers in several threads may share them."""
 
-    def __init__(self, network: Network, use: Kernel | None) -> None:
+    def __init__(self, network: Network, kernel: Kernel | None) -> None:
         self.network = network
-        self.kernel = use
-        if use is not None:
-            self._lay_out(use)
+        self.kernel = kernel
+        if kernel is not None:
+            self._lay_out(kernel)
 
-    def _lay_out(self, use: Kernel) -> None:
+    def _lay_out(self, kernel: Kernel) -> None:
         config, tensors = self.network.config, self.network.tensors
-        lanes, self._rows = use.tiling.lanes, use.tiling.rows
+        lanes, self._rows = kernel.tiling.lanes, kernel.tiling.rows
         self.units = _round_up(config.hidden_size, lanes)
         self.symbols = _round_up(config.vocab_size, lanes)
         self.width = _round_up(config.gates * self.units, self._rows)
         self.state = [
-            (self._panels(self._gates(tensors[f"rnn.weight_hh_l{k}"])), self._bias(self._state_bias(k)))
-            for k in range(config.layers)
+            (self._pack_gates(f"rnn.weight_hh_l{k}"), self._pad_bias(self._state_bias(k))) for k in range(config.layers)
         ]
         self.input = [
-            (self._panels(self._gates(tensors[f"rnn.weight_ih_l{k}"])), self._bias(self.network.input_bias(k)))
+            (self._pack_gates(f"rnn.weight_ih_l{k}"), self._pad_bias(self.network.input_bias(k)))
             for k in range(1, config.layers)
         ]
         decoder_bias = aligned_array(_round_up(self.symbols, self._rows))
         decoder_bias[:] = -np.inf  # padding has no probability
         decoder_bias[: config.vocab_size] = self.network.decoder_bias
-        self.decoder = self._panels(tensors["decoder.weight"]), decoder_bias
-        self._embedded = self._panels(self._gates(tensors["rnn.weight_ih_l0"])) if config.embedding_size else None
+        self.decoder = self._pack_panels(tensors["decoder.weight"]), decoder_bias
+        self._first_input = self._pack_gates("rnn.weight_ih_l0") if config.embedding_size else None
         self.start_table()
 
     def start_table(self) -> None:
@@ -94,7 +92,7 @@ class Weights:
         self.table = aligned_array(symbols, self.width, zeros=False)
         self._known = np.zeros(symbols, dtype=np.bool_)
         self._filling = Lock()
-        self._first_bias = self._bias(self.network.input_bias(0))
+        self._first_bias = self._pad_bias(self.network.input_bias(0))
 
     def for_network(self, network: Network) -> "Weights":
         """The layout for a network that differs in the first layer's bias only; all but the table is shared."""
@@ -104,19 +102,23 @@ class Weights:
             weights.start_table()
         return weights
 
-    def _gates(self, rows: Floats) -> Floats:
+    def _pad_gates(self, rows: Floats) -> Floats:
         """Rows (G*H, ...) with each gate's padded by zeros, (G*units, ...)."""
         config = self.network.config
         parts = rows.reshape(config.gates, config.hidden_size, *rows.shape[1:])
         if self.units > config.hidden_size:
-            behind = [(0, self.units - config.hidden_size) if axis == 1 else (0, 0) for axis in range(parts.ndim)]
-            parts = np.pad(parts, behind)
+            padding = [(0, self.units - config.hidden_size) if axis == 1 else (0, 0) for axis in range(parts.ndim)]
+            parts = np.pad(parts, padding)
         return parts.reshape(-1, *rows.shape[1:])
 
-    def _bias(self, gates: Floats) -> Floats:
+    def _pack_gates(self, name: str) -> Floats:
+        """A tensor (G*H, K), its gates padded, in panels."""
+        return self._pack_panels(self._pad_gates(self.network.tensors[name]))
+
+    def _pad_bias(self, gates: Floats) -> Floats:
         bias = aligned_array(self.width)
-        laid_out = self._gates(gates)
-        bias[: len(laid_out)] = laid_out
+        padded = self._pad_gates(gates)
+        bias[: len(padded)] = padded
         return bias
 
     def _state_bias(self, layer: int) -> Floats:
@@ -127,7 +129,7 @@ class Weights:
             bias[2 * size :] = self.network.tensors[f"rnn.bias_hh_l{layer}"][2 * size :]
         return bias
 
-    def _panels(self, matrix: Floats) -> Floats:
+    def _pack_panels(self, matrix: Floats) -> Floats:
         """A matrix (R, K) in panels (count, K, P)."""
         count = -(-len(matrix) // self._rows)
         panels = aligned_array(count, matrix.shape[1], self._rows)
@@ -137,7 +139,7 @@ class Weights:
             panels[whole, :, : len(matrix) - whole * self._rows] = matrix[whole * self._rows :].T
         return panels
 
-    def ready(self, symbols: Symbols) -> None:
+    def fill_rows(self, symbols: Symbols) -> None:
         """Fill the table's rows of these symbols, those that are not filled yet."""
         if self._known[symbols].all():
             return
@@ -148,14 +150,14 @@ class Weights:
 
     def _fill(self, symbol: int) -> None:
         row = self.table[symbol]
-        if self._embedded is None:
-            gates = self._gates(self.network.tensors["rnn.weight_ih_l0"][:, symbol])
+        if self._first_input is None:
+            gates = self._pad_gates(self.network.tensors["rnn.weight_ih_l0"][:, symbol])
             row[:] = self._first_bias
             row[: len(gates)] += gates
         else:
             embedding = np.ascontiguousarray(self.network.tensors["embedding.weight"][symbol])
             assert self.kernel is not None  # noqa: S101 - there is no table without one
-            self.kernel.run_job(_job(self._embedded, self._first_bias, embedding[None], row[None]), 1, 0)
+            self.kernel.run_job(_make_job(self._first_input, self._first_bias, embedding[None], row[None]), 1, 0)
 
 
 class KernelWriter:
@@ -172,7 +174,7 @@ class KernelWriter:
     def __init__(
         self, weights: Weights, state: State, sampler: Sampler, *, loss: bool = False, tracker: Tracker | None = None
     ) -> None:
-        assert weights.kernel is not None  # noqa: S101 - `writer_for` checks it
+        assert weights.kernel is not None  # noqa: S101 - `make_writer` checks it
         self._weights, self.kernel, self._sampler, self._loss = weights, weights.kernel, sampler, loss
         self._tracker = tracker
         config, samples = weights.network.config, state.hidden.shape[1]
@@ -188,7 +190,7 @@ class KernelWriter:
         self._drawn_from = aligned_array(weights.symbols)
         self.pending = np.zeros(samples, dtype=np.int64)
         self._known = np.zeros(config.vocab_size, dtype=np.bool_)
-        self._jobs, self._stages = self._plan()
+        self._jobs, self._stages = self._plan_stages()
         self.batch = Batch(
             samples=samples,
             rows=rows,
@@ -222,15 +224,15 @@ class KernelWriter:
         batch.shortest, batch.accepting = tables.shortest.ctypes.data, tables.accepting.ctypes.data
         batch.states, batch.left = tracker.states.ctypes.data, tracker.left.ctypes.data
 
-    def _plan(self) -> tuple[Array[Job], Array[Stage]]:
+    def _plan_stages(self) -> tuple[Array[Job], Array[Stage]]:
         """All products of a step, and the stages to which they belong."""
         weights, hidden = self._weights, self._hidden
         layers = len(hidden)
-        jobs = [_job(*weights.state[0], hidden[0], self._first_state)]
+        jobs = [_make_job(*weights.state[0], hidden[0], self._first_state)]
         for layer in range(1, layers):
-            jobs.append(_job(*weights.input[layer - 1], hidden[layer - 1], self._layer_input))
-            jobs.append(_job(*weights.state[layer], hidden[layer], self._layer_state))
-        jobs.append(_job(*weights.decoder, hidden[-1], self.scores))
+            jobs.append(_make_job(*weights.input[layer - 1], hidden[layer - 1], self._layer_input))
+            jobs.append(_make_job(*weights.state[layer], hidden[layer], self._layer_state))
+        jobs.append(_make_job(*weights.decoder, hidden[-1], self.scores))
         array = (Job * len(jobs))(*jobs)
         # The first job of each stage; that of the first layer's state belongs to stage 1.
         begins = [0, 0, *range(3, len(jobs) - 1, 2), *([len(jobs) - 1] if layers > 1 else []), len(jobs)]
@@ -249,7 +251,7 @@ class KernelWriter:
         chances = np.ones((steps if self._loss else 0, samples, 2))
         made = 0
         while made < steps and (self._tracker is None or self._tracker.enough):
-            self._weights.ready(self.pending)
+            self._weights.fill_rows(self.pending)
             self._known[self.pending] = True
             made += self.kernel.write(
                 self.batch,
@@ -319,7 +321,7 @@ class PlainWriter:
         return writer
 
 
-def writer_for(
+def make_writer(
     weights: Weights, start: State, sampler: Sampler, *, loss: bool = False, tracker: Tracker | None = None
 ) -> Writer:
     """A writer of one sample for each stream of `start`."""
@@ -328,7 +330,7 @@ def writer_for(
     return KernelWriter(weights, start, sampler, loss=loss, tracker=tracker)
 
 
-def _job(weights: Floats, bias: Floats, x: Floats, out: Floats) -> Job:
+def _make_job(weights: Floats, bias: Floats, x: Floats, out: Floats) -> Job:
     """The product of weights in panels (count, K, P) and x (rows, at least K), to `out` (rows, at least R)."""
     panels, inner, _ = weights.shape
     operands = x.ctypes.data, x.shape[1], out.ctypes.data, out.shape[1]

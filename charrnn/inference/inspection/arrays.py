@@ -1,9 +1,11 @@
 """A trace as a file of NumPy arrays, for use in notebooks.
 
-with np.load("trace.npz") as arrays:
-    arrays["hidden"].shape              # (layers, characters, units)
-    arrays["forget_gate"][0, :, 7]      # one gate of one unit along the text
-    "".join(map(chr, arrays["codes"]))  # the text; a word model's codes are the words themselves
+For example:
+
+    with np.load("trace.npz") as arrays:
+        arrays["hidden"].shape              # (layers, characters, units)
+        arrays["forget_gate"][0, :, 7]      # one gate of one unit along the text
+        "".join(map(chr, arrays["codes"]))  # the text; a word model's codes are the words themselves
 """
 
 from typing import BinaryIO

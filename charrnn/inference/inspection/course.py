@@ -1,8 +1,10 @@
 """A classifier's probabilities along a text: before the first character, and after each.
 
-course = follow(classifier, "A Proof of Everything")
-course.probabilities[0]          # (K,), of the learned initial state
-course.probabilities[-1]         # of the whole text
+For example:
+
+    course = follow(classifier, "A Proof of Everything")
+    course.probabilities[0]          # (K,), of the learned initial state
+    course.probabilities[-1]         # of the whole text
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -71,7 +71,7 @@ def find_units(
     halves = _standardize(units[:half], 0), _standardize(units[half:], 0)
     values = np.stack([each.values for each in properties])  # (P, T)
     first, second = _correlate(values[:, :half], halves[0]), _correlate(values[:, half:], halves[1])
-    control = _control(values, half, halves, progress)
+    control = _measure_controls(values, half, halves, progress)
     findings = []
     for row, each in enumerate(properties):
         for place in np.argsort(-np.abs(first[row]), kind="stable")[:top]:
@@ -108,7 +108,7 @@ def _correlate(values: Floats, units: Floats) -> Floats:
     return correlations
 
 
-def _control(
+def _measure_controls(
     values: Floats, half: int, halves: tuple[Floats, Floats], progress: Callable[[int, int], None] | None
 ) -> Floats:
     """The best score (P,) of properties (P, T) shifted along the text."""

@@ -84,7 +84,7 @@ def inside_quotes(text: str) -> Floats:
 
 
 def bracket_depth(text: str) -> Floats:
-    """How many of ( [ { are open. A closing bracket that does not match the last open one is ignored."""
+    """The number of open ( [ {. A closing bracket that does not match the last open one is ignored."""
     values = np.zeros(len(text), dtype=np.float32)
     stack: list[str] = []
     for t, character in enumerate(text):
@@ -97,7 +97,7 @@ def bracket_depth(text: str) -> Floats:
 
 
 def position_in_line(text: str) -> Floats:
-    """How many characters of the line have been read; 0 after a line end."""
+    """The number of characters of the line that have been read; 0 after a line end."""
     columns = [column for line in text.split("\n") for column in (*range(1, len(line) + 1), 0)]
     return _to_floats(columns[:-1])
 

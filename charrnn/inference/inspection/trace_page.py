@@ -13,9 +13,9 @@ from charrnn.inference.inspection.vectors import project_vectors, symbol_vectors
 from charrnn.inference.network.language import Floats, Network
 from charrnn.text.vocabulary.base import Vocabulary
 
-SHOWN = 2000  # characters, unless their states are larger than
+MOST_SHOWN = 2000  # characters, unless their states are larger than
 MAX_STATES = 5_500_000  # bytes, which base64 makes a third longer
-MAPPED = 1000  # symbols on the map; of a larger vocabulary only those in the text
+MOST_MAPPED = 1000  # symbols on the map; of a larger vocabulary only those in the text
 SHUT, OPEN = 0.1, 0.9  # below and above which a gate is nearly so
 
 
@@ -32,7 +32,7 @@ def default_length(trace: Trace) -> int:
     """The number of characters that a page shows by default, which keeps it below 8 MB."""
     layers, total, size = trace.hidden.shape
     kinds = 1 + (trace.cell is not None) + sum(name in GATE_NAMES for name in trace.gates)
-    return int(max(1, min(total, SHOWN, MAX_STATES // (layers * size * kinds))))
+    return int(max(1, min(total, MOST_SHOWN, MAX_STATES // (layers * size * kinds))))
 
 
 def render_trace(
@@ -113,6 +113,6 @@ def _measure_shares(gate: Floats) -> dict[str, Any]:
 
 def _map_symbols(network: Network, vocabulary: Vocabulary, read: ReadText) -> dict[str, Any]:
     projection = project_vectors(symbol_vectors(network))
-    ids = np.arange(len(vocabulary)) if len(vocabulary) <= MAPPED else np.unique(read.ids)
+    ids = np.arange(len(vocabulary)) if len(vocabulary) <= MOST_MAPPED else np.unique(read.ids)
     places = np.round(projection.places[ids].astype(np.float64), 4).tolist()
     return {"codes": vocabulary.codes[ids], "places": places, "shares": projection.shares}

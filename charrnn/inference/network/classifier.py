@@ -21,7 +21,6 @@ from charrnn.model.config import ClassifierConfig, Tensors
 EMPTY = np.float32(-1e30)  # padding in max pooling
 CHUNK = 4096  # characters of a long document that are read at a time
 
-
 CellState = tuple[Floats, Floats | None]  # hidden (B, H), and the LSTM's cell (B, H)
 
 

@@ -37,7 +37,7 @@ class Scorer(Protocol):
 
 
 def make_scorers(network: Network) -> Callable[[int], Scorer]:
-    """What makes a scorer of B streams; scorers share the network's weights, and may run in several threads."""
+    """A function that makes a scorer of B streams; scorers share the weights, and may run in several threads."""
     kernel = load_kernel(network.config.cell)
     if kernel is None or network.decoder_bias.dtype != np.float32:
         return lambda streams: NetworkScorer(network, streams)

@@ -22,7 +22,6 @@ class DetailSettings:
         "Print the text, coloured by how improbable each character is. Without colours, print a line for each "
         "character with its nats (nan if unknown).",
     )
-
     compare: bool = setting(
         False,
         "Also print how many bits per character gzip, xz and the best n-gram model need for the text. They learn "
@@ -39,7 +38,7 @@ class DetailSettings:
         return self.per_line or self.per_char
 
     @property
-    def compared(self) -> bool:
+    def compares(self) -> bool:
         """Whether to compare."""
         return self.compare or self.compare_after is not None
 

@@ -193,7 +193,7 @@ def score_ids(
 
 
 def check_losses(losses: Floats) -> Floats:
-    """The same losses; GenerationError if one is not finite, as NaN is left to mark unknown characters."""
+    """Return the losses; GenerationError if one is not finite, as NaN is left to mark unknown characters."""
     if not np.isfinite(losses).all():
         raise GenerationError("the model's scores overflow: its weights are too large to compute with")
     return losses

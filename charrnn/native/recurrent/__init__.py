@@ -8,7 +8,7 @@ softmax.py             softmax and its gradient
 rows.py                sums and products of rows
 records.py             arguments
 program.py             the loops over time that join them
-calls.py               many calls as one
+calls.py recording.py  many calls as one
 compiled.py            from there to machine code
 
 Training calls them through functions that PyTorch differentiates (`charrnn.training.kernel`), scoring with NumPy's

@@ -53,7 +53,7 @@ class Cell:
     """A kind of recurrent cell.
 
     Attributes:
-        gates: G.
+        gates: G, the number of gates.
         forward: emits the equations of a step.
         backward: emits their gradients.
         state_path: whether `backward` leaves in `by_hidden` a gradient that goes past the recurrent weights.

@@ -18,7 +18,7 @@ LINE = 16  # floats in a line of the cache
 
 
 def widths(largest: int) -> list[int]:
-    """That power of two and all smaller ones: 8 -> [8, 4, 2, 1]."""
+    """A power of two and all smaller ones: 8 -> [8, 4, 2, 1]."""
     return [2**exponent for exponent in range(largest.bit_length() - 1, -1, -1)]
 
 

@@ -8,6 +8,7 @@ sums of one panel of columns (vectors) for several rows while k runs: what a vec
 the tile, what a number is read for is done for the whole panel.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,10 +121,7 @@ def emit_outer(module: Any, tiling: Tiling) -> Any:
 
         def multiply_panel(column: Number, width: int) -> None:
             lanes = min(tiling.lanes, width)
-            with code.count(terms) as k:
-                row = b.at((begin + k) * b_stride + column)
-                for place in range(0, width, lanes):
-                    panel_of_b.write(row.read(place, lanes), k * width + place)
+            _copy_panel(code, lambda k: b.at((begin + k) * b_stride + column), terms, panel_of_b, lanes, width)
 
             def multiply_tile(row: Number, size: int) -> None:
                 factors = place_tile(row)
@@ -146,3 +144,13 @@ def emit_outer(module: Any, tiling: Tiling) -> Any:
 
         cover_rows(code, columns, tiling.lanes, tiling.vectors, multiply_panel)
     return code.finish()
+
+
+def _copy_panel(
+    code: Code, row: Callable[[Number], Memory], terms: Number, panel: Memory, lanes: int, width: int
+) -> None:
+    """Copy the first `width` numbers of each of some rows, one row after the other."""
+    with code.count(terms) as k:
+        source = row(k)
+        for place in range(0, width, lanes):
+            panel.write(source.read(place, lanes), k * width + place)

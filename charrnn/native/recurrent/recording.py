@@ -15,7 +15,7 @@ class Recording:
     """A list of calls.
 
     Args:
-        kernel: whose functions are called.
+        kernel: the kernel whose functions are called.
 
     Attributes:
         kernel: the same, but its functions add a call to the list instead of making it. What their arguments point to

@@ -5,8 +5,8 @@ from ctypes import Structure, c_int64, c_void_p
 GROUP = 8  # samples that go through a sequence together
 CHUNK = 128  # terms of a sum whose factors stay in the cache
 GAP = 16  # floats between copies of tiles, so that they do not compete for the same lines of the cache
-LARGEST_TILE = 8  # rows, and LARGEST_PANEL columns, of any tiling
-LARGEST_PANEL = 32
+LARGEST_TILE = 8  # rows of a tile of any tiling
+LARGEST_PANEL = 32  # columns of a panel of any tiling
 PANELS = 96  # rows that whole panels of all tilings cover
 MOST_ARGUMENTS = 12  # of a function of the kernel
 

@@ -6,7 +6,7 @@
 
 A row whose target is negative has no loss: total 1, difference 0 and gradient 0.
 
-Sums are of the lanes first, then of the lanes' totals.
+A row is summed lane by lane first, then across the lanes.
 """
 
 from collections.abc import Callable
@@ -31,30 +31,9 @@ def emit_softmax(module: Any, lanes: int) -> Any:
     )
     symbols, rows = Number(code, code.arguments[1]), Number(code, code.arguments[3])
 
-    def reduce(
-        start: float, combine: Callable[[Number, Number], Number], values: Callable[[Number, int], Number]
-    ) -> Number:
-        """All values of a row combined: lane by lane, then the lanes."""
-        vector = code.variable(code.constant(ir.VectorType(FLOAT, lanes), start))
-        scalar = code.variable(code.constant(FLOAT, start))
-
-        def combine_piece(place: Number, width: int) -> None:
-            piece = values(place, width)
-            if width == lanes:
-                vector.value = combine(vector.value, piece)
-            else:
-                for lane in range(width):
-                    scalar.value = combine(scalar.value, piece.lane(lane))
-
-        cover(code, symbols, lanes, combine_piece)
-        parts = [vector.value.lane(lane) for lane in range(lanes)]
-        while len(parts) > 1:
-            parts = [combine(a, b) for a, b in zip(parts[::2], parts[1::2], strict=True)]
-        return combine(parts[0], scalar.value)
-
     def differentiate(row: Memory, target: Number) -> tuple[Number, Number]:
         """The total and the difference of a row, whose scores become gradients."""
-        highest = reduce(float("-inf"), lambda a, b: (a > b).choose(a, b), row.read)
+        highest = _reduce(code, lanes, symbols, float("-inf"), lambda a, b: (a > b).choose(a, b), row.read)
         difference = row.read(target) - highest
 
         def exponentiate(place: Number, width: int) -> Number:
@@ -62,7 +41,7 @@ def emit_softmax(module: Any, lanes: int) -> Any:
             row.write(values, place)
             return values
 
-        total = reduce(0.0, lambda a, b: a + b, exponentiate)
+        total = _reduce(code, lanes, symbols, 0.0, lambda a, b: a + b, exponentiate)
         share = scale.read() / total
         cover(code, symbols, lanes, lambda place, width: row.write(row.read(place, width) * share.spread(width), place))
         row.write(row.read(target) - scale.read(), target)
@@ -80,3 +59,30 @@ def emit_softmax(module: Any, lanes: int) -> Any:
             zero = code.constant(FLOAT, 0.0)
             cover(code, symbols, lanes, lambda place, width: row.write(zero.spread(width), place))
     return code.finish()
+
+
+def _reduce(
+    code: Code,
+    lanes: int,
+    count: Number,
+    start: float,
+    combine: Callable[[Number, Number], Number],
+    values: Callable[[Number, int], Number],
+) -> Number:
+    """All values of a row combined: lane by lane, then the lanes."""
+    vector = code.variable(code.constant(ir.VectorType(FLOAT, lanes), start))
+    scalar = code.variable(code.constant(FLOAT, start))
+
+    def combine_piece(place: Number, width: int) -> None:
+        piece = values(place, width)
+        if width == lanes:
+            vector.value = combine(vector.value, piece)
+        else:
+            for lane in range(width):
+                scalar.value = combine(scalar.value, piece.lane(lane))
+
+    cover(code, count, lanes, combine_piece)
+    parts = [vector.value.lane(lane) for lane in range(lanes)]
+    while len(parts) > 1:
+        parts = [combine(a, b) for a, b in zip(parts[::2], parts[1::2], strict=True)]
+    return combine(parts[0], scalar.value)

@@ -1,8 +1,10 @@
 """The labels and texts in the columns of TSV and CSV files.
 
-reader = LabelledReader(["titles.csv"], ReadingSettings(), columns="kind,title")
-for label, text in reader:
-    ...
+For example:
+
+    reader = LabelledReader(["titles.csv"], ReadingSettings(), columns="kind,title")
+    for label, text in reader:
+        ...
 """
 
 from collections.abc import Iterator, Sequence

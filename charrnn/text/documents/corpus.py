@@ -235,7 +235,7 @@ class _DocumentScan:
         return self._all_documents(table, labels).select(self._rows)
 
     def _all_documents(self, table: Ids, labels: Sequence[str]) -> Documents:
-        """The same with what turned out to be a header."""
+        """All documents, a header included, with ids by `table`."""
         indices = {name: index for index, name in enumerate(labels)}
         ends = self._scan.ends
         begins = np.concatenate([[0], ends[:-1]]).astype(np.int64)[: len(ends)]

@@ -21,7 +21,7 @@ from charrnn.text.sources import COMPRESSED_SUFFIXES, Source, total_size
 
 MAX_LINES = 10_000  # of one row; with more, a quote was not closed
 MAX_CELL = 2**27  # characters of one cell
-QUOTED = re.compile(r'"((?:[^"]|"")*)"', re.DOTALL)
+QUOTED_CELL = re.compile(r'"((?:[^"]|"")*)"', re.DOTALL)
 
 Row = list[str]
 
@@ -121,5 +121,5 @@ def _detect_separator(source: Source, first: str) -> str:
 
 
 def _unquote(cell: str) -> str:
-    match = QUOTED.fullmatch(cell) if cell.startswith('"') else None
+    match = QUOTED_CELL.fullmatch(cell) if cell.startswith('"') else None
     return match[1].replace('""', '"') if match else cell

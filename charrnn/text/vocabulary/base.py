@@ -32,8 +32,8 @@ UNKNOWN = -1
 REPLACEMENT = 0xFFFD  # what rare tokens are merged into
 END = 0  # what ends a document
 MARKS = {"unknown": chr(REPLACEMENT), "end": chr(END)}  # symbols that stand for no text, by their names in a file
-MAX_CHARACTERS = 0x110000  # code points
-NAMED = 5  # unknown symbols in a message
+CODE_POINTS = 0x110000  # of Unicode
+MAX_NAMES = 5  # unknown symbols in a message
 
 Codes = NDArray[Any]
 Ids = NDArray[np.int32]
@@ -59,7 +59,7 @@ class Vocabulary(ABC):
         codes: the symbols as codes, each once: integers in ascending order; words, the most frequent ones first.
         unknown: id of U+FFFD, which stands for all rare tokens, if they were merged.
         end: id of NUL, which ends a document, if there are documents.
-        merged: about the text, if rare tokens were merged.
+        merged: what is known of the text, if rare tokens were merged.
 
     Attributes:
         tokens: the kind of token, as in `--tokens` and in the model file.
@@ -68,7 +68,7 @@ class Vocabulary(ABC):
         multi_character: whether tokens may have several characters, so that figures per token and per character
             differ.
         line_end: the code of a line feed.
-        export_type: of an array of codes that can be saved without pickle.
+        export_type: type of an array of codes that can be saved without pickle.
         document_marks: names of the marks in a vocabulary of documents.
     """
 
@@ -122,7 +122,7 @@ class Vocabulary(ABC):
 
     @property
     def unknown_nats(self) -> float:
-        """What a charged loss adds for an unknown character: ln of `characters`, as if all were equally likely."""
+        """The nats that a charged loss adds for an unknown character: ln of `characters`, as if equally likely."""
         return math.log(max(2, self.characters))
 
     @property
@@ -202,8 +202,8 @@ class Vocabulary(ABC):
     def describe_unknown(self, codes: Codes) -> str:
         """The first distinct codes that are not in the vocabulary, for a message."""
         distinct = list(dict.fromkeys(codes[self.lookup(codes) == UNKNOWN].tolist()))
-        more = f" and {len(distinct) - NAMED} others" if len(distinct) > NAMED else ""
-        return ", ".join(map(self.to_name, distinct[:NAMED])) + more
+        more = f" and {len(distinct) - MAX_NAMES} others" if len(distinct) > MAX_NAMES else ""
+        return ", ".join(map(self.to_name, distinct[:MAX_NAMES])) + more
 
     def to_name(self, code: Any) -> str:
         """One code in a message."""
@@ -269,7 +269,7 @@ class Vocabulary(ABC):
     @classmethod
     @abstractmethod
     def find_damage(cls, symbols: Any, size: int) -> str | None:
-        """What is wrong with the symbols in a model file's header, which should be `size`; None if nothing is."""
+        """Why the symbols in a model file's header, which should be `size`, are invalid; None if they are valid."""
 
 
 def _read_marks(description: dict[str, Any], symbols: list[str]) -> dict[str, int]:
@@ -285,14 +285,14 @@ def _read_marks(description: dict[str, Any], symbols: list[str]) -> dict[str, in
 
 
 def _read_merged(description: dict[str, Any]) -> MergedTokens | None:
-    """What a model file's description of a vocabulary says of merged tokens, checked."""
+    """The merged tokens in a model file's description of a vocabulary, checked."""
     merged = description.get("merged")
     if merged is None:
         return None
     names = {"characters": int, "length": float}
     if not isinstance(merged, dict) or {name: type(value) for name, value in merged.items()} != names:
         raise ModelFileError("the model's vocabulary is damaged: its entry for merged tokens is not two numbers")
-    if not (1 <= merged["characters"] <= MAX_CHARACTERS and 1 <= merged["length"] < math.inf):
+    if not (1 <= merged["characters"] <= CODE_POINTS and 1 <= merged["length"] < math.inf):
         raise ModelFileError("the model's vocabulary is damaged: its entry for merged tokens is out of range")
     return MergedTokens(**merged)
 

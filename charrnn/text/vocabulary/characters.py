@@ -8,9 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.text.vocabulary.base import MAX_CHARACTERS, UNKNOWN, Codes, Ids, Vocabulary
-
-CODE_POINTS = MAX_CHARACTERS
+from charrnn.text.vocabulary.base import CODE_POINTS, UNKNOWN, Codes, Ids, Vocabulary
 
 
 class CodeVocabulary(Vocabulary):

@@ -13,9 +13,19 @@ from numpy.typing import NDArray
 
 from charrnn.errors import CorpusError
 from charrnn.text.storage import Numbers
-from charrnn.text.vocabulary.base import END, MARKS, REPLACEMENT, UNKNOWN, Codes, Ids, MergedTokens, Vocabulary
+from charrnn.text.vocabulary.base import (
+    CODE_POINTS,
+    END,
+    MARKS,
+    REPLACEMENT,
+    UNKNOWN,
+    Codes,
+    Ids,
+    MergedTokens,
+    Vocabulary,
+)
 from charrnn.text.vocabulary.bytes import ByteVocabulary
-from charrnn.text.vocabulary.characters import CODE_POINTS, CharVocabulary, CodeVocabulary
+from charrnn.text.vocabulary.characters import CharVocabulary, CodeVocabulary
 from charrnn.text.vocabulary.splitting import Words, to_array
 from charrnn.text.vocabulary.words import WordVocabulary
 from charrnn.wording import count_of
@@ -25,7 +35,7 @@ MAX_WORDS = 2**20  # distinct ones that are told apart while counting, which bou
 VOCABULARY_WORDS = 10_000  # kept by default
 MAX_JSON = 3 * 2**20  # bytes that words may take in a model file's header
 
-Counted = tuple[Vocabulary, Ids, tuple[str, ...]]
+Selection = tuple[Vocabulary, Ids, tuple[str, ...]]
 
 
 class TokenCounter(ABC):
@@ -48,7 +58,7 @@ class TokenCounter(ABC):
     def add(self, codes: Codes) -> Numbers:
         """Count these codes; returns their numbers (n,), in the narrowest type for all numbers so far."""
 
-    def build(self, min_count: int = 1, max_vocab: int | None = None, *, documents: bool = False) -> Counted:
+    def build(self, min_count: int = 1, max_vocab: int | None = None, *, documents: bool = False) -> Selection:
         """The vocabulary of what was counted, the id of each number (`UNKNOWN` if unused), and notes on rare tokens.
 
         Tokens that occur less than `min_count` times, and all but the most frequent ones if there are more than
@@ -68,7 +78,7 @@ class TokenCounter(ABC):
         return marked, table, notes
 
     @abstractmethod
-    def _select(self, min_count: int, max_vocab: int | None) -> Counted:
+    def _select(self, min_count: int, max_vocab: int | None) -> Selection:
         """The vocabulary without special symbols for documents."""
 
 
@@ -104,7 +114,7 @@ class CharCounter(TokenCounter):
         self._counts += np.bincount(numbers, minlength=len(self._counts))
         return numbers.astype(np.min_scalar_type(len(self._codes) - 1))
 
-    def _select(self, min_count: int, max_vocab: int | None) -> Counted:
+    def _select(self, min_count: int, max_vocab: int | None) -> Selection:
         """See `TokenCounter`; of equally frequent characters those with the smaller code are selected."""
         present, replacement = self._counts > 0, self._codes == REPLACEMENT
         selected = present & ((self._counts >= min_count) | replacement)
@@ -157,7 +167,7 @@ class WordCounter(TokenCounter):
         self.end_number = self._numbers.get(MARKS["end"], -1)
         return numbers.astype(np.min_scalar_type(len(self._numbers)))
 
-    def _select(self, min_count: int, max_vocab: int | None) -> Counted:
+    def _select(self, min_count: int, max_vocab: int | None) -> Selection:
         """See `TokenCounter`; of equally frequent words those that came first are selected."""
         merged_word = MARKS["unknown"]
         words = self.codes
@@ -182,7 +192,7 @@ class WordCounter(TokenCounter):
         return vocabulary, table, notes
 
     def _describe_merged(self, words: Words, rare: NDArray[np.bool_]) -> MergedTokens:
-        """What merging the rare words loses; words that were not told apart count as long as the mean of the others."""
+        """The rare words that were merged; those that were not told apart count as long as the mean of the others."""
         counts = self._counts[1:][rare[1:]]
         lengths = np.array([len(word) for word in words[1:][rare[1:]]], dtype=np.int64)
         length = float((counts * lengths).sum() / counts.sum()) if counts.sum() else 1.0
@@ -220,7 +230,7 @@ def _describe_rare(what: str, counts: NDArray[np.int64], rare: NDArray[np.bool_]
 
 
 def _count_bytes(codes: Codes) -> NDArray[np.int64]:
-    """How often each byte value occurs (256,); counted in pairs, which is twice as fast."""
+    """The count of each byte value (256,); bytes are counted in pairs, which is twice as fast."""
     even = len(codes) // 2 * 2
     pairs = np.bincount(codes[:even].view(np.uint16), minlength=BYTES * BYTES).reshape(BYTES, BYTES)
     counts: NDArray[np.int64] = pairs.sum(axis=0) + pairs.sum(axis=1)

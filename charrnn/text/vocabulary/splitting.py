@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 LONGEST = 64  # characters of a word, and of a run; longer ones are cut
 RUNS = " \t-.=*#~"
 LOOKAHEAD = 2  # characters after a token that decide where it ends: an apostrophe, and the letter that must follow
-SCANNED = 0x20000  # code points above are ideographs, not letters of words
+SCAN_LIMIT = 0x20000  # code points above are ideographs, not letters of words
 UNSPACED = (  # Thai and Lao, Myanmar, Khmer, Kana, ideographs
     (0x0E00, 0x0EFF),
     (0x1000, 0x109F),
@@ -40,7 +40,7 @@ Words = NDArray[np.object_]
 def is_letter(character: str) -> bool:
     """Whether a character is one of words: letters, digits, their accents and vowel signs, and _."""
     code = ord(character)
-    if code >= SCANNED or any(first <= code <= last for first, last in UNSPACED):
+    if code >= SCAN_LIMIT or any(first <= code <= last for first, last in UNSPACED):
         return False
     return character.isalnum() or character == "_" or unicodedata.category(character)[0] == "M"
 
@@ -48,14 +48,14 @@ def is_letter(character: str) -> bool:
 @cache
 def letter_ranges() -> list[tuple[int, int]]:
     """First and last code points of the characters of words."""
-    letters = np.fromiter(map(is_letter, map(chr, range(SCANNED))), dtype=bool, count=SCANNED)
+    letters = np.fromiter(map(is_letter, map(chr, range(SCAN_LIMIT))), dtype=bool, count=SCAN_LIMIT)
     borders = np.flatnonzero(np.diff(letters, prepend=False, append=False))
     return [(first, stop - 1) for first, stop in borders.reshape(-1, 2).tolist()]
 
 
 @cache
-def _pattern() -> re.Pattern[str]:
-    """One token."""
+def _compile_pattern() -> re.Pattern[str]:
+    """The pattern of one token."""
     ranges = "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in letter_ranges())
     part = f"[{ranges}]{{1,{LONGEST}}}"
     runs = "|".join(f"{re.escape(character)}{{1,{LONGEST}}}" for character in RUNS)
@@ -64,7 +64,7 @@ def _pattern() -> re.Pattern[str]:
 
 def split_words(text: str) -> list[str]:
     """The tokens of a text."""
-    words: list[str] = _pattern().findall(text)
+    words: list[str] = _compile_pattern().findall(text)
     return words
 
 

@@ -69,12 +69,12 @@ class WordVocabulary(Vocabulary):
         return repr(code.strip() or code)
 
     def split_unfinished(self, text: str | bytes) -> tuple[str, bytes]:
-        """See `Vocabulary`; what no word begins with is no beginning."""
+        """See `Vocabulary`; an end of the text that no word begins with stays in it."""
         text = _decode(text)
-        begun = find_unfinished(split_words(text))
-        if not any(word.startswith(begun) for word in self.codes):
-            begun = ""
-        return text[: len(text) - len(begun)], begun.encode("utf-8", "surrogateescape")
+        beginning = find_unfinished(split_words(text))
+        if not any(word.startswith(beginning) for word in self.codes):
+            beginning = ""
+        return text[: len(text) - len(beginning)], beginning.encode("utf-8", "surrogateescape")
 
     @classmethod
     def find_damage(cls, symbols: Any, size: int) -> str | None:  # noqa: D102

@@ -29,7 +29,7 @@ from charrnn.training.recipe.plan import Budget, Plan
 from charrnn.training.settings import GROUPS, LearningSettings, RunSettings, TrainSettings
 
 LIMITS = ("time", "epochs", "steps")
-RUN_OPTIONS = (declared.name for declared in dataclasses.fields(RunSettings))
+RUN_OPTIONS = tuple(declared.name for declared in dataclasses.fields(RunSettings))
 CHANGEABLE = frozenset((*LIMITS, *RUN_OPTIONS, "sample_every", "precision"))
 PER_CALL = frozenset(("output", "overwrite", "resume", "quiet", "json"))  # not taken from the saved run
 
@@ -65,7 +65,7 @@ def merge_settings(settings: TrainSettings, given: Collection[str], saved: Check
 
 def restore_plan(kind: type[AnyPlan], learning: LearningSettings, given: Collection[str], saved: Checkpoint) -> AnyPlan:
     """The plan of the resumed run: the saved one, with another budget if limits are given."""
-    plan = rebuild(kind, saved.state["plan"])
+    plan = rebuild_plan(kind, saved.state["plan"])
     limits = {name: getattr(learning, name) for name in LIMITS if name in given and getattr(learning, name) is not None}
     if not limits:
         return plan
@@ -74,7 +74,7 @@ def restore_plan(kind: type[AnyPlan], learning: LearningSettings, given: Collect
 
 
 def describe_corpus(corpus: Corpus | LabelledCorpus) -> dict[str, Any]:
-    """What the saved state says of the corpus."""
+    """The description of a corpus in the saved state."""
     size = {"texts": sum(corpus.counts)} if isinstance(corpus, LabelledCorpus) else {}
     return {
         "name": corpus.name,
@@ -98,7 +98,7 @@ def check_corpus(corpus: Corpus | LabelledCorpus, saved: Checkpoint) -> None:
     )
 
 
-def rebuild(kind: type[AnyPlan], values: dict[str, Any]) -> AnyPlan:
+def rebuild_plan(kind: type[AnyPlan], values: dict[str, Any]) -> AnyPlan:
     """A plan from what `dataclasses.asdict` and JSON have made of it; TrainingError if plans had other fields then."""
     sizes = values["config"]
     special = ClassifierConfig if "pool" in sizes else LabelledConfig if "classes" in sizes else ModelConfig
@@ -126,13 +126,13 @@ def _flatten(groups: dict[str, Any]) -> dict[str, Any]:
 
 
 def describe_position(saved: Checkpoint) -> str:
-    """Where a resumed run continues, in words."""
+    """The place where a resumed run continues, in words."""
     record, steps = saved.state["record"], saved.state["trainer"]["steps"]
     return f"continuing at step {steps:,}, {format_duration(record['seconds'])} into the run"
 
 
 def describe_finished(budget: Budget, saved: Checkpoint) -> str:
-    """That nothing is left to learn within a budget, and what to type to train further, in words."""
+    """A note that the budget is used up, with the option that trains further."""
     record, steps = saved.state["record"], saved.state["trainer"]["steps"]
     seconds, epochs = record["seconds"], [int(each["epochs"]) for each in record["history"]]
     if budget.steps is not None:

@@ -1,11 +1,13 @@
 """Gradient norm, and AdamW with a moving average of the weights: each number is read and written once.
 
-g = scale * gradient                               scale: clips the gradient's norm
-m = m + (1 - beta1) (g - m)                        first moment
-v = beta2 v + (1 - beta2) g^2                      second moment
-w = w - rate * decay * w                           decoupled weight decay (Loshchilov and Hutter 2019)
-w = w - step * m / (sqrt(v) * correction + eps)    step = rate / (1 - beta1^t), correction = (1 - beta2^t)^(-1/2)
-average = average + share * (w - average)
+In step t, for each weight w:
+
+    g = scale * gradient                               scale: clips the gradient's norm
+    m = m + (1 - beta1) (g - m)                        first moment
+    v = beta2 v + (1 - beta2) g^2                      second moment
+    w = w - rate * decay * w                           decoupled weight decay (Loshchilov and Hutter 2019)
+    w = w - step * m / (sqrt(v) * correction + eps)    step = rate / (1 - beta1^t), correction = (1 - beta2^t)^(-1/2)
+    average = average + share * (w - average)
 """
 
 from ctypes import sizeof
@@ -28,7 +30,7 @@ def emit_updates(lanes: int) -> Any:
     return module
 
 
-def _parameter(code: Code, index: Number) -> Record:
+def _get_parameter(code: Code, index: Number) -> Record:
     records = Memory(code, code.arguments[0], INT)
     return Record(records.at(index * (sizeof(Parameter) // 8)), Parameter)
 
@@ -38,7 +40,7 @@ def _emit_sum_squares(module: Any, lanes: int) -> Any:
     code = Code(module, "sum_squares", [POINTER, INT], DOUBLE, public=True)
     total = code.variable(code.constant(DOUBLE, 0.0))
     with code.count(Number(code, code.arguments[1])) as index:
-        parameter = _parameter(code, index)
+        parameter = _get_parameter(code, index)
         gradient, count = parameter.memory("gradient", FLOAT), parameter.number("count")
         with code.count(count, step=CHUNK) as begin:
             left = count - begin
@@ -69,7 +71,7 @@ def _emit_update(module: Any, lanes: int) -> Any:
     names = ("scale", "rate", "step", "beta1", "beta2", "correction", "epsilon", "share")
     scale, rate, step, beta1, beta2, correction, epsilon, share = (constants.number(name) for name in names)
     with code.count(Number(code, code.arguments[1])) as index:
-        parameter = _parameter(code, index)
+        parameter = _get_parameter(code, index)
         arrays = [parameter.memory(name, FLOAT) for name in ("values", "gradient", "first", "second", "average")]
         count = parameter.number("count")
         begin, end = (count * number // parts for number in (part, part + 1))

@@ -23,7 +23,7 @@ from charrnn.training.kernel.linear import (
 )
 from charrnn.training.kernel.recurrence import make_sequence
 
-NAMES = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+PARAMETERS = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")  # of PyTorch's layers, in this order
 
 
 def divide(count: int, parts: int, multiple: int = 1) -> list[slice]:
@@ -73,7 +73,7 @@ class StepLayer:
         self._vectors = vectors
         self._by_vectors: list[Tensor] = []  # a part of their gradient for each part of the rows
         self.by_vectors = None if vectors is None else torch.empty_like(vectors)
-        self.parameters = [module.get_parameter(name) for name in NAMES]
+        self.parameters = [module.get_parameter(name) for name in PARAMETERS]
         self.gradients = [torch.zeros_like(parameter) for parameter in self.parameters]
         self._weight_ih, self._weight_hh, *self._biases = (parameter.detach() for parameter in self.parameters)
         self.width, self.units = self._weight_hh.shape
@@ -86,7 +86,7 @@ class StepLayer:
 
     @property
     def sums(self) -> list[Tensor]:
-        """What calls add to, so that it has to be zero before."""
+        """The tensors that calls add to; they have to be zero before."""
         return self.gradients[2:]
 
     def prepare(self) -> None:

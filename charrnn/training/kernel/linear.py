@@ -37,7 +37,7 @@ def make_linear(kernel: Kernel, weight: Tensor, bias: Tensor) -> Linear:
 
 
 def apply_linear(linear: Linear, x: Tensor) -> Tensor:
-    """The layer's outputs x (N, K) -> (N, R)."""
+    """The layer's outputs (N, R) for inputs x (N, K)."""
     result: Tensor = _LinearFunction.apply(linear, x, linear.weight, linear.bias)  # type: ignore[no-untyped-call]
     return result
 
@@ -73,7 +73,7 @@ def pack(kernel: Kernel, matrix: Tensor) -> Tensor:
 
 
 def pack_into(kernel: Kernel, matrix: Tensor, packed: Tensor) -> None:
-    """The same into given memory."""
+    """Pack a matrix (R, K), of any strides, into given memory (R*K)."""
     kernel.pack(matrix.data_ptr(), *matrix.shape, *matrix.stride(), packed.data_ptr())
 
 

@@ -16,10 +16,10 @@ def log_loss(scores: NDArray[np.float64], labels: NDArray[np.int32]) -> float:
     return float((sums - scores[np.arange(len(labels)), labels]).mean())
 
 
-def best_temperature(
+def find_temperature(
     scores: NDArray[np.float64], labels: NDArray[np.int32], shift: NDArray[np.float64] | float = 0.0
 ) -> float:
-    """What to divide scores (N, K) by, before a shift (K,) is added, for the lowest log-loss.
+    """The divisor of scores (N, K), before a shift (K,) is added, that gives the lowest log-loss.
 
     This is temperature scaling (Guo et al. 2017, arXiv 1706.04599).
 
@@ -37,13 +37,13 @@ def best_temperature(
     return float(np.exp((low + high) / 2))
 
 
-def best_scales(
+def find_scales(
     network: NDArray[np.float64],
     ngrams: NDArray[np.float64],
     labels: NDArray[np.int32],
     shift: NDArray[np.float64] | float = 0.0,
 ) -> tuple[float, float]:
-    """What to multiply two models' scores (N, K) by before they and a shift (K,) are added, for the lowest log-loss.
+    """The factors of two models' scores (N, K), before they and a shift (K,) are added, for the lowest log-loss.
 
     Few texts tell little of that, so the summed loss has `PRIOR_NATS` times the squared distance from `PRIOR` added.
     """

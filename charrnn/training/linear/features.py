@@ -16,7 +16,7 @@ LEAST_TEXTS = 2  # that have an n-gram which is a feature
 
 @dataclass(frozen=True)
 class FeatureMap:
-    """What the features of texts are.
+    """The features of a linear model: buckets of n-grams and their weights.
 
     Attributes:
         bits: of the number of buckets.
@@ -38,7 +38,7 @@ class FeatureMap:
 
     @property
     def buckets(self) -> NDArray[np.int64]:
-        """Those that are features (W,)."""
+        """The buckets that are features (W,)."""
         return np.flatnonzero(self.idf)
 
     def make_rows(self, counts: NgramCounts) -> SparseRows:

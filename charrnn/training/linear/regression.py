@@ -43,7 +43,7 @@ class SparseRows:
         return SparseRows(self.columns[places], self.values[places], ends, self.width)
 
     def drop_zeros(self) -> "SparseRows":
-        """The same without features of value 0."""
+        """The rows without features of value 0."""
         kept = self.values != 0
         ends = np.concatenate([[0], np.cumsum(kept)])[self.ends]
         return SparseRows(self.columns[kept], self.values[kept], ends, self.width)
@@ -112,7 +112,7 @@ class LogisticRegression:
 
 
 def minimize(compute: Callable[[Tensor], tuple[Tensor, Tensor]], point: Tensor) -> Tensor:
-    """Where a convex function is smallest, sought from a point on by L-BFGS (Nocedal and Wright 2006, section 7.2).
+    """The minimum of a convex function, sought from a point on by L-BFGS (Nocedal and Wright 2006, section 7.2).
 
     Args:
         compute: gives the function's value and gradient; its curvature is at most about 1.

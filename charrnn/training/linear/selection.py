@@ -22,7 +22,7 @@ from torch import Tensor
 from charrnn.model.config import Tensors
 from charrnn.text.documents.corpus import Documents, LabelledCorpus
 from charrnn.text.ngrams import Indices, NgramCounts, count_ngrams
-from charrnn.training.linear.calibration import best_temperature, log_loss
+from charrnn.training.linear.calibration import find_temperature, log_loss
 from charrnn.training.linear.features import IDF, FeatureMap
 from charrnn.training.linear.regression import LogisticRegression, SparseRows, score_rows
 
@@ -80,7 +80,7 @@ class NgramModel:
 
 @dataclass(frozen=True)
 class _Choice:
-    """What was chosen by cross-validation, and the scores (N, K) that it gave there."""
+    """A choice by cross-validation, and the scores (N, K) that it gave there."""
 
     words: bool
     strength: float
@@ -174,7 +174,7 @@ class _Learner:
                 weights[fold] = found = models[fold].fit(1 / (strength * len(others[fold])), weights[fold])
                 scores[part] = score_rows(rows.select(part), found)
                 self._watch()
-            temperature = best_temperature(scores, labels)
+            temperature = find_temperature(scores, labels)
             loss = log_loss(scores / temperature, labels)
             yield _Choice(words, strength, temperature, loss, float((scores.argmax(axis=1) == labels).mean()), scores)
             if loss > best:

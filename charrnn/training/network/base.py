@@ -75,18 +75,18 @@ class RecurrentNetwork(nn.Module):
 
 
 class SharedWeights(Protocol):
-    """What the shares of a batch have in common, computed from the parameters."""
+    """Tensors that all shares of a batch use, computed from the parameters."""
 
     @property
     def tensors(self) -> list[Tensor]:
         """Everything that has a gradient."""
 
     def detach(self) -> Self:
-        """The same with leaves as tensors, which gradients go no further than."""
+        """A copy whose tensors are leaves: gradients go no further."""
 
 
 class Objective(nn.Module):
-    """What a task minimises.
+    """The objective that a task minimises.
 
     A module that maps a batch to the summed loss to minimise, the summed loss to report, both in nats, and the state to
     carry over (a tuple of tensors (L, b, H), which may be empty).
@@ -100,7 +100,7 @@ class Objective(nn.Module):
         return None
 
     def prepare(self, batch: Any) -> SharedWeights | None:  # noqa: ARG002
-        """What `forward` of all shares of a batch has in common: its second argument, if there is any."""
+        """The second argument of `forward` for all shares of a batch, None if it takes none."""
         return None
 
 

@@ -50,12 +50,12 @@ class TextClassifier(RecurrentNetwork):
         config = self.config
         width = config.directions * config.hidden_size
         return Masks(
-            self._mask(inputs, 1, batch, config.embedding_size or 1),
-            tuple(self._mask(outputs, 1, batch, width) for _ in range(config.layers - 1)),
-            self._mask(outputs, batch, config.pooled_size),
+            self._draw_mask(inputs, 1, batch, config.embedding_size or 1),
+            tuple(self._draw_mask(outputs, 1, batch, width) for _ in range(config.layers - 1)),
+            self._draw_mask(outputs, batch, config.pooled_size),
         )
 
-    def _mask(self, dropped: float, *shape: int) -> Tensor:
+    def _draw_mask(self, dropped: float, *shape: int) -> Tensor:
         kept = 1.0 - dropped
         return self.decoder.weight.new_empty(shape).bernoulli_(kept).div_(kept)
 
@@ -88,8 +88,8 @@ class TextClassifier(RecurrentNetwork):
         for layer in range(self.config.layers):
             if layer and masks is not None:
                 outputs = outputs * masks.between[layer - 1]
-            outputs = self._layer(layer, outputs, turned, weights)
-        pooled = self._pooled(outputs, lengths, inside)
+            outputs = self._run_layer(layer, outputs, turned, weights)
+        pooled = self._pool(outputs, lengths, inside)
         pooled = pooled if masks is None else pooled * masks.pooled
         scores: Tensor = self.decoder(pooled) if weights is None else apply_linear(weights.decoder, pooled)
         return scores
@@ -101,13 +101,13 @@ class TextClassifier(RecurrentNetwork):
         vectors = self.look_up(ids)
         return vectors if masks is None or self.embedding is None else vectors * masks.inputs
 
-    def _layer(self, layer: int, inputs: Tensor, turned: Tensor, weights: KernelWeights | None) -> Tensor:
+    def _run_layer(self, layer: int, inputs: Tensor, turned: Tensor, weights: KernelWeights | None) -> Tensor:
         """One layer's outputs (T, B, D*H), those of both directions after reading the character of their place."""
         first = layer * self.config.directions
         outputs = self._run(first, inputs, weights)
         if not self.config.bidirectional:
             return outputs
-        backward = _at(self._run(first + 1, _at(inputs, turned), weights), turned)
+        backward = _gather(self._run(first + 1, _gather(inputs, turned), weights), turned)
         return torch.cat([outputs, backward], dim=-1)
 
     def _run(self, index: int, inputs: Tensor, weights: KernelWeights | None) -> Tensor:
@@ -127,23 +127,23 @@ class TextClassifier(RecurrentNetwork):
         outputs, after = self.rnn[index](inputs, state if len(state) > 1 else state[0])
         return outputs, after if len(state) > 1 else (after,)
 
-    def _pooled(self, outputs: Tensor, lengths: Tensor, inside: Tensor) -> Tensor:
+    def _pool(self, outputs: Tensor, lengths: Tensor, inside: Tensor) -> Tensor:
         """One vector (B, P*D*H) for each document from the top outputs (T, B, D*H)."""
-        pool, found = self.config.pool, []
+        pool, parts = self.config.pool, []
         if pool in ("last", "all"):
             size = self.config.hidden_size
-            found.append(_at(outputs[..., :size], (lengths - 1)[None])[0])
+            parts.append(_gather(outputs[..., :size], (lengths - 1)[None])[0])
             if self.config.bidirectional:
-                found.append(outputs[0, :, size:])
+                parts.append(outputs[0, :, size:])
         if pool in ("mean", "all"):
-            found.append((outputs * inside[..., None]).sum(dim=0) / lengths[:, None])
+            parts.append((outputs * inside[..., None]).sum(dim=0) / lengths[:, None])
         if pool in ("max", "all"):
-            found.append(outputs.masked_fill(~inside[..., None], EMPTY).amax(dim=0))
-        return torch.cat(found, dim=-1)
+            parts.append(outputs.masked_fill(~inside[..., None], EMPTY).amax(dim=0))
+        return torch.cat(parts, dim=-1)
 
 
-def _at(values: Tensor, places: Tensor) -> Tensor:
-    """What `values` (T, B, W) or (T, B) are at places (S, B) in time: (S, B, W) or (S, B)."""
+def _gather(values: Tensor, places: Tensor) -> Tensor:
+    """The `values` (T, B, W) or (T, B) at places (S, B) in time: (S, B, W) or (S, B)."""
     if values.ndim == 2:
         return values.gather(0, places)
     return values.gather(0, places[..., None].expand(-1, -1, values.shape[-1]))

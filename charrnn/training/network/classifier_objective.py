@@ -59,7 +59,7 @@ class ClassifierObjective(Objective):
         self._class_weights = class_weights
 
     def prepare(self, batch: ClassifierBatch) -> KernelWeights | None:
-        """What `forward` of all shares of a batch has in common."""
+        """The weights that `forward` of all shares of a batch uses; None where PyTorch's layers are used."""
         return self.network.make_kernel_weights(batch.masks)
 
     def forward(self, batch: ClassifierBatch, weights: KernelWeights | None = None) -> tuple[Tensor, Tensor, tuple[()]]:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from charrnn.native.recurrent.compiled import Kernel, load_kernel
+from charrnn.training.kernel.layer import PARAMETERS
 from charrnn.training.kernel.linear import Linear, apply_linear, make_linear
 from charrnn.training.kernel.recurrence import Recurrence, make_recurrence, run_recurrence
 from charrnn.training.network.base import State
@@ -55,15 +56,15 @@ class LayerWeights:
     def tensors(self) -> list[Tensor]:
         """Everything that has a gradient."""
         projection, recurrence = self.projection, self.recurrence
-        found = [projection] if isinstance(projection, Tensor) else [projection.weight, projection.bias]
-        return [*found, recurrence.weight, *([] if recurrence.bias is None else [recurrence.bias])]
+        inputs = [projection] if isinstance(projection, Tensor) else [projection.weight, projection.bias]
+        return [*inputs, recurrence.weight, *([] if recurrence.bias is None else [recurrence.bias])]
 
     def detach(self) -> "LayerWeights":
-        """The same with leaves as tensors."""
+        """A copy whose tensors are leaves."""
         projection = self.projection
-        new = _leaf(projection) if isinstance(projection, Tensor) else detach_linear(projection)
-        bias = None if self.recurrence.bias is None else _leaf(self.recurrence.bias)
-        return LayerWeights(new, replace(self.recurrence, weight=_leaf(self.recurrence.weight), bias=bias))
+        new = _make_leaf(projection) if isinstance(projection, Tensor) else detach_linear(projection)
+        bias = None if self.recurrence.bias is None else _make_leaf(self.recurrence.bias)
+        return LayerWeights(new, replace(self.recurrence, weight=_make_leaf(self.recurrence.weight), bias=bias))
 
 
 @dataclass(frozen=True)
@@ -79,17 +80,17 @@ class KernelWeights:
         return [*(tensor for layer in self.layers for tensor in layer.tensors), self.decoder.weight, self.decoder.bias]
 
     def detach(self) -> "KernelWeights":
-        """The same with leaves as tensors: gradients go no further."""
+        """A copy whose tensors are leaves: gradients go no further."""
         return KernelWeights(tuple(layer.detach() for layer in self.layers), detach_linear(self.decoder))
 
 
-def _leaf(tensor: Tensor) -> Tensor:
+def _make_leaf(tensor: Tensor) -> Tensor:
     return tensor.detach().requires_grad_()
 
 
 def detach_linear(linear: Linear) -> Linear:
-    """The same with leaves as tensors."""
-    return replace(linear, weight=_leaf(linear.weight), bias=_leaf(linear.bias))
+    """A copy whose tensors are leaves."""
+    return replace(linear, weight=_make_leaf(linear.weight), bias=_make_leaf(linear.bias))
 
 
 def make_layer_weights(
@@ -103,7 +104,8 @@ def make_layer_weights(
         mask: what its recurrent weights are multiplied by.
         symbols: for a layer that reads symbols through a table: their embeddings (V, E), or nothing for one-hot input.
     """
-    weight_ih, weight, bias_ih, bias_hh = (_parameter(layer, name) for name in _NAMES)
+    parameters: list[Tensor] = [layer.get_parameter(name) for name in PARAMETERS]
+    weight_ih, weight, bias_ih, bias_hh = parameters
     units, inner = weight.shape[1], None
     if isinstance(layer, nn.GRU):  # its candidate's bias of the state is inside the reset product
         inner = bias_hh[2 * units :]
@@ -117,10 +119,3 @@ def make_layer_weights(
     else:
         projection = weight_ih.t() + bias
     return LayerWeights(projection, make_recurrence(kernel, weight if mask is None else weight * mask, inner))
-
-
-def _parameter(layer: nn.Module, name: str) -> Tensor:
-    return layer.get_parameter(f"{name}_l0")
-
-
-_NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")

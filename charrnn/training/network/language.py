@@ -130,13 +130,13 @@ class CharRNN(RecurrentNetwork):
         if lower is None:
             if masks.recurrent and inputs.is_cuda:  # the products lie apart, and cuDNN would copy piece by piece
                 weights = _cast_together(weights, inputs.dtype)
-            return self._kernel(inputs, before, weights)
+            return self._call_layers(inputs, before, weights)
         with torch.autocast(inputs.device.type, enabled=False):
             lowered = tuple(part.to(lower) for part in before)
-            hidden, last = self._kernel(inputs.to(lower), lowered, _cast_together(weights, lower))
+            hidden, last = self._call_layers(inputs.to(lower), lowered, _cast_together(weights, lower))
         return hidden, tuple(part.float() for part in last)
 
-    def _kernel(self, inputs: Tensor, before: State, weights: list[Tensor]) -> tuple[Tensor, State]:
+    def _call_layers(self, inputs: Tensor, before: State, weights: list[Tensor]) -> tuple[Tensor, State]:
         """PyTorch's call for recurrent layers; `weights` are input, state, and their biases, of each layer."""
         options = (True, len(weights) // 4, 0.0, self.training, False, False)
         if self.config.cell == "lstm":

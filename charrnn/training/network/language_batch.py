@@ -44,7 +44,7 @@ class LanguageBatch:
 
     @property
     def symbols(self) -> int:
-        """As many as are predicted."""
+        """Number of symbols that all processes read: as many as they predict."""
         return self.count
 
     @property

@@ -9,7 +9,7 @@ from charrnn.training.network.kernel_weights import find_kernel
 from charrnn.training.network.language import CharRNN, sequence_loss
 from charrnn.training.network.language_batch import LanguageBatch
 from charrnn.training.network.language_step import LanguageStep
-from charrnn.training.network.precision import computing
+from charrnn.training.network.precision import use_precision
 
 
 class LanguageObjective(Objective):
@@ -29,7 +29,7 @@ class LanguageObjective(Objective):
     def differentiate(self, batch: LanguageBatch, workers: Workers) -> tuple[Tensor, State] | None:
         """See `Objective`: by the kernel, where it can."""
         if self._step is None or not self._step.fits(batch, workers):
-            with computing(self._precision, batch.inputs.device):
+            with use_precision(self._precision, batch.inputs.device):
                 kernel = find_kernel(self.network.config.cell, self.network.decoder.weight)
             if kernel is None:
                 return None
@@ -39,7 +39,7 @@ class LanguageObjective(Objective):
     def forward(self, batch: LanguageBatch) -> tuple[Tensor, Tensor, State]:
         """The loss in nats, twice, and the state after; the initial state has a part in every graph."""
         state = self.network.restart(batch.state, batch.fresh, batch.labels)
-        with computing(self._precision, batch.inputs.device):
+        with use_precision(self._precision, batch.inputs.device):
             loss, after = sequence_loss(
                 self.network,
                 batch.inputs,

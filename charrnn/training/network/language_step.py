@@ -153,7 +153,7 @@ class LanguageStep:
         return tuple(torch.cat(tensors).view(len(self._layers), -1, self._layers[0].units) for tensors in parts)
 
     def _map_gradients(self) -> dict[Tensor, Tensor]:
-        """Where the lists leave the gradients of parameters."""
+        """The tensors in which the lists leave the gradients of parameters, by parameter."""
         network, output = self._network, self._shares[0].output
         known: dict[Tensor, Tensor] = {
             network.decoder.weight: output.by_weight,
@@ -213,7 +213,7 @@ class _Share:
 
     @property
     def sums(self) -> list[Tensor]:
-        """What calls add to, so that it has to be zero before."""
+        """The tensors that calls add to; they have to be zero before."""
         return [self.output.by_bias, *(part for passes in self.passes for part in passes.by_state)]
 
     def record(self, recording: Recording, output: OutputPass, scale: Tensor) -> None:

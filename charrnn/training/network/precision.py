@@ -71,11 +71,11 @@ def full_precision() -> Iterator[None]:
             backend.allow_tf32 = allowed
 
 
-def computing(precision: torch.dtype, device: torch.device) -> torch.autocast:
+def use_precision(precision: torch.dtype, device: torch.device) -> torch.autocast:
     """A context in which large products are computed in `precision`; each thread needs its own."""
     return torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32, cache_enabled=False)
 
 
 def lower_precision(device: torch.device) -> torch.dtype | None:
-    """What `computing` asks for around this, None if that is float32."""
+    """The type that an enclosing `use_precision` asks for, None if that is float32."""
     return torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else None

@@ -67,13 +67,13 @@ def make_classifier_plan(settings: TrainSettings, corpus: LabelledCorpus, peak: 
     """
     model, learning, classifier = settings.model, settings.learning, settings.classifier
     lengths = corpus.train.lengths
-    batch_size = learning.batch_size or _batch_size(len(lengths), int(lengths.max()))
+    batch_size = learning.batch_size or _choose_batch_size(len(lengths), int(lengths.max()))
     budget = _make_budget(learning, len(lengths), batch_size)
-    config = _config(settings, corpus, budget, peak)
-    expected = _expected(config, budget, float(lengths.sum()), peak)
-    longest = learning.seq_len or _longest(expected, len(lengths), int(lengths.max()))
+    config = _choose_sizes(settings, corpus, budget, peak)
+    expected = _estimate_symbols(config, budget, float(lengths.sum()), peak)
+    longest = learning.seq_len or _choose_length(expected, len(lengths), int(lengths.max()))
     if learning.batch_size is None:
-        batch_size = _batch_size(len(lengths), longest)
+        batch_size = _choose_batch_size(len(lengths), longest)
     step = batch_size * float(lengths.clip(max=longest).mean())
     sgd = classifier.optimizer == "sgd"
     small = config.hidden_size < SIZES[0]  # the user's choice, where every unit is needed
@@ -98,17 +98,18 @@ def make_classifier_plan(settings: TrainSettings, corpus: LabelledCorpus, peak: 
         budget=budget,
         patience=learning.patience or PATIENCE,
         seed=learning.seed,
-        reasons=_why(corpus, budget, longest, expected),
-        warnings=warn_of_few_steps(budget, _expected_in_time(config, budget, peak) / step),
+        reasons=_explain(corpus, budget, longest, expected),
+        warnings=warn_of_few_steps(budget, _estimate_symbols_in_time(config, budget, peak) / step),
     )
 
 
-def _batch_size(documents: int, longest: int) -> int:
+def _choose_batch_size(documents: int, longest: int) -> int:
+    """Documents of a step, of which the longest has `longest` symbols."""
     return max(1, min(BATCH, max(8, documents // STEPS_PER_EPOCH), max(8, BATCH_SYMBOLS // longest), documents))
 
 
 def _make_budget(learning: LearningSettings, documents: int, batch_size: int) -> Budget:
-    """What the user gave; if that is a time or nothing, the number of epochs is limited too."""
+    """The limits that the user gave; if that is a time or nothing, the number of epochs is limited too."""
     budget = Budget.from_settings(learning)
     if budget.epochs is not None or budget.steps is not None:
         return budget
@@ -116,7 +117,7 @@ def _make_budget(learning: LearningSettings, documents: int, batch_size: int) ->
     return Budget(DEFAULT_SECONDS if budget.seconds is None else budget.seconds, float(enough), None)
 
 
-def _config(settings: TrainSettings, corpus: LabelledCorpus, budget: Budget, peak: float) -> ClassifierConfig:
+def _choose_sizes(settings: TrainSettings, corpus: LabelledCorpus, budget: Budget, peak: float) -> ClassifierConfig:
     """The largest network that can be trained in the time."""
     model, chosen, vocab = settings.model, settings.classifier, len(corpus.vocabulary)
     smallest = ClassifierConfig(
@@ -134,7 +135,7 @@ def _config(settings: TrainSettings, corpus: LabelledCorpus, budget: Budget, pea
     largest, symbols = smallest, float(corpus.train.lengths.sum())
     for size in SIZES:
         config = replace(smallest, hidden_size=size)
-        if _expected(config, budget, symbols, peak) >= SYMBOLS_PER_WEIGHT * count_recurrent_weights(config):
+        if _estimate_symbols(config, budget, symbols, peak) >= SYMBOLS_PER_WEIGHT * count_recurrent_weights(config):
             largest = config
     return largest
 
@@ -146,12 +147,12 @@ def count_recurrent_weights(config: ClassifierConfig) -> int:
     return sum(config.directions * config.gates * config.hidden_size * (i + config.hidden_size) for i in inputs)
 
 
-def _expected(config: ClassifierConfig, budget: Budget, symbols: float, peak: float) -> float:
+def _estimate_symbols(config: ClassifierConfig, budget: Budget, symbols: float, peak: float) -> float:
     """Symbols that the run will read within the tightest of its limits."""
-    return min((budget.epochs or EPOCHS) * symbols, _expected_in_time(config, budget, peak))
+    return min((budget.epochs or EPOCHS) * symbols, _estimate_symbols_in_time(config, budget, peak))
 
 
-def _expected_in_time(config: ClassifierConfig, budget: Budget, peak: float) -> float:
+def _estimate_symbols_in_time(config: ClassifierConfig, budget: Budget, peak: float) -> float:
     """Symbols that the run could read in its time, infinitely many without a limit."""
     if budget.seconds is None:
         return math.inf
@@ -159,19 +160,20 @@ def _expected_in_time(config: ClassifierConfig, budget: Budget, peak: float) -> 
     return budget.seconds * peak * busy / (6 * count_recurrent_weights(config))
 
 
-def _longest(expected: float, documents: int, longest: int) -> int:
+def _choose_length(expected: float, documents: int, longest: int) -> int:
     """Symbols of a document that a step reads: all, unless the texts could then be read too few times."""
     wanted = int(expected / (FEW_EPOCHS * documents))
     return min(longest, LONGEST, max(SHORTEST_PART, wanted))
 
 
-def _why(corpus: LabelledCorpus, budget: Budget, longest: int, expected: float) -> tuple[str, ...]:
-    found = []
+def _explain(corpus: LabelledCorpus, budget: Budget, longest: int, expected: float) -> tuple[str, ...]:
+    """The choices in words."""
+    reasons = []
     read = int(corpus.train.lengths.clip(max=longest).sum())
     epochs = expected / max(1, read)
     if budget.seconds is not None:
         limit = f"in {format_duration(budget.seconds)}"
-        found.append(f"about {round_number(min(epochs, budget.epochs or epochs))} epochs {limit}")
+        reasons.append(f"about {round_number(min(epochs, budget.epochs or epochs))} epochs {limit}")
     if longest < int(corpus.train.lengths.max()):
-        found.append(f"from longer texts, each step reads {longest:,} characters at a random position")
-    return tuple(found)
+        reasons.append(f"from longer texts, each step reads {longest:,} characters at a random position")
+    return tuple(reasons)

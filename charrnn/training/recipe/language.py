@@ -67,7 +67,7 @@ from charrnn.text.corpus import Corpus
 from charrnn.text.documents.corpus import LabelledCorpus
 from charrnn.training.recipe.plan import Budget, Plan, warn_of_few_steps
 from charrnn.training.recipe.shape import Shape
-from charrnn.training.recipe.speed import HALF_SPEED, chars_per_second
+from charrnn.training.recipe.speed import HALF_SPEED, estimate_speed
 from charrnn.training.settings import LearningSettings, ModelSettings, TrainSettings
 from charrnn.wording import count_of, round_number
 
@@ -84,10 +84,8 @@ CALM_STEPS = 1000  # up to which it does not: a run so short has to hurry, howev
 DROPOUT_FROM, DROPOUT_SLOPE, MAX_DROPOUT = 1.5, 0.2, 0.5  # by the logarithm of pressure
 HEAVY_FROM, HEAVY_SLOPE, MAX_HEAVY = 50.0, 0.05, 0.7  # more of it where a text will be read fifty times and more
 MAX_WEIGHT_DROPOUT = 0.3
-VALIDATED_SHARE = (
-    0.2  # of the characters of a timed run, at most, in one validation: it costs a third as much as learning
-)
-LEAST_VALIDATED = 2**12
+VALIDATION_SHARE = 0.2  # of a timed run's characters, at most, in one validation: it costs a third as much as learning
+LEAST_VALIDATION = 2**12
 ON_CPU = Shape(BATCH, SEQ_LEN, HALF_SPEED)
 
 
@@ -97,7 +95,7 @@ class LanguagePlan(Plan):
 
     Attributes:
         weight_dropout: share of recurrent weights that is dropped.
-        restart: probability, in each step, that a reader jumps to a random position.
+        restart: probability, in each step, that a reader restarts from the learned initial state.
         validated: the most symbols that a validation reads, if there is a limit.
     """
 
@@ -128,24 +126,24 @@ def make_language_plan(
         seq_len, batch_size, shrunk = _fit_text(learning, chars, shape)
         step = batch_size * seq_len
     config = _choose_sizes(model, corpus, budget, peak, shape.half_speed, step)
-    expected = _expected_chars(config, budget, chars, peak, shape.half_speed, step)
-    in_time = (budget.seconds or 0.0) * chars_per_second(peak, config, shape.half_speed)
-    pressure = expected / chars * _weights(config) / chars
+    expected = _estimate_chars(config, budget, chars, peak, shape.half_speed, step)
+    in_time = (budget.seconds or 0.0) * estimate_speed(peak, config, shape.half_speed)
+    pressure = expected / chars * _count_weights(config) / chars
     return LanguagePlan(
         config=config,
-        dropout=_dropout(pressure) if model.dropout is None else model.dropout,
-        weight_dropout=_weight_dropout(model, pressure) if weight_dropout is None else weight_dropout,
+        dropout=_choose_dropout(pressure) if model.dropout is None else model.dropout,
+        weight_dropout=_choose_weight_dropout(model, pressure) if weight_dropout is None else weight_dropout,
         batch_size=batch_size,
         seq_len=seq_len,
-        lr=learning.lr or _rate(config, pressure, expected / step),
+        lr=learning.lr or _choose_rate(config, pressure, expected / step),
         weight_decay=0.01 if learning.weight_decay is None else learning.weight_decay,
         grad_clip=learning.grad_clip or 1.0,
         restart=0.01,
         budget=budget,
         patience=learning.patience or 12,
         seed=learning.seed,
-        validated=None if budget.seconds is None else max(LEAST_VALIDATED, int(VALIDATED_SHARE * in_time)),
-        reasons=(*_why(model, config, budget, chars, expected), *shrunk),
+        validated=None if budget.seconds is None else max(LEAST_VALIDATION, int(VALIDATION_SHARE * in_time)),
+        reasons=(*_explain(model, config, budget, chars, expected), *shrunk),
         warnings=warn_of_few_steps(budget, in_time / step),
     )
 
@@ -170,27 +168,26 @@ def _choose_sizes(
     chosen = smallest
     for size in SIZES:
         config = replace(smallest, hidden_size=size)
-        expected = _expected_chars(config, budget, chars, peak, half_speed, step)
-        if expected >= CHARS_PER_WEIGHT * _weights(config) and _weights(config) <= MOST_WEIGHTS * math.sqrt(
-            chars / 1e6
-        ):
+        expected = _estimate_chars(config, budget, chars, peak, half_speed, step)
+        weights = _count_weights(config)
+        if expected >= CHARS_PER_WEIGHT * weights and weights <= MOST_WEIGHTS * math.sqrt(chars / 1e6):
             chosen = config
     return chosen
 
 
-def _weights(config: ModelConfig) -> float:
+def _count_weights(config: ModelConfig) -> float:
     """Number of weights; those of a single symbol count in part."""
     of_symbols = config.vocab_size * (config.embedding_size + config.hidden_size)
     return config.parameters - of_symbols * (1.0 - SYMBOL_SHARE)
 
 
-def _expected_chars(
+def _estimate_chars(
     config: ModelConfig, budget: Budget, chars: int, peak: float, half_speed: float, step: int
 ) -> float:
     """Characters that the run will read within the tightest of its limits, in steps of `step` characters."""
     limits = []
     if budget.seconds is not None:
-        limits.append(budget.seconds * chars_per_second(peak, config, half_speed))
+        limits.append(budget.seconds * estimate_speed(peak, config, half_speed))
     if budget.epochs is not None:
         limits.append(budget.epochs * chars)
     if budget.steps is not None:
@@ -198,12 +195,12 @@ def _expected_chars(
     return min(limits)
 
 
-def _rate(config: ModelConfig, pressure: float, steps: float) -> float:
+def _choose_rate(config: ModelConfig, pressure: float, steps: float) -> float:
     """The peak learning rate: smaller for a larger layer, as the root of its size, and for long runs with much dropout.
 
     Args:
         config: sizes.
-        pressure: as for `_dropout`.
+        pressure: as for `_choose_dropout`.
         steps: of the run.
     """
     by_size = PEAK_RATE * math.sqrt(PEAK_AT / config.hidden_size / config.layers)
@@ -211,7 +208,7 @@ def _rate(config: ModelConfig, pressure: float, steps: float) -> float:
     return min(MOST_RATE, by_size) * min(1.0, calm)
 
 
-def _dropout(pressure: float) -> float:
+def _choose_dropout(pressure: float) -> float:
     """Dropout grows with the pressure to overfit; fitted to the best settings between 13 s and 5 min.
 
     Args:
@@ -223,14 +220,14 @@ def _dropout(pressure: float) -> float:
     return round(max(usual, heavy) if pressure > HEAVY_FROM else usual, 2)
 
 
-def _weight_dropout(model: ModelSettings, pressure: float) -> float:
+def _choose_weight_dropout(model: ModelSettings, pressure: float) -> float:
     """Weight dropout is added where dropout of units is not enough, unless the user turned that off."""
     if model.dropout == 0:
         return 0.0
     return round(min(MAX_WEIGHT_DROPOUT, max(0.0, 0.1 * math.log(max(pressure, 1e-9) / 8.0))), 2)
 
 
-def _why(model: ModelSettings, config: ModelConfig, budget: Budget, chars: int, expected: float) -> tuple[str, ...]:
+def _explain(model: ModelSettings, config: ModelConfig, budget: Budget, chars: int, expected: float) -> tuple[str, ...]:
     """The choice of size in words."""
     epochs = f"about {round_number(expected / chars)} epochs"
     ratio = f"{round_number(config.parameters / chars)} parameters per character of text"

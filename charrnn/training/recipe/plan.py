@@ -6,6 +6,8 @@ from charrnn.model.config import ModelConfig
 from charrnn.settings import format_duration, parse_duration
 from charrnn.training.settings import LearningSettings
 
+FEW_STEPS = 100  # of a run: fewer teach next to nothing
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -32,9 +34,6 @@ class Budget:
             if limit is not None
         ]
         return min(1.0, max(shares))
-
-
-FEW_STEPS = 100  # of a run: fewer teach next to nothing
 
 
 def warn_of_few_steps(budget: Budget, steps: float) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ class Shape:
     half_speed: float
 
 
-def shape_for(device: str, processes: int, on_cpu: Shape) -> Shape:
+def choose_shape(device: str, processes: int, on_cpu: Shape) -> Shape:
     """The shape for so many processes, each with a device of that kind; `on_cpu` is that of one without a GPU."""
     if device == "cpu":
         return Shape(max(on_cpu.batch, READERS_PER_CORE * processes), on_cpu.seq_len, on_cpu.half_speed)

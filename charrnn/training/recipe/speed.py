@@ -41,7 +41,7 @@ def count_operations(config: ModelConfig) -> float:
     return 6.0 * (recurrent + config.hidden_size * config.vocab_size)
 
 
-def chars_per_second(peak: float, config: ModelConfig, half_speed: float = HALF_SPEED) -> float:
+def estimate_speed(peak: float, config: ModelConfig, half_speed: float = HALF_SPEED) -> float:
     """Characters per second that a network of this size learns from, on a machine of that peak."""
     return peak * config.hidden_size / (config.hidden_size + half_speed) / count_operations(config)
 

@@ -13,6 +13,7 @@ from charrnn.errors import UsageError
 from charrnn.model.config import Tensors
 from charrnn.model.header import CLASSIFY, ModelHeader
 from charrnn.text.documents.corpus import LabelledCorpus
+from charrnn.training.checkpoint.files import select_tensors
 from charrnn.training.data.documents import ClassifierBatches, DocumentBatch
 from charrnn.training.data.feeding import to_device
 from charrnn.training.devices.workers import Workers
@@ -28,6 +29,7 @@ from charrnn.wording import count_of
 
 LISTED_CLASSES = 8
 MAX_LABEL = 24  # characters of a label that are shown
+OUTPUT_WEIGHTS = ("decoder.weight", "decoder.bias")
 
 
 class ClassifierTask(Task):
@@ -129,7 +131,7 @@ class ClassifierTask(Task):
 
     def calibrate(self, weights: Tensors, measurement: Measurement) -> Tensors:
         """The weights of network and n-grams, with scores that count as much as validation says they should."""
-        scaled = {name: (weights[name] / measurement.temperature).astype("f4") for name in _OUTPUT_WEIGHTS}
+        scaled = {name: (weights[name] / measurement.temperature).astype("f4") for name in OUTPUT_WEIGHTS}
         scaled["decoder.bias"] += self._shift.astype("f4")
         if self._ngrams is not None:
             scaled |= self._ngrams.scale(measurement.ngram_scale)
@@ -199,22 +201,19 @@ class ClassifierTask(Task):
 
     def set_state(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:  # noqa: D102
         if "ngrams" in state:
-            arrays = {name[7:]: each.numpy() for name, each in tensors.items() if name.startswith("ngrams.")}
+            arrays = {name: tensor.numpy() for name, tensor in select_tensors(tensors, "ngrams").items()}
             self._set_ngrams(NgramModel.from_state(state["ngrams"], arrays))
         self._documents = state["documents"]
         self._batches.set_state(state["batches"])
 
 
 def _ignore() -> None:
-    """What watches nothing."""
+    """A watch that does nothing."""
 
 
 def _shorten(label: str) -> str:
     """A label, or the beginning of a long one."""
     return label if len(label) <= MAX_LABEL else f"{label[: MAX_LABEL - 3]}..."
-
-
-_OUTPUT_WEIGHTS = ("decoder.weight", "decoder.bias")
 
 
 def merge_equal_texts(corpus: LabelledCorpus) -> tuple[LabelledCorpus, NDArray[np.float64]]:

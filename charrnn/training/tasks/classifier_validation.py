@@ -8,7 +8,7 @@ from charrnn.text.documents.corpus import Documents
 from charrnn.training.data.documents import collate
 from charrnn.training.devices.workers import Workers
 from charrnn.training.devices.world import World
-from charrnn.training.linear.calibration import best_scales, best_temperature, log_loss
+from charrnn.training.linear.calibration import find_scales, find_temperature, log_loss
 from charrnn.training.network.classifier import TextClassifier
 from charrnn.training.network.long_documents import CHUNK, score_long
 from charrnn.training.tasks.task import Measurement, OnShare, ignore_share
@@ -66,11 +66,11 @@ class ClassifierValidation:
         """The figures of the scores (N, K) of all documents."""
         if not np.isfinite(scores).all():
             return Measurement(float("nan"), 0.0)
-        temperature = best_temperature(scores, self.labels, self.shift)
+        temperature = find_temperature(scores, self.labels, self.shift)
         alone = scores / temperature + self.shift
         if self.ngram_scores is None:
             return Measurement(log_loss(alone, self.labels), self._accuracy(alone), temperature)
-        network, ngrams = best_scales(scores, self.ngram_scores, self.labels, self.shift)
+        network, ngrams = find_scales(scores, self.ngram_scores, self.labels, self.shift)
         total = network * scores + ngrams * self.ngram_scores + self.shift
         parts = (self._accuracy(alone), self._accuracy(self.ngram_scores + self.shift))
         return Measurement(log_loss(total, self.labels), self._accuracy(total), 1 / network, ngrams, parts)

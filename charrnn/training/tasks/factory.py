@@ -9,7 +9,7 @@ from charrnn.training.checkpoint.files import Checkpoint
 from charrnn.training.checkpoint.resume import restore_plan
 from charrnn.training.recipe.classifier import ClassifierPlan, make_classifier_plan
 from charrnn.training.recipe.language import ON_CPU, LanguagePlan, depends_on_speed, make_language_plan
-from charrnn.training.recipe.shape import shape_for
+from charrnn.training.recipe.shape import choose_shape
 from charrnn.training.recipe.speed import measure_peak
 from charrnn.training.settings import TrainSettings
 from charrnn.training.tasks.classifier import ClassifierTask
@@ -65,7 +65,7 @@ def _plan_language_model(
     settings: TrainSettings, corpus: Corpus | LabelledCorpus, resources: Resources
 ) -> LanguagePlan:
     world, device = resources.world, resources.device
-    shape, peak = shape_for(device.type, world.size, ON_CPU), 1.0
+    shape, peak = choose_shape(device.type, world.size, ON_CPU), 1.0
     if depends_on_speed(settings):
         peak = world.all_reduce(measure_peak(settings.model.cell, device, shape.half_speed, resources.precision))
     return make_language_plan(settings, corpus, peak, shape)

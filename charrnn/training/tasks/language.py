@@ -34,7 +34,7 @@ from charrnn.training.tasks.task import (
     ignore_share,
 )
 
-COUNTED = 1_000_000  # characters from which the frequency of each symbol is estimated
+FREQUENCY_SAMPLE = 1_000_000  # characters from which the frequency of each symbol is estimated
 SAMPLE = 120  # characters of the beginning of a text that are shown
 LINE_END = "\u21b5"
 
@@ -77,7 +77,7 @@ class LanguageTask(Task):
         self._world, self._device = resources.world, resources.device
         self._columns = self._world.shard(plan.batch_size)
         self.network = CharRNN(plan.config, plan.dropout, plan.weight_dropout)
-        sample = torch.from_numpy(corpus.sample(COUNTED).astype("int64"))
+        sample = torch.from_numpy(corpus.sample(FREQUENCY_SAMPLE).astype("int64"))
         initialize(self.network, torch.bincount(sample, minlength=plan.config.vocab_size))
         if initial_weights is not None:
             self.network.load(initial_weights(self.network.export()))
@@ -93,7 +93,7 @@ class LanguageTask(Task):
         self.reset_state()
 
     def _make_readers(self) -> tuple[Readers | DocumentReaders, Feed]:
-        """What walks through the corpus, and what makes tensors of what this process reads there."""
+        """The readers of the corpus, and the feed of windows of what this process reads."""
         plan, corpus, device = self.plan, self.corpus, self._device
         if isinstance(corpus, LabelledCorpus):
             documents = DocumentReaders(corpus.train, plan.batch_size, plan.seed)

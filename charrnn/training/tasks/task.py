@@ -153,7 +153,7 @@ class Task(ABC):
         """Forget the carried state, because its step changed no weight."""
 
     def carry_unless(self, bad: Tensor, after: State) -> None:  # noqa: B027 - tasks without a state need nothing
-        """The same on a device, which alone knows whether the step was `bad`."""
+        """Carry over the state unless the step was `bad` (a tensor on the device), which only the device knows."""
 
     @abstractmethod
     def count_epochs(self, symbols: int) -> float:
@@ -186,7 +186,7 @@ class Task(ABC):
 
     @abstractmethod
     def describe(self, device: str) -> list[Row]:
-        """What is learned from and which network learns, for people."""
+        """The corpus and the network in words."""
 
     @abstractmethod
     def summarize(self, best: Measurement) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def test_controls_are_shown_and_the_rest_is_left_alone(text: str, shown: str) ->
     assert visible(text) == shown
 
 
-def written(*pieces: bytes) -> bytes:
+def write_pieces(*pieces: bytes) -> bytes:
     out = io.BytesIO()
     stream = VisibleStream(out)
     for piece in pieces:
@@ -36,17 +36,17 @@ def written(*pieces: bytes) -> bytes:
 
 def test_a_character_cut_between_pieces_is_whole() -> None:
     cat = "🐈 é".encode()
-    assert written(*(bytes([byte]) for byte in cat)) == cat
+    assert write_pieces(*(bytes([byte]) for byte in cat)) == cat
 
 
 def test_a_control_cut_between_pieces_is_shown() -> None:
-    assert written(b"a\xc2", b"\x9b2Jb") == rb"a\x9b2Jb"
-    assert written(b"\x1b", b"[2J") == rb"\x1b[2J"
+    assert write_pieces(b"a\xc2", b"\x9b2Jb") == rb"a\x9b2Jb"
+    assert write_pieces(b"\x1b", b"[2J") == rb"\x1b[2J"
 
 
 def test_bytes_that_are_no_text_are_shown() -> None:
-    assert written(b"ok \xff\xfe \x9b") == rb"ok \xff\xfe \x9b"
-    assert written(b"cut \xf0\x9f") == rb"cut \xf0\x9f"
+    assert write_pieces(b"ok \xff\xfe \x9b") == rb"ok \xff\xfe \x9b"
+    assert write_pieces(b"cut \xf0\x9f") == rb"cut \xf0\x9f"
 
 
 def test_a_cell_has_neither_tabs_nor_line_ends() -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from charrnn.inference.classification.metrics import area_under, compute_metrics, macro_f1, roc_curve
+from charrnn.inference.classification.metrics import compute_area, compute_metrics, macro_f1, roc_curve
 
 
 def naive_auc(scores: np.ndarray, positive: np.ndarray) -> float:
@@ -13,11 +13,11 @@ def naive_auc(scores: np.ndarray, positive: np.ndarray) -> float:
 def test_area_is_the_chance_of_the_right_order() -> None:
     draw = np.random.default_rng(0)
     scores, positive = draw.integers(0, 8, 200) / 8, draw.random(200) < 0.3
-    assert area_under(roc_curve(scores, positive)) == pytest.approx(naive_auc(scores, positive))
+    assert compute_area(roc_curve(scores, positive)) == pytest.approx(naive_auc(scores, positive))
 
 
 def test_one_class_alone_has_no_curve() -> None:
-    assert area_under(roc_curve(np.ones(3), np.ones(3, dtype=bool))) is None
+    assert compute_area(roc_curve(np.ones(3), np.ones(3, dtype=bool))) is None
 
 
 def test_figures_of_a_small_case_by_hand() -> None:

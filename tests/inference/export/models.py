@@ -29,7 +29,7 @@ KINDS: dict[str, tuple[Vocabulary, dict[str, Any]]] = {
 }
 
 
-def weights(config: ModelConfig) -> Tensors:
+def draw_weights(config: ModelConfig) -> Tensors:
     draw = np.random.default_rng(5)
     scale = config.hidden_size**-0.5
     tensors = {name: draw.standard_normal(shape) * scale for name, shape in config.shapes().items()}
@@ -41,7 +41,7 @@ def make_kind(name: str) -> tuple[ModelHeader, Tensors]:
     vocabulary, sizes = KINDS[name]
     cell, layers, hidden = sizes.get("cell", "lstm"), sizes.get("layers", 1), sizes.get("hidden", 24)
     config = ModelConfig(cell, layers, hidden, sizes.get("embedding", 0), len(vocabulary))
-    return ModelHeader(config, vocabulary.to_json(), {"corpus": "rhyme"}), weights(config)
+    return ModelHeader(config, vocabulary.to_json(), {"corpus": "rhyme"}), draw_weights(config)
 
 
 def make_labelled(labels: tuple[str, ...], cell: str = "lstm") -> tuple[ModelHeader, Tensors]:
@@ -50,7 +50,7 @@ def make_labelled(labels: tuple[str, ...], cell: str = "lstm") -> tuple[ModelHea
     vocabulary = CharVocabulary(codes, end=0)
     config = LabelledConfig(cell, 2, 20, 6, len(vocabulary), len(labels))
     counts = tuple(range(1, len(labels) + 1))
-    return ModelHeader(config, vocabulary.to_json(), labels=labels, label_counts=counts), weights(config)
+    return ModelHeader(config, vocabulary.to_json(), labels=labels, label_counts=counts), draw_weights(config)
 
 
 def build_model(header: ModelHeader, tensors: Tensors) -> Model | LabelledModel:

@@ -19,7 +19,7 @@ from tests.inference.inspection.test_trace_page import HOSTILE
 WEB = resources.files("charrnn.inference.export").joinpath("web")
 
 
-def written(**changes: Any) -> str:
+def write_page(**changes: Any) -> str:
     header, tensors = make_kind("words")
     return build_page("rhyme", dataclasses.replace(header, **changes), tensors).decode()
 
@@ -31,7 +31,7 @@ def directives(text: str) -> dict[str, list[str]]:
 
 
 def test_the_policy_names_the_page_s_own_scripts_and_nothing_else() -> None:
-    text = written()
+    text = write_page()
     policy = directives(text)
     assert policy["default-src"] == ["'none'"]
     assert policy["worker-src"] == ["blob:"]
@@ -46,13 +46,13 @@ def test_the_policy_names_the_page_s_own_scripts_and_nothing_else() -> None:
 
 
 def test_nothing_comes_from_outside() -> None:
-    text = written()
+    text = write_page()
     assert not re.search(r"https?:", text)
     assert not re.search(r"\b(?:fetch|XMLHttpRequest|WebSocket|localStorage|indexedDB|cookie|innerHTML)\b", text)
 
 
 def test_the_same_model_is_the_same_page() -> None:
-    assert written() == written()
+    assert write_page() == write_page()
 
 
 def test_what_a_model_says_is_data() -> None:
@@ -94,12 +94,12 @@ def test_modules_need_what_stands_before_them() -> None:
 
 def test_a_classifier_has_no_page() -> None:
     with pytest.raises(ModelFileError, match="is a classifier"):
-        written(task=CLASSIFY)
+        write_page(task=CLASSIFY)
 
 
 def test_a_damaged_vocabulary_is_refused() -> None:
     with pytest.raises(ModelFileError, match="vocabulary is damaged"):
-        written(vocabulary={"tokens": "word", "symbols": ["a", "a"]})
+        write_page(vocabulary={"tokens": "word", "symbols": ["a", "a"]})
 
 
 def luminance(colour: str) -> float:

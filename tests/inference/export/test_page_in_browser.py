@@ -17,7 +17,7 @@ from charrnn.model.header import ModelHeader
 from charrnn.text.vocabulary.characters import CharVocabulary
 from charrnn.text.vocabulary.splitting import LONGEST, RUNS, letter_ranges, split_words
 from tests.browser import Browser
-from tests.inference.export.models import KINDS, RHYME, build_model, make_kind, make_labelled, weights, write_page
+from tests.inference.export.models import KINDS, RHYME, build_model, draw_weights, make_kind, make_labelled, write_page
 from tests.needs import in_browser
 
 pytestmark = in_browser
@@ -96,7 +96,7 @@ def test_labels_have_their_own_texts_and_losses(chromium: Browser, tmp_path: Pat
 def test_without_webassembly_and_workers_the_texts_are_the_same(chromium: Browser, tmp_path: Path, cell: str) -> None:
     vocabulary = CharVocabulary.of_text(RHYME)
     header = ModelHeader(ModelConfig(cell, 2, 37, 5, len(vocabulary)), vocabulary.to_json())
-    file = write_page(tmp_path, header, weights(header.config))
+    file = write_page(tmp_path, header, draw_weights(header.config))
     asked = {"prime": "the", "length": 400, "temperature": 1.1, "seed": 9}
     open_page(chromium, file)
     text = call(chromium, "generate", asked)

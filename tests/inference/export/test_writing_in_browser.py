@@ -12,7 +12,7 @@ from charrnn.model.config import ModelConfig
 from charrnn.model.header import ModelHeader
 from charrnn.text.vocabulary.words import WordVocabulary
 from tests.browser import Browser
-from tests.inference.export.models import RHYME, build_model, make_kind, make_labelled, weights, write_page
+from tests.inference.export.models import RHYME, build_model, draw_weights, make_kind, make_labelled, write_page
 from tests.inference.inspection.test_trace_page import HOSTILE
 from tests.needs import in_browser
 
@@ -291,7 +291,7 @@ def test_everything_of_a_strangers_model_is_text(chromium: Browser, tmp_path: Pa
     config = ModelConfig("rnn", 1, 3, 0, len(words))
     training = {"corpus": HOSTILE, "date": HOSTILE, "valid_loss": "1<2", "chars": 10**400, "epochs": float("nan")}
     header = ModelHeader(config, vocabulary.to_json(), training)
-    tensors = weights(config)
+    tensors = draw_weights(config)
     tensors["decoder.bias"][:] = 3e38
     open_page(chromium, write_page(tmp_path, header, tensors, HOSTILE + "\udcff"), ways=1)
     set_value(chromium, "length", "100")

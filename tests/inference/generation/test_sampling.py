@@ -19,29 +19,29 @@ from charrnn.inference.generation.sampling import (
 FOUR = np.log(np.array([[0.5, 0.25, 0.15, 0.1]], dtype=np.float32))
 
 
-def kept(sampler: Sampler, logits: Floats = FOUR) -> list[int]:
+def list_kept(sampler: Sampler, logits: Floats = FOUR) -> list[int]:
     return np.flatnonzero(sampler.weights(logits)[0]).tolist()
 
 
 def test_each_filter_on_four_numbers() -> None:
-    assert kept(Sampler()) == [0, 1, 2, 3]
-    assert kept(Sampler(top_k=2)) == [0, 1]
-    assert kept(Sampler(top_k=9)) == [0, 1, 2, 3]
-    assert kept(Sampler(top_p=0.5)) == [0]
-    assert kept(Sampler(top_p=0.51)) == [0, 1]
-    assert kept(Sampler(top_p=0.9)) == [0, 1, 2]
-    assert kept(Sampler(top_p=1.0)) == [0, 1, 2, 3]
-    assert kept(Sampler(min_p=0.29)) == [0, 1, 2]
-    assert kept(Sampler(min_p=1.0)) == [0]
+    assert list_kept(Sampler()) == [0, 1, 2, 3]
+    assert list_kept(Sampler(top_k=2)) == [0, 1]
+    assert list_kept(Sampler(top_k=9)) == [0, 1, 2, 3]
+    assert list_kept(Sampler(top_p=0.5)) == [0]
+    assert list_kept(Sampler(top_p=0.51)) == [0, 1]
+    assert list_kept(Sampler(top_p=0.9)) == [0, 1, 2]
+    assert list_kept(Sampler(top_p=1.0)) == [0, 1, 2, 3]
+    assert list_kept(Sampler(min_p=0.29)) == [0, 1, 2]
+    assert list_kept(Sampler(min_p=1.0)) == [0]
 
 
 def test_filters_apply_in_their_documented_order() -> None:
     # Of the two that top-k leaves, the first has 2/3: enough for a top-p of 0.6, which alone would keep both.
-    assert kept(Sampler(top_p=0.6)) == [0, 1]
-    assert kept(Sampler(top_k=2, top_p=0.6)) == [0]
+    assert list_kept(Sampler(top_p=0.6)) == [0, 1]
+    assert list_kept(Sampler(top_k=2, top_p=0.6)) == [0]
     # Temperature comes first: at 2 the likeliest has less than 0.45, so top-p needs another.
-    assert kept(Sampler(temperature=1.0, top_p=0.45)) == [0]
-    assert kept(Sampler(temperature=2.0, top_p=0.45)) == [0, 1]
+    assert list_kept(Sampler(temperature=1.0, top_p=0.45)) == [0]
+    assert list_kept(Sampler(temperature=2.0, top_p=0.45)) == [0, 1]
 
 
 def test_equally_likely_symbols_share_their_fate() -> None:

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from charrnn.inference.generation.stopping import StopFinder
 
 
-def told(finder: StopFinder, pieces: list[bytes]) -> bytes:
+def feed_all(finder: StopFinder, pieces: list[bytes]) -> bytes:
     """All that a finder lets through of pieces fed until it has stopped."""
     out = b""
     for piece in pieces:
@@ -29,9 +29,9 @@ def test_what_may_begin_a_stop_is_told_in_the_end() -> None:
 
 
 def test_the_stop_that_is_complete_first_ends_the_text() -> None:
-    assert told(StopFinder([b"bcd", b"c"]), [b"abcd"]) == b"ab"
-    assert told(StopFinder([b"abcd", b"c"]), [b"xabc", b"d"]) == b"xab"
-    assert told(StopFinder([b"cd", b"bcd"]), [b"abcd"]) == b"a"
+    assert feed_all(StopFinder([b"bcd", b"c"]), [b"abcd"]) == b"ab"
+    assert feed_all(StopFinder([b"abcd", b"c"]), [b"xabc", b"d"]) == b"xab"
+    assert feed_all(StopFinder([b"cd", b"bcd"]), [b"abcd"]) == b"a"
 
 
 @given(
@@ -48,8 +48,8 @@ def test_no_cut_into_pieces_matters(text: str, stops: list[str], cuts: list[int]
         pieces.append(data[at : at + size])
         at += size
     whole, cut = StopFinder(encoded), StopFinder(encoded)
-    found = told(whole, [data])
-    assert told(cut, pieces) == found
+    found = feed_all(whole, [data])
+    assert feed_all(cut, pieces) == found
     assert cut.stopped == whole.stopped == any(stop in data for stop in encoded)
     assert not any(stop in found for stop in encoded)
     assert data.startswith(found)

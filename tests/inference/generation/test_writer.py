@@ -6,7 +6,7 @@ import pytest
 
 from charrnn.inference.generation.kernel.compiled import load_kernel
 from charrnn.inference.generation.sampling import Sampler
-from charrnn.inference.generation.writer import KernelWriter, PlainWriter, Weights, Writer, writer_for
+from charrnn.inference.generation.writer import KernelWriter, PlainWriter, Weights, Writer, make_writer
 from charrnn.inference.network.language import Network
 from charrnn.model.config import GATES
 from charrnn.native.processor import Tiling
@@ -18,9 +18,7 @@ B, T = 5, 30
 LETTERS = CharVocabulary.of_text("abcdefghijklm")
 
 
-def walked(
-    network: Network, ids: np.ndarray, tiling: Tiling = TILINGS[0], weights: Weights | None = None
-) -> np.ndarray:
+def walk(network: Network, ids: np.ndarray, tiling: Tiling = TILINGS[0], weights: Weights | None = None) -> np.ndarray:
     """Scores (1 + T, B, V) before and along ids (T, B), one step at a time."""
     weights = weights or Weights(network, build_kernel(network.config.cell, tiling))
     batch = ids.shape[1]
@@ -57,8 +55,8 @@ def test_steps_equal_the_sequence(
     network.tensors["decoder.weight"] /= 6  # scores of the size that the tolerance is meant for
     ids = np.random.default_rng(1).integers(0, len(LETTERS), (T, B))
     wanted = wanted_of(network, ids)
-    np.testing.assert_allclose(walked(network, ids, tiling), wanted, atol=1e-5)
-    np.testing.assert_allclose(walked(network, ids[:, :1], tiling), wanted[:, :1], atol=1e-5)
+    np.testing.assert_allclose(walk(network, ids, tiling), wanted, atol=1e-5)
+    np.testing.assert_allclose(walk(network, ids[:, :1], tiling), wanted[:, :1], atol=1e-5)
 
 
 @pytest.mark.parametrize("cell", GATES)
@@ -66,7 +64,7 @@ def test_steps_equal_the_sequence_at_a_usual_size(cell: str) -> None:
     network = make_model(LETTERS, cell, 2, 256).network
     network.tensors["decoder.weight"] /= 6
     ids = np.random.default_rng(1).integers(0, len(LETTERS), (20, 70))
-    np.testing.assert_allclose(walked(network, ids), wanted_of(network, ids), atol=1e-5)
+    np.testing.assert_allclose(walk(network, ids), wanted_of(network, ids), atol=1e-5)
 
 
 @pytest.mark.parametrize("tiling", TILINGS)
@@ -76,9 +74,9 @@ def test_a_sample_has_the_same_bits_in_any_company(cell: str, hidden_size: int, 
     network = make_model(LETTERS, cell, 2, hidden_size, 7).network
     ids = np.random.default_rng(2).integers(0, len(LETTERS), (T, 19))
     weights = Weights(network, build_kernel(cell, tiling))
-    together = walked(network, ids, weights=weights)
+    together = walk(network, ids, weights=weights)
     for company in ([0], [18], [3, 4], [18, 0, 7], list(range(8)), list(range(18, 0, -1))):
-        assert np.array_equal(walked(network, ids[:, company], weights=weights), together[:, company])
+        assert np.array_equal(walk(network, ids[:, company], weights=weights), together[:, company])
 
 
 @pytest.mark.parametrize("samples", range(1, 71))
@@ -87,9 +85,9 @@ def test_samples_of_any_number_choose_as_each_alone(samples: int) -> None:
     weights = Weights(network, load_kernel("gru"))
     uniforms = np.random.default_rng(5).random((12, 70))
     start, sampler = network.initial_state(), Sampler(0.9, top_k=9, top_p=0.95)
-    symbols, nats = writer_for(weights, start.repeat(samples), sampler, loss=True).write(uniforms[:, :samples])
+    symbols, nats = make_writer(weights, start.repeat(samples), sampler, loss=True).write(uniforms[:, :samples])
     last = samples - 1
-    alone, nats_alone = writer_for(weights, start, sampler, loss=True).write(uniforms[:, last, None])
+    alone, nats_alone = make_writer(weights, start, sampler, loss=True).write(uniforms[:, last, None])
     assert np.array_equal(alone[:, 0], symbols[:, last])
     assert np.array_equal(nats_alone[:, 0], nats[:, last])
 
@@ -102,7 +100,7 @@ def test_selected_samples_go_on_as_before(cell: str, plain: bool) -> None:
     uniforms = np.random.default_rng(3).random((T, B))
 
     def fresh() -> Writer:
-        return writer_for(weights, network.initial_state().repeat(B), Sampler(), loss=True)
+        return make_writer(weights, network.initial_state().repeat(B), Sampler(), loss=True)
 
     wanted, nats = fresh().write(uniforms)
     writer, staying = fresh().select(np.arange(B)), np.arange(B)
@@ -120,7 +118,7 @@ def test_both_ways_of_writing_write_the_same(cell: str) -> None:
     network = make_model(LETTERS, cell, 2, embedding_size=4).network
     uniforms = np.random.default_rng(4).random((50, 3))
     start, sampler = network.initial_state(), Sampler(0.8, top_k=10, top_p=0.9, min_p=0.01)
-    symbols, nats = writer_for(
+    symbols, nats = make_writer(
         Weights(network, build_kernel(cell, TILINGS[1])), start.repeat(3), sampler, loss=True
     ).write(uniforms)
     states = [start.copy() for _ in range(3)]
@@ -140,7 +138,7 @@ def test_threads_that_share_a_table_write_the_same_text_in_every_run() -> None:
 
     def write(weights: Weights, barrier: threading.Barrier, draws: np.ndarray) -> np.ndarray:
         barrier.wait()
-        return writer_for(weights, start, Sampler(), loss=False).write(draws)[0]
+        return make_writer(weights, start, Sampler(), loss=False).write(draws)[0]
 
     alone = [write(Weights(network, use), threading.Barrier(1), draws) for draws in uniforms]
     with ThreadPoolExecutor(len(uniforms)) as pool:

@@ -8,7 +8,7 @@ from charrnn.inference.inspection.finding import Finding
 from charrnn.inference.inspection.trace_page import View, render_trace
 from charrnn.inference.inspection.tracing import Trace
 from tests.browser import Browser
-from tests.inference.inspection.test_trace_page import HOSTILE, traced
+from tests.inference.inspection.test_trace_page import HOSTILE, trace
 from tests.needs import in_browser
 
 pytestmark = in_browser
@@ -20,7 +20,7 @@ BUTTON = "document.querySelector('#findings button')"
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Browser, Trace]]:
     folder = tmp_path_factory.mktemp("browser")
-    model, read, found = traced(TEXT, layers=2, hidden_size=12)
+    model, read, found = trace(TEXT, layers=2, hidden_size=12)
     title = f"Inside {HOSTILE}"
     view = View(0, 3, "hidden")
     written = render_trace(title, model.network, model.vocabulary, read, found, FINDINGS, view, len(TEXT))

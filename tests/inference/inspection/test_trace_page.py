@@ -22,14 +22,14 @@ HOSTILE = (
 )
 
 
-def traced(text: str, **sizes: Any) -> tuple[Model, ReadText, Trace]:
+def trace(text: str, **sizes: Any) -> tuple[Model, ReadText, Trace]:
     model = make_model(CharVocabulary.of_text(text), **sizes)
     read = read_text(model.vocabulary, model.vocabulary.tokenize(text), skip_unknown=False)
     return model, read, trace_network(model.network, read)
 
 
-def made(title: str, text: str, **sizes: Any) -> tuple[str, Trace]:
-    model, read, found = traced(text, **sizes)
+def make_page(title: str, text: str, **sizes: Any) -> tuple[str, Trace]:
+    model, read, found = trace(text, **sizes)
     findings = [Finding(text, 0, 1, 0.5, 0.1, True, True)]
     view = View(0, 1, "hidden")
     written = render_trace(title, model.network, model.vocabulary, read, found, findings, view, len(text))
@@ -53,7 +53,7 @@ class Parts(HTMLParser):
         self.texts.append((self.tags[-1] if self.tags else "", data))
 
 
-def unpacked(packed: dict[str, Any]) -> np.ndarray[Any, Any]:
+def unpack(packed: dict[str, Any]) -> np.ndarray[Any, Any]:
     return np.frombuffer(base64.b64decode(packed["data"]), dtype=packed["type"])
 
 
@@ -65,8 +65,8 @@ def data_of(written: str) -> dict[str, Any]:
 
 
 def test_nothing_in_text_names_or_findings_becomes_markup() -> None:
-    harmless = Parts(made("plain", "plain text")[0]).tags
-    written, _ = made(HOSTILE, HOSTILE)
+    harmless = Parts(make_page("plain", "plain text")[0]).tags
+    written, _ = make_page(HOSTILE, HOSTILE)
     parts = Parts(written)
     assert parts.tags == harmless
     assert parts.tags.count("script") == 2
@@ -79,7 +79,7 @@ def test_nothing_in_text_names_or_findings_becomes_markup() -> None:
 
 
 def test_only_the_page_s_own_script_may_run_and_nothing_is_fetched() -> None:
-    written, _ = made("plain", "plain text")
+    written, _ = make_page("plain", "plain text")
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', written)
     assert policy
     script = written.rpartition("<script>")[2].partition("</script>")[0]
@@ -90,7 +90,7 @@ def test_only_the_page_s_own_script_may_run_and_nothing_is_fetched() -> None:
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 def test_the_page_holds_the_trace_as_finely_as_bytes_can(cell: str) -> None:
-    written, found = made("plain", "some plain text", cell=cell, layers=2)
+    written, found = make_page("plain", "some plain text", cell=cell, layers=2)
     data = data_of(written)
     gates = {"lstm": ["input gate", "forget gate", "output gate"], "gru": ["reset gate", "update gate"], "rnn": []}
     states = ["hidden", "cell"] if cell == "lstm" else ["hidden"]
@@ -99,9 +99,9 @@ def test_the_page_holds_the_trace_as_finely_as_bytes_can(cell: str) -> None:
         exact = found.states(name) if name in states else found.gates[name.removesuffix(" gate")]
         steps = 127 if name in states else 255
         step = np.array(packed.get("tops", 1.0))[..., None, :] / steps if name in states else 1 / steps
-        assert (np.abs(unpacked(packed).reshape(exact.shape) * step - exact) <= 0.51 * step).all()
-    np.testing.assert_array_equal(unpacked(data["nats"]), found.nats)
-    np.testing.assert_array_equal(unpacked(data["probabilities"]).reshape(15, -1), found.probabilities)
+        assert (np.abs(unpack(packed).reshape(exact.shape) * step - exact) <= 0.51 * step).all()
+    np.testing.assert_array_equal(unpack(data["nats"]), found.nats)
+    np.testing.assert_array_equal(unpack(data["probabilities"]).reshape(15, -1), found.probabilities)
     assert list(data["saturation"]) == [name.removesuffix(" gate") for name in gates[cell]]
     assert len(data["map"]["codes"]) == len(data["map"]["places"]) == len(set("some plain text"))
 
@@ -109,15 +109,15 @@ def test_the_page_holds_the_trace_as_finely_as_bytes_can(cell: str) -> None:
 def test_a_page_of_2000_characters_and_256_units_is_below_8_mb() -> None:
     text = "the quick brown fox\n" * 100
     for layers in (1, 2):
-        written, found = made("m", text, layers=layers, hidden_size=256)
+        written, found = make_page("m", text, layers=layers, hidden_size=256)
         assert len(written) < 8e6
         assert default_length(found) == 2000
-    _, _, deep = traced(text, layers=4, hidden_size=256)
+    _, _, deep = trace(text, layers=4, hidden_size=256)
     assert default_length(deep) < 2000
 
 
 def test_arrays_have_names_and_shapes_and_need_no_pickle(tmp_path: Path) -> None:
-    model, read, found = traced("a text", layers=2, hidden_size=6)
+    model, read, found = trace("a text", layers=2, hidden_size=6)
     with (tmp_path / "t.npz").open("wb") as stream:
         write_arrays(stream, collect_arrays(model.vocabulary, read, found))
     with np.load(tmp_path / "t.npz", allow_pickle=False) as loaded:

@@ -17,7 +17,7 @@ from charrnn.training.checkpoint.resume import (
     describe_finished,
     describe_position,
     merge_settings,
-    rebuild,
+    rebuild_plan,
     restore_plan,
 )
 from charrnn.training.interruption import StopRequest
@@ -260,16 +260,16 @@ def test_a_changed_text_is_refused_whatever_it_is_called(corpus: Corpus, saved: 
 
 def test_a_plan_survives_json(corpus: Corpus) -> None:
     chosen = dataclasses.replace(make_language_plan(settings(), corpus, peak=1e11), reasons=("one", "two"))
-    assert rebuild(LanguagePlan, json.loads(json.dumps(dataclasses.asdict(chosen)))) == chosen
+    assert rebuild_plan(LanguagePlan, json.loads(json.dumps(dataclasses.asdict(chosen)))) == chosen
 
 
 def test_a_plan_of_another_version_is_refused(corpus: Corpus) -> None:
     found = dataclasses.asdict(make_language_plan(settings(), corpus, peak=1e11))
     with pytest.raises(TrainingError, match=r"another version of charrnn \(momentum\)"):
-        rebuild(LanguagePlan, {**found, "momentum": 0.9})
+        rebuild_plan(LanguagePlan, {**found, "momentum": 0.9})
     del found["lr"]
     with pytest.raises(TrainingError, match=r"another version of charrnn \(lr\)"):
-        rebuild(LanguagePlan, found)
+        rebuild_plan(LanguagePlan, found)
 
 
 @pytest.mark.parametrize(

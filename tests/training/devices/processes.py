@@ -41,21 +41,21 @@ class StopAt(StopRequest):
         pass
 
 
-def corpus_of(text: str) -> Corpus:
+def make_corpus(text: str) -> Corpus:
     vocabulary = CharVocabulary.of_text(text)
     ids = vocabulary.encode(text)
     return Corpus("text", vocabulary, ids[: len(ids) * 9 // 10], ids[len(ids) * 9 // 10 :])
 
 
-def plan_of(corpus: Corpus, cell: str, steps: int) -> LanguagePlan:
+def make_run_plan(corpus: Corpus, cell: str, steps: int) -> LanguagePlan:
     sizes = {"cell": cell, "hidden_size": 24, "layers": 2, "embedding_size": 8, "dropout": 0.2}
     return make_plan(corpus, steps=steps, batch_size=7, seq_len=16, lr=0.01, **sizes)
 
 
-def losses(corpus: Corpus, world: World) -> list[float]:
+def record_losses(corpus: Corpus, world: World) -> list[float]:
     """The mean loss of all readers at each step."""
     resources = Resources(CPU, world)
-    trainer = Trainer(LanguageTask(plan_of(corpus, "lstm", LOSSES), corpus, resources), resources)
+    trainer = Trainer(LanguageTask(make_run_plan(corpus, "lstm", LOSSES), corpus, resources), resources)
     found = []
     for step in range(LOSSES):
         trainer.step(0.01, step / LOSSES)
@@ -64,16 +64,16 @@ def losses(corpus: Corpus, world: World) -> list[float]:
     return found
 
 
-def session(corpus: Corpus, output: Path, world: World, until: int = WHOLE) -> Session:
+def run_session(corpus: Corpus, output: Path, world: World, until: int = WHOLE) -> Session:
     """A run that goes on from what is saved, up to a step."""
     saved = world.broadcast(lambda: RunFiles(output).read_newest()[0])
     resources = Resources(CPU, world)
-    task = LanguageTask(plan_of(corpus, "gru", WHOLE), corpus, resources)
-    made = Session(task, resources, output, Reporter(), resumed=saved)
+    task = LanguageTask(make_run_plan(corpus, "gru", WHOLE), corpus, resources)
+    run = Session(task, resources, output, Reporter(), resumed=saved)
     if until < WHOLE:
-        made.stop = StopAt(made, until)
-    made.run()
-    return made
+        run.stop = StopAt(run, until)
+    run.run()
+    return run
 
 
 class OwnTime:
@@ -90,7 +90,7 @@ class OwnTime:
     perf_counter = monotonic
 
 
-def timed(corpus: Corpus, output: Path, world: World) -> list[int]:
+def run_timed(corpus: Corpus, output: Path, world: World) -> list[int]:
     """The steps at which a run with a time budget is evaluated, the last one included, in this process."""
     clock.time = OwnTime(world.rank)  # type: ignore[assignment, attr-defined]
     sizes = {"hidden_size": 16, "embedding_size": 8, "batch_size": 7, "seq_len": 16}
@@ -104,15 +104,15 @@ def timed(corpus: Corpus, output: Path, world: World) -> list[int]:
 def main() -> None:
     """TEXT FOLDER: learn, begin `begun_by_two` and end `begun_by_one` there; or, with `timed`, a run of some time."""
     text, folder = Path(sys.argv[1]).read_text(), Path(sys.argv[2])
-    corpus = corpus_of(text)
+    corpus = make_corpus(text)
     with process_group("cpu") as world:
         if "timed" in sys.argv:
-            steps = timed(corpus_of(text[:1000]), folder / "timed.safetensors", world)
+            steps = run_timed(make_corpus(text[:1000]), folder / "timed.safetensors", world)
             (folder / f"timed-{world.rank}.json").write_text(json.dumps(steps))
             return
-        found = losses(corpus, world)
-        session(corpus, folder / "begun_by_two.safetensors", world, STOPPED)
-        session(corpus, folder / "begun_by_one.safetensors", world)
+        found = record_losses(corpus, world)
+        run_session(corpus, folder / "begun_by_two.safetensors", world, STOPPED)
+        run_session(corpus, folder / "begun_by_one.safetensors", world)
         if world.is_leader:
             (folder / "losses.json").write_text(json.dumps(found))
 

@@ -52,18 +52,18 @@ def side_by_side(folder: Path, *command: object) -> list[tuple[int, str]]:
 def test_two_processes_learn_what_one_does_and_go_on_from_each_other(tmp_path: Path, rhyme: str) -> None:
     text, alone = tmp_path / "rhyme.txt", World()
     text.write_text(rhyme)
-    corpus = processes.corpus_of(rhyme)
-    processes.session(corpus, tmp_path / "whole.safetensors", alone)
-    processes.session(corpus, tmp_path / "begun_by_one.safetensors", alone, processes.STOPPED)
+    corpus = processes.make_corpus(rhyme)
+    processes.run_session(corpus, tmp_path / "whole.safetensors", alone)
+    processes.run_session(corpus, tmp_path / "begun_by_one.safetensors", alone, processes.STOPPED)
     done = side_by_side(HERE, "tests.training.devices.processes", text, tmp_path)
     assert [status for status, _ in done] == [0, 0], done
     found = json.loads((tmp_path / "losses.json").read_text())
-    np.testing.assert_allclose(found, processes.losses(corpus, alone), atol=1e-4)
+    np.testing.assert_allclose(found, processes.record_losses(corpus, alone), atol=1e-4)
     assert found[-1] < 0.7 * found[0]
     saved, _ = RunFiles(tmp_path / "begun_by_two.safetensors").read_newest()
     assert saved is not None
     assert saved.state["trainer"]["steps"] == processes.STOPPED
-    processes.session(corpus, tmp_path / "begun_by_two.safetensors", alone)
+    processes.run_session(corpus, tmp_path / "begun_by_two.safetensors", alone)
     whole = load_file(tmp_path / "whole.safetensors")
     for name in ("begun_by_one", "begun_by_two"):
         for key, weights in load_file(tmp_path / f"{name}.safetensors").items():

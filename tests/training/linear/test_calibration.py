@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from charrnn.training.linear.calibration import PRIOR, PRIOR_NATS, SCALES, best_scales, best_temperature, log_loss
+from charrnn.training.linear.calibration import PRIOR, PRIOR_NATS, SCALES, find_scales, find_temperature, log_loss
 
 
 def test_the_best_temperature_is_the_one_of_least_loss() -> None:
     draw = np.random.default_rng(0)
     scores, labels = draw.normal(0, 1, (400, 3)), draw.integers(0, 3, 400)
     scores[np.arange(400), labels] += 1.5
-    found = best_temperature(scores * 5, labels.astype(np.int32))
+    found = find_temperature(scores * 5, labels.astype(np.int32))
     losses = [log_loss(scores * 5 / t, labels.astype(np.int32)) for t in (found * 0.95, found, found * 1.05)]
     assert losses[1] == min(losses)
 
@@ -18,11 +18,11 @@ def test_two_models_together_are_no_worse_than_either(noise: tuple[float, float]
     draw = np.random.default_rng(0)
     labels = draw.integers(0, 3, 2000).astype(np.int32)
     network, ngrams = (np.eye(3)[labels] / scale + draw.normal(0, 1, (2000, 3)) for scale in noise)
-    scales = best_scales(network, ngrams, labels)
+    scales = find_scales(network, ngrams, labels)
     assert all(SCALES[0] <= scale <= SCALES[1] for scale in scales)
     together = log_loss(scales[0] * network + scales[1] * ngrams, labels)
     for part, only in ((network, (1, 0)), (ngrams, (0, 1))):
-        scale = 1 / best_temperature(part, labels)
+        scale = 1 / find_temperature(part, labels)
         distance = sum((scale * present - prior) ** 2 for present, prior in zip(only, PRIOR, strict=True))
         assert together <= log_loss(part * scale, labels) + PRIOR_NATS * distance / len(labels)
 
@@ -30,6 +30,6 @@ def test_two_models_together_are_no_worse_than_either(noise: tuple[float, float]
 def test_few_texts_change_scales_little() -> None:
     labels = np.array([0, 1], dtype=np.int32)
     misled = np.array([[0.0, 5.0], [5.0, 0.0]])
-    weight, other = best_scales(np.zeros((2, 2)), misled, labels)
+    weight, other = find_scales(np.zeros((2, 2)), misled, labels)
     assert weight == pytest.approx(PRIOR[0], abs=1e-6)
     assert 0 < other < PRIOR[1]

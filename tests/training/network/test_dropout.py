@@ -34,13 +34,13 @@ def test_recurrent_weights_are_dropped_anew_for_each_layer_and_step() -> None:
 
 
 def test_the_same_random_state_draws_the_same_masks_in_another_process() -> None:
-    def drawn() -> list[torch.Tensor]:
+    def draw() -> list[torch.Tensor]:
         dropout = Dropout(CONFIG, 0.5, 0.2)
         torch.manual_seed(3)
         masks = dropout.draw(4, LIKE)
         return [*masks.outputs, *masks.recurrent]
 
-    assert all(torch.equal(a, b) for a, b in zip(drawn(), drawn(), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(draw(), draw(), strict=True))
 
 
 def test_some_readers_masks_are_theirs_and_weights_are_everybody_s() -> None:

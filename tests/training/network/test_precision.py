@@ -7,7 +7,7 @@ from charrnn.errors import TrainingError
 from charrnn.model.config import GATES, ModelConfig
 from charrnn.training.network import precision
 from charrnn.training.network.language import CharRNN, sequence_loss
-from charrnn.training.network.precision import choose_precision, computing, full_precision
+from charrnn.training.network.precision import choose_precision, full_precision, use_precision
 from tests.needs import gpu
 
 CPU = torch.device("cpu")
@@ -70,7 +70,7 @@ def test_bfloat16_steps_have_nearly_the_loss_and_gradients_of_float32(cell: str)
     starts = torch.tensor([1])
 
     def run(dtype: torch.dtype) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        with computing(dtype, CPU):
+        with use_precision(dtype, CPU):
             loss, after = sequence_loss(network, ids[:-1], ids[1:], network.initial_state(4), starts)
         assert all(part.dtype == torch.float32 for part in after)
         return loss.detach(), list(torch.autograd.grad(loss, list(network.parameters())))
@@ -88,7 +88,7 @@ def test_layers_in_one_call_are_layers_in_turn(cell: str, monkeypatch: pytest.Mo
     network = CharRNN(ModelConfig(cell, 3, 16, 8, 11))
     ids = torch.randint(11, (7, 4))
     for dtype in (torch.float32, torch.bfloat16):
-        with monkeypatch.context() as patch, computing(dtype, CPU):
+        with monkeypatch.context() as patch, use_precision(dtype, CPU):
             apart, state = network.read(ids, network.initial_state(4))
             patch.setattr(network, "_calls", lambda: [slice(0, 3)])
             together, after = network.read(ids, network.initial_state(4))

@@ -12,7 +12,7 @@ from charrnn.training.network.language import CharRNN
 from charrnn.training.network.language_objective import LanguageObjective
 from charrnn.training.recipe import speed
 from charrnn.training.recipe.language import DEFAULT_SECONDS, LanguagePlan, depends_on_speed, make_language_plan
-from charrnn.training.recipe.speed import chars_per_second, count_operations, measure_peak
+from charrnn.training.recipe.speed import count_operations, estimate_speed, measure_peak
 from charrnn.training.settings import TrainSettings
 
 TWO_CORES = 1.75e11  # operations per second of a small machine
@@ -155,8 +155,8 @@ def test_measuring_leaves_randomness_and_threads_as_they_were() -> None:
     assert torch.get_num_threads() == threads
     assert (
         0
-        < chars_per_second(peak, ModelConfig("lstm", 1, 512, 64, 65))
-        < chars_per_second(peak, ModelConfig("lstm", 1, 128, 64, 65))
+        < estimate_speed(peak, ModelConfig("lstm", 1, 512, 64, 65))
+        < estimate_speed(peak, ModelConfig("lstm", 1, 128, 64, 65))
     )
 
 

@@ -13,9 +13,9 @@ from charrnn.inference.loading import load_classifier
 from charrnn.model.file import load_model
 from charrnn.text.documents.corpus import LabelledCorpus, read_labelled
 from charrnn.training.checkpoint.files import Checkpoint, RunFiles
-from charrnn.training.checkpoint.resume import rebuild
+from charrnn.training.checkpoint.resume import rebuild_plan
 from charrnn.training.devices.workers import Workers
-from charrnn.training.interruption import Interrupted
+from charrnn.training.interruption import TrainingInterrupt
 from charrnn.training.recipe.classifier import ClassifierPlan, make_classifier_plan
 from charrnn.training.reporting import Reporter
 from charrnn.training.session import Session
@@ -97,7 +97,7 @@ def test_a_stopped_run_resumes_to_the_same_bits(corpus: LabelledCorpus, tmp_path
     saved, complaints = RunFiles(output).read_newest()
     assert saved is not None
     assert complaints == []
-    plan = rebuild(ClassifierPlan, saved.state["plan"])
+    plan = rebuild_plan(ClassifierPlan, saved.state["plan"])
     assert plan == first.plan
     torch.manual_seed(99)
     make_session(plan, corpus, output, resumed=saved).run()
@@ -169,9 +169,9 @@ def test_a_validation_reads_what_the_time_affords_and_can_be_interrupted(
     def watch(share: float) -> None:
         shares.append(share)
         if len(shares) == 3:
-            raise Interrupted
+            raise TrainingInterrupt
 
-    with pytest.raises(Interrupted):
+    with pytest.raises(TrainingInterrupt):
         task.validate(Workers(1, None), watch)
     assert shares == sorted(shares)
     assert 0 < shares[0] < shares[2] < 1

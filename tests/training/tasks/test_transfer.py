@@ -102,14 +102,14 @@ def test_sizes_that_differ_are_all_told(tmp_path: Path) -> None:
 
 
 def test_merged_rare_characters_stay_merged_in_the_union(tmp_path: Path) -> None:
-    corpus = read_corpus([_written(tmp_path, "bcbccbbc" * 8 + "xyz")], TextSettings(min_count=2))
+    corpus = read_corpus([_write(tmp_path, "bcbccbbc" * 8 + "xyz")], TextSettings(min_count=2))
     found = merge_vocabulary(corpus, source(tmp_path).vocabulary)
     assert found.vocabulary.symbols == "abcd\ufffd"
     assert found.vocabulary.unknown == 4
     assert list(found.valid)[-3:] == [4, 4, 4]
 
 
-def _written(folder: Path, text: str) -> Path:
+def _write(folder: Path, text: str) -> Path:
     path = folder / "text.txt"
     path.write_text(text)
     return path

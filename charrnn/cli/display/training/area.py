@@ -25,34 +25,34 @@ class LiveArea:
     @property
     def height_above(self) -> int:
         """Lines that were printed."""
-        return sum(len(self._rendered(each).splitlines()) for each in self._above)
+        return sum(len(self._render(each).splitlines()) for each in self._above)
 
     def print(self, renderable: RenderableType) -> None:
-        """Something that stays, above what is drawn."""
+        """Print something that stays, above what is drawn."""
         self._above.append(renderable)
-        self._write(self._to_top() + ERASE_BELOW + self._rendered(renderable) + self._framed())
+        self._write(self._to_top() + ERASE_BELOW + self._render(renderable) + self._frame())
 
     def draw(self, view: RenderableType) -> None:
-        """`view` in place of what was drawn before; lines that the terminal is too low for are left out."""
+        """Draw `view` in place of what was drawn before; lines that the terminal is too low for are left out."""
         begin = self._to_top()
         if self._console.size != self._size:
             self._size = self._console.size
-            begin = CLEAR + "".join(map(self._rendered, self._above))
-        self._lines = self._rendered(view).splitlines()[: self._size.height - 1]
-        self._write(begin + self._framed() + ERASE_BELOW)
+            begin = CLEAR + "".join(map(self._render, self._above))
+        self._lines = self._render(view).splitlines()[: self._size.height - 1]
+        self._write(begin + self._frame() + ERASE_BELOW)
 
     def close(self) -> None:
-        """Take away what was drawn; what was printed stays."""
+        """Erase what was drawn; what was printed stays."""
         self._write(self._to_top() + ERASE_BELOW)
         self._lines = []
 
-    def _rendered(self, renderable: RenderableType) -> str:
+    def _render(self, renderable: RenderableType) -> str:
         with self._console.capture() as captured:
             self._console.print(renderable)
         return captured.get()
 
-    def _framed(self) -> str:
-        """Lines are erased before they are written: erasing behind a full one would take its last character."""
+    def _frame(self) -> str:
+        """The lines, each erased before it is written: erasing behind a full one would take its last character."""
         return NO_WRAP + "".join(f"{ERASE_LINE}{line}\n" for line in self._lines) + WRAP
 
     def _to_top(self) -> str:

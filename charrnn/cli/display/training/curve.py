@@ -1,6 +1,6 @@
 """A curve in characters: each Braille pattern is a cell of two columns and four rows of dots.
 
-draw_curve([(0.0, 3.0), (0.5, 1.5), (1.0, 1.0)], width=6, rows=2)    # two strings of six cells
+    draw_curve([(0.0, 3.0), (0.5, 1.5), (1.0, 1.0)], width=6, rows=2)    # two strings of six cells
 
 Heights are square roots of what lies above the lowest point: a loss falls steeply at first, and what it gains in the
 long rest of a run would be a flat line on an even scale.

@@ -45,57 +45,57 @@ class LiveReporter(Reporter):
         self._state = ""  # what it does beside learning
 
     def on_start(self, start: Start) -> None:
-        """What was read and what will be trained; then the live view opens."""
+        """Print the corpus and the network, and open the live view."""
         self._task = start.task
         self._evaluations = [each for each in start.history if math.isfinite(each.valid_loss)]
-        self._area.print(Group(_rows(start.task.describe(start.device)), ""))
+        self._area.print(Group(_tabulate_rows(start.task.describe(start.device)), ""))
         self._draw()
 
     def on_progress(self, progress: Progress) -> None:
-        """Redraws."""
+        """Redraw the view."""
         self._progress = progress
         self._draw()
 
     def on_weights(self, step: int, network: RecurrentNetwork) -> None:  # noqa: ARG002
-        """A validation begins."""
+        """Show that a validation begins."""
         self._state = "validating"
         self._draw()
 
     def on_validation(self, share: float) -> None:
-        """Redraws."""
+        """Redraw the view."""
         self._state = f"validating {share:.0%}"
         self._draw()
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
-        """Redraws."""
+        """Redraw the view."""
         self._state = ""
         if math.isfinite(evaluation.valid_loss):
             self._evaluations.append(evaluation)
         self._draw()
 
     def on_sample(self, step: int, text: str) -> None:
-        """Redraws."""
+        """Redraw the view."""
         self._samples.append((step, visible(text)))
         self._draw()
 
     def on_note(self, message: str) -> None:
-        """Above the live view."""
+        """Print it above the live view."""
         self._area.print(Text(visible(message)))
 
     def on_stop(self, message: str) -> None:
-        """On the line of the cursor, below the live view, until it is drawn again: the run may be drawing now."""
+        """Write it on the line of the cursor, until the view is drawn again: the run may be drawing at this moment."""
         self._console.file.write(f"\r{message[: self._console.width - 1]}")
         self._console.file.flush()
 
     def on_finish(self, summary: Summary) -> None:
-        """The live view gives way to the figures, the verdict, and what to type next."""
+        """Replace the live view by the figures, the verdict and the commands to type next."""
         self._area.close()
         best = (f"{self._star} validation", summary.valid_loss, summary.accuracy, f"step {summary.best_step:,}")
         show = self._console.print
-        show(_figures(self._task.metrics, [("training", summary.train_loss, None, ""), best]), "")
+        show(_tabulate_figures(self._task.metrics, [("training", summary.train_loss, None, ""), best]), "")
         if len(self._samples) > 1:
-            show(Text("samples during training", "bold"), _trail(choose_evenly(self._samples, TRAIL)), "")
-        show(_rows(describe_end(summary)), "")
+            show(Text("samples during training", "bold"), _tabulate_samples(choose_evenly(self._samples, TRAIL)), "")
+        show(_tabulate_rows(describe_end(summary)), "")
         show(Text("next, try", "bold"))
         for command in suggest_commands(self._task, summary, self._surroundings):
             show(Text(f"  {visible(command)}", "cyan"), soft_wrap=True)  # copied, it is one line
@@ -109,24 +109,24 @@ class LiveReporter(Reporter):
         return "*" if self._console.options.ascii_only else "\u2605"
 
     def _draw(self) -> None:
-        self._area.draw(self._view())
+        self._area.draw(self._make_view())
 
-    def _view(self) -> RenderableType:
+    def _make_view(self) -> RenderableType:
         if self._progress is None:
             return Text("warming up ...", "dim")
         curve_rows, trail = HIGH if self._console.height >= HIGH_FROM else LOW
         figures = Table.grid()
         figures.add_column(width=FIGURES)
         room = min(MAX_CURVE, self._console.width - FIGURES)
-        parts: list[RenderableType] = [self._figures(self._progress)]
+        parts: list[RenderableType] = [self._make_figures(self._progress)]
         if room >= MIN_CURVE and len(self._evaluations) > 1 and not self._console.options.ascii_only:
-            parts.append(self._curve(self._progress, room, curve_rows))
+            parts.append(self._make_curve(self._progress, room, curve_rows))
         figures.add_row(*parts)
         others = min(self._area.height_above, MAX_ABOVE) + curve_rows + trail + OTHER_LINES
         lines = min(MAX_SAMPLE, max(MIN_SAMPLE, self._console.height - others))
-        return Group(self._bar(self._progress), figures, *self._written(lines, trail))
+        return Group(self._make_bar(self._progress), figures, *self._make_samples(lines, trail))
 
-    def _bar(self, now: Progress) -> Table:
+    def _make_bar(self, now: Progress) -> Table:
         bar = Table.grid(expand=True, padding=(0, 1))
         bar.add_column(ratio=1)
         bar.add_column(no_wrap=True)
@@ -135,15 +135,15 @@ class LiveReporter(Reporter):
         bar.add_row(ProgressBar(total=1.0, completed=min(1.0, now.progress)), Text(f"{far}  {doing}"))
         return bar
 
-    def _figures(self, now: Progress) -> Table:
+    def _make_figures(self, now: Progress) -> Table:
         rows: list[tuple[str, float, float | None, str]] = [("recent", now.loss, None, "")]
         if self._evaluations:
             newest, best = self._evaluations[-1], min(self._evaluations, key=lambda each: each.valid_loss)
             rows.append(("validation", newest.valid_loss, newest.accuracy, f"step {newest.step:,}"))
             rows.append((f"{self._star} best", best.valid_loss, best.accuracy, f"step {best.step:,}"))
-        return _figures(self._task.metrics, rows)
+        return _tabulate_figures(self._task.metrics, rows)
 
-    def _curve(self, now: Progress, width: int, rows: int) -> Text:
+    def _make_curve(self, now: Progress, width: int, rows: int) -> Text:
         """The validation losses so far, with the lowest and the highest of the frame written before them."""
         losses = [each.valid_loss for each in self._evaluations]
         steps = max(1.0, now.step / max(now.progress, 1e-9))  # of the whole run
@@ -154,7 +154,7 @@ class LiveReporter(Reporter):
             curve.append(f"{label:5} ", "dim").append(line + "\n" * (k < rows - 1), "green")
         return curve
 
-    def _written(self, lines: int, trail: int) -> list[RenderableType]:
+    def _make_samples(self, lines: int, trail: int) -> list[RenderableType]:
         """The newest sample, and on a high terminal the beginnings of earlier ones."""
         if not self._samples:
             return []
@@ -164,7 +164,7 @@ class LiveReporter(Reporter):
         title = Text(f"sample at step {step:,}", "bold")
         newest = Panel(Text("\n").join([*wrapped, *blank]), title=title, title_align="left", border_style="dim")
         earlier = choose_evenly(self._samples[:-1], trail) if trail else []
-        return [newest, _trail(earlier)] if earlier else [newest]
+        return [newest, _tabulate_samples(earlier)] if earlier else [newest]
 
 
 def choose_evenly(samples: Sequence[tuple[int, str]], count: int) -> list[tuple[int, str]]:
@@ -180,8 +180,8 @@ def choose_evenly(samples: Sequence[tuple[int, str]], count: int) -> list[tuple[
     return list(chosen.values())
 
 
-def _rows(rows: Sequence[Row]) -> Table:
-    """What it is, dimmed, and the words beside it; a long glimpse of a text is cut."""
+def _tabulate_rows(rows: Sequence[Row]) -> Table:
+    """A table of names, dimmed, and the words beside them; a long glimpse of a text is cut."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style="dim")
     table.add_column(overflow="fold")
@@ -191,7 +191,7 @@ def _rows(rows: Sequence[Row]) -> Table:
     return table
 
 
-def _trail(samples: Sequence[tuple[int, str]]) -> Table:
+def _tabulate_samples(samples: Sequence[tuple[int, str]]) -> Table:
     """The step and the beginning of each sample."""
     table = Table.grid(padding=(0, 2), expand=True)
     table.add_column(justify="right", style="dim", no_wrap=True)
@@ -201,7 +201,7 @@ def _trail(samples: Sequence[tuple[int, str]]) -> Table:
     return table
 
 
-def _figures(metrics: Sequence[Metric], rows: Sequence[tuple[str, float, float | None, str]]) -> Table:
+def _tabulate_figures(metrics: Sequence[Metric], rows: Sequence[tuple[str, float, float | None, str]]) -> Table:
     """Losses and accuracies in each metric, with a name and a remark; the last row is the one that counts."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)

@@ -27,13 +27,13 @@ class PlainReporter(Reporter):
         self._last_share = time.monotonic()
 
     def on_start(self, start: Start) -> None:
-        """What was read and what will be trained."""
+        """Print the corpus and the network."""
         self._task = start.task
         for what, words in start.task.describe(start.device):
             _print(f"{what}: {words}")
 
     def on_progress(self, progress: Progress) -> None:
-        """A line every ten seconds."""
+        """Print a line every ten seconds."""
         if progress.seconds - self._last_line < LINE_INTERVAL:
             return
         self._last_line = progress.seconds
@@ -43,17 +43,17 @@ class PlainReporter(Reporter):
         )
 
     def on_weights(self, step: int, network: RecurrentNetwork) -> None:  # noqa: ARG002
-        """Remembers when the validation begins."""
+        """Note when the validation begins."""
         self._last_share = time.monotonic()
 
     def on_validation(self, share: float) -> None:
-        """A line every ten seconds."""
+        """Print a line every ten seconds."""
         if time.monotonic() - self._last_share >= LINE_INTERVAL:
             self._last_share = time.monotonic()
             _print(f"validating: {share:.0%}")
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
-        """A line each."""
+        """Print a line."""
         others = [
             metric.say(evaluation.valid_loss, evaluation.accuracy)
             for metric in self._task.metrics
@@ -65,13 +65,13 @@ class PlainReporter(Reporter):
         )
 
     def on_note(self, message: str) -> None:
-        """As it is."""
+        """Print it as it is."""
         _print(message)
 
     on_stop = on_note
 
     def on_finish(self, summary: Summary) -> None:
-        """The figures, and what to type next."""
+        """Print the figures and the commands to type next."""
         figures = ", ".join(metric.say(summary.valid_loss, summary.accuracy) for metric in self._task.metrics)
         _print(f"valid {figures} (best, at step {summary.best_step})")
         for what, words in describe_end(summary):
@@ -86,7 +86,7 @@ def one_line(text: str) -> str:
 
 
 def describe_end(summary: Summary) -> list[Row]:
-    """How a run went, and where its model is."""
+    """The steps and the speed of a run, the verdict, and the model file."""
     trained = (
         f"{count_of(summary.steps, 'step')}, {summary.epochs:.2f} epochs in {format_duration(summary.seconds)}, "
         f"{summary.chars_per_second:,.0f} characters/s"
@@ -103,7 +103,7 @@ def suggest_commands(task: Task, summary: Summary, surroundings: Surroundings) -
 
 
 def locate_program(name: str) -> str:
-    """How to start a program of this installation: by its name if the shell finds it, else by its path."""
+    """The command that starts a program of this installation: its name if the shell finds it, else its path."""
     beside = shutil.which(name, path=str(Path(sys.executable).parent))
     return name if shutil.which(name) or beside is None else beside
 

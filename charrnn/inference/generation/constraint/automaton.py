@@ -51,6 +51,8 @@ def build_automaton(pattern: str, alphabet: str, stops: Sequence[str] = ()) -> A
 
 @dataclass(frozen=True)
 class _State:
+    """A state of the automaton; see the module."""
+
     follow: int
     accepting: bool
     suffix: str  # the end of the text that may begin a stop string
@@ -58,6 +60,8 @@ class _State:
 
 
 class _Builder:
+    """Finds the states that can be reached, and where the classes of characters lead from each."""
+
     def __init__(self, pattern: str, alphabet: str, stops: Sequence[str]) -> None:
         self._positions = positions = PositionAutomaton(alphabet)
         self._stops = stops
@@ -107,9 +111,8 @@ class _Builder:
         text = state.suffix + character
         completed = [stop for stop in self._stops if text.endswith(stop)]
         if completed:
-            fits = (
-                reached & self._completed[max(completed, key=len)]
-            )  # of two that end together, the one that begins first
+            first = max(completed, key=len)  # of two that end together, the one that begins first
+            fits = reached & self._completed[first]
             return _State(0, accepting=True, suffix="", stopped=True) if fits else None
         follow = reduce(int.__or__, (self._positions.follow[position] for position in bits(reached)))
         ends = (text[begin:] for begin in range(len(text)))

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from charrnn.inference.generation.constraint.automaton import DEAD, Automaton
 from charrnn.inference.generation.constraint.tracking import Integers
-from charrnn.text.vocabulary.base import Vocabulary
-from charrnn.text.vocabulary.characters import CODE_POINTS
+from charrnn.text.vocabulary.base import CODE_POINTS, Vocabulary
 
 SURROGATES = (0xD800, 0xE000)
 UTF8 = ((0x80, 0x00), (0x800, 0xC0), (0x10000, 0xE0), (CODE_POINTS, 0xF0))  # by length: first code point beyond, mark
@@ -68,7 +67,7 @@ def expand(automaton: Automaton, vocabulary: Vocabulary) -> Transitions:
 
 
 def walk(automaton: Automaton, texts: Sequence[str | None], states: Integers) -> Transitions:
-    """Where texts lead from some states (S,); None leads nowhere."""
+    """The transitions by texts from some states (S,); None leads nowhere."""
     numbers = dict(zip(automaton.alphabet, automaton.classes.tolist(), strict=True))
     paths = [None if text is None else tuple(map(numbers.__getitem__, text)) for text in texts]
     places = {path: place for place, path in enumerate(dict.fromkeys(paths))}

@@ -21,7 +21,7 @@ from charrnn.wording import count_of
 
 MOST_ENTRIES = 2**25  # of a table
 ROW_UNIT = 16  # rows are padded to a multiple of it, the most lanes of a vector
-SHOWN = 5  # characters in a message
+MOST_SHOWN = 5  # characters in a message
 
 
 def build_constraint(
@@ -70,7 +70,7 @@ def _check_size(states: int, vocabulary: Vocabulary) -> None:
 
 
 def _complete(automaton: Automaton, vocabulary: Vocabulary, prefix: str) -> Transitions:
-    """Where the rest of each word that begins with `prefix` leads to from the start."""
+    """The transitions from the start by the rest of each word that begins with `prefix`."""
     rests = [text[len(prefix) :] if text and text.startswith(prefix) else None for text in get_texts(vocabulary)]
     return walk(automaton, rests, np.zeros(1, dtype=np.int32))
 
@@ -149,5 +149,5 @@ def _explain(pattern: str, alphabet: str, shortest: int, length: int, prefix: by
         ending = prefix.decode("utf-8")
         return f"the prime ends with {ending!r}, and no word of the model that begins like this matches {pattern!r}"
     strange = [character for character in dict.fromkeys(pattern) if character not in alphabet and character.isalnum()]
-    lacking = f"; it has never seen {', '.join(map(repr, strange[:SHOWN]))}" if strange else ""
+    lacking = f"; it has never seen {', '.join(map(repr, strange[:MOST_SHOWN]))}" if strange else ""
     return f"no text that the model can generate matches {pattern!r}{lacking}"

@@ -18,7 +18,8 @@ ONE = 0x3F800000  # the bits of 1.0, the likeliest symbol's weight
 TOLERANCE = 1.0 - 1e-9  # a share that reaches top-p exactly is enough
 
 
-def _sum(vector: Number, lanes: int) -> Number:
+def _add_lanes(vector: Number, lanes: int) -> Number:
+    """The sum of all lanes of a vector."""
     total = vector.lane(0)
     for lane in range(1, lanes):
         total = total + vector.lane(lane)
@@ -37,7 +38,7 @@ def _emit_measure(module: Any, lanes: int) -> Any:
         worth = counted.equals(1).choose(read.like(1.0), read)
         masked = (read >= least.spread(lanes)).choose(worth, 0.0)
         total.value = total.value + masked.convert("fpext", doubles)
-    return code.finish(_sum(total.value, lanes))
+    return code.finish(_add_lanes(total.value, lanes))
 
 
 def _emit_threshold(module: Any, measure: Any) -> Any:
@@ -138,5 +139,5 @@ def emit_choose(module: Any, lanes: int) -> Any:
             odds = exp(scores.read(place, lanes) - highest.spread(lanes))
             total.value = total.value + odds.convert("fpext", doubles)
         chance.write((scores.read(chosen) - highest).convert("fpext", DOUBLE), 0)
-        chance.write(_sum(total.value, lanes), 1)
+        chance.write(_add_lanes(total.value, lanes), 1)
     return code.finish(chosen)
