@@ -1,4 +1,4 @@
-# make demo: from nothing to generated text.  make check: all checks and tests.
+# make demo: installs charrnn, trains a model and generates text.  make check: runs all checks and tests.
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
@@ -22,7 +22,7 @@ data/shakespeare.txt: | install
 demo: install data/shakespeare.txt
 	$(BIN)/charrnn train data/shakespeare.txt --time 60s -o models/demo.safetensors --overwrite
 	$(BIN)/charrnn generate -m models/demo.safetensors -t 0.7 -l 600
-	@echo; echo "To go on, type:"; echo "  . $(BIN)/activate"
+	@echo; echo "To continue, type:"; echo "  . $(BIN)/activate"
 	@echo "  charrnn generate -m demo --prime 'JULIET:' -t 0.5"
 	@echo "  charrnn train data/shakespeare.txt -o models/demo.safetensors --resume --time 5m"
 
@@ -32,7 +32,7 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/pytest -n auto $(PYTEST_OPTIONS)
 
-# The tests with the lowest and with the newest versions of all dependencies. PyTorch comes with CUDA here: gigabytes.
+# Runs the tests with the lowest or the newest versions of all dependencies. PyTorch comes with CUDA here: gigabytes.
 lowest newest:
 	$(PYTHON) scripts/versions.py $@
 

@@ -27,8 +27,8 @@ def train(
     Args:
         corpus: a text file or folder, or several of them.
         output: the model file, by default `models/CORPUS.safetensors`.
-        quiet: whether to show nothing on stderr.
-        options: the options of `charrnn train` by their names with underscores: `time="5m"`, `hidden_size=256`,
+        quiet: whether to print nothing to stderr.
+        options: the options of `charrnn train`, with underscores in their names: `time="5m"`, `hidden_size=256`,
             `overwrite=True`, `resume=True` ...
 
     Returns:
@@ -37,7 +37,7 @@ def train(
     Raises:
         TypeError: if there is no such option.
         charrnn.errors.CharrnnError: if the run cannot start or continue.
-        KeyboardInterrupt: if it was interrupted; its state is saved, and `resume=True` continues it.
+        KeyboardInterrupt: if the run was interrupted; its state is saved, and `resume=True` continues it.
     """
     names = [corpus] if isinstance(corpus, str | os.PathLike) else list(corpus)
     given = {**options, "quiet": quiet, **({} if output is None else {"output": os.fspath(output)})}

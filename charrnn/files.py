@@ -59,14 +59,14 @@ def resolve_output(path: Path) -> Path:
         mode = path.stat().st_mode
     except OSError:  # nothing there yet; what else is wrong, opening it will tell
         if target.is_symlink():
-            raise OutputError(f"{path} is a symbolic link that leads to itself; name another file") from None
+            raise OutputError(f"{path} is a symbolic link to itself; name another file") from None
         return target
     if stat.S_ISDIR(mode):
         raise OutputError(f"{path} is a folder; name a file")
     if not stat.S_ISREG(mode):
         kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
         kind = kinds.get(stat.S_IFMT(mode), "a special file")
-        raise OutputError(f"{path} is {kind}, which no file can replace; name a regular file")
+        raise OutputError(f"{path} is {kind}, which cannot be replaced by a file; name a regular file")
     return target
 
 
@@ -80,10 +80,10 @@ def check_output(path: Path, inputs: Iterable[str | Path], *, overwrite: bool, o
     """
     resolve_output(path)
     if path.exists() and any(Path(name).exists() and path.samefile(name) for name in inputs):
-        raise OutputError(f"{path} is one of the files to read; name another one to write")
+        raise OutputError(f"{path} is also an input file; name another file to write")
     if path.exists() and not overwrite:
         how = f" with {option}" if option else ""
-        raise OutputError(f"{path} exists already; replace it with --overwrite, or name another file{how}")
+        raise OutputError(f"{path} already exists; replace it with --overwrite, or name another file{how}")
 
 
 def partial_path(path: Path) -> Path:

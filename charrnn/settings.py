@@ -1,7 +1,7 @@
 """Declaration of settings: frozen dataclasses with the default, the limits and the help text of each field.
 
-The command line builds its options from these declarations, and tests compare the tables of the README with them, so
-that each default, limit and explanation is written once.
+The command line builds its options from these declarations, and docs/commands.md is generated from them, so each
+default, limit and explanation is written once.
 
     @dataclass(frozen=True)
     class ModelSettings:

@@ -1,15 +1,15 @@
-"""Measures charrnn in comparison to other programs and to the limits of the machine.
+"""Measures charrnn in comparison with other programs and with the limits of the machine.
 
 python scripts/benchmark.py                          everything, in a quarter of an hour, as tables in Markdown
 python scripts/benchmark.py generate                 start-up, one stream, many samples, large vocabularies
 python scripts/benchmark.py quality TEXT...          held-out loss by training time, with automatic settings
-python scripts/benchmark.py quality TEXT... --grid   the same beside a grid of fixed settings, for the same times
-python scripts/benchmark.py kernel                   the training kernel, stage by stage, beside PyTorch's layers
-python scripts/benchmark.py classify FILE.tsv...     classifiers beside n-grams with logistic regression
-python scripts/benchmark.py gpu                      training and generation on a GPU, beside bare loops
+python scripts/benchmark.py quality TEXT... --grid   the same, compared with a grid of fixed settings
+python scripts/benchmark.py kernel                   the training kernel, stage by stage, compared with PyTorch's layers
+python scripts/benchmark.py classify FILE.tsv...     classifiers, compared with logistic regression on n-grams
+python scripts/benchmark.py gpu                      training and generation on a GPU, compared with bare loops
 
-Whatever is compared is measured in the same run, in turns, and the best turn counts, so that a burst of work of another
-program affects all alternatives alike.
+Alternatives are measured in the same run, in turns, and the best turn of each counts, so a burst of work by another
+program affects all of them alike.
 """
 
 import argparse

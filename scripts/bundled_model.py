@@ -1,7 +1,7 @@
 """Makes the bundled model, models/shakespeare.safetensors: trained on the plays, stored in half precision.
 
 python scripts/bundled_model.py                     download the plays, train for nine minutes, round, score, describe
-python scripts/bundled_model.py --trained MODEL     skip the training: a model that the same command has trained
+python scripts/bundled_model.py --trained MODEL     skip the training; use a model trained by the same command
 """
 
 import argparse
@@ -26,22 +26,22 @@ HELD_OUT = 0.05  # of the text, at its end
 TRAIN = ("train", TEXT, "--hidden-size", "448", "--time", "520s", "--valid-fraction", str(HELD_OUT))
 COMMAND = " ".join(["charrnn", *TRAIN])
 README = """\
-Models go here: `charrnn train data/NAME.txt` writes `models/NAME.safetensors`. Git ignores all but one of them.
+Models are kept here: `charrnn train data/NAME.txt` writes `models/NAME.safetensors`. Git ignores all but one.
 
 ## shakespeare.safetensors
 
 The bundled model: {size}, {parameters:,} weights in half precision, {megabytes:.2f} MB. It was trained on
-Shakespeare's plays, and `charrnn generate --prime "ROMEO:"` uses it where there is no other model.
+Shakespeare's plays, and `charrnn generate --prime "ROMEO:"` uses it if there is no other model.
 
 | | |
 |---|---|
-| made by | `python scripts/bundled_model.py`, which runs `{command}` and rounds the weights |
+| made by | `python scripts/bundled_model.py`, which runs `{command}` and then rounds the weights |
 | trained on | the first {trained:,} characters of what `charrnn corpus shakespeare` writes, {epochs:.1f} epochs |
 | held out | the last {held_out:,} characters: the end of {end} |
-| cross-entropy there | {loss:.4f} nats per character, {bpc:.4f} bits; perplexity {perplexity:.3f} |
-| the same before rounding | {unrounded:.4f} nats per character |
+| held-out cross-entropy | {loss:.4f} nats per character, {bpc:.4f} bits; perplexity {perplexity:.3f} |
+| the same, before rounding | {unrounded:.4f} nats per character |
 
-Most of tiny Shakespeare is in these plays, so it is not a test set for this model.
+Most of tiny Shakespeare is part of these plays, so it cannot serve as a test set for this model.
 """
 END = "*The Two Gentlemen of Verona*, and all of *The Winter's Tale*"
 
@@ -112,7 +112,7 @@ def make_model(trained: Path | None) -> None:
 def main() -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trained", type=Path, metavar="MODEL", help="round this model, and train none")
+    parser.add_argument("--trained", type=Path, metavar="MODEL", help="round this model instead of training one")
     return run_script("bundled_model.py", partial(make_model, parser.parse_args().trained))
 
 

@@ -14,8 +14,8 @@ sys.path.insert(0, str(ROOT))  # the checkout, whatever is installed
 
 PAGE = ROOT / "docs" / "commands.md"
 HEAD = """# Commands
-The help page of every command, written by `python scripts/commands.py` from the settings in the code; a test holds them
-equal. Names of files in the examples, such as book.txt, stand for files of yours.
+The help pages of all commands. `python scripts/commands.py` writes this page from the settings in the code, and a test
+checks that it is up to date. File names in the examples, such as book.txt, stand for your own files.
 """
 
 
@@ -43,7 +43,7 @@ def render() -> str:
 def main() -> int:
     """Write or check the page; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="only compare")
+    parser.add_argument("--check", action="store_true", help="only compare; write nothing")
     page = render()
     if parser.parse_args().check:
         return int(PAGE.read_text(encoding="utf-8") != page)

@@ -1,9 +1,9 @@
 """Experiments on what charrnn learns: each makes a corpus, trains models and prints tables that others can reproduce.
 
-python scripts/experiments.py brackets                       nested brackets, checked by their grammar
-python scripts/experiments.py headlines headlines.txt        real words, and what is copied
+python scripts/experiments.py brackets                       nested brackets, checked with their grammar
+python scripts/experiments.py headlines headlines.txt        share of real words, and of copied text
 python scripts/experiments.py genome genome.fa               bits per base; alignments by NCBI BLAST+
-python scripts/experiments.py music tunes.abc pieces/        tunes checked by abc2midi; statistics of MIDI pieces
+python scripts/experiments.py music tunes.abc pieces/        tunes, checked with abc2midi; statistics of MIDI pieces
 
 Each takes less than ten minutes on two cores. Tables in Markdown go to stdout, progress to stderr.
 """
@@ -40,9 +40,15 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         subparser = subparsers.add_parser(name, help=about, description=about)
         if files:
             subparser.add_argument("files", nargs="+", metavar="FILE", help=f"{files}; - is stdin")
-        subparser.add_argument("--time", type=duration, help="of each training run (default: the experiment's own)")
-        subparser.add_argument("--samples", type=count, default=samples, help="per temperature (default: %(default)s)")
-        subparser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep corpora, models and samples there")
+        subparser.add_argument(
+            "--time", type=duration, help="time of each training run (default: depends on the experiment)"
+        )
+        subparser.add_argument(
+            "--samples", type=count, default=samples, help="samples per temperature (default: %(default)s)"
+        )
+        subparser.add_argument(
+            "--keep", type=Path, metavar="FOLDER", help="keep corpora, models and samples in this folder"
+        )
         subparser.set_defaults(experiment=run)
     return parser.parse_args(arguments)
 

@@ -3,7 +3,7 @@
 python scripts/pictures.py data/shakespeare.txt --time 60s    docs/training.svg, generating.svg, evaluating.svg
                                                               and page.png; without a text, page.png alone
 
-The commands run in a terminal of tmux, the page in Chromium; both have to be installed.
+The commands run in a tmux terminal and the page in Chromium; both must be installed.
 """
 
 import argparse
@@ -101,10 +101,12 @@ def capture_command(folder: Path, name: str, command: str, wait: float | None = 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("text", type=Path, nargs="?", help="to train on; without it, the page's picture is made alone")
-    parser.add_argument("--time", type=duration, default="60s", help="of training (default: %(default)s)")
-    parser.add_argument("--prime", default="ROMEO:", help="of the generated text (default: %(default)s)")
-    parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="folder of the pictures")
+    parser.add_argument(
+        "text", type=Path, nargs="?", help="text to train on; without it, only the picture of the page is made"
+    )
+    parser.add_argument("--time", type=duration, default="60s", help="training time (default: %(default)s)")
+    parser.add_argument("--prime", default="ROMEO:", help="prime of the generated text (default: %(default)s)")
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="folder for the pictures (default: docs)")
     return parser.parse_args(arguments)
 
 

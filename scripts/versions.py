@@ -26,9 +26,13 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("versions", choices=tuple(RESOLUTION))
-    parser.add_argument("--python", default=sys.executable, help="version or path (default: the one that runs this)")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="make the environment there, and keep it")
-    parser.add_argument("pytest", nargs="*", metavar="ARGUMENT", help="for pytest, after --")
+    parser.add_argument(
+        "--python", default=sys.executable, help="version or path of Python (default: the one that runs this script)"
+    )
+    parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="create the environment in this folder, and keep it"
+    )
+    parser.add_argument("pytest", nargs="*", metavar="ARGUMENT", help="arguments for pytest, after --")
     return parser.parse_args(arguments)
 
 

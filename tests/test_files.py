@@ -83,11 +83,11 @@ def test_an_output_in_whose_place_something_would_be_lost_is_refused(tmp_path: P
     folder.mkdir()
     check_output(new, [existing], overwrite=False)
     check_output(existing, [new, "-"], overwrite=True)
-    with pytest.raises(OutputError, match="existing exists already; replace it with --overwrite, or name another file"):
+    with pytest.raises(OutputError, match="existing already exists; replace it with --overwrite, or name another file"):
         check_output(existing, [], overwrite=False)
     with pytest.raises(OutputError, match=r"or name another file with -o$"):
         check_output(existing, [], overwrite=False, option="-o")
-    with pytest.raises(OutputError, match="existing is one of the files to read; name another one to write"):
+    with pytest.raises(OutputError, match="existing is also an input file; name another file to write"):
         check_output(tmp_path / "folder" / ".." / "existing", [existing], overwrite=True)
     with pytest.raises(OutputError, match="folder is a folder; name a file"):
         check_output(folder, [], overwrite=True)
@@ -114,7 +114,7 @@ def test_a_pipe_is_not_replaced(tmp_path: Path, *, linked: bool) -> None:
     if linked:
         path = tmp_path / "link"
         path.symlink_to(pipe)
-    with pytest.raises(OutputError, match="is a pipe, which no file can replace; name a regular file"):
+    with pytest.raises(OutputError, match="is a pipe, which cannot be replaced by a file; name a regular file"):
         check_output(path, [], overwrite=True)
     with pytest.raises(OutputError, match="is a pipe"), atomic_write(path):
         pass
@@ -124,14 +124,14 @@ def test_a_pipe_is_not_replaced(tmp_path: Path, *, linked: bool) -> None:
 @linux
 @pytest.mark.parametrize("device", ["/dev/null", "/dev/full"])
 def test_a_device_is_not_replaced(device: str) -> None:
-    with pytest.raises(OutputError, match=f"{device} is a device, which no file can replace"):
+    with pytest.raises(OutputError, match=f"{device} is a device, which cannot be replaced by a file"):
         resolve_output(Path(device))
 
 
 def test_a_link_to_itself_is_refused(tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(link)
-    with pytest.raises(OutputError, match="is a symbolic link that leads to itself"), atomic_write(link):
+    with pytest.raises(OutputError, match="is a symbolic link to itself"), atomic_write(link):
         pass
     assert link.is_symlink()
 

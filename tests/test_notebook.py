@@ -20,7 +20,7 @@ def test_every_cell_runs_and_shows_what_it_should(tmp_path: Path, monkeypatch: p
     cells = list(run_notebook(NOTEBOOK, shorten))
     assert sum("charrnn.train" in source for source, _, _ in cells) == 1
     printed = "".join(text for _, text, _ in cells)
-    assert printed.count("bits a character") == 2
+    assert printed.count("bits per character") == 2
     shown = [value for _, _, value in cells if value is not None]
     models = [value for value in shown if isinstance(value, charrnn.Model)]
     assert "<th>Network</th><td>LSTM, 1 layer of 16 units</td>" in models[0]._repr_html_()

@@ -24,7 +24,7 @@ def check_adaptation(settings: AdaptSettings, inputs: Sequence[str | Path]) -> N
     """
     if settings.adapt is None:
         if settings.output is not None:
-            raise UsageError("-o saves an adapted model; name the text to adapt to with --adapt FILE")
+            raise UsageError("-o saves an adapted model; add --adapt FILE with the text to adapt to")
         return
     if settings.output is not None:
         check_output(Path(settings.output), [settings.adapt, *inputs], overwrite=settings.overwrite)
@@ -45,7 +45,7 @@ def adapt_model(model: "Model", settings: AdaptSettings, label: str | None, *, q
 
     if isinstance(model, LabelledModel):
         if label is None:
-            raise UsageError("--adapt needs --label with a model of labelled texts")
+            raise UsageError("with a model of labelled texts, --adapt also needs --label")
         model = model.for_label(label)
     reader = TextReader.of_names([settings.adapt], ReadingSettings(), binary=model.vocabulary.binary)
     codes = model.vocabulary.tokenize_pieces(reader)
@@ -53,7 +53,7 @@ def adapt_model(model: "Model", settings: AdaptSettings, label: str | None, *, q
         adapted, before, after = model.adapt_to_codes(
             codes, lambda done, read: progress(done, reader.estimate_total(read))
         )
-    losses = f"{before.loss:.4f} nats each as trained, {after.loss:.4f} while learning from them"
+    losses = f"{before.loss:.4f} nats per character as trained, {after.loss:.4f} while adapting"
     read = count_of(after.chars, "character")
     notes = [*reader.notes, f"adapted to {read} of {settings.adapt}: {losses}"]
     if settings.output is not None:

@@ -107,5 +107,5 @@ def _fail(message: str, status: int, *, by_all: bool = True) -> int:
 def _advise(message: str, command: str) -> str:
     """What to type after a usage error."""
     if command.endswith(" generate") and "unexpected extra argument" in message:
-        return f"A text to continue goes after --prime: {command} --prime TEXT"
+        return f"Use --prime for the text to continue: {command} --prime TEXT"
     return f"Try: {command} --help"

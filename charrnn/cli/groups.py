@@ -13,16 +13,16 @@ from charrnn.cli.options import WIDTH, add_command
 
 # ruff: noqa: E501 - summaries are one line each
 COMMANDS = {  # the summary is the first line of the command's own help; a test holds them equal
-    "train": "Learn a text and write the best model to a file.",
+    "train": "Train a model on a text and write the best version to a file.",
     "generate": "Generate text with a model, continuing a prime.",
-    "evaluate": "Score a text: cross-entropy, bits per character, perplexity; with a model of labelled texts also accuracy.",
+    "evaluate": "Score a text: cross-entropy, bits per character, perplexity; for a model of labelled texts, also accuracy.",
     "classify": "Classify every line: print its label, the label's probability and the line, separated by tabs.",
-    "novelty": "Measure how much of a text is copied from a corpus: the longest span that both share, and whole lines.",
-    "inspect": "Show what each unit does along a text, and which units follow its properties; with a classifier, each class.",
-    "export": "Write a model as one page that writes in any browser, offline, or as an ONNX graph for other programs.",
+    "novelty": "Measure how much of a text is copied from a corpus: the longest shared span, and whole lines.",
+    "inspect": "Show what each unit does along a text and which units follow its properties; for a classifier, every class.",
+    "export": "Export a model as a web page that generates text in any browser, offline, or as an ONNX graph.",
     "models": "List the models in models/: size, corpus, held-out loss and date.",
-    "info": "Show what a model file holds, without reading its weights.",
-    "corpus": "Make a text to train on: from files of other formats, from packages, or generated.",
+    "info": "Show what a model file contains, without reading its weights.",
+    "corpus": "Make a text to train on: convert files, extract it from a package, or generate it.",
 }
 
 

@@ -19,6 +19,10 @@ def choose_model(name: str | None, *, quiet: bool) -> Path:
     path = default_model()
     folder = models_folder()
     newest = path.parent == folder
-    note = f"{path}, the newest in {folder}/" if newest else f"{BUNDLED}, which comes with charrnn; {folder}/ has none"
+    note = (
+        f"{path}, the newest in {folder}/"
+        if newest
+        else f"{BUNDLED}, which is included in charrnn, because {folder}/ has no models"
+    )
     write_notes([f"model: {note}"], quiet=quiet)
     return path

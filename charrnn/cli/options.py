@@ -22,7 +22,9 @@ from charrnn.settings import Rule, check_settings, get_flag, get_rule, refuse
 WIDTH = 80  # columns of a help page
 Texts = Annotated[
     list[str],
-    typer.Argument(help="Text files and folders, compressed or not, read as one text; - is stdin.", show_default=False),
+    typer.Argument(
+        help="Text files and folders, which may be compressed, read as one text; - is stdin.", show_default=False
+    ),
 ]
 
 

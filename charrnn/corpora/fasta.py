@@ -82,7 +82,7 @@ def _split_records(lines: Iterable[str]) -> Iterator[Iterator[str]]:
     if first is None:
         raise CorpusError("no sequence: the input is empty")
     if not first[1].startswith(">"):
-        raise CorpusError(f"not FASTA: line {first[0]} should begin with > and a name; found {first[1][:40]!r}")
+        raise CorpusError(f"not FASTA: line {first[0]} should start with > and a name; found {first[1][:40]!r}")
     upcoming: str | None = first[1].rstrip()
 
     def read_record(header: str) -> Iterator[str]:
@@ -97,7 +97,9 @@ def _split_records(lines: Iterable[str]) -> Iterator[Iterator[str]]:
             if symbols.startswith(";"):
                 continue  # a comment in the original format
             if not SYMBOLS.fullmatch(symbols):
-                raise CorpusError(f"not FASTA: line {number} is neither a name nor a sequence; found {symbols[:40]!r}")
+                raise CorpusError(
+                    f"not FASTA: line {number} is neither a header nor a sequence; found {symbols[:40]!r}"
+                )
             yield symbols
 
     while upcoming is not None:

@@ -26,7 +26,7 @@ def main() -> None:
         elif event in STARTS:
             if opened and not Path(folder, archive).exists():
                 shutil.copy(opened[-1], folder)
-            raise PermissionError("no program may be started here")
+            raise PermissionError("starting programs is not allowed here")
 
     sys.addaudithook(audit)
     sys.argv = ["pip", *arguments]

@@ -114,14 +114,16 @@ def read_midi(data: bytes, name: str, grid: int = GRID) -> list[Note]:
     song = _parse_file(data, name)
     ticks = song.ticks_per_beat
     if ticks <= 0:
-        raise CorpusError(f"{name} counts time in film frames, not in beats; save it with beats in another program")
+        raise CorpusError(
+            f"{name} measures time in film frames (SMPTE), not in beats; convert it to beats with another program"
+        )
     notes = [
         Note(_to_steps(start, grid, ticks), pitch, max(1, _to_steps(end - start, grid, ticks)), velocity)
         for track in song.tracks
         for start, end, pitch, velocity in _extract_notes(track)
     ]
     if not notes:
-        raise CorpusError(f"{name} holds no notes")
+        raise CorpusError(f"{name} contains no notes")
     return sorted(notes)
 
 
@@ -164,11 +166,11 @@ def write_midi(notes: Iterable[Note], grid: int = GRID, tempo: float = 120.0) ->
 def _parse_file(data: bytes, name: str) -> "mido.MidiFile":
     mido = _import_mido()
     if not data.startswith(b"MThd"):
-        raise CorpusError(f"{name} is not a MIDI file: it does not begin with MThd")
+        raise CorpusError(f"{name} is not a MIDI file: it does not start with MThd")
     try:
         return mido.MidiFile(file=io.BytesIO(data), clip=True)
     except (OSError, EOFError, ValueError, LookupError) as error:  # depends on where the file is damaged
-        raise CorpusError(f"{name} is not a complete MIDI file ({str(error) or 'it ends too early'})") from None
+        raise CorpusError(f"{name} is not a complete MIDI file ({str(error) or 'it is cut off'})") from None
 
 
 def _extract_notes(track: Iterable["mido.Message"]) -> Iterator[tuple[int, int, int, int]]:

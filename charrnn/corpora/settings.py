@@ -16,7 +16,7 @@ class CorpusOutput:
     panel: ClassVar[str] = FILES
     output: str = setting("-", "File to write; - is stdout.", short="-o")
     overwrite: bool = setting(False, "Replace the file if it exists.")
-    quiet: bool = setting(False, "Write nothing but errors to stderr.", short="-q")
+    quiet: bool = setting(False, "Print only errors to stderr.", short="-q")
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class FastaSettings:
 
     headers: bool = setting(False, "Keep the header lines; the result is FASTA.")
     wrap: int = setting(0, "Symbols per line; 0 writes each record on one line.", at_least=0)
-    keep_n: bool = setting(False, "Keep N, which is an amino acid in proteins.")
+    keep_n: bool = setting(False, "Keep the symbol N, which is an amino acid in proteins.")
     both_strands: bool = setting(False, "Add the reverse complement of each record (DNA).")
 
 
@@ -42,7 +42,7 @@ class MidiSettings:
     """How MIDI files become text."""
 
     grid: int = setting(GRID, "Time steps per quarter note.", at_least=1, at_most=480)
-    keys: int = setting(1, "Number of keys to write each piece in, by transposition.", at_least=1, at_most=24)
+    keys: int = setting(1, "Number of keys to write each piece in, by transposing it.", at_least=1, at_most=24)
 
 
 @dataclass(frozen=True)
@@ -59,4 +59,4 @@ class BracketsSettings:
 
     length: int = setting(400_000, "Symbols to write.", short="-l", at_least=1)
     seed: int = setting(0, "Seed of the random numbers.", at_least=0)
-    lines: bool = setting(False, "Write each outermost bracket on a line of its own.")
+    lines: bool = setting(False, "Write each outermost pair of brackets on a separate line.")

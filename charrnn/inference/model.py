@@ -80,12 +80,12 @@ def encode_text(text: str, what: str) -> bytes:
     except UnicodeEncodeError as error:
         code = ord(text[error.start])
         raise GenerationError(
-            f"{what} holds half of a character (U+{code:04X}, a surrogate), which is no text; leave it out"
+            f"{what} contains half of a character (U+{code:04X}, a surrogate), which is not text; leave it out"
         ) from None
 
 
 class Model:
-    """A trained language model, which generates and scores text; without a `generator` it generates on the CPU."""
+    """A trained language model that generates and scores text; without a `generator`, it generates on the CPU."""
 
     def __init__(
         self, header: ModelHeader, vocabulary: Vocabulary, network: Network, generator: TextGenerator | None = None
@@ -96,17 +96,17 @@ class Model:
         self.generator = generator or TextGenerator(network, vocabulary)
 
     def generate(self, prime: str | bytes = "", **options: Unpack[GenerateOptions]) -> str:
-        """A text that continues `prime`, without it.
+        """Generate a text that continues `prime`; the prime itself is not included.
 
         Raises:
             charrnn.errors.GenerationError: if the prime has characters that are not in the vocabulary, or an option
-                is out of its limits.
+                is out of range.
             charrnn.errors.PatternError: if no text can match `match`, or it is not a regular expression.
         """
         return "".join(self.stream(prime, **options))
 
     def stream(self, prime: str | bytes = "", **options: Unpack[GenerateOptions]) -> Iterator[str]:
-        """The text of `generate` in pieces, as they are made; the best of several texts is one piece.
+        """Yield the text of `generate` in pieces, as they are made; with `best`, the chosen text is one piece.
 
         Bytes of a byte model that are not UTF-8 are replaced by U+FFFD; `pieces` yields them unchanged.
 
@@ -149,7 +149,7 @@ class Model:
         return replace(request, constraint=constraint, stops=constraint.stops)
 
     def pieces(self, start: State, *, seeds: Sequence[int], request: Request) -> Generator[Piece]:
-        """Pieces of several texts generated side by side, one for each seed, all continuing from `start`."""
+        """Pieces of several texts generated in parallel, one for each seed, all continuing from `start`."""
         return self.generator.generate(start, seeds=seeds, request=request)
 
     def samples(self, start: State, *, seeds: Sequence[int], request: Request) -> Iterator[Sample]:
@@ -169,8 +169,8 @@ class Model:
         codes = vocabulary.tokenize(text)
         if not skip_unknown and (vocabulary.lookup(codes) == UNKNOWN).any():
             raise GenerationError(
-                f"the model has never seen {vocabulary.describe_unknown(codes)}; change the prime, or leave that out "
-                "with --unknown skip"
+                f"the model has never seen {vocabulary.describe_unknown(codes)}; change the prime, or use --unknown "
+                "skip to leave that out"
             )
         ids, _ = vocabulary.readable_ids(codes)
         return Prime(ids[ids != UNKNOWN], prefix)
@@ -181,12 +181,12 @@ class Model:
         return state
 
     def adapt(self, text: str | bytes, progress: "OnProgress | None" = None) -> "Model":
-        """A model that has learned from `text` while reading it, and goes on where the text ends.
+        """A copy of the model that has learned from `text` while reading it, and continues where the text ends.
 
             model.adapt(letters).generate("Dear")
 
         Raises:
-            charrnn.errors.CorpusError: if the text holds nothing that the model knows.
+            charrnn.errors.CorpusError: if the text contains nothing that the model knows.
         """
         return self.adapt_to_codes([self.vocabulary.tokenize(text)], progress)[0]
 
@@ -215,7 +215,7 @@ class Model:
         return sum_scores(self.vocabulary, score_text(self.network, self.vocabulary, codes, progress))
 
     def page(self, title: str | None = None, *, height: int = 900) -> "Frame":
-        """The page that `charrnn export` writes, in a frame `height` pixels high; its title is given or the corpus."""
+        """The page that `charrnn export` writes, in a frame `height` pixels high; the default title is the corpus."""
         from charrnn.inference.export.notebook import Frame
 
         return Frame.of_model(*self._contents(), title, height)

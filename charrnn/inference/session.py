@@ -123,7 +123,7 @@ class Session:
 
     def _pop_turn(self) -> Turn:
         if not self.turns:
-            raise GenerationError("there is no turn to take back")
+            raise GenerationError("there is no turn to undo")
         return self.turns.pop()
 
     def _add_turn(self, typed: bytes) -> Turn:

@@ -15,33 +15,38 @@ class PrimeSettings:
     panel: ClassVar[str] = TEXT
     prime: str | None = setting(None, "Text to continue.", short="-p")
     label: str | None = setting(
-        None, "Generate text with this label, if the model has labels.", shown_default="drawn by frequency"
+        None, "Generate text with this label, if the model has labels.", shown_default="drawn at random, by frequency"
     )
     prime_file: str | None = setting(None, "Read the prime from a file; - is stdin.")
     length: int = setting(
-        1000, "Characters to add; a word model ends with the word that reaches this length.", short="-l", at_least=0
+        1000,
+        "Number of characters to add; a word model stops after the word that reaches this number.",
+        short="-l",
+        at_least=0,
     )
-    samples: int = setting(1, "Texts to generate, side by side.", short="-n", at_least=1, at_most=100_000)
+    samples: int = setting(1, "Number of texts to generate.", short="-n", at_least=1, at_most=100_000)
     stop: list[str] | None = setting(
         None,
-        "End a text before this string, which is not printed; \\n is a line end, \\t a tab, \\\\ a backslash; may be "
-        "repeated.",
+        "Stop before this string, which is not printed; \\n is a line end, \\t a tab, \\\\ a backslash. Can be given "
+        "more than once.",
     )
-    lines: bool = setting(False, "Write one item a line: end a text before its first line end, as --stop '\\n' does.")
+    lines: bool = setting(
+        False, "Print one item per line: stop each text before its first line end, as --stop '\\n' does."
+    )
     match: str | None = setting(
         None,
-        "Every text matches this regular expression (Python's syntax) in full, after the prime. Where a text may end, "
-        "it ends if the model would go on with a character that the expression does not allow. --length is the limit.",
+        "The text after the prime matches this whole regular expression (Python's syntax). Once it matches, it ends as "
+        "soon as the model would continue with a character that the expression does not allow. --length is the limit.",
     )
     interactive: bool = setting(
         False,
-        "Write in turns: type a text, get a continuation of 200 characters unless --length is given, or -n of them to "
-        "choose from; ? shows the commands.",
+        "Write in turns: type a text and get a continuation, or -n of them to choose from, of 200 characters unless "
+        "--length is given; ? shows the commands.",
     )
-    echo: bool = setting(True, "Print the prime too.", off_flag="--no-echo")
+    echo: bool = setting(True, "Print the prime as well.", off_flag="--no-echo")
     unknown: str = setting(
         "error",
-        "Characters or words of the prime that are not in the model's vocabulary: error or skip.",
+        "What to do with characters or words of the prime that are not in the model's vocabulary.",
         choices=("error", "skip"),
     )
 
@@ -53,39 +58,39 @@ class SamplingSettings:
     panel: ClassVar[str] = SAMPLING
     temperature: float = setting(
         0.8,
-        "Below 1 safer and more repetitive, above 1 wilder; 0 always takes the likeliest.",
+        "Below 1, text is safer and more repetitive; above 1, it is wilder; 0 always takes the likeliest character.",
         short="-t",
         at_least=0,
         at_most=100,
     )
     top_k: int | None = setting(
         None,
-        "Sample from the K likeliest characters only; 1 always takes the likeliest.",
+        "Sample only from the N likeliest characters; 1 always takes the likeliest.",
         at_least=1,
         at_most=2**31 - 1,
     )
     top_p: float | None = setting(
         None,
-        "Sample from the likeliest characters that together reach probability P; 0.9 drops the unlikely tail.",
+        "Sample only from the likeliest characters that together reach probability X; 0.9 cuts off the unlikely tail.",
         above=0,
         at_most=1,
     )
     min_p: float | None = setting(
         None,
-        "Leave out characters less than P times as likely as the likeliest; 0.05 allows a higher temperature.",
+        "Leave out characters that are less than X times as likely as the likeliest; 0.05 allows higher temperatures.",
         at_least=0,
         at_most=1,
     )
     best: int = setting(
         1,
-        "Make K texts for each one printed, and keep the one with the lowest loss per character. Useful at "
-        "temperatures of 0.7 and more; far below, the K are alike, and the best one is the dullest.",
+        "Generate N texts for each one printed, and keep the one with the lowest loss per character. Useful at "
+        "temperatures of 0.7 and above; far below, the texts are alike, and the best one is the dullest.",
         at_least=1,
         at_most=10_000,
     )
     seed: int | None = setting(
         None,
-        "The same seed gives the same text; sample i has seed + i. If not given, one is chosen and printed.",
+        "The same seed gives the same text; sample i uses seed + i. If no seed is given, one is chosen and printed.",
         at_least=0,
         at_most=2**63 - 1,
     )
@@ -107,7 +112,7 @@ class GenerationSettings(UseSettings):
 
     device: str = setting(
         "auto",
-        "auto is the CPU, with NumPy; cuda and mps, with PyTorch, are faster for large models and many samples.",
+        "auto uses NumPy on the CPU; cuda and mps use PyTorch, and are faster for large models and many samples.",
         choices=("auto", "cpu", "cuda", "mps"),
     )
 
@@ -117,8 +122,8 @@ class OutputSettings:
     """The format of stdout, and whether to use stderr."""
 
     panel: ClassVar[str] = RUN
-    json: bool = setting(False, "Machine-readable output on stdout.")
-    quiet: bool = setting(False, "Write nothing but errors to stderr.", short="-q")
+    json: bool = setting(False, "Print JSON to stdout, one object per line.")
+    quiet: bool = setting(False, "Print only errors to stderr.", short="-q")
 
 
 @dataclass(frozen=True)
@@ -128,8 +133,8 @@ class AdaptSettings:
     panel: ClassVar[str] = ADAPTATION
     adapt: str | None = setting(
         None,
-        "Let a copy of the model read this text first, learning from it, and go on where it ends, or with the prime, "
-        "if there is one; - is stdin.",
+        "Before generating, let a copy of the model read this text and learn from it. It then continues from the end "
+        "of this text, or from the prime if there is one; - is stdin.",
     )
     output: str | None = setting(None, "Save the adapted model to this file.", short="-o")
     overwrite: bool = setting(False, "Replace the file if it exists.")

@@ -36,7 +36,7 @@ def save_model(path: Path, header: ModelHeader, tensors: Tensors) -> None:
         FloatingPointError: if a weight is too large for half precision (65,504 is the largest).
     """
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
-    assert shapes == header.config.shapes(), "weights do not fit their configuration"  # noqa: S101 - a bug, not input
+    assert shapes == header.config.shapes(), "weights do not match their configuration"  # noqa: S101 - a bug, not input
     with np.errstate(over="raise"):
         converted = {name: tensor.astype(_get_dtype(name, header)[1], copy=False) for name, tensor in tensors.items()}
     with atomic_write(path) as stream:
@@ -66,10 +66,11 @@ def load_model(path: Path) -> tuple[ModelHeader, Tensors]:
     for name, tensor in tensors.items():
         largest = float(np.maximum(tensor.max(), -tensor.min()))
         if not math.isfinite(largest):
-            raise ModelFileError(f"{path} holds weights that are not finite numbers ({name}): it cannot be used")
+            raise ModelFileError(f"{path} has weights that are not finite numbers ({name}), so it cannot be used")
         if largest > MAX_WEIGHT:
             raise ModelFileError(
-                f"{path} holds weights with which its scores overflow ({name}, up to {largest:.1g}): it cannot be used"
+                f"{path} has weights so large that its scores overflow ({name}, up to {largest:.1g}), so it cannot "
+                "be used"
             )
     return header, tensors
 
@@ -86,10 +87,10 @@ def _open_safetensors(path: Path) -> Any:
         _check_header_size(path)
         return safe_open(path, framework="numpy")
     except FileNotFoundError:
-        raise ModelFileError(f"no model at {path}; train one with: charrnn train CORPUS -o {path}") from None
+        raise ModelFileError(f"there is no model {path}; train one with: charrnn train CORPUS -o {path}") from None
     except SafetensorError as error:
         reason = " ".join(ascii(str(error))[1:-1].split())[:160]
-        raise ModelFileError(f"{path} is not a whole safetensors model ({reason})") from None
+        raise ModelFileError(f"{path} is not a complete safetensors model ({reason})") from None
     except (OSError, ValueError) as error:  # ValueError: a name that no file system takes
         raise ModelFileError(f"{path} cannot be read ({getattr(error, 'strerror', None) or error})") from None
 
@@ -100,14 +101,14 @@ def _check_header_size(path: Path) -> None:
         raise ModelFileError(f"{path} is a folder, not a model file; name a .safetensors file")
     if not path.is_file():
         if path.exists():
-            raise ModelFileError(f"{path} is not a file that can be read twice, as models are; save it to one first")
+            raise ModelFileError(f"{path} is not a regular file; models are read twice, so save it to a file first")
         raise FileNotFoundError
     with path.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
     if length > min(MAX_HEADER, path.stat().st_size):
         raise ModelFileError(
-            f"{path} is not a whole safetensors model: it begins like a header of {length:,} bytes, "
-            f"but has {path.stat().st_size:,} bytes, of which a header may take {MAX_HEADER:,}"
+            f"{path} is not a complete safetensors model: it starts like a header of {length:,} bytes, "
+            f"but the file has {path.stat().st_size:,} bytes, and a header may have at most {MAX_HEADER:,}"
         )
 
 
@@ -119,7 +120,7 @@ def _read_checked_header(file: Any, path: Path) -> ModelHeader:
     shapes, names = header.config.shapes(), set(file.keys())
     if names != set(shapes):
         first = min(names ^ set(shapes))
-        raise ModelFileError(f"{path} is damaged: tensor {quote_value(first)} does not fit its configuration")
+        raise ModelFileError(f"{path} is damaged: tensor {quote_value(first)} does not match its configuration")
     for name, shape in shapes.items():
         tensor = file.get_slice(name)
         actual, dtype = tuple(tensor.get_shape()), _get_dtype(name, header)[0]

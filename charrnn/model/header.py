@@ -65,8 +65,8 @@ class ModelHeader:
         known = (*FORMATS.values(), NGRAM_FORMAT)
         if description["format"] not in known:
             raise ModelFileError(
-                f"{path} has model format {quote_value(description['format'])}; this charrnn reads formats "
-                f"{', '.join(map(str, known))}. Use the charrnn that wrote it, or a newer one"
+                f"{path} has model format {quote_value(description['format'])}; this version of charrnn reads formats "
+                f"{', '.join(map(str, known))}. Use the version that wrote it, or a newer one"
             )
         task, precision = description.get("task", LANGUAGE), description.get("precision", "single")
         if not isinstance(task, str):
@@ -100,7 +100,7 @@ class ModelHeader:
 def _get_dict(description: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
     part = description.get(name)
     if not isinstance(part, dict):
-        raise ModelFileError(f"{path} is damaged: its description holds no {name}")
+        raise ModelFileError(f"{path} is damaged: its description has no {name}")
     return part
 
 
@@ -119,7 +119,7 @@ def _read_config(sizes: object, kind: type[ModelConfig], path: Path) -> ModelCon
     names = {declared.name for declared in fields(kind)}
     required = {declared.name for declared in fields(kind) if declared.default is MISSING}
     if not isinstance(sizes, dict) or not required <= set(sizes) <= names:
-        raise ModelFileError(f"{path} is damaged: its configuration should hold {', '.join(sorted(required))}")
+        raise ModelFileError(f"{path} is damaged: its configuration should contain {', '.join(sorted(required))}")
     config = kind(**sizes)
     if error := config.validate():
         raise ModelFileError(f"{path} is damaged: {error}")

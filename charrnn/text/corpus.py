@@ -86,10 +86,10 @@ def read_corpus(
     vocabulary, table, merge_notes = counter.build(settings.min_count, settings.max_vocab)
     if vocabulary.never_generated == list(range(len(vocabulary))) and text.size:
         raise CorpusError(
-            f"no {vocabulary.unit} occurs {settings.min_count} times; give more text or a smaller --min-count"
+            f"no {vocabulary.unit} occurs {settings.min_count} times; give more text, or a smaller --min-count"
         )
     if has_surrogates(vocabulary.symbols):
-        raise CorpusError("the text holds halves of characters (surrogates), which are no text; check --encoding")
+        raise CorpusError("the text contains surrogates (halves of characters); check --encoding")
     tokens = TokenIds(text.stored, table)
     named, valid_size = ", ".join(map(str, names)), held_out[0].size if held_out else None
     border = _find_border(named, len(tokens), vocabulary.unit, settings, valid_size)
@@ -126,16 +126,16 @@ def _find_border(named: str, size: int, unit: str, settings: TextSettings, valid
     if valid_size is not None:
         if valid_size < MIN_VALID:
             held_out = count_of(valid_size, unit)
-            raise CorpusError(f"{settings.valid} has {held_out}: too few to validate on; give more text")
+            raise CorpusError(f"{settings.valid} has {held_out}: too few for validation; give more text")
         if size < MIN_TRAIN:
-            raise CorpusError(f"{named} has {count}: too few to learn from; give {MIN_TRAIN} or more")
+            raise CorpusError(f"{named} has {count}: too few to learn from; give at least {MIN_TRAIN}")
         return size
     if size < MIN_TEXT:
-        raise CorpusError(f"{named} has {count}: too few to learn from; give {MIN_TEXT} or more")
+        raise CorpusError(f"{named} has {count}: too few to learn from; give at least {MIN_TEXT}")
     border = min(int(size * (1 - (settings.valid_fraction or VALID_FRACTION))), size - MIN_VALID)
     if border < MIN_TRAIN:
         raise CorpusError(
-            f"{named} has {count}, of which {size - border:,} to validate on: too few are left to learn "
+            f"{named} has {count}, of which {size - border:,} are for validation: too few are left to learn "
             "from; give more text or a smaller --valid-fraction"
         )
     return border

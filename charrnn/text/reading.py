@@ -106,7 +106,7 @@ class TextReader:
                 yield from self._read_bytes(opened) if self._binary else self._read_text(source.name, opened)
         if self._line_ends:
             ends, were = count_of(self._line_ends, "line end"), "was" if self._line_ends == 1 else "were"
-            self.notes.append(f"{ends} CRLF or CR {were} read as LF; --keep-newlines leaves them as they are")
+            self.notes.append(f"{ends} CRLF or CR {were} read as LF; --keep-newlines keeps them")
 
     def lines(self) -> Iterator[str | bytes]:
         """The lines of the text without their line feeds; no other character ends a line."""
@@ -136,7 +136,7 @@ class TextReader:
                 _refuse_controls(piece, name)
                 if FASTA.match(piece):
                     self.notes.append(
-                        f"{name} is FASTA, whose headers and line ends count as text; plain bases: "
+                        f"{name} is a FASTA file, whose headers and line ends count as text; to get plain bases, type: "
                         f"charrnn corpus fasta {name}"
                     )
                 if piece.startswith(BOM):
@@ -177,8 +177,8 @@ class TextReader:
                 raise CorpusError(_describe_nul(name, encoding, text))
             if surrogates_possible and SURROGATES.search(text):
                 raise CorpusError(
-                    f"{name} is not {encoding.upper()} text: it holds surrogates, which are no characters; "
-                    "name another encoding, or learn any file as bytes with --tokens byte"
+                    f"{name} is not {encoding.upper()} text: it contains surrogates, which are not characters; "
+                    "give another encoding, or use --tokens byte to learn any file as bytes"
                 )
             yield text
             if not data:
@@ -215,7 +215,7 @@ def check_line_length(length: int) -> None:
     """Raise a CorpusError if a line would fill the memory, as a text without line ends does."""
     if length > LONGEST_LINE:
         raise CorpusError(
-            f"a line is longer than {LONGEST_LINE:,} characters, and lines are read as a whole; "
+            f"a line is longer than {LONGEST_LINE:,} characters, too long to read as a whole; "
             "check the text, or wrap it with: fold FILE"
         )
 
@@ -241,7 +241,7 @@ def _refuse_controls(piece: str, name: str) -> None:
     if controls > CONTROL_SHARE * len(beginning):
         raise CorpusError(
             f"{name} is not text: {controls:,} of its first {len(beginning):,} characters are control characters; "
-            "to learn any file as bytes, use --tokens byte"
+            "use --tokens byte to learn any file as bytes"
         )
 
 
@@ -252,7 +252,7 @@ def _describe_undecodable(name: str, opened: SourceStream, encoding: str, at: in
     unpacked = " of the unpacked text" if opened.compression else ""
     return (
         f"{name} is not {encoding.upper()} text: {byte}at offset {at}{unpacked}; "
-        "name its encoding (for example --encoding latin-1), or learn any file as bytes with --tokens byte"
+        "give its encoding (for example --encoding latin-1), or use --tokens byte to learn any file as bytes"
     )
 
 
@@ -261,6 +261,6 @@ def _describe_nul(name: str, encoding: str, text: str) -> str:
     big = wide and text[:4096:2].count("\0") > text[1:4096:2].count("\0")
     ways = f"--encoding {'utf-16-be' if big else 'utf-16-le'} if that is what it is, or " if wide else ""
     return (
-        f"{name} is not {encoding.upper()} text: it holds NUL bytes; "
-        f"{'use ' + ways if wide else ''}to learn any file as bytes, use --tokens byte"
+        f"{name} is not {encoding.upper()} text: it contains NUL bytes; "
+        f"{'use ' + ways if wide else ''}use --tokens byte to learn any file as bytes"
     )

@@ -13,10 +13,10 @@ class ReadingSettings:
     panel: ClassVar[str] = TEXT
     encoding: str | None = setting(
         None,
-        "The text's encoding, such as latin-1 or shift_jis.",
-        shown_default="utf-8, or what a byte-order mark says",
+        "Encoding of the text, such as latin-1 or shift_jis.",
+        shown_default="utf-8, unless a byte-order mark says otherwise",
     )
-    keep_newlines: bool = setting(False, "Leave line ends (CR, CRLF) as they are.")
+    keep_newlines: bool = setting(False, "Keep CR and CRLF line ends; by default they are read as LF.")
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class ColumnSettings:
 
     panel: ClassVar[str] = TEXT
     columns: str | None = setting(
-        None, "Columns of a labelled file: LABEL,TEXT, by number or by header name.", shown_default="1,2"
+        None, "Columns of a labelled file, as LABEL,TEXT: numbers or header names.", shown_default="1,2"
     )
 
 
@@ -35,27 +35,31 @@ class TextSettings(ReadingSettings):
 
     task: str = setting(
         "language",
-        "Learn to write a text, or to classify labelled texts (TSV or CSV files).",
+        "Learn to generate text, or to classify labelled texts (TSV or CSV files).",
         choices=("language", "classify"),
     )
     tokens: str | None = setting(
         None,
-        "Learn characters (Unicode code points), raw bytes, or words and what stands between them.",
+        "What to learn: characters (Unicode code points), raw bytes, or words and the characters between them.",
         choices=("char", "byte", "word"),
-        shown_default="char; with --task classify the texts decide",
+        shown_default="char; with --task classify, chosen from the texts",
     )
     min_count: int = setting(
-        1, "Characters (or words) that occur less often become U+FFFD, which is never generated.", at_least=1
+        1, "Characters (or words) that occur fewer times than this become U+FFFD, which is never generated.", at_least=1
     )
     max_vocab: int | None = setting(
         None,
-        "Size of the vocabulary: the most frequent characters (or words); all others become U+FFFD.",
+        "Largest size of the vocabulary: the most frequent characters (or words) are kept, and the rest become U+FFFD.",
         at_least=2,
         shown_default="all characters, 10000 words",
     )
-    valid: str | None = setting(None, "Text to validate on, instead of the end of the corpus.")
+    valid: str | None = setting(None, "Text file to validate on, instead of a part of the corpus.")
     valid_fraction: float | None = setting(
-        None, "Share of the corpus, at its end, held out to validate on.", above=0, below=1, shown_default="0.1"
+        None,
+        "Share of the corpus to hold out for validation: its end, or labelled texts chosen at random.",
+        above=0,
+        below=1,
+        shown_default="0.1",
     )
 
 
@@ -64,5 +68,5 @@ class NoveltySettings:
     """What `charrnn novelty` counts and prints."""
 
     panel: ClassVar[str] = TEXT
-    span: int = setting(30, "Characters of the shortest span that counts as copied.", at_least=2, at_most=16384)
+    span: int = setting(30, "Shortest span that counts as copied, in characters.", at_least=2, at_most=16384)
     new: bool = setting(False, "Print the lines that are not in the corpus, each once; the figures go to stderr.")

@@ -45,9 +45,9 @@ FORMATS = {  # by the first bytes
     b"SQLite format 3": "an SQLite database",
 }
 FORMATS_AS_TEXT = {
-    MIDI: "make a text of it with: charrnn corpus midi {name} -o FILE.txt",
+    MIDI: "convert it to text with: charrnn corpus midi {name} -o FILE.txt",
     PDF: "extract its text first, for example with: pdftotext {name} FILE.txt",
-    ZIP: "unpack it, or save it as plain text first",
+    ZIP: "unpack it first, or save it as plain text",
 }
 COMPRESSED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 # Errors of decompression: each library raises its own.
@@ -119,7 +119,7 @@ def find_sources(names: Sequence[str | os.PathLike[str]], *, binary: bool = Fals
         UsageError: if stdin is named twice.
     """
     if [os.fspath(name) for name in names].count(STDIN) > 1:
-        raise UsageError("- (stdin) can be read once only; name it once")
+        raise UsageError("- (stdin) can be read only once; give it once")
     sources: list[Source] = []
     notes: list[str] = []
     for name in [os.fspath(name) for name in names]:
@@ -129,7 +129,7 @@ def find_sources(names: Sequence[str | os.PathLike[str]], *, binary: bool = Fals
         elif path.is_dir():
             sources += _find_in_folder(path, notes, binary=binary)
         elif not path.exists():
-            raise CorpusError(f"no text at {name}; check the name")
+            raise CorpusError(f"there is no file or folder {name}; check the name")
         else:
             sources.append(Source(name, path))
     return sources, notes
@@ -176,7 +176,7 @@ def _find_in_folder(folder: Path, notes: list[str], *, binary: bool) -> list[Sou
         raise CorpusError(f"no text files in the folder {folder}{seen}; {_advise(str(folder), others)}")
     if others:
         left_out = count_of(len(others), "other")
-        notes.append(f"{folder}: {count_of(len(sources), 'text file')} read, {left_out} left out")
+        notes.append(f"{folder}: {count_of(len(sources), 'text file')} read, {left_out} skipped")
     return sources
 
 
@@ -186,7 +186,7 @@ def _advise(folder: str, others: Sequence[Source]) -> str:
     for source in others:
         with source.open() as opened:
             kinds.add(find_format(read_fully(opened.stream, HEAD)))
-    return FORMATS_AS_TEXT[MIDI].format(name=folder) if kinds == {MIDI} else "name a folder or file with text"
+    return FORMATS_AS_TEXT[MIDI].format(name=folder) if kinds == {MIDI} else "give a folder or file with text"
 
 
 def find_format(head: bytes) -> str | None:
@@ -198,7 +198,7 @@ def refuse_format(name: str, head: bytes) -> None:
     """Raise a CorpusError if a file begins like one of a format that is no text: which, and what makes a text of it."""
     kind = find_format(head)
     if kind is not None:
-        advice = FORMATS_AS_TEXT.get(kind, "name a file with text, or learn any file as bytes with --tokens byte")
+        advice = FORMATS_AS_TEXT.get(kind, "give a file with text, or use --tokens byte to learn any file as bytes")
         raise CorpusError(f"{name} is not text: it is {kind}; {advice.format(name=name)}")
 
 
@@ -243,7 +243,9 @@ def _convert_errors(name: str) -> Iterator[None]:
     try:
         yield
     except DECOMPRESSION_ERRORS as error:
-        raise CorpusError(f"{name} is not a whole packed file ({error}); get it again, or unpack it first") from None
+        raise CorpusError(
+            f"{name} is not a complete compressed file ({error}); download it again, or unpack it first"
+        ) from None
     except OSError as error:
         raise CorpusError(f"{name} cannot be read: {error.strerror or error}") from None
 
@@ -251,7 +253,9 @@ def _convert_errors(name: str) -> Iterator[None]:
 def _decompress(name: str, raw: BinaryIO) -> SourceStream:
     head = read_fully(raw, HEAD)
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 2**40:
-        raise _ModelFoundError(f"{name} is a model file (safetensors), not a text; use it with -m {name}")
+        raise _ModelFoundError(
+            f"{name} is a model file (safetensors), not a text; to use the model, give it with -m {name}"
+        )
     whole = _PrefixedStream(head, raw)
     compression = next((kind for kind, magic in COMPRESSIONS.items() if head.startswith(magic)), None)
     if compression is None or (compression == "bzip2" and not head[3:4].isdigit()):  # a text may begin with BZh
@@ -274,7 +278,7 @@ def _open_zstd(name: str, stream: BinaryIO) -> io.RawIOBase:
         import zstandard
     except ImportError:
         raise CorpusError(
-            f"{name} is packed with zstd, for which the package zstandard is missing; "
+            f"{name} is compressed with zstd, which needs the package zstandard; "
             f"type: pip install zstandard, or: zstdcat {name} | charrnn ... -"
         ) from None
     return _Zstd(stream, lambda: zstandard.ZstdDecompressor().decompressobj(), zstandard.ZstdError)
@@ -303,7 +307,7 @@ class _Zstd(io.RawIOBase):
             data = self._rest or self._stream.read(ZSTD_PIECE)
             if not data:
                 if self._frame is not None:
-                    raise EOFError("it ends too early")
+                    raise EOFError("it is cut off")
                 return 0
             self._ready = self._decompress(data)
         size = min(len(buffer), len(self._ready))

@@ -58,7 +58,7 @@ class MappedNumbers:
     def touch(self, count: int) -> None:
         """Check the file and release pages; must be called before `count` numbers are read."""
         if self._map.size() < self._size:
-            raise CorpusError("the corpus has become shorter while it was being read; leave it as it is until the end")
+            raise CorpusError("the corpus became shorter while it was being read; do not change it during the run")
         self._read += count * self.numbers.itemsize
         if self._read > RELEASE_AFTER:
             self._read = 0
@@ -70,7 +70,9 @@ def _map_again(path: Path, count: int, dtype: np.dtype[Any]) -> MappedNumbers:
     try:
         return MappedNumbers(path.open("rb"), count, dtype)
     except OSError as error:
-        raise CorpusError(f"this process cannot open the text that another one has read: {error.strerror}") from None
+        raise CorpusError(
+            f"this process cannot open the text that another process has read: {error.strerror}"
+        ) from None
 
 
 class NumberStore:
@@ -149,7 +151,7 @@ def _create_temporary() -> IO[bytes]:
         return tempfile.TemporaryFile(buffering=0, dir=folder, prefix="charrnn-")
     except OSError as error:
         raise CorpusError(
-            f"no temporary file can be made in {folder} ({error.strerror}); set TMPDIR to a folder that can be written"
+            f"no temporary file can be made in {folder} ({error.strerror}); set TMPDIR to a folder that is writable"
         ) from None
 
 
@@ -162,7 +164,7 @@ def _write(file: IO[bytes], numbers: Numbers) -> None:
         written, folder = f"{file.tell() / 1e6:,.0f} MB", _temporary_folder()
         if error.errno in FULL:
             raise CorpusError(
-                f"no room for the text in {folder}, {written} of it written; free some, or set TMPDIR to a folder "
-                "on a larger disk (a single ASCII file, not packed, needs none)"
+                f"no space left for the text in {folder} after writing {written}; free some, or set TMPDIR to a folder "
+                "on a larger disk (a single uncompressed ASCII file needs no space)"
             ) from None
         raise CorpusError(f"the text cannot be stored in {folder}: {error.strerror}") from None

@@ -52,7 +52,7 @@ class TokenIds:
     def __getitem__(self, index: Any) -> Any:
         ids = self.look_up(index, self._table)
         if self._mapped is not None and np.min(ids, initial=0) == UNKNOWN:
-            raise CorpusError("the corpus has changed while it was being read; leave it as it is until the end")
+            raise CorpusError("the corpus changed while it was being read; do not change it during the run")
         return ids
 
     def look_up(self, index: Any, table: NDArray[Any]) -> Any:

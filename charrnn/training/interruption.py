@@ -139,8 +139,8 @@ class _Watcher:
         name = signal.Signals(number).name
         if not self.exits:
             return f"{name}: stopping after the current step"
-        then = "Ctrl-C again ends at once" if number == signal.SIGINT else f"at the latest in {GRACE:.0f} s"
-        return f"{name}: stopping after the current step, then saving ({then}; what was saved before is whole)"
+        then = "press Ctrl-C again to exit at once" if number == signal.SIGINT else f"within {GRACE:.0f} s"
+        return f"{name}: stopping after the current step, then saving ({then}; earlier saves are intact)"
 
     def _end(self, number: int) -> None:
         for partial in self.partials:

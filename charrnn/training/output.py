@@ -26,20 +26,20 @@ def choose_output(run: RunSettings, corpus: list[str]) -> RunFiles:
         output = output.with_suffix(SUFFIX)
     files = RunFiles(output)
     if run.resume and run.overwrite:
-        raise UsageError("--resume and --overwrite cannot be combined: one continues, the other starts anew")
+        raise UsageError("--resume and --overwrite cannot be combined: one continues a run, the other starts over")
     if output.is_dir():
         raise TrainingError(f"{output} is a folder; name a file with -o FILE")
     if output.exists() and any(Path(name).exists() and output.samefile(name) for name in corpus):
         raise TrainingError(f"{output} is the corpus itself; name another file with -o")
     if output.exists() and not (run.overwrite or (run.resume and files.has_states())):
         go_on = "" if not files.has_states() else "train it further with --resume, "
-        missing = f", and nothing to resume beside it in {files.folder}" if run.resume else ""
+        missing = f", and {files.folder} has nothing to resume" if run.resume else ""
         raise TrainingError(
-            f"{output} exists already{missing}; {go_on}replace it with --overwrite, or name another file with -o"
+            f"{output} already exists{missing}; {go_on}replace it with --overwrite, or name another file with -o"
         )
     if files.has_states() and not (run.overwrite or run.resume):
         raise TrainingError(
-            f"{files.folder} holds a run that was interrupted; go on with --resume, start anew with --overwrite, "
+            f"{files.folder} contains an interrupted run; continue it with --resume, start over with --overwrite, "
             "or name another file with -o"
         )
     _check_writable(resolve_output(output))
@@ -51,7 +51,7 @@ def _check_writable(output: Path) -> None:
     if not folder.is_dir():
         raise TrainingError(f"{output} cannot be written: {folder} is not a folder; name another file with -o")
     if not os.access(folder, os.W_OK):
-        raise TrainingError(f"{output} cannot be written: no permission in {folder}; name another file with -o")
+        raise TrainingError(f"{output} cannot be written: no write permission for {folder}; name another file with -o")
 
 
 def choose_logdir(run: RunSettings, output: Path, saved: Checkpoint | None) -> Path:

@@ -170,7 +170,7 @@ def _load_source(request: Request) -> tuple[Source, Request]:
     """The model to start from, and the request with its sizes and kind of tokens in the settings, if those fit."""
     settings = request.settings
     if settings.language.labels:
-        raise UsageError("--labels and --init-from cannot be combined: labels are learned from the start")
+        raise UsageError("--labels and --init-from cannot be combined: labels have to be learned from the start")
     source = Source.load(Path(str(settings.language.init_from)))
     text, model = source.settings(settings.text, settings.model, request.given)
     return source, replace(request, settings=replace(settings, text=text, model=model))
@@ -189,7 +189,9 @@ def _read(request: Request, world: World) -> Corpus | LabelledCorpus:
 
         corpus = world.broadcast_on_machine(read)
     if world.broadcast(lambda: corpus.fingerprint) != corpus.fingerprint:
-        raise TrainingError(f"{corpus.name} on this machine is not the text that the first one has; copy it from there")
+        raise TrainingError(
+            f"{corpus.name} on this machine differs from the text on the first machine; copy it from there"
+        )
     return corpus
 
 
@@ -213,7 +215,7 @@ def _make_reporter(request: Request, logdir: Path, saved: Checkpoint | None) -> 
     except OSError as error:
         raise TrainingError(
             f"{logdir} cannot be written: {error.strerror or error}; name another folder with --logdir, "
-            "or leave TensorBoard out with --no-tensorboard"
+            "or turn TensorBoard off with --no-tensorboard"
         ) from None
 
 
@@ -231,5 +233,5 @@ def _describe_stop(number: int, session: "Session", request: Request) -> str:
     model = f"; the best model so far is {session.output}" if session.output.exists() else ""
     return (
         f"stopped by {signal.Signals(number).name}: step {session.trainer.steps} is saved in "
-        f"{session.checkpointer.files.folder}{model}\ngo on: {shlex.join(command)}"
+        f"{session.checkpointer.files.folder}{model}\nto continue, type: {shlex.join(command)}"
     )

@@ -203,14 +203,14 @@ class Session:
         if record.retries == MAX_RETRIES:
             kept = f"; the best model, of step {record.best_step}, is in {self.output}" if record.best_training else ""
             raise TrainingError(
-                f"training diverged: the loss was not finite, even with the learning rate halved {MAX_RETRIES} times"
-                f"{kept}. Start anew with a smaller --lr (it was {self.plan.lr:g}) and --overwrite"
+                f"training diverged: the loss was not finite, even after the learning rate was halved {MAX_RETRIES} "
+                f"times{kept}. Start over with --overwrite and a smaller --lr (it was {self.plan.lr:g})"
             )
         record.retries += 1
         self.checkpointer.go_back()
         self.reporter.on_note(
-            f"the loss was not finite from step {self.trainer.steps - MAX_BAD_STEPS + 1} on: back to the last good "
-            f"weights, with half the learning rate ({record.retries} of {MAX_RETRIES} tries)"
+            f"the loss was not finite from step {self.trainer.steps - MAX_BAD_STEPS + 1} on: training continues from "
+            f"the last good weights with half the learning rate (retry {record.retries} of {MAX_RETRIES})"
         )
 
     def _anneal(self) -> None:
@@ -219,8 +219,8 @@ class Session:
         record.annealing = Annealing.begin(self.schedule.rate(self.progress), self.progress, steps)
         self.checkpointer.go_back_to_best()
         self.reporter.on_note(
-            f"validation has not improved since step {record.best_step}: back to the weights of that step; the "
-            f"learning rate falls to zero until step {record.annealing.end}"
+            f"validation has not improved since step {record.best_step}: training continues from that step's weights, "
+            f"and the learning rate falls to zero until step {record.annealing.end}"
         )
 
     def _after_step(self) -> None:
@@ -351,8 +351,8 @@ class Session:
         """A save that failed on the way costs nothing yet: report it, and try again next time."""
         for reason in self.checkpointer.take_failures():
             self.reporter.on_note(
-                f"step {self.trainer.steps} could not be saved: {reason}; the save before is whole, "
-                "and the next one is tried as usual"
+                f"step {self.trainer.steps} could not be saved: {reason}; the previous save is intact, "
+                "and saving will be tried again at the usual time"
             )
 
     def _report(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from charrnn.settings import TEXT, auto_setting, get_flag, refuse, setting
 from charrnn.text.settings import ColumnSettings, TextSettings
 
-MODEL, LEARNING, FILES, RUN = "The model", "Learning", "Files", "The run"
+MODEL, LEARNING, FILES, RUN = "The model", "Training", "Files", "The run"
 
 
 @dataclass(frozen=True)
@@ -21,22 +21,22 @@ class ModelSettings:
     panel: ClassVar[str] = MODEL
     cell: str = setting(
         "lstm",
-        "Recurrent cell: lstm learns best, gru is a quarter smaller, rnn forgets soon.",
+        "Recurrent cell: lstm learns best, gru is a quarter smaller, rnn has a short memory.",
         choices=("lstm", "gru", "rnn"),
     )
     hidden_size: int | None = auto_setting(
-        "Units per layer: more learn more, and more slowly; twice as many take about four times as long.",
+        "Units per layer. More units learn more, but train more slowly: twice as many take about four times as long.",
         at_least=1,
         at_most=16384,
     )
     layers: int | None = auto_setting(
-        "Recurrent layers: one learns fastest; more pay in hours, not in minutes.", at_least=1, at_most=16
+        "Recurrent layers. One learns fastest; more pay off in runs of hours, not of minutes.", at_least=1, at_most=16
     )
     embedding_size: int | None = auto_setting(
-        "Width of a character's vector; 0 feeds one-hot vectors.", at_least=0, at_most=16384
+        "Size of the vector that represents a character; 0 uses one-hot vectors.", at_least=0, at_most=16384
     )
     dropout: float | None = auto_setting(
-        "Share of units left out at random: more keeps a large network from learning a small text by heart.",
+        "Share of units dropped at random in training. More of it keeps a large network from memorizing a small text.",
         at_least=0,
         below=1,
     )
@@ -49,40 +49,48 @@ class LearningSettings:
     panel: ClassVar[str] = LEARNING
     time: str | None = setting(
         None,
-        "How long to train in all: 30s, 5m, 1h. The network is sized for that time.",
+        "Total training time, such as 30s, 5m or 1h. The size of the network is chosen to suit it.",
         duration=True,
         above=0,
         shown_default="5m if no other limit",
     )
     epochs: float | None = setting(
-        None, "Times to read the whole text in all. Of several limits the first that is reached ends the run.", above=0
+        None,
+        "Total number of passes over the text. If several limits are given, the first one reached ends the run.",
+        above=0,
     )
     steps: int | None = setting(
-        None, "Optimizer steps in all, each of --batch-size times --seq-len characters.", at_least=1
+        None, "Total number of optimizer steps, each of --batch-size times --seq-len characters.", at_least=1
     )
     batch_size: int | None = auto_setting(
-        "Parallel readers of the text: more make steps smoother, and fewer of them.", at_least=1, at_most=65536
+        "Number of parallel readers of the text. More readers give smoother gradients, but fewer steps.",
+        at_least=1,
+        at_most=65536,
     )
     seq_len: int | None = auto_setting(
-        "Characters per step that gradients flow back through (TBPTT): more teach a longer memory, in fewer steps.",
+        "Characters per step through which gradients flow back (TBPTT). More teach a longer memory, but give fewer "
+        "steps.",
         at_least=1,
         at_most=65536,
     )
     lr: float | None = auto_setting(
-        "Peak learning rate: more learns faster until training diverges; a larger network wants less.",
+        "Peak learning rate. A higher rate learns faster, until training diverges; a larger network needs a lower one.",
         above=0,
         at_most=10,
     )
     weight_decay: float | None = auto_setting(
-        "AdamW's weight decay: more keeps the weights smaller.", at_least=0, at_most=10
+        "Weight decay of AdamW; more of it keeps the weights smaller.", at_least=0, at_most=10
     )
-    grad_clip: float | None = auto_setting("Largest norm of a gradient: less tames a run whose loss jumps.", above=0)
+    grad_clip: float | None = auto_setting(
+        "Largest norm of the gradient; a lower value helps if the loss jumps.", above=0
+    )
     patience: int | None = auto_setting(
-        "Evaluations without a new best after which the learning rate falls to zero and the run ends.", at_least=1
+        "Number of evaluations without improvement after which the learning rate falls to zero and the run ends.",
+        at_least=1,
     )
     seed: int = setting(
         1,
-        "Of weights, dropout and readers: the same seed repeats a run of --steps or --epochs.",
+        "Seed of the weights, dropout and readers. With --steps or --epochs, the same seed repeats a run.",
         at_least=0,
         at_most=2**63 - 1,
     )
@@ -94,26 +102,29 @@ class LanguageSettings:
 
     labels: bool = setting(
         False,
-        "Learn one model that writes in the style of each label (TSV or CSV files), and classifies texts.",
+        "Train one model that generates text in the style of each label, and classifies texts (TSV or CSV files).",
         group=TEXT,
     )
     weight_dropout: float | None = auto_setting(
-        "Share of recurrent weights left out at random while learning; helps long runs on small texts.",
+        "Share of recurrent weights dropped at random in training; helps in long runs on small texts.",
         at_least=0,
         below=1,
         group=MODEL,
     )
     init_from: str | None = setting(
-        None, "Start from the weights of this model; its characters stay, new ones are added.", group=FILES, model=True
+        None,
+        "Start from the weights of this model; its vocabulary is kept, and new characters are added.",
+        group=FILES,
+        model=True,
     )
     precision: str = setting(
         "auto",
-        "Of large products; auto is bf16 on GPUs that are fast at it. fp32 is exact: no TF32.",
+        "Precision of large matrix products; auto uses bf16 on GPUs on which it is fast. fp32 never uses TF32.",
         choices=("auto", "fp32", "bf16"),
         group=RUN,
     )
     sample_every: str = setting(
-        "5s", "How often to write a sample of text on the way; 0 is never.", duration=True, at_least=0, group=RUN
+        "5s", "How often to show a sample of generated text; 0 is never.", duration=True, at_least=0, group=RUN
     )
 
 
@@ -123,20 +134,20 @@ class ClassifierSettings:
 
     panel: ClassVar[str] = MODEL
     bidirectional: bool | None = auto_setting(
-        "With --task classify: read texts backward too.", off_flag="--no-bidirectional"
+        "With --task classify: read the texts backward as well.", off_flag="--no-bidirectional"
     )
     pool: str | None = auto_setting(
-        "With --task classify: what is made of the outputs along a text; all is the three side by side.",
+        "With --task classify: how the outputs along a text are combined; all concatenates the other three.",
         choices=("last", "mean", "max", "all"),
     )
     ngrams: bool = setting(
         True,
-        "With --task classify: a linear model of n-grams beside the network, whose scores are added.",
+        "With --task classify: add the scores of a linear model of n-grams to those of the network.",
         off_flag="--no-ngrams",
     )
-    optimizer: str = setting("adamw", "How weights follow gradients.", choices=("adamw", "sgd"), group=LEARNING)
+    optimizer: str = setting("adamw", "Optimizer.", choices=("adamw", "sgd"), group=LEARNING)
     class_weights: bool = setting(
-        False, "With --task classify: all classes count the same, however many texts they have.", group=LEARNING
+        False, "With --task classify: give all classes the same weight, however many texts they have.", group=LEARNING
     )
 
 
@@ -145,19 +156,25 @@ class RunSettings:
     """Where things go, and on what they run."""
 
     panel: ClassVar[str] = FILES
-    output: str | None = setting(None, "The model file.", short="-o", shown_default="models/CORPUS.safetensors")
-    overwrite: bool = setting(False, "Replace the model file if there is one.")
+    output: str | None = setting(None, "Model file to write.", short="-o", shown_default="models/CORPUS.safetensors")
+    overwrite: bool = setting(False, "Replace the model file if it exists.")
     resume: bool = setting(
-        False, "Go on exactly where the run stopped; a larger total of --time, --epochs or --steps trains it further."
+        False,
+        "Continue exactly where the run stopped; a larger total of --time, --epochs or --steps trains it further.",
     )
-    logdir: str | None = setting(None, "TensorBoard's folder.", shown_default="runs/MODEL")
+    logdir: str | None = setting(None, "Folder for TensorBoard events.", shown_default="runs/MODEL")
     tensorboard: bool = setting(True, "Write TensorBoard events.", off_flag="--no-tensorboard")
-    device: str = setting("auto", "Where to compute.", choices=("auto", "cpu", "cuda", "mps"), group=RUN)
-    threads: int | None = setting(
-        None, "CPU threads of each process.", at_least=1, at_most=1024, group=RUN, shown_default="all cores"
+    device: str = setting(
+        "auto",
+        "Device to train on; auto takes a GPU if there is one.",
+        choices=("auto", "cpu", "cuda", "mps"),
+        group=RUN,
     )
-    quiet: bool = setting(False, "Write nothing but errors to stderr.", short="-q", group=RUN)
-    json: bool = setting(False, "End with one JSON object on stdout.", group=RUN)
+    threads: int | None = setting(
+        None, "CPU threads per process.", at_least=1, at_most=1024, group=RUN, shown_default="all cores"
+    )
+    quiet: bool = setting(False, "Print only errors to stderr.", short="-q", group=RUN)
+    json: bool = setting(False, "Print the results as one JSON object on stdout at the end.", group=RUN)
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ class TensorBoard(Reporter):
         except OSError as error:
             if not self._failed:
                 self._failed = True
-                self._note(f"TensorBoard's events cannot be written: {error.strerror or error}; training goes on")
+                self._note(f"TensorBoard's events cannot be written: {error.strerror or error}; training continues")
 
     def on_start(self, start: Start) -> None:
         """Write the graph, traced with a few characters, and the layout of the curves."""

@@ -49,12 +49,14 @@ class Split:
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Register the command."""
-    parser = commands.add_parser("classify", help="classifiers beside n-grams with logistic regression")
+    parser = commands.add_parser("classify", help="classifiers, compared with logistic regression on n-grams")
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE.tsv")
     limit = parser.add_mutually_exclusive_group()
-    limit.add_argument("--time", type=duration, metavar="DURATION", help="of charrnn's training")
-    limit.add_argument("--epochs", type=count, metavar="N", help="of charrnn's training")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[1], metavar="N", help="of splits and networks")
+    limit.add_argument("--time", type=duration, metavar="DURATION", help="training time of charrnn")
+    limit.add_argument("--epochs", type=count, metavar="N", help="epochs of charrnn's training")
+    parser.add_argument(
+        "--seeds", nargs="+", type=int, default=[1], metavar="N", help="seeds of the splits and networks"
+    )
     parser.set_defaults(run=classify)
 
 

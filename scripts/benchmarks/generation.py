@@ -42,8 +42,8 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser.add_argument("--layers", type=int, default=2)
     parser.add_argument("--hidden-size", type=int, default=256)
     parser.add_argument("--vocab", type=int, default=65)
-    parser.add_argument("--rounds", type=count, default=5, help="turns of each measurement")
-    parser.add_argument("--seconds", type=float, default=1.0, help="length of each turn")
+    parser.add_argument("--rounds", type=count, default=5, help="rounds of each measurement")
+    parser.add_argument("--seconds", type=float, default=1.0, help="length of each round in seconds")
     parser.set_defaults(run=generate)
 
 

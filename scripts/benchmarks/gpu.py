@@ -160,7 +160,7 @@ def get_peak_memory(device: torch.device) -> int:
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Register the command."""
-    parser = commands.add_parser("gpu", help="training and generation on one device, beside bare loops")
+    parser = commands.add_parser("gpu", help="training and generation on one device, compared with bare loops")
     parser.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"))
     parser.add_argument("--cell", default="lstm", choices=("lstm", "gru", "rnn"))
     parser.add_argument("--layers", type=int, default=2)
@@ -173,7 +173,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "--samples", nargs="+", type=int, default=[1, 64, 1024], help="numbers of samples to generate in parallel"
     )
     parser.add_argument(
-        "--sizes", nargs="+", type=int, default=[256, 512, 1024, 2048], help="hidden sizes to list the costs of"
+        "--sizes", nargs="+", type=int, default=[256, 512, 1024, 2048], help="hidden sizes whose costs are listed"
     )
-    parser.add_argument("--seconds", type=float, default=3.0, help="length of each measurement")
+    parser.add_argument("--seconds", type=float, default=3.0, help="length of each measurement in seconds")
     parser.set_defaults(run=gpu)

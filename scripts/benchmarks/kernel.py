@@ -40,7 +40,7 @@ STAGES = (
     "the kernel's passes over the sequence",
     "the kernel's product for the gradient of the weights",
     "the first layer's inputs from a table",
-    "lists of calls instead of a graph, the output layer's among them",
+    "lists of calls instead of a graph, including the output layer",
     "the kernel's update of the weights",
 )
 LISTS = 4  # the first stage without a graph
@@ -207,11 +207,11 @@ def print_kernel(options: argparse.Namespace) -> None:
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command `kernel`."""
-    parser = commands.add_parser("kernel", help="the training kernel, stage by stage, beside PyTorch's layers")
+    parser = commands.add_parser("kernel", help="the training kernel, stage by stage, compared with PyTorch's layers")
     parser.add_argument("--cell", choices=GATES, default="lstm")
     parser.add_argument("--layers", type=int, default=1)
     parser.add_argument("--hidden-size", type=int, default=256)
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--seq-len", type=int, default=64)
-    parser.add_argument("--times", type=int, default=40, help="each stage is measured so often")
+    parser.add_argument("--times", type=int, default=40, help="number of measurements of each stage")
     parser.set_defaults(run=print_kernel)

@@ -25,7 +25,7 @@ def run(workspace: Workspace, symbols: int = 400_000) -> Iterator[str]:
         rows.append(_make_row(f"T {temperature}", [sample["text"] for sample in samples], training))
     size, bits = summary["parameters"], summary["valid_bpc"]
     yield f"A GRU of 15 units, {size:,} weights, {summary['seconds']:.0f} s; {bits:.3f} bits per symbol held out."
-    yield table(["sequences", "accepted", "symbols, mean", "longest", "deepest", "not in the corpus"], rows)
+    yield table(["sequences", "accepted", "mean length", "longest", "deepest", "not in the corpus"], rows)
 
 
 def _make_row(name: str, lines: list[str], training: set[str]) -> list[object]:

@@ -1,4 +1,4 @@
-"""A genome: bits per base beside context models, and generated sequences aligned with real ones by BLAST."""
+"""A genome: bits per base compared with context models, and generated sequences aligned with real ones by BLAST."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -32,8 +32,8 @@ def run(workspace: Workspace, files: Sequence[str]) -> Iterator[str]:
     yield f"{summary['valid_bpc']:.3f} bits per character held out; {summary['seconds']:.0f} s of training."
     head = [
         "headlines",
-        "words that the corpus has",
-        "lines that it has",
+        "words in the corpus",
+        "lines in the corpus",
         f"copied in spans of {SPAN} or more",
         "longest",
     ]

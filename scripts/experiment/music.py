@@ -87,7 +87,8 @@ def _run_midi(workspace: Workspace, names: list[str]) -> Iterator[str]:
         f"({', '.join(Path(name).stem for name in names[border:])}): {summary['valid_bpc']:.3f} bits per character."
     )
     training = list(_read_pieces(train.read_text()))
-    head = ["music", "lines skipped", "notes", "pitches", "lengths", "waits", "at once", f"copied in spans of {SPAN}"]
+    overlaps = ["pitches", "durations", "waits", "notes at once"]
+    head = ["music", "lines skipped", "notes", *overlaps, f"copied in spans of {SPAN}"]
     rows = [_make_notes_row(workspace, "real, held out", [valid.read_text()], training, train)]
     prime = workspace.write_corpus("melody.txt", (line + "\n" for line in valid.read_text().split("\n")[:PRIME_LINES]))
     for temperature in MIDI_TEMPERATURES:

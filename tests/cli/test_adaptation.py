@@ -90,7 +90,7 @@ def test_writing_on_from_a_text_and_keeping_the_model(charrnn: Any) -> None:
     status, _, err = charrnn("generate", "-m", "m", "--adapt", "text.txt", "-o", "a.safetensors", *options)
     assert (status, err) == (
         1,
-        "charrnn: a.safetensors exists already; replace it with --overwrite, or name another file\n",
+        "charrnn: a.safetensors already exists; replace it with --overwrite, or name another file\n",
     )
     assert charrnn("generate", "-m", "m", "--adapt", "text.txt", "-o", "a.safetensors", "--overwrite", *options)[0] == 0
 
@@ -113,7 +113,7 @@ def test_the_prime_is_read_after_the_text(charrnn: Any) -> None:
 def test_a_label_is_needed_where_there_are_labels(charrnn: Any) -> None:
     labelled = ["generate", "-m", "labelled.safetensors", "--adapt", "text.txt", "-l", "5"]
     status, _, err = charrnn(*labelled)
-    assert (status, err) == (2, "charrnn: --adapt needs --label with a model of labelled texts\n")
+    assert (status, err) == (2, "charrnn: with a model of labelled texts, --adapt also needs --label\n")
     assert charrnn(*labelled, "--label", "animal")[0] == 0
     assert json.loads(charrnn(*labelled, "--label", "animal", "--json", "--quiet")[1])["label"] == "animal"
 
@@ -122,16 +122,16 @@ def test_what_cannot_be_adapted_to(charrnn: Any) -> None:
     status, _, err = charrnn("generate", "-m", "m", "-o", "a.safetensors")
     assert (status, err) == (
         2,
-        "charrnn: -o saves an adapted model; name the text to adapt to with --adapt FILE\n",
+        "charrnn: -o saves an adapted model; add --adapt FILE with the text to adapt to\n",
     )
     status, _, err = charrnn("generate", "-m", "m", "--adapt", "nowhere")
-    assert (status, err) == (1, "charrnn: no text at nowhere; check the name\n")
+    assert (status, err) == (1, "charrnn: there is no file or folder nowhere; check the name\n")
     status, _, err = charrnn("generate", "-m", "m", "--adapt", "-", stdin=b"12345")
-    assert (status, err) == (1, "charrnn: the text to adapt to holds no character that the model knows\n")
+    assert (status, err) == (1, "charrnn: the text to adapt to contains no character that the model knows\n")
     status, _, err = charrnn("generate", "-m", "m", "--adapt", "text.txt", "-o", "models/m.safetensors", "--overwrite")
     assert (status, err) == (
         1,
-        "charrnn: models/m.safetensors is one of the files to read; name another one to write\n",
+        "charrnn: models/m.safetensors is also an input file; name another file to write\n",
     )
     status, _, err = charrnn("generate", "-m", "m", "--adapt", "-", "--prime-file", "-")
     assert (status, err) == (

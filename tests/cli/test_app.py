@@ -80,7 +80,7 @@ def test_an_existing_model_is_not_overwritten_unless_asked(charrnn: Charrnn, tex
     model.write_bytes(b"mine")
     refused = charrnn("train", text, "--steps", 1, *SMALL, "-o", model)
     assert refused.returncode == 1
-    assert "exists already" in refused.stderr
+    assert "already exists" in refused.stderr
     assert "--overwrite" in refused.stderr
     assert model.read_bytes() == b"mine"
     assert charrnn("train", text, "--steps", 1, *SMALL, "-o", model, "--overwrite").returncode == 0
@@ -94,7 +94,7 @@ def test_special_files_stay_what_they_are(charrnn: Charrnn, text: Path, tmp_path
     refused = charrnn("train", text, "--steps", 1, *SMALL, "-o", pipe, "--overwrite")
     assert (refused.returncode, refused.stderr) == (
         1,
-        f"charrnn: {pipe} is a pipe, which no file can replace; name a regular file\n",
+        f"charrnn: {pipe} is a pipe, which cannot be replaced by a file; name a regular file\n",
     )
     assert pipe.is_fifo()
     link.symlink_to(target)
@@ -108,7 +108,7 @@ def test_special_files_stay_what_they_are(charrnn: Charrnn, text: Path, tmp_path
 def test_a_corpus_that_is_not_there(charrnn: Charrnn) -> None:
     done = charrnn("train", "nowhere.txt")
     assert done.returncode == 1
-    assert done.stderr == "charrnn: no text at nowhere.txt; check the name\n"
+    assert done.stderr == "charrnn: there is no file or folder nowhere.txt; check the name\n"
 
 
 def test_a_mistyped_command_or_option_gets_a_suggestion(charrnn: Charrnn) -> None:

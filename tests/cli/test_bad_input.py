@@ -104,4 +104,4 @@ def test_a_pipe_gets_what_the_model_says(charrnn: Charrnn, tmp_path: Path) -> No
 
 def test_an_error_shows_controls_of_a_name(charrnn: Charrnn) -> None:
     done = charrnn("generate", "-m", "no\x1b[2Jthing")
-    assert done.stderr.startswith(r"charrnn: no model at no\x1b[2Jthing;")
+    assert done.stderr.startswith(r"charrnn: there is no model no\x1b[2Jthing;")

@@ -47,10 +47,10 @@ def test_an_interrupt_that_a_callback_loses_ends_the_program_all_the_same() -> N
 def test_leaving_ends_quietly() -> None:
     late = "import atexit; atexit.register(lambda: __import__('wave'))"
     status, err = interrupt("wave", late)
-    assert (status, err) == (130, "charrnn: no model at nowhere; train one with: charrnn train CORPUS\n")
+    assert (status, err) == (130, "charrnn: there is no model nowhere; train one with: charrnn train CORPUS\n")
 
 
 def test_an_ignored_signal_stays_ignored() -> None:
     status, err = interrupt("typer", "signal.signal(signal.SIGINT, signal.SIG_IGN)")
     assert status == 1
-    assert err.startswith("charrnn: no model at nowhere")
+    assert err.startswith("charrnn: there is no model nowhere")

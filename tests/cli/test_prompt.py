@@ -84,7 +84,7 @@ def test_a_person_writes_in_turns(model: library.Model, tmp_path: Path) -> None:
         terminal.type("s kept.txt\n")
         assert "saved to kept.txt" in terminal.wait_for("> ")
         terminal.type("s kept.txt\n")
-        assert "kept.txt exists already; replace it with: s! kept.txt" in terminal.wait_for("> ")
+        assert "kept.txt already exists; to replace it, type: s! kept.txt" in terminal.wait_for("> ")
         terminal.type("q\n")
         assert process.wait(timeout=60) == 0
     assert (tmp_path / "kept.txt").read_text() == "abc" + first
@@ -128,10 +128,10 @@ def test_what_is_wrong_is_said_and_the_session_goes_on(charrnn: Charrnn, model: 
     assert done.returncode == 0
     assert done.stdout == "ab" + model.generate("ab", length=5, seed=1) + "\n"
     for message in (
-        "there is no turn to take back",
+        "there is no turn to undo",
         "there is no continuation 7; the last turn has 0",
         "the model has never seen 'X'",
-        "a temperature is a number, as in: t 0.5; found 'x'",
+        "the temperature must be a number, as in t 0.5; found 'x'",
         "temperature must be at least 0 and at most 100; found -1.0",
         "models is a folder; name a file",
         "u        undo the last turn",
@@ -153,14 +153,14 @@ def test_an_interrupted_turn_changes_nothing_and_the_session_goes_on(
         assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
     finally:
         signal.signal(signal.SIGINT, before)
-    assert "interrupted; the text is as before" in capsys.readouterr().err
+    assert "interrupted; the text is unchanged" in capsys.readouterr().err
 
 
 def test_what_does_not_go_together_is_refused(charrnn: Charrnn, model: library.Model) -> None:
     for option in (["--json"], ["--prime-file", "-"], ["--adapt", "-"]):
         done = charrnn("generate", "--interactive", *option)
         assert (done.returncode, done.stdout) == (2, "")
-        assert "--interactive reads stdin" in done.stderr
+        assert "--interactive reads from stdin" in done.stderr
         assert len(done.stderr.splitlines()) == 1
 
 

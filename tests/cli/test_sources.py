@@ -36,14 +36,14 @@ def test_a_pipe_a_folder_and_a_packed_file_train_the_same_model(tmp_path: Path) 
     assert by_pipe["model"] == "models/stdin.safetensors"
     by_folder, said = train("texts", cwd=tmp_path)
     assert by_folder["model"] == "models/texts.safetensors"
-    assert "texts: 2 text files read, 1 other left out" in said
+    assert "texts: 2 text files read, 1 other skipped" in said
     assert by_pipe["valid_loss"] == by_folder["valid_loss"]
 
 
 def test_line_ends_and_rare_characters_are_told(tmp_path: Path) -> None:
     (tmp_path / "dos.txt").write_bytes(LINES.replace("\n", "\r\n").encode() + "\u2603".encode())
     found, said = train("dos.txt", "--min-count", 2, cwd=tmp_path)
-    assert "60 line ends CRLF or CR were read as LF; --keep-newlines leaves them as they are" in said
+    assert "60 line ends CRLF or CR were read as LF; --keep-newlines keeps them" in said
     assert "1 rare character (1 time in the text" in said
     assert found["vocab"] == len(set(LINES)) + 1
     made = charrnn("generate", "-m", "dos", "-t", 2, "-l", 4000, "--seed", 1, cwd=tmp_path).stdout.decode()
@@ -66,14 +66,14 @@ def test_a_tiny_text_shrinks_the_batch_and_says_so(tmp_path: Path) -> None:
     (tmp_path / "tinier.txt").write_text("three blind mice\n")
     done = charrnn("train", "tinier.txt", *SMALL, cwd=tmp_path)
     assert done.returncode == 1
-    assert done.stderr.decode() == ("charrnn: tinier.txt has 17 characters: too few to learn from; give 24 or more\n")
+    assert done.stderr.decode() == ("charrnn: tinier.txt has 17 characters: too few to learn from; give at least 24\n")
 
 
 @pytest.mark.parametrize(
     ("name", "data", "status", "said"),
     [
         ("latin1", "café".encode("latin-1"), 1, "latin1 is not UTF-8 text: byte 0xe9 at offset 3"),
-        ("broken", b"\x1f\x8b\x08\x00broken", 1, "broken is not a whole packed file"),
+        ("broken", b"\x1f\x8b\x08\x00broken", 1, "broken is not a complete compressed file"),
         ("folder", None, 1, "no text files in the folder folder"),
     ],
 )

@@ -66,7 +66,7 @@ def test_what_pip_complains_of_is_passed_on(tmp_path: Path) -> None:
 
 def test_without_pip_a_line_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(CorpusError, match=r"needs pip, which this Python lacks; type: .* -m ensurepip"):
+    with pytest.raises(CorpusError, match=r"needs pip, which this Python does not have; type: .* -m ensurepip"):
         download_archive(Archive("a==1", "a-1.whl", ""), tmp_path)
 
 

@@ -91,7 +91,7 @@ def test_drums_and_empty_files_have_no_notes() -> None:
     song.tracks.append(mido.MidiTrack([mido.Message("note_on", channel=9, note=40, time=0)]))
     stream = io.BytesIO()
     song.save(file=stream)
-    with pytest.raises(CorpusError, match="holds no notes"):
+    with pytest.raises(CorpusError, match="contains no notes"):
         read_midi(stream.getvalue(), "drums.mid")
 
 

@@ -62,12 +62,12 @@ def test_the_bundled_model_has_a_name_and_is_the_last_resort(monkeypatch: pytest
         path.unlink()
     assert isinstance(charrnn.load(), charrnn.Model)
     monkeypatch.setattr(locating, "BUNDLED_IN", ())
-    with pytest.raises(ModelFileError, match="no model in models/; name one with -m FILE, or train one"):
+    with pytest.raises(ModelFileError, match="no model in models/; give a model with -m FILE, or train one"):
         charrnn.load()
 
 
 def test_names_that_are_none_get_a_suggestion() -> None:
-    with pytest.raises(ModelFileError, match=r"no model at plian; did you mean models/plain\.safetensors\?"):
+    with pytest.raises(ModelFileError, match=r"there is no model plian; did you mean models/plain\.safetensors\?"):
         charrnn.load("plian")
     with pytest.raises(ModelFileError, match=r"models is a folder, not a model file; name a \.safetensors file"):
         charrnn.load("models")
@@ -75,7 +75,9 @@ def test_names_that_are_none_get_a_suggestion() -> None:
 
 def test_a_model_of_another_kind_is_refused() -> None:
     plain, labelled, classes = (Path("models", f"{name}.safetensors") for name in ("plain", "labelled", "classes"))
-    with pytest.raises(ModelFileError, match="tells texts apart, it writes none; use it with: charrnn classify -m"):
+    with pytest.raises(
+        ModelFileError, match="is a classifier, which does not generate text; use it with: charrnn classify -m"
+    ):
         load_language_model(classes)
     for load in (load_scorer, load_classifier):
         with pytest.raises(ModelFileError, match="is a language model, not a classifier; train a classifier with"):
@@ -83,7 +85,7 @@ def test_a_model_of_another_kind_is_refused() -> None:
     with pytest.raises(ModelFileError, match="is a language model, not a classifier"):
         load_classifier(labelled)
     assert load_scorer(labelled).labels == load_scorer(classes).labels == LABELS["labels"]
-    with pytest.raises(GenerationError, match="a classifier computes with NumPy only; leave out device='cuda'"):
+    with pytest.raises(GenerationError, match="a classifier runs only with NumPy; leave out device='cuda'"):
         charrnn.load(classes, "cuda")
 
 

@@ -63,7 +63,7 @@ def test_what_cannot_be_asked_is_told_at_once(model: charrnn.Model) -> None:
         model.generate(stop=[""])
     with pytest.raises(GenerationError, match=r"the model has never seen 'Z' \(U\+005A\); change the prime"):
         model.generate("Z")
-    with pytest.raises(ModelFileError, match="no model at nowhere"):
+    with pytest.raises(ModelFileError, match="there is no model nowhere"):
         charrnn.load("nowhere")
 
 
@@ -75,9 +75,9 @@ def test_unknown_names_are_attribute_errors() -> None:
 @pytest.mark.parametrize("vocabulary", [CharVocabulary.of_text("ab"), ByteVocabulary.of_text(b"ab")])
 def test_a_surrogate_is_refused_in_words(vocabulary: Vocabulary) -> None:
     model = make_model(vocabulary)
-    with pytest.raises(GenerationError, match=r"the prime holds half of a character \(U\+D800, a surrogate\)"):
+    with pytest.raises(GenerationError, match=r"the prime contains half of a character \(U\+D800, a surrogate\)"):
         model.generate("a\ud800")
-    with pytest.raises(GenerationError, match=r"a stop string holds half of a character \(U\+D800"):
+    with pytest.raises(GenerationError, match=r"a stop string contains half of a character \(U\+D800"):
         model.generate("a", stop=["\ud800"])
 
 

@@ -57,7 +57,7 @@ def test_a_turn_can_be_taken_back_and_tried_again() -> None:
     assert session.text == other.text != first.text
     session.undo()
     for act in (session.undo, session.retry):
-        with pytest.raises(GenerationError, match="no turn to take back"):
+        with pytest.raises(GenerationError, match="no turn to undo"):
             act()
 
 
@@ -78,7 +78,7 @@ def test_what_goes_wrong_changes_nothing() -> None:
     with pytest.raises(GenerationError, match="never seen 'X'"):
         session.go_on(b"X")
     session.match = "X"
-    with pytest.raises(PatternError, match="no text that the model can write"):
+    with pytest.raises(PatternError, match="no text that the model can generate"):
         session.retry()
     assert session.text == before
     assert dataclasses.replace(session, match=None, skip_unknown=True).go_on(b"Xb").typed == b"Xb"
@@ -98,7 +98,7 @@ def test_a_text_is_saved_but_never_over_another(tmp_path: Path) -> None:
     session.save(tmp_path / "a.txt")
     assert (tmp_path / "a.txt").read_bytes() == session.text
     session.go_on()
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match="already exists"):
         session.save(tmp_path / "a.txt")
     session.save(tmp_path / "a.txt", overwrite=True)
     assert (tmp_path / "a.txt").read_bytes() == session.text

@@ -34,13 +34,13 @@ def test_a_failed_command_is_an_error(capfd: pytest.CaptureFixture[str]) -> None
 
 def test_errors_of_the_user_are_one_line(capfd: pytest.CaptureFixture[str]) -> None:
     def fail() -> None:
-        raise CorpusError("no text at missing.txt; check the name")
+        raise CorpusError("there is no file or folder missing.txt; check the name")
 
     def interrupt() -> None:
         raise KeyboardInterrupt
 
     assert run_script("x.py", fail) == 1
-    assert capfd.readouterr().err == "x.py: no text at missing.txt; check the name\n"
+    assert capfd.readouterr().err == "x.py: there is no file or folder missing.txt; check the name\n"
     assert run_script("x.py", interrupt) == 130
     assert run_script("x.py", lambda: None) == 0
 

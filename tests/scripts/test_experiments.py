@@ -118,7 +118,7 @@ def test_a_missing_program_names_its_package() -> None:
 
 def test_the_command_line(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert experiments.main(["headlines", "missing.txt", "--keep", str(tmp_path / "kept")]) == 1
-    assert capfd.readouterr().err == "experiments.py: no text at missing.txt; check the name\n"
+    assert capfd.readouterr().err == "experiments.py: there is no file or folder missing.txt; check the name\n"
     for wrong in (["--time", "soon"], ["--samples", "0"]):
         with pytest.raises(SystemExit, match="2"):
             experiments.main(["brackets", *wrong])

@@ -128,11 +128,11 @@ def test_a_corpus_that_changes_meanwhile_is_noticed(tmp_path: Path, monkeypatch:
     assert np.array_equal(ids[:], before)  # its pages were given back, and come again
     with path.open("r+b") as file:
         file.write(b"~")
-    with pytest.raises(CorpusError, match="the corpus has changed"):
+    with pytest.raises(CorpusError, match="the corpus changed"):
         ids[:5]
     with path.open("r+b") as file:
         file.truncate(10)
-    with pytest.raises(CorpusError, match="the corpus has become shorter"):
+    with pytest.raises(CorpusError, match="the corpus became shorter"):
         ids[:5]
 
 
@@ -160,7 +160,7 @@ def test_a_full_disk_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.Monke
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
     try:
-        with pytest.raises(CorpusError, match=f"no room for the text in {tmp_path}, .* set TMPDIR"):
+        with pytest.raises(CorpusError, match=f"no space left for the text in {tmp_path} .* set TMPDIR"):
             corpus_of(tmp_path / "text", in_memory=0)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -206,7 +206,7 @@ def test_a_separate_validation_text(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--valid and --valid-fraction cannot be combined"):
         corpus_of(tmp_path / "text", valid=str(tmp_path / "valid"), valid_fraction=0.5)
     (tmp_path / "valid").write_text("b")
-    with pytest.raises(CorpusError, match=r"valid has 1 character: too few to validate on"):
+    with pytest.raises(CorpusError, match=r"valid has 1 character: too few for validation"):
         corpus_of(tmp_path / "text", valid=str(tmp_path / "valid"))
 
 
@@ -219,7 +219,7 @@ def test_tiny_texts(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="too few are left to learn from"):
         corpus_of(path, valid_fraction=0.9)
     path.write_text("a" * 23)
-    with pytest.raises(CorpusError, match="has 23 characters: too few to learn from; give 24 or more"):
+    with pytest.raises(CorpusError, match="has 23 characters: too few to learn from; give at least 24"):
         corpus_of(path)
     path.write_text("")
     with pytest.raises(CorpusError, match="is empty; give a text to learn from"):

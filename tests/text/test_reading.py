@@ -46,7 +46,7 @@ def test_borders_of_pieces_change_nothing(
     assert found == without_mark(text).replace("\r\n", "\n").replace("\r", "\n")
     ends = text.count("\r")
     were = "1 line end CRLF or CR was" if ends == 1 else f"{ends:,} line ends CRLF or CR were"
-    assert reader.notes == ([f"{were} read as LF; --keep-newlines leaves them as they are"] if ends else [])
+    assert reader.notes == ([f"{were} read as LF; --keep-newlines keeps them"] if ends else [])
 
 
 @given(data=st.binary(max_size=40))
@@ -90,7 +90,9 @@ def test_the_offset_of_what_does_not_decode(
 def test_what_is_no_text(tmp_path: Path) -> None:
     path = tmp_path / "junk"
     path.write_bytes(b"some text \0 and more")
-    with pytest.raises(CorpusError, match="junk is not UTF-8 text: it holds NUL bytes; to learn any file as bytes"):
+    with pytest.raises(
+        CorpusError, match="junk is not UTF-8 text: it contains NUL bytes; use --tokens byte to learn any file as bytes"
+    ):
         read(path)
     path.write_bytes("no mark here".encode("utf-16-be"))
     with pytest.raises(CorpusError, match="use --encoding utf-16-be if that is what it is"):
@@ -117,10 +119,10 @@ def test_verbatim_is_what_lies_in_the_file(tmp_path: Path) -> None:
 def test_surrogates_are_refused_whatever_the_encoding(tmp_path: Path) -> None:
     path = tmp_path / "text"
     path.write_bytes(b"a+2AA-b")
-    with pytest.raises(CorpusError, match="is not UTF-7 text: it holds surrogates"):
+    with pytest.raises(CorpusError, match="is not UTF-7 text: it contains surrogates"):
         read(path, encoding="utf-7")
     path.write_bytes(b"\\ud800")
-    with pytest.raises(CorpusError, match="is not UNICODE_ESCAPE text: it holds surrogates"):
+    with pytest.raises(CorpusError, match="is not UNICODE_ESCAPE text: it contains surrogates"):
         read(path, encoding="unicode_escape")
 
 
@@ -140,7 +142,7 @@ def test_a_line_that_would_fill_the_memory_is_refused(monkeypatch: pytest.Monkey
             read_pieces += 1
             yield "x" * 30
 
-    with pytest.raises(CorpusError, match="a line is longer than 100 characters, and lines are read as a whole"):
+    with pytest.raises(CorpusError, match="a line is longer than 100 characters, too long to read as a whole"):
         list(split_lines(endless()))
     assert read_pieces == 4
 
@@ -148,10 +150,10 @@ def test_a_line_that_would_fill_the_memory_is_refused(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is not text: it is a PNG image; name a file with text"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is not text: it is a PNG image; give a file with text"),
         (b"\xff\xd8\xff\xe0\0\x10JFIF", "is not text: it is a JPEG image"),
         (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "is not text: it is a PDF document; extract its text first"),
-        (b"MThd\0\0\0\6\0\1", "is not text: it is a MIDI file; make a text of it with: charrnn corpus midi "),
+        (b"MThd\0\0\0\6\0\1", "is not text: it is a MIDI file; convert it to text with: charrnn corpus midi "),
         (b"PK\x03\x04\x14\0\6\0", "is not text: it is a ZIP archive, as office documents"),
     ],
 )
@@ -174,8 +176,7 @@ def test_a_text_may_begin_like_another_format(tmp_path: Path) -> None:
 def test_a_genome_with_its_headers_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "g.fa"
     path.write_text(">chr1\n" + "ACGTNacgtn\n" * 9)
-    assert read(path)[1].notes == [
-        f"{path} is FASTA, whose headers and line ends count as text; plain bases: charrnn corpus fasta {path}"
-    ]
+    advice = f"to get plain bases, type: charrnn corpus fasta {path}"
+    assert read(path)[1].notes == [f"{path} is a FASTA file, whose headers and line ends count as text; {advice}"]
     path.write_text(">a quotation\n" + "A line of a letter\n" * 9)
     assert read(path)[1].notes == []

@@ -55,7 +55,7 @@ def test_broken_packed_files_are_one_line(tmp_path: Path, kind: str) -> None:
     for broken in (packed[:-1500], packed[:40] + b"?" * 60 + packed[100:]):
         path = tmp_path / "broken"
         path.write_bytes(broken)
-        with pytest.raises(CorpusError, match=r"broken (is not a whole packed file|cannot be read)") as caught:
+        with pytest.raises(CorpusError, match=r"broken (is not a complete compressed file|cannot be read)") as caught:
             contents(path)
         assert "\n" not in str(caught.value)
 
@@ -81,12 +81,12 @@ def test_a_folder_is_its_text_files_in_order(tmp_path: Path) -> None:
         "b.txt",
         "c.gz",
     ]
-    assert notes == [f"{tmp_path}: 4 text files read, 3 others left out"]
+    assert notes == [f"{tmp_path}: 4 text files read, 3 others skipped"]
     assert len(find_sources([tmp_path], binary=True)[0]) == 7
 
 
 def test_names_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=f"no text at {tmp_path}/nowhere; check the name"):
+    with pytest.raises(CorpusError, match=f"there is no file or folder {tmp_path}/nowhere; check the name"):
         find_sources([tmp_path / "nowhere"])
     with pytest.raises(CorpusError, match="no text files in the folder"):
         find_sources([tmp_path])
@@ -122,5 +122,5 @@ def test_a_folder_of_midi_files_names_the_converter(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=rf"1 file there is not text\); .* charrnn corpus midi {tmp_path} -o FILE"):
         find_sources([str(tmp_path)])
     (tmp_path / "b.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(20))
-    with pytest.raises(CorpusError, match=r"2 files there are not text\); name a folder or file with text"):
+    with pytest.raises(CorpusError, match=r"2 files there are not text\); give a folder or file with text"):
         find_sources([str(tmp_path)])

@@ -60,8 +60,8 @@ def test_it_goes_back_and_brings_the_rate_to_zero(corpus: Corpus, tmp_path: Path
     assert session.record.annealing is not None
     assert session.record.annealing.end == END
     (note,) = listener.notes
-    back = "validation has not improved since step 126: back to the weights of that step"
-    assert note == f"{back}; the learning rate falls to zero until step {END}"
+    back = "validation has not improved since step 126: training continues from that step's weights"
+    assert note == f"{back}, and the learning rate falls to zero until step {END}"
     rates = [steps[step] for step in range(STALLED + 1, END + 1)]
     assert rates == sorted(rates, reverse=True)
     assert steps[STALLED] > rates[0] > 0.4 * steps[STALLED]

@@ -58,8 +58,9 @@ def test_the_first_is_answered_and_the_second_ends_native_code(tmp_path: Path, s
     with start(partial, 1000.0) as process:
         process.send_signal(signal.SIGINT)
         assert line(process) == (
-            "SIGINT: stopping after the current step, then saving (Ctrl-C again ends at once; what was saved before is "
-            "whole)\n"
+            "SIGINT: stopping after the current step, then saving (press Ctrl-C again to exit at once; earlier saves "
+            "are "
+            "intact)\n"
         )
         process.send_signal(second)
         assert process.wait(DEADLINE) == status
@@ -70,7 +71,7 @@ def test_the_first_is_answered_and_the_second_ends_native_code(tmp_path: Path, s
 def test_a_request_to_end_waits_for_native_code_only_so_long(tmp_path: Path, number: int, status: int) -> None:
     with start(tmp_path / "partial", 0.5) as process:
         process.send_signal(number)
-        assert "then saving (at the latest in 0 s" in line(process)
+        assert "then saving (within 0 s" in line(process)
         assert process.wait(DEADLINE) == status
 
 

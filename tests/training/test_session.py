@@ -240,4 +240,6 @@ def test_unknown_words_are_charged_as_the_model_file_charges_them(
     charged = f"charged loss {summary['valid_charged_loss']:.4f}"
     assert any(line.startswith("step 30 ") and charged in line for line in said)
     assert any(line.startswith("valid loss ") and charged in line for line in said)
-    assert any(line.startswith(f"note: {share:.1%} of the held-out characters are in unknown tokens") for line in said)
+    assert any(
+        line.startswith(f"note: {share:.1%} of the held-out characters belong to unknown tokens") for line in said
+    )

@@ -163,9 +163,9 @@ def test_a_disk_that_fills_on_the_way_costs_no_file(tmp_path: Path, text: Path, 
     )
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert "could not be saved: File too large; the save before is whole" in done.stderr
+    assert "could not be saved: File too large; the previous save is intact" in done.stderr
     assert "TensorBoard's events cannot be written" in done.stderr
-    assert done.stderr.splitlines()[-1].endswith("cannot be written: File too large; what was saved before is whole")
+    assert done.stderr.splitlines()[-1].endswith("cannot be written: File too large; earlier saves are intact")
     assert output.read_bytes() == before
     assert not [path for path in tmp_path.rglob("*") if "partial" in path.name]
     resumed = charrnn("train", text, "--resume", "-o", "m.safetensors", "--json", "--no-tensorboard")

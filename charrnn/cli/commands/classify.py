@@ -18,7 +18,9 @@ EXAMPLES = ("charrnn classify -m kinds new.txt", "charrnn classify -m kinds new.
 def classify(
     text: Annotated[
         list[str],
-        typer.Argument(help="Text files, compressed or not, with a text on each line; - is stdin.", show_default=False),
+        typer.Argument(
+            help="Text files with one text per line, which may be compressed; - is stdin.", show_default=False
+        ),
     ],
     *,
     table: ClassifySettings,

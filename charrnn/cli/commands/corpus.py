@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from charrnn.corpora.midi import Performance
 
 Files = Annotated[
-    list[str], typer.Argument(help="Files and folders, compressed or not; - is stdin.", show_default=False)
+    list[str], typer.Argument(help="Files and folders, which may be compressed; - is stdin.", show_default=False)
 ]
 ARCHIVE = "downloaded with pip"
 corpus = typer.Typer(
     cls=PlainGroup,
-    help="Make a text to train on: from files of other formats, from packages, or generated.",
+    help="Make a text to train on: convert files, extract it from a package, or generate it.",
     epilog=format_examples(["charrnn corpus stdlib -o data/stdlib.txt", "charrnn corpus fasta --help"]),
     no_args_is_help=True,
 )
@@ -102,17 +102,19 @@ def stdlib(*, output: CorpusOutput) -> None:
 
 
 def names(files: Files, *, items: ItemSettings, output: CorpusOutput) -> None:
-    """Write each distinct name of lists once, in random order: one per line, or the last column of a TSV file."""
+    """Write each distinct name once, in random order: each line of text files, or the last column of TSV files."""
     from charrnn.corpora.lines import read_lines
     from charrnn.corpora.names import read_names
     from charrnn.corpora.output import require_items
 
     pieces = read_names(read_lines(files, items.encoding), items.seed)
-    _write("names", require_items(pieces, f"no names in {_join(files)}; one name per line is read"), output, files)
+    _write(
+        "names", require_items(pieces, f"no names in {_join(files)}; give a file with one name per line"), output, files
+    )
 
 
 def fasta(files: Files, *, keep: FastaSettings, output: CorpusOutput) -> None:
-    """Write the sequences of FASTA files, genomes or proteins: in upper case, without headers and unknown bases (N)."""
+    """Write the sequences of FASTA files (genomes or proteins) in upper case, without headers and unknown bases (N)."""
     from charrnn.corpora.fasta import read_sequences
     from charrnn.corpora.lines import read_lines
     from charrnn.corpora.output import require_items
@@ -124,7 +126,7 @@ def fasta(files: Files, *, keep: FastaSettings, output: CorpusOutput) -> None:
         keep_n=keep.keep_n,
         both_strands=keep.both_strands,
     )
-    hint = "" if keep.keep_n else "; N is left out unless --keep-n is given"
+    hint = "" if keep.keep_n else "; give --keep-n if N is an amino acid"
     _write("fasta", require_items(pieces, f"no sequence in {_join(files)}{hint}"), output, files)
 
 
@@ -135,29 +137,29 @@ def abc(files: Files, *, items: ItemSettings, output: CorpusOutput) -> None:
     from charrnn.corpora.output import require_items
 
     pieces = read_tunes(read_lines(files, items.encoding), items.seed)
-    message = f"no ABC tunes in {_join(files)}; a tune has a line X: first, a line K: with its key, and notes after it"
+    message = f"no ABC tunes in {_join(files)}; a tune starts with X:, and K: with its key comes before the notes"
     _write("abc", require_items(pieces, message), output, files)
 
 
 def midi(files: Files, *, music: MidiSettings, output: CorpusOutput) -> None:
-    """Write MIDI files as text, a line for each moment at which notes begin; needs the package mido."""
+    """Convert MIDI files to text, one line for each moment at which notes begin; needs the package mido."""
     from charrnn.corpora.midi import midi_to_text
 
     _write("midi", midi_to_text(files, music.grid, music.keys), output, files)
 
 
 def text_to_midi(
-    file: Annotated[str, typer.Argument(help="Text as `charrnn corpus midi` writes it; - is stdin.")] = "-",
+    file: Annotated[str, typer.Argument(help="Text in the format of `charrnn corpus midi`; - is stdin.")] = "-",
     *,
     music: TextToMidiSettings,
     output: CorpusOutput,
 ) -> None:
-    """Convert text, as `charrnn corpus midi` or a model trained on it writes it, to a MIDI file; needs mido."""
+    """Convert text from `charrnn corpus midi`, or from a model trained on it, to a MIDI file; needs mido."""
     from charrnn.corpora.lines import read_lines
     from charrnn.corpora.midi import text_to_midi as convert
 
     if output.output == "-" and sys.stdout.isatty():
-        raise UsageError("a MIDI file cannot be shown on a terminal; name a file with -o new.mid")
+        raise UsageError("a MIDI file cannot be shown in a terminal; name a file with -o new.mid")
     performances = (convert(read_lines([name]), _join([name]), music.grid, music.tempo) for name in [file])
     _write("text2midi", _report_performances(performances, quiet=output.quiet), output, [file], unit="byte")
 
@@ -172,7 +174,9 @@ def brackets(*, what: BracketsSettings, output: CorpusOutput) -> None:
 def _report_performances(performances: Iterable["Performance"], *, quiet: bool) -> Iterator[bytes]:
     """Yield the MIDI files, with a note on stderr about each."""
     for performance in performances:
-        dropped = f", {performance.dropped:,} dropped: more than 15 at once on one pitch" if performance.dropped else ""
+        dropped = (
+            f", {performance.dropped:,} dropped (more than 15 at once at one pitch)" if performance.dropped else ""
+        )
         lines = f"{count_of(performance.skipped, 'line')} skipped"
         write_notes([f"text2midi: {count_of(performance.notes, 'note')}{dropped}, {lines}"], quiet=quiet)
         yield performance.data

@@ -49,7 +49,7 @@ def evaluate(
     use: UseSettings,
     output: OutputSettings,
 ) -> None:
-    """Score a text: cross-entropy, bits per character, perplexity; with a model of labelled texts also accuracy."""
+    """Score a text: cross-entropy, bits per character, perplexity; for a model of labelled texts, also accuracy."""
     if detail.per_line and detail.per_char:
         raise UsageError("--per-line and --per-char cannot be combined; give one of them")
     path = choose_model(use.model, quiet=output.quiet)
@@ -58,7 +58,9 @@ def evaluate(
 
     kind = LABELLED if read_header(path).labels else PLAIN
     groups: dict[str, list[object]] = {PLAIN: [detail], LABELLED: [columns, plot]}
-    refuse(unread_settings(kind, groups, "see charrnn classify for each line" if kind == LABELLED else "leave it out"))
+    refuse(
+        unread_settings(kind, groups, "use charrnn classify for single lines" if kind == LABELLED else "leave it out")
+    )
     if kind == LABELLED:
         _evaluate_labelled(path, text, reading, columns, plot, output, adapt=dynamic.adapt)
     else:
@@ -109,7 +111,7 @@ def _evaluate_text(
         )
     write_notes(reader.notes, quiet=output.quiet)
     if not scores[0].tokens:
-        raise CorpusError(f"{', '.join(text)} holds no character that the model knows: nothing to evaluate")
+        raise CorpusError(f"{', '.join(text)} contains no character that the model knows: nothing to evaluate")
 
 
 def _read_end(name: str | None, reading: ReadingSettings, *, binary: bool) -> str | bytes:

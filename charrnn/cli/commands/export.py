@@ -13,7 +13,7 @@ EXAMPLES = ("charrnn export -o book.html", "charrnn export -m shakespeare -o sha
 
 
 def export(*, settings: ExportSettings) -> None:
-    """Write a model as one page that writes in any browser, offline, or as an ONNX graph for other programs."""
+    """Export a model as a web page that generates text in any browser, offline, or as an ONNX graph."""
     file = _get_output_file(settings)
     path = choose_model(settings.model, quiet=settings.quiet)
     check_output(file, [path], overwrite=settings.overwrite)

@@ -41,10 +41,10 @@ EXAMPLES = (
     "charrnn generate -n 100 -l 200 --seed 7 --json | jq .loss",
     "charrnn generate -m titles -n 5 --best 10 -t 1 --lines",
     "charrnn generate -m names -n 12 --match '[A-Z][a-z]{5}'  # names of six letters",
-    "charrnn generate -m titles -n 5 --match '(Man|Woman) .{20,60}'  # headlines that begin so",
+    "charrnn generate -m titles -n 5 --match '(Man|Woman) .{20,60}'  # headlines with a given beginning",
     f"charrnn generate --match '{HAIKU}'",
     "charrnn generate -m tunes --match '(?:[A-Ga-g]{4} ?[A-Ga-g]{4}\\|){8}'  # eight bars",
-    "charrnn generate -m genome --match '[ACGT]{200}GAATTC[ACGT]{200}'  # with the site of EcoRI",
+    "charrnn generate -m genome --match '[ACGT]{200}GAATTC[ACGT]{200}'  # with a restriction site of EcoRI",
     "charrnn generate -m book --adapt letters.txt",
 )
 
@@ -130,9 +130,8 @@ def _find_conflicts(
         "--stop must not be empty": not all(text.stop or []),
         f"--samples times --best must be at most {MOST_TEXTS:,}": text.samples * sampling.best > MOST_TEXTS,
         "--prime-file and --adapt cannot both read stdin; give one of them a file": files == ("-", "-"),
-        "--interactive reads stdin and writes text: leave out --json, and give --prime-file or --adapt a file": (
-            text.interactive and (output.json or "-" in files)
-        ),
+        "--interactive reads from stdin; leave out --json, and give --prime-file and --adapt a file": text.interactive
+        and (output.json or "-" in files),
     }
     return [message for message, wrong in checks.items() if wrong]
 

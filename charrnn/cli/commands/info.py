@@ -25,7 +25,7 @@ def info(
     *,
     output: OutputSettings,
 ) -> None:
-    """Show what a model file holds, without reading its weights."""
+    """Show what a model file contains, without reading its weights."""
     from charrnn.model.file import read_header
 
     path = choose_model(model, quiet=output.quiet)

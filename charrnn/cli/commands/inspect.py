@@ -46,7 +46,7 @@ def inspect(
     use: UseSettings,
     output: OutputSettings,
 ) -> None:
-    """Show what each unit does along a text, and which units follow its properties; with a classifier, each class."""
+    """Show what each unit does along a text and which units follow its properties; for a classifier, every class."""
     path = choose_model(use.model, quiet=output.quiet)
     _check_files(units, page, [*text, str(path)])
     announce_stdin(text, quiet=output.quiet)
@@ -70,7 +70,7 @@ def _check_files(units: UnitSettings, page: PageSettings, inputs: list[str]) -> 
     """Refuse output files in whose place something would be lost, or that are the same."""
     files = [Path(name) for name in (page.html, units.npz) if name is not None]
     if len({os.path.realpath(file) for file in files}) < len(files):
-        raise UsageError("--html and --npz name the same file; name two")
+        raise UsageError("--html and --npz name the same file; give two different names")
     for file in files:
         check_output(file, inputs, overwrite=page.overwrite)
 
@@ -79,11 +79,11 @@ def _check_units(units: UnitSettings, config: "ModelConfig") -> list[str]:
     """A message for each layer, unit or state that the model does not have."""
     errors = []
     if units.layer is not None and units.layer >= config.layers:
-        errors.append(f"--layer must be at most {config.layers - 1}, the model's last; found {units.layer}")
+        errors.append(f"--layer must be at most {config.layers - 1}, the last layer; found {units.layer}")
     if units.unit is not None and units.unit >= config.hidden_size:
-        errors.append(f"--unit must be at most {config.hidden_size - 1}, the model's last; found {units.unit}")
+        errors.append(f"--unit must be at most {config.hidden_size - 1}, the last unit; found {units.unit}")
     if units.state == "cell" and config.cell != "lstm":
-        errors.append(f"--state cell is for an LSTM, and this model is of cell {config.cell}; use --state hidden")
+        errors.append(f"--state cell is for LSTMs, but this model is a {config.cell.upper()}; use --state hidden")
     return errors
 
 
@@ -106,7 +106,7 @@ def _inspect_classifier(
     with Progress("reading", unit="lines", quiet=output.quiet) as progress:
         courses, notes = follow_lines(model, reader.lines(), span.shown or min(span.length, LONGEST), progress)
     if not courses:
-        raise CorpusError(f"{', '.join(text)} is empty: nothing to look at")
+        raise CorpusError(f"{', '.join(text)} is empty: nothing to inspect")
     if not page.html or output.json:
         print_courses(courses, model, as_json=output.json)
     if page.html:
@@ -151,7 +151,10 @@ class _Inspection:
         read = read_text(vocabulary, codes, skip_unknown=settings.unknown == "skip")
         if len(read.skipped):
             names = vocabulary.describe_unknown(read.skipped)
-            self.notes.append(f"left out {len(read.skipped):,} that the model has never seen: {names}")
+            self.notes.append(
+                f"skipped {count_of(len(read.skipped), vocabulary.unit, vocabulary.units)} that the model has never "
+                f"seen: {names}"
+            )
         with Progress("reading", quiet=self.output.quiet) as progress:
             trace = trace_network(self.model.network, read, progress)
         states = trace.states(settings.state)
@@ -187,10 +190,10 @@ class _Inspection:
             pieces.append(piece)
             count += len(piece)
             if count > length:
-                self.notes.append(f"read the first {length:,} {vocabulary.units} only; --length N reads more")
+                self.notes.append(f"read only the first {length:,} {vocabulary.units}; --length N reads more")
                 break
         if not count:
-            raise CorpusError(f"{', '.join(text)} is empty: nothing to look at")
+            raise CorpusError(f"{', '.join(text)} is empty: nothing to inspect")
         self.notes += reader.notes
         return np.concatenate(pieces)[:length]
 
@@ -214,7 +217,7 @@ class _Inspection:
             )
         if settings.ranking:
             if rare:
-                self.notes.append(f"too rare in this text to tell: {', '.join(rare)}")
+                self.notes.append(f"too rare in this text to judge: {', '.join(rare)}")
             chance = [finding.property for finding in findings if not finding.above]
             if chance:
                 self.notes.append(f"no clearer than chance: {', '.join(dict.fromkeys(chance))}")

@@ -36,7 +36,7 @@ def novelty(
     reading: ReadingSettings,
     output: OutputSettings,
 ) -> None:
-    """Measure how much of a text is copied from a corpus: the longest span that both share, and whole lines."""
+    """Measure how much of a text is copied from a corpus: the longest shared span, and whole lines."""
     if corpus == text == "-":
         raise UsageError("only one of CORPUS and TEXT can be - (stdin)")
     announce_stdin([corpus, text], quiet=output.quiet)
@@ -46,7 +46,7 @@ def novelty(
     text_reader, corpus_reader = (TextReader.of_names([name], reading) for name in (text, corpus))
     content = "".join(map(str, text_reader))
     if not content:
-        raise CorpusError(f"{'stdin' if text == '-' else text} is empty: nothing to judge")
+        raise CorpusError(f"{'stdin' if text == '-' else text} is empty: nothing to compare")
     comparison = Comparison(content, copying.span)
     with Progress("comparing", unit="characters", quiet=output.quiet) as progress:
         for done in comparison.read(map(str, corpus_reader)):

@@ -33,7 +33,7 @@ def train(  # noqa: PLR0913 - a parameter for each group of options
     corpus: Annotated[
         list[str],
         typer.Argument(
-            help="Text files and folders, compressed or not, read in this order; - is stdin.", show_default=False
+            help="Text files and folders, which may be compressed, read in this order; - is stdin.", show_default=False
         ),
     ],
     *,
@@ -45,7 +45,7 @@ def train(  # noqa: PLR0913 - a parameter for each group of options
     learning: LearningSettings,
     run: RunSettings,
 ) -> None:
-    """Learn a text and write the best model to a file."""
+    """Train a model on a text and write the best version to a file."""
     from charrnn.inference.preview import write_preview
     from charrnn.training.run import run_training
 

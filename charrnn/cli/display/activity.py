@@ -71,7 +71,7 @@ class UnitDisplay:
         heatmap.print_legend(f"-{top:.3g}", "0", f"+{top:.3g}")
         if len(parts) == total or shown is not None:
             return []
-        return [f"drew the first {len(parts):,} of {total:,} {self.vocabulary.units}; see --shown"]
+        return [f"showed the first {len(parts):,} of {total:,} {self.vocabulary.units}; --shown N shows more"]
 
     def _print_table(self, units: "Sequence[Unit]", shown: int) -> None:
         """Print a row for each token, with a column for each unit."""

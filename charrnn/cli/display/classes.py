@@ -96,7 +96,7 @@ def print_evaluation(
     if score:
         adapted = adapted_rows(evaluation.adapted_score) if evaluation.adapted_score else []
         rows = format_rows([*score_rows(scorer.vocabulary, score), *adapted])
-        lines += ["", "each text given its label, its end included:", *rows]
+        lines += ["", "loss of each text given its label, including the end of the text:", *rows]
     write_line("\n".join([*lines, "", *_format_confusion(labels, metrics)]))
 
 
@@ -108,9 +108,9 @@ def _format_confusion(labels: Sequence[str], metrics: "Metrics") -> list[str]:
         wrong[range(len(labels)), range(len(labels))] = 0
         ranked = wrong.ravel().argsort()[::-1][:MATRIX].tolist()
         pairs = [divmod(index, len(labels)) for index in ranked]
-        rows = [f"{wrong[a, b]:>6,}  {names[a]} taken for {names[b]}" for a, b in pairs if wrong[a, b]]
-        return ["confused most often:", *rows, "(--json and --plot show all)"]
+        rows = [f"{wrong[a, b]:>6,}  {names[a]} classified as {names[b]}" for a, b in pairs if wrong[a, b]]
+        return ["most frequent errors:", *rows, "(--json and --plot show all)"]
     rows = [" " * WIDTH + "".join(f"{name:>{WIDTH + 1}}" for name in names)]
     for name, counts in zip(names, metrics.confusion.tolist(), strict=True):
         rows.append(f"{name:<{WIDTH}}" + "".join(f"{count:>{WIDTH + 1},}" for count in counts))
-    return ["texts by right class (rows) and predicted class (columns):", *rows]
+    return ["texts by true class (rows) and predicted class (columns):", *rows]

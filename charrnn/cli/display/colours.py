@@ -69,7 +69,7 @@ class Surprise(ColouredText):
         """Print the meaning of the colours and their shares of the characters."""
         total = max(1, sum(self._counts))
         borders = [0.0, *(bits for bits, _ in GROUNDS)]
-        names = [*(f" {low:g} to {high:g} " for low, high in pairwise(borders)), f" {borders[-1]:g} and more "]
+        names = [*(f" {low:g} to {high:g} " for low, high in pairwise(borders)), f" {borders[-1]:g} or more "]
         legend = Text("\n" if self._last != "\n" else "")
         legend.append("bits: ", "dim")
         for k, (name, count) in enumerate(zip(names, self._counts, strict=False)):

@@ -16,4 +16,4 @@ def write_notes(notes: Iterable[str], *, quiet: bool) -> None:
 def announce_stdin(names: Sequence[str], *, quiet: bool) -> None:
     """Say that a text is read from the terminal, if one of the names is `-` and stdin is a terminal."""
     if "-" in names and sys.stdin.isatty():
-        write_notes(["reading the text from this terminal; end it with Ctrl-D on a line of its own"], quiet=quiet)
+        write_notes(["reading the text from this terminal; to end it, press Ctrl-D on an empty line"], quiet=quiet)

@@ -73,7 +73,7 @@ def adapted_figures(score: "Score") -> dict[str, float]:
 def adapted_rows(score: "Score") -> list[tuple[str, str, str]]:
     """The figures of an adapted model in words: name, figure, unit."""
     return [
-        ("adapted", f"{score.loss:.4f}", "nats per character, learning from the text while scoring it"),
+        ("adapted", f"{score.loss:.4f}", "nats per character, adapting while scoring"),
         ("adapted bits", f"{score.bpc:.4f}", "per character"),
         ("adapted perplexity", f"{score.perplexity:.3f}", ""),
     ]
@@ -107,7 +107,7 @@ def score_rows(vocabulary: "Vocabulary", score: "Score") -> list[tuple[str, str,
         (f"unknown {vocabulary.units}", f"{score.unknown:,}", share),
     ]
     if score.unknown:
-        charge = f"{vocabulary.unknown_nats:.4f} for each unknown character, ln {max(2, vocabulary.characters):,}"
+        charge = f"{vocabulary.unknown_nats:.4f} for each unknown character: ln {max(2, vocabulary.characters):,}"
         rows.append(("charged loss", f"{score.charged_loss:.4f}", f"nats per character, with {charge}"))
     return rows
 
@@ -158,13 +158,13 @@ def print_score(
     if by_token:
         perplexity = math.exp(min(score.token_loss, 700.0))
         rows.append(("tokens", f"{score.tokens:,}", ""))
-        rows.append(("the same by token", f"{score.token_loss:.4f}", f"nats, perplexity {perplexity:.1f}"))
+        rows.append(("loss per token", f"{score.token_loss:.4f}", f"nats, perplexity {perplexity:.1f}"))
     if (sys.stderr if to_stderr else sys.stdout).isatty():
         from charrnn.cli.display.colours import print_figures
 
         remarks = {
-            "bits per character": "1 is a coin toss for each character",
-            "perplexity": f"as many equally likely characters: about {score.perplexity:.0f}",
+            "bits per character": "1 bit is the uncertainty of a coin toss",
+            "perplexity": f"like a choice among about {score.perplexity:.0f} equally likely characters",
         }
         rows = [(name, figure, remarks.get(name, unit)) for name, figure, unit in rows]
         print_figures(str(path), rows, to_stderr=to_stderr)

@@ -49,7 +49,7 @@ def adapt_network(
         blocks = _score_documents(scorer, network, vocabulary, pieces)
     trained, adapted = sum_columns(vocabulary, blocks, 2)
     if not trained.tokens:
-        raise CorpusError(f"the text to adapt to holds no {vocabulary.unit} that the model knows")
+        raise CorpusError(f"the text to adapt to contains no {vocabulary.unit} that the model knows")
     copy = scorer.adapter.to_network(share=scorer.mean_weight, carry_state=vocabulary.end is None)
     return Adaptation(copy, trained, adapted)
 

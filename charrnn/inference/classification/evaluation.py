@@ -58,7 +58,7 @@ def evaluate_labelled(
         log_probabilities.append(scores)
         total = score if total is None or score is None else total + score
     if not classes:
-        raise CorpusError(f"{source} holds no labelled text; give lines of a label, a tab and a text")
+        raise CorpusError(f"{source} contains no labelled texts; each line needs a label, a tab and a text")
     scored, right = np.concatenate(log_probabilities), np.array(classes)
     return Evaluation(compute_metrics(scored, right), scored, right, total, adapted if score_adapted else None)
 
@@ -71,7 +71,7 @@ def _read_rows(scorer: LabelScorer, reader: LabelledReader, source: str) -> Iter
             yield indices[label], text
             continue
         if number == 0 and reader.sounds_like_header:
-            reader.notes.append(f"the first line was taken for a header: {label}")
+            reader.notes.append(f"the first line is treated as a header: {label}")
             continue
         names = ", ".join(escape_unprintable(name[:60]) for name in scorer.labels[:8])
         names += " ..." if len(scorer.labels) > 8 else ""

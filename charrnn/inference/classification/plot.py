@@ -83,7 +83,7 @@ def _plot_roc(labels: Sequence[str], evaluation: Evaluation) -> list[Shape]:
         title = f"ROC of {_shorten(labels[1])}" + (f", area {auc:.5f}" if auc is not None else "")
     else:
         curve = roc_curve(scores.ravel(), (right[:, None] == np.arange(len(labels))).ravel())
-        title = "ROC of all classes together"
+        title = "ROC of all classes (micro-average)"
     shapes: list[Shape] = [
         Label((left + SIDE / 2, TOP / 2), title, size=14),
         Line(((left, bottom), (left + SIDE, TOP)), GREY),
@@ -122,8 +122,8 @@ def _plot_confusion(labels: Sequence[str], metrics: Metrics) -> list[Shape]:
     if len(labels) * 40 <= SIDE:
         for column, name in enumerate(labels):
             shapes.append(Label((left + (column + 0.5) * cell, TOP + SIDE + 15.0), _shorten(name)))
-    shapes.append(Label((left + SIDE / 2, TOP + SIDE + 40.0), "predicted class, in the order of the rows"))
-    shapes.append(Label((left, TOP - 10.0), "right class", "start"))
+    shapes.append(Label((left + SIDE / 2, TOP + SIDE + 40.0), "predicted class, in the same order as the rows"))
+    shapes.append(Label((left, TOP - 10.0), "true class", "start"))
     return shapes
 
 
@@ -170,7 +170,7 @@ def _to_png(shapes: Sequence[Shape], width: int, height: int) -> bytes:
         from PIL import Image, ImageDraw, ImageFont
     except ImportError:
         raise InspectionError(
-            "a .png needs the package Pillow, which is missing; type: pip install pillow, or name a .svg file"
+            "a .png file needs the package Pillow, which is missing; type: pip install pillow, or name a .svg file"
         ) from None
     image = Image.new("RGB", (width * SCALE, height * SCALE), WHITE)
     draw = ImageDraw.Draw(image)

@@ -12,7 +12,7 @@ class ClassifySettings:
     """What `charrnn classify` prints of each line."""
 
     panel: ClassVar[str] = RUN
-    all: bool = setting(False, "Print every label's probability.")
+    all: bool = setting(False, "Print the probability of every label.")
 
 
 @dataclass(frozen=True)

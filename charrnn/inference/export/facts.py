@@ -6,7 +6,7 @@ from typing import Any
 
 from charrnn.model.header import ModelHeader
 
-UNITS = {"char": "characters", "byte": "bytes", "word": "words and marks"}
+UNITS = {"char": "characters", "byte": "bytes", "word": "words and punctuation marks"}
 LARGEST = 2**53  # of a number that is believed
 
 
@@ -30,17 +30,17 @@ def describe_model(header: ModelHeader, file_date: str | None = None) -> list[tu
     corpus, chars, epochs = training.get("corpus"), _get_number(training, "chars"), _get_number(training, "epochs")
     if isinstance(corpus, str) and corpus:
         read = f", read {epochs:.1f} times" if epochs else ""
-        rows.append(("Learned from", corpus + read))
+        rows.append(("Training text", corpus + read))
     elif chars:
-        rows.append(("Learned from", f"{chars:,.0f} characters"))
+        rows.append(("Training text", f"{chars:,.0f} characters"))
     loss = _get_number(training, "valid_loss")
     if loss is not None:
         choices = math.exp(min(loss, 30.0))
-        bits = f"{loss / math.log(2):.2f} bits, a choice among {choices:.1f}"
+        bits = f"{loss / math.log(2):.2f} bits, like a choice among {choices:.1f}"
         rows.append(("Held-out loss", f"{loss:.3f} nats per character ({bits})"))
     learned = training.get("date")
     if isinstance(learned, str) and learned:
-        rows.append(("Learned on", _format_date(learned)))
+        rows.append(("Training date", _format_date(learned)))
     elif file_date:
         rows.append(("File dated", _format_date(file_date)))
     return rows

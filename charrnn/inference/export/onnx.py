@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 OPSET, IR_VERSION = 17, 8  # old enough for programs of 2022
 ORDER = {"lstm": (0, 3, 1, 2), "gru": (1, 0, 2), "rnn": (0,)}  # of the gates, from PyTorch's to ONNX's
 LARGEST = 2**31 - 2**20  # bytes that a file of protocol buffers can hold, less what is no weight
-START = "counted from the learned initial state: zeros begin a text"
+START = "relative to the learned initial state: zeros start a text"
 
 
 def build_graph(header: ModelHeader, tensors: Tensors) -> "ModelProto":
@@ -47,9 +47,9 @@ def build_graph(header: ModelHeader, tensors: Tensors) -> "ModelProto":
     except ImportError:
         raise ModelFileError("ONNX graphs need the package onnx; type: pip install onnx") from None
     if header.task == CLASSIFY:
-        raise ModelFileError("this model is a classifier, which writes no text; export a language model")
+        raise ModelFileError("this model is a classifier, which does not generate text; export a language model")
     if 4 * header.config.parameters > LARGEST:
-        raise ModelFileError(f"an ONNX file holds at most 2 GB; this model has {header.config.parameters:,} weights")
+        raise ModelFileError(f"an ONNX file is limited to 2 GB; this model has {header.config.parameters:,} weights")
     return _Builder(header, tensors, onnx).build()
 
 
@@ -90,7 +90,7 @@ class _Builder:
             ir_version=IR_VERSION,
             producer_name="charrnn",
             producer_version=__version__,
-            doc_string=f"Row t of logits predicts ids[t], the last row the symbol that follows. States are {START}.",
+            doc_string=f"Row t of logits predicts ids[t]; the last row predicts the next symbol. States are {START}.",
         )
         helper.set_model_props(model, {METADATA_KEY: replace(self._header, precision="single").to_json()})
         return model

@@ -42,7 +42,7 @@ def build_page(title: str, header: ModelHeader, tensors: Tensors, file_date: str
         ModelFileError: if the model is a classifier, which writes nothing, or its vocabulary is damaged.
     """
     if header.task == CLASSIFY:
-        raise ModelFileError(f"{title} is a classifier, which writes no text; export a language model")
+        raise ModelFileError(f"{title} is a classifier, which does not generate text; export a language model")
     layout, weights = pack_weights(tensors, header.config.shapes())
     model = {
         "title": printable(title),

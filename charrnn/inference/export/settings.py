@@ -14,9 +14,9 @@ class ExportSettings:
     )
     output: str | None = setting(
         None,
-        "File to write: NAME.html is a page that writes in a browser, NAME.onnx a graph for other programs.",
+        "File to write (required): NAME.html is a page that generates text in a browser, NAME.onnx a graph for other "
+        "programs.",
         short="-o",
-        shown_default="none; has to be given",
     )
     overwrite: bool = setting(False, "Replace the file if it exists.")
-    quiet: bool = setting(False, "Say nothing on stderr but errors.")
+    quiet: bool = setting(False, "Print only errors to stderr.", short="-q")

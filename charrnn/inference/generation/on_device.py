@@ -34,7 +34,7 @@ def choose_device(name: str) -> torch.device:
     """
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if not available[name]:
-        raise GenerationError(f"no {name} device here; leave out --device to compute with NumPy")
+        raise GenerationError(f"there is no {name} device; leave out --device to use NumPy")
     return torch.device(name)
 
 

@@ -75,10 +75,10 @@ def follow_lines(
         if not line.strip():
             continue
         if len(courses) == LINES:
-            notes.append(f"read the first {LINES} lines only")
+            notes.append(f"read only the first {LINES} lines")
             break
         if len(line) > longest:
-            notes.append(f"read the first {longest:,} of a line's {len(line):,} characters; --shown N reads more")
+            notes.append(f"read only the first {longest:,} of {len(line):,} characters of a line; --shown N reads more")
         courses.append(follow(model, line[:longest]))
         progress(len(courses), 0)
     return courses, notes

@@ -157,4 +157,4 @@ def choose_units(findings: Sequence[Finding], states: Floats, layers: Sequence[i
     spread = states.std(axis=1)  # (L, H)
     places = [(layer, int(unit)) for layer in layers for unit in spread[layer].argsort()[::-1][:count]]
     places.sort(key=lambda place: -spread[place])
-    return [Unit(layer, unit, f"layer {layer} unit {unit}, which varies much") for layer, unit in places[:count]]
+    return [Unit(layer, unit, f"layer {layer} unit {unit}, which varies a lot") for layer, unit in places[:count]]

@@ -131,7 +131,7 @@ def inside_matches(text: str, pattern: str) -> Floats:
     try:
         compiled = re.compile(pattern, re.MULTILINE)
     except (re.error, RecursionError, OverflowError) as error:
-        raise UsageError(f"--match is no regular expression: {error}; found {pattern}") from None
+        raise UsageError(f"--match is not a regular expression: {error}; found {pattern}") from None
     values = np.zeros(len(text), dtype=np.float32)
     for match in compiled.finditer(text):
         values[match.start() : match.end()] = 1.0

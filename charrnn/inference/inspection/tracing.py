@@ -84,7 +84,7 @@ class Trace:
         if name == "hidden":
             return self.hidden
         if self.cell is None:
-            raise InspectionError("only an LSTM has cell states, and this model is not one; use --state hidden")
+            raise InspectionError("only an LSTM has a cell state, and this model is not an LSTM; use --state hidden")
         return self.cell
 
 
@@ -98,11 +98,11 @@ def read_text(vocabulary: Vocabulary, codes: NDArray[Any], *, skip_unknown: bool
     known = ids != UNKNOWN
     if not known.all() and not skip_unknown:
         raise InspectionError(
-            f"the model has never seen {vocabulary.describe_unknown(codes)}; change the text, or leave such "
-            "characters out of it with --unknown skip"
+            f"the model has never seen {vocabulary.describe_unknown(codes)}; change the text, or use --unknown skip "
+            "to leave out such characters"
         )
     if not known.any():
-        raise InspectionError("the text holds no character that the model knows: nothing to look at")
+        raise InspectionError("the text contains no character that the model knows: nothing to inspect")
     return ReadText(codes[known], ids[known], counted[known], vocabulary.to_strings(codes[known]), codes[~known])
 
 

@@ -14,21 +14,22 @@ class DetailSettings:
     panel: ClassVar[str] = RUN
     per_line: bool = setting(
         False,
-        "Print bits per character, characters and text of each line, scored from a fresh state with its line end.",
+        "Print the bits per character, the length and the text of each line. Lines are scored one by one, with their "
+        "line ends.",
     )
     per_char: bool = setting(
         False,
-        "Print the text, coloured by how improbable each character is; without colours, a line for each "
-        "character and its nats (nan if unknown).",
+        "Print the text, coloured by how improbable each character is. Without colours, print a line for each "
+        "character with its nats (nan if unknown).",
     )
     compare: bool = setting(
         False,
-        "Also print what gzip, xz and an n-gram model of the best order need for the text. They learn while they "
-        "read it.",
+        "Also print how many bits per character gzip, xz and the best n-gram model need for the text. They learn "
+        "while they read it.",
         group=RUN,
     )
     compare_after: str | None = setting(
-        None, "The same, after they have read this file, such as the training text.", group=RUN
+        None, "Like --compare, but let them read this file first, such as the training text.", group=RUN
     )
 
     @property

@@ -67,7 +67,7 @@ class LabelledReader:
                 left_out += 1
                 continue
             if "\0" in text:
-                raise CorpusError(f"line {self._rows.line} of {name} holds NUL bytes: it is no text")
+                raise CorpusError(f"line {self._rows.line} of {name} contains NUL bytes: it is not text")
             if first:
                 self.sounds_like_header = label.casefold() in LABEL_NAMES or text.strip().casefold() in TEXT_NAMES
                 first = False
@@ -77,7 +77,7 @@ class LabelledReader:
                 yield label, text
         if left_out:
             verb = "was" if left_out == 1 else "were"
-            self.notes.append(f"{count_of(left_out, 'line')} without a label or a text {verb} left out")
+            self.notes.append(f"{count_of(left_out, 'line')} without a label or a text {verb} skipped")
         self.notes += self._rows.notes
 
     def _find_columns(self, row: Row) -> tuple[tuple[int, int], bool]:
@@ -96,7 +96,7 @@ class LabelledReader:
                 return matches[0]
         raise CorpusError(
             f"{self._rows.name} has no column {column!r}; its first line has {', '.join(heads)[:200]}. "
-            "Name columns as there, or by number: --columns 1,2"
+            "Use a name from that line, or numbers: --columns 1,2"
         )
 
     def _get_cells(self, row: Row, places: tuple[int, int]) -> tuple[str, str]:
@@ -113,7 +113,7 @@ def _parse_columns(columns: str) -> tuple[int | str, int | str]:
     """The columns of label and text, two different ones, numbers as int."""
     parts = [part.strip() for part in columns.split(",")]
     if len(parts) != 2 or not all(parts):
-        raise UsageError(f"--columns must name two columns, LABEL,TEXT, as in 1,2 or kind,title; found {columns}")
+        raise UsageError(f"--columns must name two columns as LABEL,TEXT, such as 1,2 or kind,title; found {columns}")
     label, text = (int(part) if part.isdecimal() else part for part in parts)
     if 0 in (label, text):
         raise UsageError(f"--columns counts from 1; found {columns}")

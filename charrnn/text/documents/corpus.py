@@ -149,7 +149,9 @@ def read_labelled(
         counter = create_counter("word")
         for scan in scans:
             scan.tokenize(counter)
-        scans[0].notes.append("the texts share most of their words, so they are read by words; see --tokens")
+        scans[0].notes.append(
+            "the texts share most of their words, so the tokens are words; --tokens char overrides this"
+        )
     texts, held_out = scans[0], scans[1] if settings.valid else None
     labels = tuple(sorted(set().union(*(scan.labels for scan in scans)), key=_sort_key))
     _check_labels(texts, held_out, labels, ", ".join(map(str, names)))
@@ -204,7 +206,7 @@ class _DocumentScan:
         self.labels = set(self._labels[self._rows])
         self.notes = list(self._reader.notes)
         if header:
-            self.notes.append(f"the first line was taken for a header: {self._labels[0]}")
+            self.notes.append(f"the first line is treated as a header: {self._labels[0]}")
         self._scan.hash.update("\0".join(self._labels).encode("utf-8", "surrogatepass"))
         self.digest = self._scan.hash.digest()
 
@@ -268,10 +270,10 @@ def _sort_key(label: str) -> tuple[bool, float, str]:
 
 def _check_labels(texts: _DocumentScan, held_out: _DocumentScan | None, labels: Sequence[str], named: str) -> None:
     if not len(texts):
-        raise CorpusError(f"{named} holds no labelled text; give lines of a label, a tab and a text")
+        raise CorpusError(f"{named} contains no labelled texts; each line needs a label, a tab and a text")
     if len(labels) < 2:
         raise CorpusError(
-            f"all {len(texts):,} texts of {named} have one label, {labels[0]!r}: nothing to tell apart; "
+            f"all {len(texts):,} texts of {named} have the same label, {labels[0]!r}; "
             "name the columns with --columns LABEL,TEXT"
         )
     if len(labels) > MANY_LABELS and 3 * len(labels) > len(texts):
@@ -281,7 +283,7 @@ def _check_labels(texts: _DocumentScan, held_out: _DocumentScan | None, labels: 
         )
     unknown = held_out.labels - texts.labels if held_out else set()
     if unknown:
-        raise CorpusError(f"the texts to validate on have a label that is never learned: {min(unknown)!r}")
+        raise CorpusError(f"the validation texts have a label that the training texts do not have: {min(unknown)!r}")
 
 
 def _hold_out(
@@ -293,7 +295,7 @@ def _hold_out(
     """
     if len(documents) < MIN_HELD_OUT and settings.valid_fraction is None:
         notes.append(
-            f"{count_of(len(documents), 'text')}: too few to hold any out; validation reads those that are learned"
+            f"{count_of(len(documents), 'text')}: too few to hold any out, so validation uses the training texts"
         )
         return documents, documents
     fraction = settings.valid_fraction or VALID_FRACTION

@@ -98,8 +98,8 @@ class TableReader:
         for number, line in enumerate(lines):
             if number - self.line > MAX_LINES:
                 raise CorpusError(
-                    f"{self.name}: a quote of line {self.line + 1} is not closed within {MAX_LINES:,} lines; "
-                    'close it, write quotes inside quoted cells twice (""), or give a file with tabs, named .tsv'
+                    f"{self.name}: a quotation mark in line {self.line + 1} is not closed within {MAX_LINES:,} lines; "
+                    'close it, double the quotation marks inside quoted cells (""), or use a file with tabs, named .tsv'
                 )
             yield line
 

@@ -275,7 +275,7 @@ class Vocabulary(ABC):
 def _read_marks(description: dict[str, Any], symbols: list[str]) -> dict[str, int]:
     """The ids of special symbols, each checked, in a model file's description of a vocabulary with these symbols."""
     if has_surrogates(symbols):
-        raise ModelFileError("the model's vocabulary is damaged: it holds codes that are no characters")
+        raise ModelFileError("the model's vocabulary is damaged: it contains codes that are not characters")
     marks = {name: description[name] for name in MARKS if description.get(name) is not None}
     for name, index in marks.items():
         if type(index) is not int or symbols[index : index + 1] != [MARKS[name]]:
@@ -291,9 +291,9 @@ def _read_merged(description: dict[str, Any]) -> MergedTokens | None:
         return None
     names = {"characters": int, "length": float}
     if not isinstance(merged, dict) or {name: type(value) for name, value in merged.items()} != names:
-        raise ModelFileError("the model's vocabulary is damaged: what it says of merged tokens is no two numbers")
+        raise ModelFileError("the model's vocabulary is damaged: its entry for merged tokens is not two numbers")
     if not (1 <= merged["characters"] <= CODE_POINTS and 1 <= merged["length"] < math.inf):
-        raise ModelFileError("the model's vocabulary is damaged: what it says of merged tokens is out of range")
+        raise ModelFileError("the model's vocabulary is damaged: its entry for merged tokens is out of range")
     return MergedTokens(**merged)
 
 

@@ -56,10 +56,10 @@ class CodeVocabulary(Vocabulary):
     @classmethod
     def find_damage(cls, symbols: Any, size: int) -> str | None:  # noqa: D102
         if not isinstance(symbols, str):
-            return "its symbols are no text"
+            return "its symbols are not text"
         if len(symbols) != size or any(a >= b for a, b in pairwise(symbols)):
-            return f"not {size} symbols in order, each once"
-        return "it holds codes that are no characters" if any(ord(each) >= cls.limit for each in symbols) else None
+            return f"its symbols are not {size} distinct ones in order"
+        return "it contains codes that are not characters" if any(ord(each) >= cls.limit for each in symbols) else None
 
 
 class CharVocabulary(CodeVocabulary):

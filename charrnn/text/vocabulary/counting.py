@@ -183,7 +183,7 @@ class WordCounter(TokenCounter):
         about = self._describe_merged(words, rare) if merged else None
         names = [word for word in words[selected] if not (merged and word == merged_word)] + [merged_word] * merged
         if len(json.dumps(json.dumps(names))) > MAX_JSON:  # as the file's header holds it
-            raise CorpusError(f"{len(names):,} words take more room than a model file has; give a smaller --max-vocab")
+            raise CorpusError(f"{len(names):,} words do not fit into a model file; give a smaller --max-vocab")
         vocabulary = WordVocabulary(names, len(names) - 1 if merged else None, merged=about)
         table = np.full(len(words), len(names) - 1, dtype=np.int32)
         table[selected] = vocabulary.lookup(words[selected])

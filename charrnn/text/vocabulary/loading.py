@@ -14,7 +14,8 @@ def vocabulary_from_json(description: dict[str, Any], size: int) -> Vocabulary:
     tokens = description.get("tokens")
     if not isinstance(tokens, str) or tokens not in KINDS:
         raise ModelFileError(
-            f"the model's vocabulary is damaged, or of a kind this charrnn does not know: {quote_value(tokens)}"
+            f"the model's vocabulary is damaged, or of a kind that this version of charrnn does not know: "
+            f"{quote_value(tokens)}"
         )
     module, name = KINDS[tokens].split(".")
     kind: type[Vocabulary] = getattr(import_module(f"charrnn.text.vocabulary.{module}"), name)

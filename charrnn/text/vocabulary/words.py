@@ -79,8 +79,8 @@ class WordVocabulary(Vocabulary):
     @classmethod
     def find_damage(cls, symbols: Any, size: int) -> str | None:  # noqa: D102
         if not isinstance(symbols, list) or any(not isinstance(word, str) or not word for word in symbols):
-            return "it holds something other than words"
-        return f"not {size} words, each once" if len(symbols) != size or len(set(symbols)) != size else None
+            return "it contains something other than words"
+        return f"its words are not {size} distinct ones" if len(symbols) != size or len(set(symbols)) != size else None
 
 
 def _decode(text: str | bytes) -> str:

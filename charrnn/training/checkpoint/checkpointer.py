@@ -169,7 +169,7 @@ class Checkpointer:
         except OSError as error:
             raise TrainingError(
                 f"{error.filename or self.files.output} cannot be written: {error.strerror or error}; "
-                "what was saved before is whole"
+                "earlier saves are intact"
             ) from None
 
 

@@ -90,10 +90,12 @@ class RunFiles:
             raise TrainingError(f"{path} is damaged ({' '.join(str(error).split())[:100]})") from None
         text = metadata.get("charrnn-state", "")
         if metadata.get("digest") != _digest(text, tensors):
-            raise TrainingError(f"{path} is damaged (its digest does not fit its content)")
+            raise TrainingError(f"{path} is damaged (its digest does not match its content)")
         state = json.loads(text)
         if state.get("format") != FORMAT:
-            raise TrainingError(f"{path} has state format {state.get('format')}; this charrnn resumes format {FORMAT}")
+            raise TrainingError(
+                f"{path} has state format {state.get('format')}; this version of charrnn resumes format {FORMAT}"
+            )
         return Checkpoint(state, tensors)
 
     def read_newest(self) -> tuple[Checkpoint | None, list[str]]:
@@ -106,7 +108,7 @@ class RunFiles:
                 problems.append(str(error))
         valid = [checkpoint for checkpoint in checkpoints if checkpoint is not None]
         if problems and not valid:
-            raise TrainingError(f"nothing to resume: {'; '.join(problems)}. Start anew with --overwrite")
+            raise TrainingError(f"nothing to resume: {'; '.join(problems)}. Start over with --overwrite")
         return max(valid, key=lambda checkpoint: checkpoint.generation, default=None), problems
 
     def last_generation(self) -> int:

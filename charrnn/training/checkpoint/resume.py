@@ -55,11 +55,11 @@ def merge_settings(settings: TrainSettings, given: Collection[str], saved: Check
             if key in given and value not in (old, chosen.get(key)):
                 flag = get_flag(declared)
                 contradictions.append(
-                    f"{flag} {value} contradicts the saved run, which has {flag} {effective}; leave it out"
+                    f"{flag} {value} differs from the saved run, which has {flag} {effective}; leave it out"
                 )
         groups[name] = group(**values)
     if contradictions:
-        refuse([*contradictions, "To train from the start instead, replace --resume by --overwrite"])
+        refuse([*contradictions, "To train from the start instead, replace --resume with --overwrite"])
     return TrainSettings(**groups)
 
 
@@ -94,7 +94,7 @@ def check_corpus(corpus: Corpus | LabelledCorpus, saved: Checkpoint) -> None:
         what, size = "corpus", f"{before['texts']:,} texts"
     raise TrainingError(
         f"{corpus.name} is not the {what} of the saved run ({before['name']}, {size}): "
-        "its content has changed. Give the text as it was, or train from the start with --overwrite"
+        "its content has changed. Give the original text, or train from the start with --overwrite"
     )
 
 
@@ -113,7 +113,7 @@ def _make(kind: type, values: dict[str, Any]) -> Any:
     required = {field.name for field in declared if field.default is dataclasses.MISSING}
     if differing := (required - set(values)) | (set(values) - {field.name for field in declared}):
         names = ", ".join(sorted(differing))
-        raise TrainingError(f"the saved run is of another version of charrnn ({names}); start anew with --overwrite")
+        raise TrainingError(f"the saved run is from another version of charrnn ({names}); start over with --overwrite")
     return kind(**values)
 
 
@@ -128,7 +128,7 @@ def _flatten(groups: dict[str, Any]) -> dict[str, Any]:
 def describe_position(saved: Checkpoint) -> str:
     """The place where a resumed run continues, in words."""
     record, steps = saved.state["record"], saved.state["trainer"]["steps"]
-    return f"going on at step {steps:,}, {format_duration(record['seconds'])} into the run"
+    return f"continuing at step {steps:,}, {format_duration(record['seconds'])} into the run"
 
 
 def describe_finished(budget: Budget, saved: Checkpoint) -> str:
@@ -143,5 +143,5 @@ def describe_finished(budget: Budget, saved: Checkpoint) -> str:
         more = f"--time {format_duration(2 * max(seconds, budget.seconds or 0.0))}"
     return (
         f"already finished at step {steps:,}, {format_duration(seconds)} into the run; "
-        f"give it more with --resume {more} (a total: what was learned before counts)"
+        f"to train further, use --resume {more} (the total of the whole run)"
     )

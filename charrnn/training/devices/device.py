@@ -21,13 +21,13 @@ def choose_device(name: str, local: int = 0, processes: int = 1) -> torch.device
         name = next(device for device, present in available.items() if present)
     if not available[name]:
         names = ", ".join(device for device, present in available.items() if present)
-        raise TrainingError(f"no {name} device here; found {names}. Leave out --device, or name one of these")
+        raise TrainingError(f"there is no {name} device; found {names}. Leave out --device, or name one of these")
     if name != "cuda":
         return torch.device(name)
     count = torch.cuda.device_count()
     if local >= count:
         raise TrainingError(
-            f"no GPU is left for process {local + 1} of this machine, which has {count}; start no more processes "
+            f"no GPU is left for process {local + 1}: this machine has {count}; start no more processes "
             f"than that (torchrun --nproc-per-node {count})"
         )
     torch.cuda.set_device(local)

@@ -120,8 +120,8 @@ def process_group(device: str) -> Iterator[ProcessWorld]:
         if rank > 1 or (rank and _leader_failed(store)):
             raise ReportedElsewhereError from None  # ranks 0 and 1 report it: one of them is usually alive
         lost = TrainingError(
-            f"another of the {size} processes has ended or cannot be reached; what was saved before is whole. "
-            "Go on with the same command and --resume"
+            f"another of the {size} processes has ended or cannot be reached; earlier saves are intact. "
+            "Continue with the same command and --resume"
         )
         raise (lost if rank == 0 else _follower_error(rank, lost)) from None
     else:

@@ -43,7 +43,7 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
         if device.type == "cpu":
             reason = f": it has none of {', '.join(CPU_FEATURES)}, without which bf16 is many times slower than fp32"
         raise TrainingError(
-            f"this {device.type} device does not compute in bf16{reason}; leave out --precision, or take fp32"
+            f"this {device.type} device does not support bf16{reason}; leave out --precision, or use fp32"
         )
     return torch.bfloat16 if name == "bf16" or fast else torch.float32
 

@@ -175,5 +175,5 @@ def _explain(corpus: LabelledCorpus, budget: Budget, longest: int, expected: flo
         limit = f"in {format_duration(budget.seconds)}"
         reasons.append(f"about {round_number(min(epochs, budget.epochs or epochs))} epochs {limit}")
     if longest < int(corpus.train.lengths.max()):
-        reasons.append(f"of longer texts each step reads {longest:,} characters, at a random position")
+        reasons.append(f"from longer texts, each step reads {longest:,} characters at a random position")
     return tuple(reasons)

@@ -247,7 +247,7 @@ def _explain(model: ModelSettings, config: ModelConfig, budget: Budget, chars: i
     if model.hidden_size is not None:
         return (f"size as given: {ratio}, {epochs}",)
     limit = f"in {format_duration(budget.seconds)}" if budget.seconds is not None else "in this run"
-    return (f"size chosen for what this machine can train {limit}: {epochs}, {ratio}",)
+    return (f"size chosen to suit what this machine can train {limit}: {epochs}, {ratio}",)
 
 
 def _fit_text(learning: LearningSettings, chars: int, shape: Shape) -> tuple[int, int, tuple[str, ...]]:
@@ -261,7 +261,7 @@ def _fit_text(learning: LearningSettings, chars: int, shape: Shape) -> tuple[int
     if (seq_len, batch_size) == (wanted_seq_len, wanted_batch):
         return seq_len, batch_size, ()
     wanted = f"{wanted_batch} x {wanted_seq_len}"
-    return seq_len, batch_size, (f"batch {batch_size} x {seq_len} instead of {wanted}: the text is short",)
+    return seq_len, batch_size, (f"batch {batch_size} x {seq_len} instead of {wanted}, because the text is short",)
 
 
 def _fit_documents(
@@ -271,7 +271,8 @@ def _fit_documents(
     seq_len = learning.seq_len or max(1, min(DOCUMENT_SEQ_LEN, int(lengths.max()) - 1))
     fitting = round(shape.batch * shape.seq_len / float(np.minimum(lengths, seq_len).mean()))
     batch_size = min(len(lengths), learning.batch_size or max(shape.batch, min(MAX_DOCUMENTS, fitting)))
-    return seq_len, batch_size, (f"batches of {count_of(batch_size, 'text')}, {lengths.mean():.0f} symbols on average",)
+    sizes = f"batches of {count_of(batch_size, 'text')} with an average length of {lengths.mean():.0f} symbols"
+    return seq_len, batch_size, (sizes,)
 
 
 def _make_budget(learning: LearningSettings) -> Budget:

@@ -43,7 +43,7 @@ def warn_of_few_steps(budget: Budget, steps: float) -> tuple[str, ...]:
     count = max(1, round(steps))
     warning = (
         f"only about {count} step{'s' * (count != 1)} fit{'s' * (count == 1)} in {format_duration(budget.seconds)}, "
-        "too few to learn from; give it more --time, or a smaller --hidden-size"
+        "too few to learn from; give more --time, or a smaller --hidden-size"
     )
     return (warning,)
 

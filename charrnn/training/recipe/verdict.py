@@ -17,20 +17,22 @@ def judge_history(history: Sequence[Evaluation], seconds: float) -> str:
     It is not called overfitting before every text was read twice.
     """
     if len(history) < FEW:
-        return "too short a run to say whether longer would be better; try more time"
+        return "the run was too short to say whether a longer one would be better; try more time"
     best = min(history, key=lambda evaluation: evaluation.valid_loss)
     last = history[-1]
     earlier = min(evaluation.valid_loss for evaluation in history[: -max(1, len(history) // 5)])
     if best.valid_loss < BETTER * earlier:
-        return f"still improving at the end: longer will be better, for example --time {format_duration(3 * seconds)}"
+        return (
+            f"still improving at the end: longer will be better, for example with --time {format_duration(3 * seconds)}"
+        )
     if last.epochs < READ_TWICE:
         return (
-            f"not better than at step {best.step}, but the text was read {last.epochs:.1f} times only: try more time, "
+            f"not better than at step {best.step}, but the text was read only {last.epochs:.1f} times: try more time, "
             f"for example --time {format_duration(3 * seconds)}"
         )
     if last.valid_loss > WORSE * best.valid_loss:
         return (
-            f"overfitting since step {best.step}: validation was best there at {best.valid_loss:.4f} and ended at "
-            f"{last.valid_loss:.4f}. More text or more --dropout would help; longer would not"
+            f"overfitting since step {best.step}: the best validation loss was {best.valid_loss:.4f}, the last one "
+            f"{last.valid_loss:.4f}. More text or more --dropout would help; more time would not"
         )
-    return "levelled off: more time alone will change little; more text or a larger --hidden-size may"
+    return "levelled off: more time alone will change little, but more text or a larger --hidden-size may help"

@@ -66,7 +66,7 @@ class ClassifierTask(Task):
         if self._batches.smallest < self._world.size:
             raise UsageError(
                 f"batches of {count_of(self._batches.smallest, 'text')} are too small for {self._world.size} "
-                "processes: each needs a text of its own; start fewer processes, or give a larger --batch-size"
+                "processes, each of which needs a text; start fewer processes, or give a larger --batch-size"
             )
         self._validation = ClassifierValidation(corpus.valid, self._device, plan.validated, self._shift)
         self._documents = 0  # learned from
@@ -88,7 +88,7 @@ class ClassifierTask(Task):
             return False
         self._set_ngrams(learned)
         kinds = "1 to 5 characters and 1 to 2 words" if learned.words else "1 to 5 characters"
-        on_note(f"n-grams of {kinds}: accuracy {learned.accuracy:.2%} by cross-validation; the network comes on top")
+        on_note(f"n-grams of {kinds}: accuracy {learned.accuracy:.2%} in cross-validation, without the network")
         return True
 
     def _set_ngrams(self, learned: NgramModel) -> None:
@@ -152,8 +152,8 @@ class ClassifierTask(Task):
         held, read = len(corpus.valid), len(self._validation)
         held_out = f"{held:,} {'is' if held == 1 else 'are'} held out"
         if corpus.valid is corpus.train:
-            held_out = "none is held out"
-        sampled = f"; each validation reads {read:,} of them" if read < held else ""
+            held_out = "none are held out"
+        sampled = f"; each validation uses {read:,} of them" if read < held else ""
         direction = " bidirectional" if config.bidirectional else ""
         network = (
             f"{config.cell} {config.layers}x{config.hidden_size}{direction}, pool {config.pool}, "

@@ -69,8 +69,8 @@ class LanguageTask(Task):
     ) -> None:
         if plan.batch_size < resources.world.size:
             raise UsageError(
-                f"--batch-size {plan.batch_size} is too few for {resources.world.size} processes: each needs a reader "
-                "of its own"
+                f"--batch-size {plan.batch_size} is too small for {resources.world.size} processes, each of which "
+                "needs at least one reader"
             )
         torch.manual_seed(plan.seed)
         self.plan, self.corpus = plan, corpus
@@ -177,11 +177,11 @@ class LanguageTask(Task):
         corpus, plan, config = self.corpus, self.plan, self.plan.config
         units, different, held = corpus.vocabulary.units, len(corpus.vocabulary), corpus.valid_size
         read = count_validated(held, config.vocab_size, plan.validated)
-        sampled = f"; each validation reads {read:,} of them, spread evenly" if read < held else ""
+        sampled = f"; each validation reads {read:,} of them, evenly spread" if read < held else ""
         size = f"{corpus.train_size + held:,} {units}, {different:,} different"
         text = f"{corpus.name}: {size}; {held:,} are held out{sampled}"
         start = corpus.vocabulary.decode(corpus.sample(SAMPLE).tolist()).decode("utf-8", "backslashreplace")
-        of_weights = f" (of weights {plan.weight_dropout:.2g})" if plan.weight_dropout else ""
+        of_weights = f" ({plan.weight_dropout:.2g} on recurrent weights)" if plan.weight_dropout else ""
         network = (
             f"{config.cell} {config.layers}x{config.hidden_size}, {config.parameters:,} parameters, "
             f"batch {plan.batch_size} x {plan.seq_len}, dropout {plan.dropout:.2g}{of_weights}, "
@@ -201,7 +201,7 @@ class LanguageTask(Task):
             return []
         vocabulary, share = self.corpus.vocabulary, self._unknown_share
         charge = f"{vocabulary.unknown_nats:.2f} nats for each (ln {max(2, vocabulary.characters):,})"
-        where = f"{share:.1%} of the held-out characters are in unknown {vocabulary.units}"
+        where = f"{share:.1%} of the held-out characters belong to unknown {vocabulary.units}"
         return [f"{where}: the loss leaves them out, the charged loss adds {charge}"]
 
     def summarize(self, best: Measurement) -> dict[str, Any]:  # noqa: D102

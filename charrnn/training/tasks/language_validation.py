@@ -199,5 +199,5 @@ def _count_characters(ids: NDArray[np.int64], lengths: NDArray[np.int64] | None)
 def _check_count(count: int) -> int:
     """`count`, which must not be 0."""
     if not count:
-        raise CorpusError("the validation text holds rare characters only; lower --min-count or raise --max-vocab")
+        raise CorpusError("the validation text contains only rare characters; lower --min-count or raise --max-vocab")
     return count

@@ -48,7 +48,7 @@ class Source:
         """
         header, tensors = load_model(path)
         if header.labels:
-            raise UsageError(f"--init-from takes a model of plain text, and {path} is one of labelled texts")
+            raise UsageError(f"--init-from needs a model of plain text, but {path} is a model of labelled texts")
         return cls(path, header, vocabulary_from_json(header.vocabulary, header.config.vocab_size), tensors)
 
     def settings(
@@ -63,7 +63,7 @@ class Source:
                 if name in present and name in given and value != present[name]:
                     flag = get_flag(declared)
                     differing.append(
-                        f"{flag} {value} does not fit {self.path}, which has {flag} {present[name]}; leave it out"
+                        f"{flag} {value} does not match {self.path}, which has {flag} {present[name]}; leave it out"
                     )
         refuse(differing)
         sizes = {name: present[name] for name in SIZES}

@@ -67,10 +67,10 @@ def test_evaluate_labelled_texts(charrnn: Any) -> None:
     assert found["n"] == 5
     assert np.sum(found["confusion"], axis=1).tolist() == [2, 3]
     assert found["accuracy"] == pytest.approx(np.trace(found["confusion"]) / 5)
-    assert "taken for a header" in err
+    assert "treated as a header" in err
     assert Path("p.svg").read_text().startswith("<svg ")
     status, _, err = charrnn("evaluate", "t.tsv", "--plot", "p.svg")
-    assert (status, err) == (1, "charrnn: p.svg exists already; replace it with --overwrite, or name another file\n")
+    assert (status, err) == (1, "charrnn: p.svg already exists; replace it with --overwrite, or name another file\n")
     assert charrnn("evaluate", "t.tsv", "--plot", "p.png")[0] == 0
     assert Path("p.png").read_bytes().startswith(b"\x89PNG")
     Path("t.csv").write_text("".join(f"{text},{label}\n" for label, text in rows))
@@ -84,7 +84,9 @@ def test_what_cannot_be_is_one_line(charrnn: Any) -> None:
     status, _, err = charrnn("evaluate", "t.tsv")
     assert status == 1
     assert err.startswith("charrnn: t.tsv has a label that the model does not know: 'third'; it knows first, second.")
-    assert charrnn("generate")[2].startswith("charrnn: models/m.safetensors tells texts apart, it writes none;")
+    assert charrnn("generate")[2].startswith(
+        "charrnn: models/m.safetensors is a classifier, which does not generate text;"
+    )
     assert charrnn("evaluate", "t.tsv", "--per-line")[0] == 2
     assert charrnn("evaluate", "t.tsv", "--plot", "p.pdf")[2] == (
         "charrnn: --plot must end in .png or .svg; found p.pdf\n"
@@ -173,7 +175,7 @@ def test_train_learns_resumes_and_refuses_other_texts(charrnn: Any) -> None:
     assert "accuracy" in err
     status, _, err = charrnn(*common, "--resume", "--pool", "last")
     assert status == 2
-    assert "--pool last contradicts the saved run, which has --pool all" in err
+    assert "--pool last differs from the saved run, which has --pool all" in err
     Path("t.tsv").write_text("a\tx\nb\ty\n")
     status, _, err = charrnn(*common, "--resume")
     assert status == 1

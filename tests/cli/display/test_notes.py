@@ -18,7 +18,7 @@ def test_a_text_from_the_terminal_is_asked_for(
 ) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal())
     announce_stdin(["-"], quiet=False)
-    assert capsys.readouterr().err == "reading the text from this terminal; end it with Ctrl-D on a line of its own\n"
+    assert capsys.readouterr().err == "reading the text from this terminal; to end it, press Ctrl-D on an empty line\n"
     announce_stdin(["-"], quiet=True)
     announce_stdin(["book.txt"], quiet=False)
     monkeypatch.setattr(sys, "stdin", io.StringIO())

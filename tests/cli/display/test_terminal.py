@@ -90,7 +90,7 @@ def test_any_text_at_any_size_is_shown_and_drives_nothing(size: tuple[int, int],
     assert "charrnn generate -m 'models/a b.safetensors' -t 0.5\n" in shown
     assert "charrnn evaluate -m 'models/a b.safetensors' 'a text.txt'\n" in shown
     assert "tensorboard --logdir 'runs/a b'\n" in shown
-    assert "how it learned to write" in shown
+    assert "samples during training" in shown
     for frame in written.split("\x1b[?7l")[1:]:
         lines = CONTROL.sub("", frame.split("\x1b[?7h")[0]).splitlines()
         assert len(lines) < size[1]
@@ -114,7 +114,7 @@ def test_figures_curve_and_the_best_are_there() -> None:
         assert word in last
     assert "validation loss" in last
     assert re.search("[\u2801-\u28ff]", last)
-    assert "it writes, at step 100" in last
+    assert "sample at step 100" in last
     written = said(terminal)
     assert "validating 25%" in written
     assert "\rSIGINT: stopping" in written
@@ -170,7 +170,7 @@ def test_a_classifier_has_the_same_view(tmp_path: Path) -> None:
     shown = CONTROL.sub("", said(terminal))
     assert "\u202e" not in shown
     assert "[red]" in shown
-    assert [line.strip() for line in shown.split("next, for example")[1].splitlines() if line.strip()] == [
+    assert [line.strip() for line in shown.split("next, try")[1].splitlines() if line.strip()] == [
         "charrnn evaluate -m kinds OTHER-TEXT",
         "charrnn classify -m kinds FILE",
         "charrnn inspect -m kinds FILE --html page.html",

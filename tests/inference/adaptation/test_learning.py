@@ -99,7 +99,7 @@ def test_of_documents_each_line_is_one() -> None:
 
 
 def test_a_text_of_strangers_is_refused() -> None:
-    with pytest.raises(CorpusError, match="holds no character that the model knows"):
+    with pytest.raises(CorpusError, match="contains no character that the model knows"):
         make_model(CharVocabulary.of_text("abc")).adapt("123")
 
 

@@ -19,16 +19,16 @@ def test_what_a_model_is_in_words() -> None:
         "Network": "GRU, 2 layers of 21 units",
         "Weights": "6,133",
         "Vocabulary": "22 characters",
-        "Learned from": "rhyme, read 2.2 times",
-        "Held-out loss": "1.386 nats per character (2.00 bits, a choice among 4.0)",
-        "Learned on": "1 March 2026",
+        "Training text": "rhyme, read 2.2 times",
+        "Held-out loss": "1.386 nats per character (2.00 bits, like a choice among 4.0)",
+        "Training date": "1 March 2026",
     }
     assert dict(describe_model(make_labelled(("a", "b"))[0]))["Labels"] == "2"
 
 
 def test_a_model_that_does_not_say_when_it_learned_has_the_date_of_its_file() -> None:
     assert describe({}, "2026-04-01")["File dated"] == "1 April 2026"
-    assert not {"File dated", "Learned on", "Held-out loss"} & set(describe({}))
+    assert not {"File dated", "Training date", "Held-out loss"} & set(describe({}))
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_what_a_model_says_is_data() -> None:
     model = json.loads(data.group(1))
     assert model["labels"] == ["cats", HOSTILE]
     assert model["label"] == 1
-    assert dict(model["facts"])["Learned from"] == HOSTILE + "\ud800"
+    assert dict(model["facts"])["Training text"] == HOSTILE + "\ud800"
     assert model["title"].startswith(HOSTILE)
     assert text.count("<script") == 4
     assert "alert(1)</script>" not in text

@@ -98,7 +98,7 @@ def test_tab_waits_for_the_grey_text(page: Browser) -> None:
 def test_unknown_characters_are_named(page: Browser) -> None:
     status = "document.getElementById('status').textContent"
     page.type("the Q\u202e")
-    page.wait_for(f"{status} === 'Never seen, passed over: Q U+202E'")
+    page.wait_for(f"{status} === 'Not in the vocabulary, skipped: Q U+202E'")
     page.key("Backspace")
     page.key("Backspace")
     page.wait_for(f"{status} === ''")
@@ -197,7 +197,7 @@ def test_escape_stops_what_is_being_written(page: Browser) -> None:
     assert 20 < length < 3000
     time.sleep(0.1)
     assert len(text_of(page)) == length
-    assert "then stopped" in page.ask("document.getElementById('status').textContent")
+    assert ", stopped" in page.ask("document.getElementById('status').textContent")
 
 
 def test_escape_puts_the_grey_text_away_and_tab_leaves(page: Browser) -> None:

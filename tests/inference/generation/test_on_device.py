@@ -90,7 +90,7 @@ def test_a_device_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.
     path = tmp_path / "m.safetensors"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     save_model(path, made.header, made.network.tensors)
-    with pytest.raises(GenerationError, match="no cuda device here; leave out --device"):
+    with pytest.raises(GenerationError, match="there is no cuda device; leave out --device"):
         load(path, "cuda")
 
 

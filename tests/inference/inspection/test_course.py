@@ -45,7 +45,10 @@ def test_lines_are_cut_and_counted(model: Classifier) -> None:
     seen: list[tuple[int, int]] = []
     courses, notes = follow_lines(model, ["abcd", "  ", *["ab"] * LINES], 3, lambda *done: seen.append(done))
     assert [len(course.parts) for course in courses] == [3, *[2] * (LINES - 1)]
-    assert notes == ["read the first 3 of a line's 4 characters; --shown N reads more", "read the first 20 lines only"]
+    assert notes == [
+        "read only the first 3 of 4 characters of a line; --shown N reads more",
+        "read only the first 20 lines",
+    ]
     assert seen == [(k, 0) for k in range(1, LINES + 1)]
 
 

@@ -81,5 +81,5 @@ def test_matches_of_a_regular_expression() -> None:
     assert show(inside_matches("ab12\nc3", r"\d+$")) == "0011001"
     assert show(inside_matches("ab", "x*")) == "00"
     assert next(properties("ab1", r"\d")).name == r"match of \d"
-    with pytest.raises(UsageError, match=r"--match is no regular expression: .*found \("):
+    with pytest.raises(UsageError, match=r"--match is not a regular expression: .*found \("):
         inside_matches("ab", "(")

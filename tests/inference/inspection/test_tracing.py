@@ -104,7 +104,7 @@ def test_unknown_characters_are_refused_or_left_out() -> None:
     assert read.text == "ab"
     assert read.ids.tolist() == [0, 1]
     assert read.skipped.tolist() == list(map(ord, "xyx"))
-    with pytest.raises(InspectionError, match="nothing to look at"):
+    with pytest.raises(InspectionError, match="nothing to inspect"):
         read_text(vocabulary, vocabulary.tokenize("xyz"), skip_unknown=True)
 
 
@@ -122,5 +122,5 @@ def test_only_an_lstm_has_cell_states() -> None:
     found = trace_network(
         model.network, read_text(model.vocabulary, model.vocabulary.tokenize("abc"), skip_unknown=False)
     )
-    with pytest.raises(InspectionError, match="only an LSTM has cell states"):
+    with pytest.raises(InspectionError, match="only an LSTM has a cell state"):
         found.states("cell")

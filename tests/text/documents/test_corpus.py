@@ -71,7 +71,7 @@ def test_texts_to_validate_on_may_come_from_a_file(tmp_path: Path) -> None:
     found = read(tmp_path, "a\tx\nb\ty\n", valid=str(tmp_path / "v.tsv"))
     assert [len(found.train), len(found.valid)] == [2, 1]
     (tmp_path / "v.tsv").write_text("c\tw\n")
-    with pytest.raises(CorpusError, match="have a label that is never learned: 'c'"):
+    with pytest.raises(CorpusError, match="have a label that the training texts do not have: 'c'"):
         read(tmp_path, "a\tx\nb\ty\n", valid=str(tmp_path / "v.tsv"))
 
 
@@ -85,7 +85,7 @@ def test_columns_are_named_by_number_or_header(tmp_path: Path, columns: str) -> 
 def test_a_header_that_nobody_mentioned_is_left_out_and_told(tmp_path: Path) -> None:
     found = read(tmp_path, "label\ttext\na\tx\nb\ty\na\tz\n")
     assert texts_of(found) == {("a", "x"), ("b", "y"), ("a", "z")}
-    assert "the first line was taken for a header: label" in found.notes
+    assert "the first line is treated as a header: label" in found.notes
     assert read(tmp_path, "name\tlabel\na\tx\n").labels == ("a", "name")
 
 
@@ -93,7 +93,7 @@ def test_rows_without_a_label_or_text_are_counted(tmp_path: Path) -> None:
     (tmp_path / "t.tsv").write_text("a\tx\n\ty\nb\t \nb\tz\n")
     reader = LabelledReader([str(tmp_path / "t.tsv")], ReadingSettings())
     assert list(reader) == [("a", "x"), ("b", "z")]
-    assert reader.notes == ["2 lines without a label or a text were left out"]
+    assert reader.notes == ["2 lines without a label or a text were skipped"]
 
 
 def test_bytes_are_documents_too(tmp_path: Path) -> None:
@@ -111,8 +111,8 @@ def test_rare_characters_become_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", "holds no labelled text"),
-        ("a\tx\na\ty\n", "have one label, 'a': nothing to tell apart"),
+        ("", "contains no labelled texts"),
+        ("a\tx\na\ty\n", "have the same label, 'a'"),
         ("a\tx\nb\n", r"line 2 of .* has 1 column, not 2: 'b'; give a label, a tab and a text"),
         ("".join(f"{n}\ta\n" for n in range(99)), "99 different labels for 99 texts, such as '0'"),
     ],

@@ -40,5 +40,5 @@ def test_bytes_are_the_characters_of_their_numbers(tmp_path: Path) -> None:
 
 def test_a_quote_that_is_never_closed_is_told_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charrnn.text.documents.tables.MAX_LINES", 20)
-    with pytest.raises(CorpusError, match=r"a quote of line 3 is not closed within 20 lines"):
+    with pytest.raises(CorpusError, match=r"a quotation mark in line 3 is not closed within 20 lines"):
         rows(tmp_path, "t.csv", 'a,b\na,b\na,"b\n' + "a,b\n" * 30)

@@ -76,5 +76,5 @@ def test_the_vocabulary_of_documents(vocabulary: Vocabulary) -> None:
 
 @pytest.mark.parametrize("tokens", ["syllable", None, ["char"]])
 def test_an_unknown_kind_is_refused(tokens: object) -> None:
-    with pytest.raises(ModelFileError, match="damaged, or of a kind this charrnn does not know"):
+    with pytest.raises(ModelFileError, match="damaged, or of a kind that this version of charrnn does not know"):
         vocabulary_from_json({"tokens": tokens, "symbols": "ab"}, 2)

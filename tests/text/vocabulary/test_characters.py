@@ -47,7 +47,7 @@ def test_the_symbol_for_rare_characters_survives_the_file() -> None:
 
 @pytest.mark.parametrize("symbols", ["a\ud800", "\udcff"])
 def test_symbols_that_are_no_text_are_refused(symbols: str) -> None:
-    with pytest.raises(ModelFileError, match="it holds codes that are no characters"):
+    with pytest.raises(ModelFileError, match="it contains codes that are not characters"):
         vocabulary_from_json({"tokens": "char", "symbols": symbols}, len(symbols))
 
 

@@ -190,5 +190,5 @@ def test_a_vocabulary_without_a_record_counts_the_characters_of_its_symbols() ->
 )
 def test_a_damaged_record_of_merged_words_is_refused(merged: Any) -> None:
     description = {"tokens": "word", "symbols": ["a", "\ufffd"], "unknown": 1, "merged": merged}
-    with pytest.raises(ModelFileError, match="damaged: what it says of merged tokens"):
+    with pytest.raises(ModelFileError, match="damaged: its entry for merged tokens"):
         vocabulary_from_json(description, 2)

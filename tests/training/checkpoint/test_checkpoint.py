@@ -130,7 +130,7 @@ def fill_a_disk(disk: Path) -> None:
     output = disk / "model.safetensors"
     store = store_of(output)
     write(store, checkpoint(1))
-    with pytest.raises(TrainingError, match=r"cannot be written: No space left on device; what was saved before is"):
+    with pytest.raises(TrainingError, match=r"cannot be written: No space left on device; earlier saves are"):
         write(store, checkpoint(2, BIG * 10))
     submit(store, checkpoint(3, BIG * 10))
     store.wait()
@@ -163,7 +163,7 @@ except TrainingError as error:
 def test_a_limit_on_file_sizes_leaves_the_state_before_whole(tmp_path: Path) -> None:
     output = tmp_path / "model.safetensors"
     done = subprocess.run([sys.executable, "-c", FULL, str(output)], capture_output=True, text=True, check=True)
-    assert "cannot be written: File too large; what was saved before is whole" in done.stdout
+    assert "cannot be written: File too large; earlier saves are intact" in done.stdout
     folder = RunFiles(output)
     assert names_in(folder.folder) == ["latest.safetensors"]
     assert folder.last_generation() == 1

@@ -186,7 +186,7 @@ def test_a_damaged_newest_state_gives_way_to_the_one_before(corpus: Corpus, tmp_
     saved, complaints = RunFiles(output).read_newest()
     assert saved is not None
     assert saved.state["trainer"]["steps"] == 50
-    assert complaints == [f"{latest} is damaged (its digest does not fit its content)"]
+    assert complaints == [f"{latest} is damaged (its digest does not match its content)"]
     whole, _ = run(corpus, tmp_path / "whole.safetensors", settings())
     resumed, _ = run(corpus, output, settings())
     assert_same_run(whole, resumed)
@@ -217,11 +217,11 @@ def test_all_contradictions_are_told_at_once_with_both_values(saved: Checkpoint)
     with pytest.raises(UsageError) as caught:
         merge_settings(other, given, saved)
     assert str(caught.value).splitlines() == [
-        "--tokens byte contradicts the saved run, which has --tokens char; leave it out",
-        "--cell gru contradicts the saved run, which has --cell lstm; leave it out",
-        "--hidden-size 64 contradicts the saved run, which has --hidden-size 20; leave it out",
-        "--weight-decay 0.5 contradicts the saved run, which has --weight-decay 0.01; leave it out",
-        "To train from the start instead, replace --resume by --overwrite",
+        "--tokens byte differs from the saved run, which has --tokens char; leave it out",
+        "--cell gru differs from the saved run, which has --cell lstm; leave it out",
+        "--hidden-size 64 differs from the saved run, which has --hidden-size 20; leave it out",
+        "--weight-decay 0.5 differs from the saved run, which has --weight-decay 0.01; leave it out",
+        "To train from the start instead, replace --resume with --overwrite",
     ]
 
 
@@ -284,8 +284,8 @@ def test_a_plan_of_another_version_is_refused(corpus: Corpus) -> None:
 def test_a_finished_run_names_the_total_that_trains_it_further(saved: Checkpoint, budget: Budget, more: str) -> None:
     saved.state["record"]["seconds"] = 95.0
     assert describe_finished(budget, saved) == (
-        f"already finished at step 20, 1m35s into the run; give it more with --resume {more} "
-        "(a total: what was learned before counts)"
+        f"already finished at step 20, 1m35s into the run; to train further, use --resume {more} "
+        "(the total of the whole run)"
     )
 
 
@@ -320,4 +320,4 @@ def test_an_evaluation_is_interrupted_at_once_and_made_up_for(corpus: Corpus, tm
 
 def test_where_it_goes_on_is_told(saved: Checkpoint) -> None:
     saved.state["record"]["seconds"] = 95.0
-    assert describe_position(saved) == "going on at step 20, 1m35s into the run"
+    assert describe_position(saved) == "continuing at step 20, 1m35s into the run"

@@ -109,7 +109,7 @@ def test_a_process_that_dies_ends_the_run_and_resume_goes_on(tmp_path: Path, rhy
     assert out == ""
     lines = [line for line in said.splitlines() if line.startswith("charrnn: ")]
     assert len(lines) == 1, said
-    assert "another of the 2 processes has ended or cannot be reached; what was saved before is whole" in lines[0]
+    assert "another of the 2 processes has ended or cannot be reached; earlier saves are intact" in lines[0]
     assert said.count("starting ...") == 1
     saved, complaints = folder.read_newest()
     assert saved is not None
@@ -124,7 +124,7 @@ def test_an_error_of_the_user_is_reported_once(tmp_path: Path) -> None:
     done = side_by_side(tmp_path, "charrnn", "train", "nowhere.txt", *SMALL)
     assert [status for status, _ in done] == [1, 1]
     said = [line for _, lines in done for line in lines.splitlines() if "nowhere.txt" in line]
-    assert said == ["charrnn: no text at nowhere.txt; check the name"]
+    assert said == ["charrnn: there is no file or folder nowhere.txt; check the name"]
 
 
 def test_errors_of_lost_connections_are_told_from_bugs() -> None:

@@ -18,7 +18,7 @@ def test_auto_is_bfloat16_only_where_a_gpu_is_fast_at_it(monkeypatch: pytest.Mon
     assert choose_precision("auto", CPU) == torch.float32
     assert choose_precision("fp32", torch.device("mps")) == torch.float32
     assert choose_precision("bf16", CPU) == torch.bfloat16
-    with pytest.raises(TrainingError, match="this mps device does not compute in bf16"):
+    with pytest.raises(TrainingError, match="this mps device does not support bf16"):
         choose_precision("bf16", torch.device("mps"))
 
 

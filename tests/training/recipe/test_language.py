@@ -114,7 +114,7 @@ def test_batch_and_sequence_length_that_are_given_decide_how_much_is_read() -> N
 
 def test_a_size_that_makes_few_steps_in_its_time_is_warned_of() -> None:
     (warning,) = make_plan(text(10**6), hidden_size=2000, time="20s", dropout=0.1, weight_dropout=0.0).warnings
-    assert "only about 32 steps fit in 20s, too few to learn from; give it more --time, or a smaller" in warning
+    assert "only about 32 steps fit in 20s, too few to learn from; give more --time, or a smaller" in warning
     assert not make_plan(text(10**6), hidden_size=2000, time="2m").warnings
     assert not make_plan(text(10**6), hidden_size=2000, steps=3).warnings
     assert not make_plan(text(10**6), hidden_size=64, steps=3, time="5m").warnings

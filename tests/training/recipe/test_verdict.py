@@ -27,9 +27,9 @@ def test_a_rising_end_is_overfitting_since_the_best_step() -> None:
 def test_nothing_is_overfitted_before_it_was_read_twice() -> None:
     once = [dataclasses.replace(each, epochs=each.epochs / 4) for each in history(3.0, 2.0, 1.7, 1.8, 1.9, 2.0)]
     verdict = judge_history(once, 60)
-    assert "not better than at step 300, but the text was read 0.6 times only: try more time" in verdict
+    assert "not better than at step 300, but the text was read only 0.6 times: try more time" in verdict
     assert "overfitting" not in verdict
-    assert "longer would not" not in verdict
+    assert "more time would not" not in verdict
 
 
 def test_a_short_run_tells_nothing() -> None:

@@ -153,7 +153,7 @@ def test_the_plan_follows_the_texts_and_the_time(corpus: LabelledCorpus) -> None
 
 def test_a_size_that_makes_few_steps_in_its_time_is_warned_of(corpus: LabelledCorpus) -> None:
     (warning,) = make_plan(corpus, hidden_size=2000, time="1s").warnings
-    assert "fit in 1s, too few to learn from; give it more --time, or a smaller --hidden-size" in warning
+    assert "fit in 1s, too few to learn from; give more --time, or a smaller --hidden-size" in warning
     assert not make_plan(corpus, hidden_size=32, time="1m").warnings
 
 

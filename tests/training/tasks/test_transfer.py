@@ -95,9 +95,9 @@ def test_sizes_that_differ_are_all_told(tmp_path: Path) -> None:
             TextSettings(tokens="byte"), ModelSettings(cell="gru", hidden_size=5, layers=1, dropout=0.1), given
         )
     assert str(caught.value).splitlines() == [
-        f"--tokens byte does not fit {old.path}, which has --tokens char; leave it out",
-        f"--cell gru does not fit {old.path}, which has --cell lstm; leave it out",
-        f"--layers 1 does not fit {old.path}, which has --layers 2; leave it out",
+        f"--tokens byte does not match {old.path}, which has --tokens char; leave it out",
+        f"--cell gru does not match {old.path}, which has --cell lstm; leave it out",
+        f"--layers 1 does not match {old.path}, which has --layers 2; leave it out",
     ]
 
 

@@ -94,9 +94,9 @@ class LiveReporter(Reporter):
         show = self._console.print
         show(_tabulate_figures(self._task.metrics, [("training", summary.train_loss, None, ""), best]), "")
         if len(self._samples) > 1:
-            show(Text("how it learned to write", "bold"), _tabulate_samples(choose_evenly(self._samples, TRAIL)), "")
+            show(Text("samples during training", "bold"), _tabulate_samples(choose_evenly(self._samples, TRAIL)), "")
         show(_tabulate_rows(describe_end(summary)), "")
-        show(Text("next, for example", "bold"))
+        show(Text("next, try", "bold"))
         for command in suggest_commands(self._task, summary, self._surroundings):
             show(Text(f"  {visible(command)}", "cyan"), soft_wrap=True)  # copied, it is one line
 
@@ -161,7 +161,7 @@ class LiveReporter(Reporter):
         step, text = self._samples[-1]
         wrapped = Text(text).wrap(self._console, max(1, self._console.width - 4), overflow="fold")[:lines]
         blank = [Text()] * (lines - len(wrapped))
-        title = Text(f"it writes, at step {step:,}", "bold")
+        title = Text(f"sample at step {step:,}", "bold")
         newest = Panel(Text("\n").join([*wrapped, *blank]), title=title, title_align="left", border_style="dim")
         earlier = choose_evenly(self._samples[:-1], trail) if trail else []
         return [newest, _tabulate_samples(earlier)] if earlier else [newest]

@@ -87,11 +87,11 @@ def one_line(text: str) -> str:
 
 def describe_end(summary: Summary) -> list[Row]:
     """The steps and the speed of a run, the verdict, and the model file."""
-    learned = (
+    trained = (
         f"{count_of(summary.steps, 'step')}, {summary.epochs:.2f} epochs in {format_duration(summary.seconds)}, "
         f"{summary.chars_per_second:,.0f} characters/s"
     )
-    return [("learned", learned), ("verdict", summary.verdict), ("model", summary.model)]
+    return [("trained", trained), ("verdict", summary.verdict), ("model", summary.model)]
 
 
 def suggest_commands(task: Task, summary: Summary, surroundings: Surroundings) -> list[str]:

@@ -4,7 +4,7 @@
 export function makeInterface({ request, ready, labels, label, randomSeed }) {
   function indexOf(name) {
     const index = name === undefined ? label : labels.indexOf(name);
-    if (index < 0) throw new Error(`no label ${JSON.stringify(name)}`);
+    if (index < 0) throw new Error(`there is no label ${JSON.stringify(name)}`);
     return index;
   }
 

@@ -12,7 +12,7 @@ import { makeSheet } from "./sheet.js";
 const WAYS = 3, AHEAD = 56; // suggestions, and characters of one
 const REVEAL = 4; // seconds that a written text takes to appear
 const MOST = 20_000; // symbols before the caret that are read anew to write on
-const UNSEEN = "Never seen, passed over:";
+const UNSEEN = "Not in the vocabulary, skipped:";
 const model = JSON.parse(el("model").textContent);
 
 const { request } = connect(el("engine").textContent);
@@ -78,7 +78,7 @@ function nameUnseen(symbols) {
 let announcing = 0;
 function announce() {
   clearTimeout(announcing);
-  announcing = setTimeout(() => (el("heard").textContent = sheet.ghost ? `It goes on: ${sheet.ghost}` : ""), 900);
+  announcing = setTimeout(() => (el("heard").textContent = sheet.ghost ? `Suggestion: ${sheet.ghost}` : ""), 900);
 }
 
 async function colour() {
@@ -88,7 +88,7 @@ async function colour() {
   const figures = await request("colour", { text, label });
   if (!figures || !now.colours || text !== sheet.text) return;
   sheet.colour(figures);
-  if (figures.chars) say(`${figures.loss.toFixed(2)} nats a character: ${(figures.loss / Math.LN2).toFixed(2)} bits`);
+  if (figures.chars) say(`${figures.loss.toFixed(2)} nats per character (${(figures.loss / Math.LN2).toFixed(2)} bits)`);
 }
 
 // --- what the person does ---
@@ -162,7 +162,7 @@ async function write() {
   const before = sheet.before;
   const reveal = makeRevealer(Math.max(60, length / REVEAL), insert);
   now.ways = [];
-  say("Writing …");
+  say("Generating …");
   el("write").classList.add("busy");
   el("write").firstElementChild.textContent = "Stop";
   const options = { text: before + keep, length: length - keep.length, seed: seed ?? random(), stops, settings: sampling, label, most: MOST };
@@ -179,8 +179,8 @@ async function write() {
   sheet.lock(false);
   history.record("written");
   el("write").classList.remove("busy");
-  el("write").firstElementChild.textContent = "Write on";
-  say(`${chars.toLocaleString("en")} characters${stopped ? ", then stopped" : finish === "stop" ? ", to the stop" : ""}`);
+  el("write").firstElementChild.textContent = "Continue";
+  say(`${chars.toLocaleString("en")} characters${stopped ? ", stopped" : finish === "stop" ? ", up to the stop string" : ""}`);
   look();
   refocus();
 }
@@ -310,7 +310,7 @@ listenToSettings(() => {
 nameKeys();
 showModel({ title, facts, labels, label, vocabulary });
 
-say("Opening the network …");
+say("Loading the network …");
 
 window.charrnn = makeInterface({ request, ready, labels, label, randomSeed: random });
 ready.then(
@@ -319,5 +319,5 @@ ready.then(
     say("");
     look();
   },
-  (error) => say(`The network cannot be opened here: ${error.message}`),
+  (error) => say(`The network cannot be loaded: ${error.message}`),
 );

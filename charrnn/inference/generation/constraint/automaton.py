@@ -95,8 +95,8 @@ class _Builder:
             rows.append(row)
             if len(states) > MOST_STATES:
                 raise PatternError(
-                    f"the regular expression needs more than {MOST_STATES:,} states; repeat less often, or put what "
-                    "is repeated in fewer alternatives"
+                    f"the regular expression needs more than {MOST_STATES:,} states; use fewer repetitions, or put "
+                    "what is repeated into fewer alternatives"
                 )
         table = np.array(rows, dtype=np.int32).reshape(len(states), len(self._takers))
         accepting = np.array([state.accepting for state in states])

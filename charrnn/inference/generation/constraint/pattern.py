@@ -85,7 +85,7 @@ class PositionAutomaton:
             place = "" if error.pos is None else f" at position {error.pos}"
             raise PatternError(f"{pattern!r} is not a regular expression: {error.msg}{place}") from None
         except (RecursionError, OverflowError):
-            raise PatternError("the regular expression is nested too deeply, or repeats too often") from None
+            raise PatternError("the regular expression is nested too deeply, or has too many repetitions") from None
 
     def add_literal(self, text: str) -> Fragment:
         """A text that matches itself."""
@@ -131,7 +131,7 @@ class PositionAutomaton:
         name = str(operation)
         if name not in build:
             what = REFUSED.get(name, f"the construct {name.lower()}")
-            raise PatternError(f"the regular expression has {what}, which generation cannot follow; leave it out")
+            raise PatternError(f"the regular expression contains {what}, which is not supported; leave it out")
         return build[name]()
 
     def _group(self, argument: Any, flags: int, edges: tuple[bool, bool]) -> Fragment:
@@ -144,9 +144,7 @@ class PositionAutomaton:
         sign, edge = ANCHORS.get(name, (r"\b or \B", None))
         if edge is None or not edges[edge]:
             where = "" if edge is None else f", except at its {('beginning', 'end')[edge]}"
-            raise PatternError(
-                f"the regular expression has {sign}, which generation cannot follow{where}; leave it out"
-            )
+            raise PatternError(f"the regular expression contains {sign}, which is not supported{where}; leave it out")
         return Fragment()
 
     def _repeat(self, argument: tuple[int, Any, Any], flags: int) -> Fragment:
@@ -173,8 +171,8 @@ class PositionAutomaton:
         """A new position for an item that takes one character."""
         if len(self.sets) == MOST_POSITIONS:
             raise PatternError(
-                f"the regular expression takes more than {MOST_POSITIONS:,} characters when its repetitions are "
-                "written out; repeat less often"
+                f"the regular expression is longer than {MOST_POSITIONS:,} characters when its repetitions are "
+                "written out; use fewer repetitions"
             )
         key = repr(item), int(flags)
         if key not in self._known:

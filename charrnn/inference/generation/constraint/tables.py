@@ -64,8 +64,8 @@ def build_constraint(
 def _check_size(states: int, vocabulary: Vocabulary) -> None:
     if states * len(vocabulary) > MOST_ENTRIES:
         raise PatternError(
-            f"the regular expression needs {states:,} states; a model of {len(vocabulary):,} {vocabulary.units} can "
-            f"follow {MOST_ENTRIES // len(vocabulary):,}; repeat less often"
+            f"the regular expression needs {states:,} states; with a model of {len(vocabulary):,} {vocabulary.units}, "
+            f"it can have {MOST_ENTRIES // len(vocabulary):,}; use fewer repetitions"
         )
 
 
@@ -146,9 +146,8 @@ def _explain(pattern: str, alphabet: str, shortest: int, length: int, prefix: by
         least = count_of(shortest, "character")
         return f"the shortest text that matches {pattern!r} has {least}, more than --length {length:,}"
     if prefix:
-        return (
-            f"no word of the model that begins with {prefix.decode('utf-8')!r}, as the prime ends, matches {pattern!r}"
-        )
+        ending = prefix.decode("utf-8")
+        return f"the prime ends with {ending!r}, and no word of the model that begins like this matches {pattern!r}"
     strange = [character for character in dict.fromkeys(pattern) if character not in alphabet and character.isalnum()]
     lacking = f"; it has never seen {', '.join(map(repr, strange[:MOST_SHOWN]))}" if strange else ""
-    return f"no text that the model can write matches {pattern!r}{lacking}"
+    return f"no text that the model can generate matches {pattern!r}{lacking}"
