@@ -14,6 +14,9 @@ run each; on the surnames two runs of one setting may differ by half a percent:
 import math
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from charrnn.model.config import ClassifierConfig
 from charrnn.settings import format_duration
 from charrnn.text.documents.corpus import LabelledCorpus
@@ -69,9 +72,12 @@ def make_classifier_plan(settings: TrainSettings, corpus: LabelledCorpus, peak: 
     lengths = corpus.train.lengths
     batch_size = learning.batch_size or _choose_batch_size(len(lengths), int(lengths.max()))
     budget = _make_budget(learning, len(lengths), batch_size)
-    config = _choose_sizes(settings, corpus, budget, peak)
-    expected = _estimate_symbols(config, budget, float(lengths.sum()), peak)
-    longest = learning.seq_len or _choose_length(expected, len(lengths), int(lengths.max()))
+    limit = _limit_symbols(budget, lengths, batch_size)
+    config = _choose_sizes(settings, corpus, budget, limit, peak)
+    in_time = _estimate_symbols_in_time(config, budget, peak)
+    expected = min(limit, in_time)
+    affordable = min(max(EPOCHS, budget.epochs or 0.0) * float(lengths.sum()), in_time)
+    longest = learning.seq_len or _choose_length(affordable, len(lengths), int(lengths.max()))
     if learning.batch_size is None:
         batch_size = _choose_batch_size(len(lengths), longest)
     step = batch_size * float(lengths.clip(max=longest).mean())
@@ -99,7 +105,7 @@ def make_classifier_plan(settings: TrainSettings, corpus: LabelledCorpus, peak: 
         patience=learning.patience or PATIENCE,
         seed=learning.seed,
         reasons=_explain(corpus, budget, longest, expected),
-        warnings=warn_of_few_steps(budget, _estimate_symbols_in_time(config, budget, peak) / step),
+        warnings=warn_of_few_steps(budget, in_time / step),
     )
 
 
@@ -117,8 +123,10 @@ def _make_budget(learning: LearningSettings, documents: int, batch_size: int) ->
     return Budget(DEFAULT_SECONDS if budget.seconds is None else budget.seconds, float(enough), None)
 
 
-def _choose_sizes(settings: TrainSettings, corpus: LabelledCorpus, budget: Budget, peak: float) -> ClassifierConfig:
-    """The largest network that can be trained in the time."""
+def _choose_sizes(
+    settings: TrainSettings, corpus: LabelledCorpus, budget: Budget, limit: float, peak: float
+) -> ClassifierConfig:
+    """The largest network that can be trained in the time, on `limit` symbols at most."""
     model, chosen, vocab = settings.model, settings.classifier, len(corpus.vocabulary)
     smallest = ClassifierConfig(
         cell=model.cell,
@@ -132,10 +140,11 @@ def _choose_sizes(settings: TrainSettings, corpus: LabelledCorpus, budget: Budge
     )
     if model.hidden_size is not None:
         return smallest
-    largest, symbols = smallest, float(corpus.train.lengths.sum())
+    largest = smallest
     for size in SIZES:
         config = replace(smallest, hidden_size=size)
-        if _estimate_symbols(config, budget, symbols, peak) >= SYMBOLS_PER_WEIGHT * count_recurrent_weights(config):
+        expected = min(limit, _estimate_symbols_in_time(config, budget, peak))
+        if expected >= SYMBOLS_PER_WEIGHT * count_recurrent_weights(config):
             largest = config
     return largest
 
@@ -147,9 +156,12 @@ def count_recurrent_weights(config: ClassifierConfig) -> int:
     return sum(config.directions * config.gates * config.hidden_size * (i + config.hidden_size) for i in inputs)
 
 
-def _estimate_symbols(config: ClassifierConfig, budget: Budget, symbols: float, peak: float) -> float:
-    """Symbols that the run will read within the tightest of its limits."""
-    return min((budget.epochs or EPOCHS) * symbols, _estimate_symbols_in_time(config, budget, peak))
+def _limit_symbols(budget: Budget, lengths: NDArray[np.int64], batch_size: int) -> float:
+    """Symbols that the run may read by its epochs and steps; 30 epochs if it has neither limit."""
+    epochs = math.inf if budget.epochs is None else budget.epochs
+    if budget.steps is not None:
+        epochs = min(epochs, budget.steps * batch_size / len(lengths))
+    return (EPOCHS if math.isinf(epochs) else epochs) * float(lengths.sum())
 
 
 def _estimate_symbols_in_time(config: ClassifierConfig, budget: Budget, peak: float) -> float:
@@ -160,9 +172,9 @@ def _estimate_symbols_in_time(config: ClassifierConfig, budget: Budget, peak: fl
     return budget.seconds * peak * busy / (6 * count_recurrent_weights(config))
 
 
-def _choose_length(expected: float, documents: int, longest: int) -> int:
-    """Symbols of a document that a step reads: all, unless the texts could then be read too few times."""
-    wanted = int(expected / (FEW_EPOCHS * documents))
+def _choose_length(affordable: float, documents: int, longest: int) -> int:
+    """Symbols of a document that a step reads: all, unless the time is too short to read them a few times."""
+    wanted = int(affordable / (FEW_EPOCHS * documents))
     return min(longest, LONGEST, max(SHORTEST_PART, wanted))
 
 
