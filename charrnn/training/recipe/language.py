@@ -10,7 +10,8 @@ in 60 s and 0.04 in 13 s then, so smaller differences are guesses. With readers 
     one layer, not two          two layers of 256 in 60 s: 1.82; one: 1.50
     size                        equal arithmetic, readers that end with the text. 9.3e12 operations (60 s at 155 G/s):
                                 256 units 1.474 (4.5 epochs), 320 1.452 (3.0), 384 1.460 (2.2). 2.0e12 (13 s):
-                                192 units 1.541 and 1.544 (1.6 epochs), 256 1.556 and 1.570 (1.0)
+                                192 units 1.541 and 1.544 (1.6 epochs), 256 1.556 and 1.570 (1.0). 60 s by the clock,
+                                three seeds: 320 units 1.463 (1.459 to 1.466), 384 1.468 (1.455 to 1.484)
     dropout in such runs        320 units, 3.0 epochs: 0.1 1.462, none 1.452; 256, 4.5 epochs: 0.15 1.468, none 1.474
     learning rate               60 s, 256 units: 8e-3 1.494, 1.2e-2 1.500. 13 s, 128 units: 1.5e-2 1.66, 2e-2 1.70.
                                 Pushkin, 256 units, 2300 steps: 8e-3 1.874, 5e-3 1.891
@@ -86,7 +87,7 @@ from charrnn.wording import count_of, round_number
 
 DEFAULT_SECONDS = 300.0
 SIZES = (64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 1024, 1536, 2048)
-CHARS_PER_WEIGHT = 4.0  # to learn from in the whole run, at least
+CHARS_PER_WEIGHT = 4.5  # to learn from in the whole run, at least
 MOST_WEIGHTS = 1.9e6  # for a text of a million characters, and more with the root of its length (not yet measured)
 SYMBOL_SHARE = 0.25  # of a weight that belongs to one symbol: it is seldom used (one corpus: 3,045 symbols, 128 units)
 EMBEDDING, BATCH, SEQ_LEN = 64, 16, 64
