@@ -10,6 +10,8 @@ import pytest
 
 import charrnn
 from charrnn.errors import ModelFileError
+from charrnn.inference.labelled import LabelledModel
+from charrnn.inference.scoring.lines import score_sequences
 from charrnn.model.config import LabelledConfig
 from charrnn.model.file import load_model, save_model
 from charrnn.model.header import ModelHeader
@@ -60,6 +62,38 @@ def test_labels_are_learned_written_and_told_apart(model: Path, things: Path, in
     assert "given its label" in out
     status, out, _ = in_process("classify", "-m", str(model), "-", stdin=b"aeio\nbcdfgb\n")
     assert [line.split("\t")[0] for line in out.splitlines()] == ["vowels", "others"]
+
+
+def test_a_plain_text_is_scored_as_one_with_a_label(model: Path, things: Path, tmp_path: Path, in_process: Any) -> None:
+    plain = tmp_path / "plain.txt"
+    plain.write_text("bcdfgbc\ndfgdcb", encoding="utf-8")
+
+    def score(*options: str) -> float:
+        status, out, err = in_process("evaluate", str(plain), "-m", str(model), "--json", *options)
+        assert status == 0
+        assert ("a text with the label vowels; choose with --label" in err) == (not options)
+        loss: float = json.loads(out)["loss"]
+        return loss
+
+    loaded = charrnn.load(model)
+    assert isinstance(loaded, LabelledModel)
+    assert score() == score("--label", "vowels") > score("--label", "others") + 1
+    network, encode = loaded.for_label("others").network, loaded.vocabulary.encode
+    nats = score_sequences(network, [encode("bcdfgbc\0"), encode("dfgdcb")])  # the line end is the end of a text
+    assert score("--label", "others") == pytest.approx(np.concatenate(nats).mean())
+    status, out, _ = in_process("evaluate", str(plain), "-m", str(model), "--label", "others", "--per-char")
+    assert (status, out.count("\n")) == (0, 14)
+    status, out, _ = in_process("evaluate", str(plain), "-m", str(model), "--label", "others", "--per-line")
+    assert (status, [line.split("\t")[1] for line in out.splitlines()]) == (0, ["8", "6"])
+    status, _, err = in_process("evaluate", str(plain), "-m", str(model), "--label", "vowel")
+    assert (status, "did you mean 'vowels'?" in err) == (1, True)
+    status, _, err = in_process("evaluate", str(things), "-m", str(model), "--label", "vowels", "--columns", "1,2")
+    assert (status, "--columns is for models of labelled texts" in err) == (2, True)
+    status, _, err = in_process("evaluate", str(plain), "-m", "shakespeare", "--label", "vowels")
+    assert (status, "--label is for models of labelled texts" in err) == (2, True)
+    (tmp_path / "broken.tsv").write_text("no column", encoding="utf-8")
+    status, _, err = in_process("evaluate", str(tmp_path / "broken.tsv"), "-m", str(model))
+    assert (status, "has 1 column, not 2" in err) == (1, True)
 
 
 def test_info_names_the_labels(model: Path, in_process: Any) -> None:

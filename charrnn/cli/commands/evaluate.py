@@ -12,7 +12,7 @@ from charrnn.cli.options import Texts
 from charrnn.errors import CorpusError, UsageError
 from charrnn.files import check_output
 from charrnn.inference.classification.settings import PlotSettings
-from charrnn.inference.scoring.settings import DetailSettings, DynamicSettings
+from charrnn.inference.scoring.settings import DetailSettings, DynamicSettings, StyleSettings
 from charrnn.inference.settings import OutputSettings, UseSettings
 from charrnn.settings import refuse, unread_settings
 from charrnn.text.settings import ColumnSettings, ReadingSettings
@@ -38,10 +38,11 @@ EXAMPLES = (
 )
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913 - groups of settings
     text: Texts,
     *,
     detail: DetailSettings,
+    style: StyleSettings,
     dynamic: DynamicSettings,
     reading: ReadingSettings,
     columns: ColumnSettings,
@@ -54,9 +55,7 @@ def evaluate(
         raise UsageError("--per-line and --per-char cannot be combined; give one of them")
     path = choose_model(use.model, quiet=output.quiet)
     announce_stdin(text, quiet=output.quiet)
-    from charrnn.model.file import read_header
-
-    kind = LABELLED if read_header(path).labels else PLAIN
+    kind = _choose_kind(path, text, style, columns)
     groups: dict[str, list[object]] = {PLAIN: [detail], LABELLED: [columns, plot]}
     refuse(
         unread_settings(kind, groups, "use charrnn classify for single lines" if kind == LABELLED else "leave it out")
@@ -64,13 +63,33 @@ def evaluate(
     if kind == LABELLED:
         _evaluate_labelled(path, text, reading, columns, plot, output, adapt=dynamic.adapt)
     else:
-        _evaluate_text(path, text, detail, reading, output, adapt=dynamic.adapt)
+        _evaluate_text(path, text, detail, style, reading, output, adapt=dynamic.adapt)
+
+
+def _choose_kind(path: Path, text: list[str], style: StyleSettings, columns: ColumnSettings) -> str:
+    """Whether a text is scored as a plain or as a labelled one.
+
+    Raises:
+        UsageError: if a label is given and the model generates no text of labels.
+    """
+    from charrnn.model.file import read_header
+    from charrnn.model.header import CLASSIFY
+    from charrnn.text.documents.columns import look_plain
+
+    header = read_header(path)
+    generates = bool(header.labels) and header.task != CLASSIFY
+    if style.label is not None and not generates:
+        raise UsageError("--label is for models of labelled texts; train one with: charrnn train FILE.tsv --labels")
+    if style.label is not None or not header.labels:
+        return PLAIN
+    return PLAIN if generates and columns.columns is None and look_plain(text) else LABELLED
 
 
 def _evaluate_text(
     path: Path,
     text: list[str],
     detail: DetailSettings,
+    style: StyleSettings,
     reading: ReadingSettings,
     output: OutputSettings,
     *,
@@ -80,7 +99,7 @@ def _evaluate_text(
     from charrnn.inference.loading import load_language_model
     from charrnn.text.reading import TextReader
 
-    model = load_language_model(path)
+    model = _choose_style(load_language_model(path), style, quiet=output.quiet)
     reader = TextReader.of_names(text, reading, binary=model.vocabulary.binary)
     before = _read_end(detail.compare_after, reading, binary=model.vocabulary.binary)
     kept: list[str | bytes] = []
@@ -112,6 +131,24 @@ def _evaluate_text(
     write_notes(reader.notes, quiet=output.quiet)
     if not scores[0].tokens:
         raise CorpusError(f"{', '.join(text)} contains no character that the model knows: nothing to evaluate")
+
+
+def _choose_style(model: "Model", style: StyleSettings, *, quiet: bool) -> "Model":
+    """The plain model of the label that is given, or of the most frequent one."""
+    if not model.header.labels:
+        return model
+    from charrnn.cli.display.escape import to_cell
+    from charrnn.inference.labelled import LabelledModel
+
+    assert isinstance(model, LabelledModel)  # noqa: S101 - it has labels
+    if style.label is not None:
+        return model.for_label(style.label)
+    label = to_cell(model.labels[int(model.frequencies.argmax())])
+    write_notes(
+        [f"the text has no labels: each line is scored as a text with the label {label}; choose with --label NAME"],
+        quiet=quiet,
+    )
+    return model
 
 
 def _read_end(name: str | None, reading: ReadingSettings, *, binary: bool) -> str | bytes:
@@ -150,7 +187,9 @@ def _score_stream(
 
     codes = model.vocabulary.tokenize_pieces(pieces)
     blocks: Iterator[Block]
-    if adapt:
+    if model.header.labels:
+        blocks = _score_documents(model, codes, report, adapt=adapt)
+    elif adapt:
         from charrnn.inference.adaptation.scoring import score_both
 
         blocks = score_both(model.network, model.vocabulary, codes, report)
@@ -159,16 +198,33 @@ def _score_stream(
     return sum_columns(model.vocabulary, table.print(blocks) if table else blocks, 1 + adapt)
 
 
+def _score_documents(
+    model: "Model", codes: "Iterable[Codes]", report: "OnProgress", *, adapt: bool
+) -> "Iterator[Block]":
+    """Score the lines of a text as documents: codes of each, and their nats as trained, and adapted."""
+    from charrnn.inference.adaptation.scoring import score_line_tokens_both
+    from charrnn.inference.scoring.lines import end_documents, score_line_tokens, split_lines
+
+    vocabulary, done = model.vocabulary, 0
+    score = score_line_tokens_both if adapt else score_line_tokens
+    for line, *nats in score(model.network, vocabulary, end_documents(vocabulary, split_lines(vocabulary, codes))):
+        yield line, *nats
+        done += len(line)
+        report(done, done)
+
+
 def _score_lines(
     model: "Model", pieces: "Iterable[str | bytes]", report: "OnProgress", *, adapt: bool, as_json: bool
 ) -> "list[Score]":
     """Print a row for each line; returns the score of all, and the adapted one."""
     from charrnn.cli.display.scores import print_line
-    from charrnn.inference.scoring.lines import score_lines, split_lines
+    from charrnn.inference.scoring.lines import end_documents, score_lines, split_lines
     from charrnn.inference.scoring.texts import NOTHING
 
     vocabulary, totals = model.vocabulary, [NOTHING] * (1 + adapt)
     lines = split_lines(vocabulary, vocabulary.tokenize_pieces(pieces))
+    if model.header.labels:
+        lines = end_documents(vocabulary, lines)
     rows: Iterator[tuple[Codes, *tuple[Score, ...]]]
     if adapt:
         from charrnn.inference.adaptation.scoring import score_lines_both

@@ -29,11 +29,19 @@ def score_lines_both(
     network: Network, vocabulary: Vocabulary, lines: Iterable[Codes]
 ) -> Iterator[tuple[Codes, Score, Score]]:
     """Score each line from the initial state: its codes, its score as trained, and adapted to the lines before it."""
+    for line, *nats in score_line_tokens_both(network, vocabulary, lines):
+        trained, adapted = sum_columns(vocabulary, [(line, *nats)], 2)
+        yield line, trained, adapted
+
+
+def score_line_tokens_both(
+    network: Network, vocabulary: Vocabulary, lines: Iterable[Codes]
+) -> Iterator[tuple[Codes, Floats, Floats]]:
+    """Score each line from the initial state: its codes (n,), their nats as trained, and adapted to earlier lines."""
     scorer = AdaptedScorer(network, vocabulary)
     for line, nats in score_line_tokens(network, vocabulary, lines):
         scorer.adapter.restart()
-        trained, adapted = sum_columns(vocabulary, [(line, nats, scorer.score(line, nats))], 2)
-        yield line, trained, adapted
+        yield line, nats, scorer.score(line, nats)
 
 
 class LabelledAdaptedScorer:

@@ -13,7 +13,7 @@ from charrnn.inference.network.language import Floats, Network
 from charrnn.inference.scoring.scorer import Scorer, make_scorers
 from charrnn.inference.scoring.texts import Score, batch_by_size, check_losses, score_ids, sum_scores
 from charrnn.text.reading import check_line_length
-from charrnn.text.vocabulary.base import UNKNOWN, Codes, Ids, Vocabulary
+from charrnn.text.vocabulary.base import END, UNKNOWN, Codes, Ids, Vocabulary
 
 WINDOW = 2**19  # characters of lines that are sorted by length together
 BATCH = 256  # sequences that are read side by side
@@ -53,6 +53,17 @@ def score_line_tokens(
             nats[ids != UNKNOWN] = losses
             nats[~counted] = np.nan
             yield line, nats
+
+
+def end_documents(vocabulary: Vocabulary, lines: Iterable[Codes]) -> Iterator[Codes]:
+    """Lines as documents: their line ends become ends of documents, if no document of the model holds a line end."""
+    for line in lines:
+        if len(line) and line[-1] == vocabulary.line_end:
+            id_ = vocabulary.lookup(line[-1:])[0]
+            if id_ in (UNKNOWN, vocabulary.unknown):
+                line = line.copy()  # noqa: PLW2901 - the caller's lines stay as they are
+                line[-1] = END if isinstance(vocabulary.line_end, int) else chr(END)
+        yield line
 
 
 def score_sequences(network: Network, sequences: Sequence[Ids]) -> list[Floats]:

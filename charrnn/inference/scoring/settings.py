@@ -44,6 +44,18 @@ class DetailSettings:
 
 
 @dataclass(frozen=True)
+class StyleSettings:
+    """Which of the language models of a labelled model scores a plain text."""
+
+    panel: ClassVar[str] = RUN
+    label: str | None = setting(
+        None,
+        "Score each line of a plain text as a text with this label, if the model has labels.",
+        shown_default="the most frequent",
+    )
+
+
+@dataclass(frozen=True)
 class DynamicSettings:
     """Dynamic evaluation: what `charrnn evaluate` learns from the text that it scores."""
 

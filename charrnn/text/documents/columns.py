@@ -8,6 +8,7 @@ For example:
 """
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from charrnn.errors import CorpusError, UsageError
 from charrnn.text.documents.tables import Row, TableReader
@@ -17,9 +18,21 @@ from charrnn.text.sources import find_sources
 from charrnn.wording import count_of
 
 DEFAULT_COLUMNS = "1,2"
+BEGINNING = 2**16  # bytes in which a file of columns has a tab
 # Common names of these columns; a first line that uses one of them may be a header.
 LABEL_NAMES = ("label", "class", "category", "target", "sentiment", "language", "tag", "topic", "genre", "kind", "type")
 TEXT_NAMES = ("text", "title", "headline", "name", "surname", "sentence", "message", "review", "content", "comment")
+
+
+def look_plain(names: Sequence[str]) -> bool:
+    """Return whether all files are called .txt and have no tab in their first 64 KB: there are no columns."""
+    for name in map(Path, names):
+        if name.suffix.lower() != ".txt" or not name.is_file():
+            return False
+        with name.open("rb") as file:
+            if b"\t" in file.read(BEGINNING):
+                return False
+    return True
 
 
 class LabelledReader:
