@@ -10,6 +10,8 @@ classic  one call of the layers per character, as the well-known small scripts t
 import argparse
 import resource
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -76,8 +78,8 @@ def print_learning(
     """Print the training rates of one precision."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    ours = make_charrnn_step(config, columns, rows, dtype, device)
-    rates = {"charrnn": measure_rate(ours, rows * columns, device, options.seconds)}
+    with open_charrnn_step(config, columns, rows, dtype, device) as ours:
+        rates = {"charrnn": measure_rate(ours, rows * columns, device, options.seconds)}
     memory = get_peak_memory(device)
     rates["bare"] = measure_rate(
         make_bare_step(config, columns, rows, device, dtype, fused=device.type != "mps"),
@@ -99,8 +101,11 @@ def print_learning(
     print(f"  {share:.0%} of a step is not recurrent kernels; peak memory {memory / 2**20:,.0f} MiB\n")
 
 
-def make_charrnn_step(config: ModelConfig, columns: int, rows: int, dtype: torch.dtype, device: torch.device) -> Step:
-    """Return a step of charrnn's own trainer."""
+@contextmanager
+def open_charrnn_step(
+    config: ModelConfig, columns: int, rows: int, dtype: torch.dtype, device: torch.device
+) -> Iterator[Step]:
+    """Yield a step of charrnn's own trainer; afterwards, PyTorch has as many threads as before."""
     ids = np.random.default_rng(0).integers(config.vocab_size, size=TEXT).astype(np.int32)
     corpus = Corpus("random", CharVocabulary(range(config.vocab_size)), ids, ids[:1000])
     plan = LanguagePlan(
@@ -119,7 +124,10 @@ def make_charrnn_step(config: ModelConfig, columns: int, rows: int, dtype: torch
     )
     resources = Resources(device, World(), dtype)
     trainer = Trainer(LanguageTask(plan, corpus, resources), resources)
-    return partial(trainer.step, 1e-3, 0.5)
+    try:
+        yield partial(trainer.step, 1e-3, 0.5)
+    finally:
+        trainer.workers.close()
 
 
 def print_generation(config: ModelConfig, device: torch.device, options: argparse.Namespace) -> None:
@@ -146,8 +154,8 @@ def print_costs(sizes: list[int], columns: int, rows: int, device: torch.device,
     print(table(["units", "weights", "seconds"], []))
     for size in sizes:
         config = ModelConfig(options.cell, 1, size, 64, options.vocab)
-        step = make_charrnn_step(config, columns, rows, PRECISIONS[options.precision[0]], device)
-        taken = 1e6 / measure_rate(step, rows * columns, device, options.seconds)
+        with open_charrnn_step(config, columns, rows, PRECISIONS[options.precision[0]], device) as step:
+            taken = 1e6 / measure_rate(step, rows * columns, device, options.seconds)
         print(table_row([size, f"{config.parameters:,}", f"{taken:.3g}"]), flush=True)
 
 

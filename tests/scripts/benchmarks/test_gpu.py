@@ -1,13 +1,18 @@
-import pytest
+import torch
 
-from scripts import benchmark
+from charrnn.model.config import ModelConfig
+from scripts.benchmarks.gpu import open_charrnn_step
 
 
-def test_it_measures_training_generation_and_costs_on_any_device(capsys: pytest.CaptureFixture[str]) -> None:
-    sizes = ["--hidden-size", "8", "--batch-size", "2", "--seq-len", "4", "--vocab", "9", "--sizes", "8"]
-    options = benchmark.parse_arguments(["gpu", "--device", "cpu", *sizes, "--samples", "3", "--seconds", "0.01"])
-    options.run(options)
-    out = capsys.readouterr().out
-    for row in ("training, float32", "training, bfloat16", "bare", "classic", "naive loop", "3 samples", "| 8 | "):
-        assert row in out
-    assert "% of a step is not recurrent kernels; peak memory" in out
+def test_a_step_trains_and_leaves_the_threads_as_they_were() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        for _ in range(2):  # the second has as many threads as the first
+            with open_charrnn_step(ModelConfig("lstm", 1, 8, 4, 11), 8, 4, torch.float32, torch.device("cpu")) as step:
+                trainer = step.func.__self__  # type: ignore[attr-defined] # a partial of a method
+                step()
+                assert (trainer.steps, trainer.workers.count) == (1, 2)
+            assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
