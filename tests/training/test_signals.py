@@ -76,7 +76,7 @@ def test_a_signal_saves_and_says_how_to_go_on(tmp_path: Path, text: Path, number
     name = signal.Signals(number).name
     assert said.splitlines()[-2:] == [
         f"stopped by {name}: step {steps} is saved in m.resume; the best model so far is m.safetensors",
-        f"go on: charrnn train {text} -o m.safetensors --resume",
+        f"to continue, type: charrnn train {text} -o m.safetensors --resume",
     ]
     assert f"{name}: stopping after the current step, then saving (" in said
     assert json.loads(out)["steps"] == steps
