@@ -8,11 +8,12 @@ from charrnn.training.reporting import Evaluation
 WORSE = 1.005  # of the best loss: validation has turned
 BETTER = 0.995  # of an earlier loss: validation is still falling
 FEW = 4  # evaluations are too few to say anything
+NOTHING_LEFT = 1e-3  # nats: a loss that rounds to zero cannot fall any more
 READ_TWICE = 2.0  # epochs before which nothing can be learned by heart
 
 
 def judge_history(history: Sequence[Evaluation], seconds: float) -> str:
-    """One sentence on a run of `seconds`: still improving, levelled off, or overfitting.
+    """One sentence on a run of `seconds`: still improving, levelled off, overfitting, or perfect.
 
     It is not called overfitting before every text was read twice.
     """
@@ -20,6 +21,8 @@ def judge_history(history: Sequence[Evaluation], seconds: float) -> str:
         return "the run was too short to say whether a longer one would be better; try more time"
     best = min(history, key=lambda evaluation: evaluation.valid_loss)
     last = history[-1]
+    if best.valid_loss < NOTHING_LEFT:
+        return "nothing is left to learn: the validation loss is practically zero"
     earlier = min(evaluation.valid_loss for evaluation in history[: -max(1, len(history) // 5)])
     if best.valid_loss < BETTER * earlier:
         return (

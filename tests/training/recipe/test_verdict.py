@@ -14,6 +14,10 @@ def test_a_falling_curve_is_still_improving() -> None:
     assert "--time 3m" in said
 
 
+def test_a_loss_of_zero_cannot_get_better() -> None:
+    assert "nothing is left to learn" in judge_history(history(0.1, 0.02, 4e-3, 3e-4, 2e-5, 1e-6), 60)
+
+
 def test_a_flat_end_has_levelled_off() -> None:
     assert "levelled off" in judge_history(history(3.0, 2.0, 1.9, 1.8001, 1.8, 1.8), 60)
 
