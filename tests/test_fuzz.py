@@ -197,7 +197,7 @@ def commands(model: str, text: str, page: str, *, as_json: bool) -> list[Callabl
     from charrnn.inference import settings
     from charrnn.inference.classification.settings import ClassifySettings, PlotSettings
     from charrnn.inference.inspection.settings import PageSettings, SpanSettings, UnitSettings
-    from charrnn.inference.scoring.settings import DetailSettings, DynamicSettings, StyleSettings
+    from charrnn.inference.scoring.settings import DetailSettings, DynamicSettings
     from charrnn.text.settings import ColumnSettings, ReadingSettings
 
     output = settings.OutputSettings(json=as_json, quiet=True)
@@ -212,7 +212,6 @@ def commands(model: str, text: str, page: str, *, as_json: bool) -> list[Callabl
         columns=ColumnSettings(),
         plot=PlotSettings(),
         dynamic=DynamicSettings(),
-        style=StyleSettings(),
         **common,
     )
     look = partial(inspect.inspect, [text], span=SpanSettings(length=300), **common)

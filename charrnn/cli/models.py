@@ -6,6 +6,8 @@ from charrnn.cli.display.notes import write_notes
 from charrnn.files import models_folder
 from charrnn.inference.locating import BUNDLED, default_model, find_model, list_models
 
+NO_LABELS = "--label is for models of labelled texts; train one with: charrnn train FILE.tsv --labels"
+
 
 def complete_model(incomplete: str) -> list[str]:
     """Names of models for a shell to complete; for a path, the shell completes file names itself."""

@@ -39,6 +39,7 @@ class LabelledModel(Model):
     Attributes:
         labels: their names (K,).
         frequencies: their shares of the training texts (K,).
+        most_frequent: the label with the largest share.
     """
 
     def __init__(self, header: ModelHeader, vocabulary: Vocabulary, tensors: Tensors) -> None:
@@ -48,7 +49,9 @@ class LabelledModel(Model):
         # An untrusted file may hold any counts; clipped, every label has a share.
         counts = np.array([max(1e-9, min(count, 2**53)) for count in header.label_counts])
         self.frequencies = counts / counts.sum()
-        super().__init__(header, vocabulary, self._make_network(int(counts.argmax())))
+        index = int(counts.argmax())
+        self.most_frequent = self.labels[index]
+        super().__init__(header, vocabulary, self._make_network(index))
 
     def for_label(self, label: str) -> Model:
         """The plain language model of one label.

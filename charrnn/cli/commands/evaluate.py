@@ -5,14 +5,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charrnn.cli.display.escape import to_cell
 from charrnn.cli.display.notes import announce_stdin, write_notes
 from charrnn.cli.display.progress import Progress
-from charrnn.cli.models import choose_model
+from charrnn.cli.models import NO_LABELS, choose_model
 from charrnn.cli.options import Texts
 from charrnn.errors import CorpusError, UsageError
 from charrnn.files import check_output
 from charrnn.inference.classification.settings import PlotSettings
-from charrnn.inference.scoring.settings import DetailSettings, DynamicSettings, StyleSettings
+from charrnn.inference.scoring.settings import DetailSettings, DynamicSettings
 from charrnn.inference.settings import OutputSettings, UseSettings
 from charrnn.settings import refuse, unread_settings
 from charrnn.text.settings import ColumnSettings, ReadingSettings
@@ -38,11 +39,10 @@ EXAMPLES = (
 )
 
 
-def evaluate(  # noqa: PLR0913 - groups of settings
+def evaluate(
     text: Texts,
     *,
     detail: DetailSettings,
-    style: StyleSettings,
     dynamic: DynamicSettings,
     reading: ReadingSettings,
     columns: ColumnSettings,
@@ -55,7 +55,7 @@ def evaluate(  # noqa: PLR0913 - groups of settings
         raise UsageError("--per-line and --per-char cannot be combined; give one of them")
     path = choose_model(use.model, quiet=output.quiet)
     announce_stdin(text, quiet=output.quiet)
-    kind = _choose_kind(path, text, style, columns)
+    kind = _choose_kind(path, text, detail.label, columns)
     groups: dict[str, list[object]] = {PLAIN: [detail], LABELLED: [columns, plot]}
     refuse(
         unread_settings(kind, groups, "use charrnn classify for single lines" if kind == LABELLED else "leave it out")
@@ -63,10 +63,10 @@ def evaluate(  # noqa: PLR0913 - groups of settings
     if kind == LABELLED:
         _evaluate_labelled(path, text, reading, columns, plot, output, adapt=dynamic.adapt)
     else:
-        _evaluate_text(path, text, detail, style, reading, output, adapt=dynamic.adapt)
+        _evaluate_text(path, text, detail, reading, output, adapt=dynamic.adapt)
 
 
-def _choose_kind(path: Path, text: list[str], style: StyleSettings, columns: ColumnSettings) -> str:
+def _choose_kind(path: Path, text: list[str], label: str | None, columns: ColumnSettings) -> str:
     """Whether a text is scored as a plain or as a labelled one.
 
     Raises:
@@ -77,10 +77,10 @@ def _choose_kind(path: Path, text: list[str], style: StyleSettings, columns: Col
     from charrnn.text.documents.columns import look_plain
 
     header = read_header(path)
-    generates = bool(header.labels) and header.task != CLASSIFY
-    if style.label is not None and not generates:
-        raise UsageError("--label is for models of labelled texts; train one with: charrnn train FILE.tsv --labels")
-    if style.label is not None or not header.labels:
+    generates = header.labels and header.task != CLASSIFY
+    if label is not None and not generates:
+        raise UsageError(NO_LABELS)
+    if label is not None or not header.labels:
         return PLAIN
     return PLAIN if generates and columns.columns is None and look_plain(text) else LABELLED
 
@@ -89,7 +89,6 @@ def _evaluate_text(
     path: Path,
     text: list[str],
     detail: DetailSettings,
-    style: StyleSettings,
     reading: ReadingSettings,
     output: OutputSettings,
     *,
@@ -99,7 +98,7 @@ def _evaluate_text(
     from charrnn.inference.loading import load_language_model
     from charrnn.text.reading import TextReader
 
-    model = _choose_style(load_language_model(path), style, quiet=output.quiet)
+    model = _choose_label(load_language_model(path), detail.label, quiet=output.quiet)
     reader = TextReader.of_names(text, reading, binary=model.vocabulary.binary)
     before = _read_end(detail.compare_after, reading, binary=model.vocabulary.binary)
     kept: list[str | bytes] = []
@@ -133,21 +132,17 @@ def _evaluate_text(
         raise CorpusError(f"{', '.join(text)} contains no character that the model knows: nothing to evaluate")
 
 
-def _choose_style(model: "Model", style: StyleSettings, *, quiet: bool) -> "Model":
-    """The plain model of the label that is given, or of the most frequent one."""
+def _choose_label(model: "Model", label: str | None, *, quiet: bool) -> "Model":
+    """The plain model of the label that is given, or of the most frequent one; of a model without labels, itself."""
     if not model.header.labels:
         return model
-    from charrnn.cli.display.escape import to_cell
     from charrnn.inference.labelled import LabelledModel
 
     assert isinstance(model, LabelledModel)  # noqa: S101 - it has labels
-    if style.label is not None:
-        return model.for_label(style.label)
-    label = to_cell(model.labels[int(model.frequencies.argmax())])
-    write_notes(
-        [f"the text has no labels: each line is scored as a text with the label {label}; choose with --label NAME"],
-        quiet=quiet,
-    )
+    if label is not None:
+        return model.for_label(label)
+    note = f"a text with the label {to_cell(model.most_frequent)}; choose with --label NAME"
+    write_notes([f"the text has no labels: each line is scored as {note}"], quiet=quiet)
     return model
 
 
@@ -203,11 +198,11 @@ def _score_documents(
 ) -> "Iterator[Block]":
     """Score the lines of a text as documents: codes of each, and their nats as trained, and adapted."""
     from charrnn.inference.adaptation.scoring import score_line_tokens_both
-    from charrnn.inference.scoring.lines import end_documents, score_line_tokens, split_lines
+    from charrnn.inference.scoring.lines import score_line_tokens, split_documents
 
     vocabulary, done = model.vocabulary, 0
     score = score_line_tokens_both if adapt else score_line_tokens
-    for line, *nats in score(model.network, vocabulary, end_documents(vocabulary, split_lines(vocabulary, codes))):
+    for line, *nats in score(model.network, vocabulary, split_documents(vocabulary, codes)):
         yield line, *nats
         done += len(line)
         report(done, done)
@@ -218,13 +213,12 @@ def _score_lines(
 ) -> "list[Score]":
     """Print a row for each line; returns the score of all, and the adapted one."""
     from charrnn.cli.display.scores import print_line
-    from charrnn.inference.scoring.lines import end_documents, score_lines, split_lines
+    from charrnn.inference.scoring.lines import score_lines, split_documents, split_lines
     from charrnn.inference.scoring.texts import NOTHING
 
     vocabulary, totals = model.vocabulary, [NOTHING] * (1 + adapt)
-    lines = split_lines(vocabulary, vocabulary.tokenize_pieces(pieces))
-    if model.header.labels:
-        lines = end_documents(vocabulary, lines)
+    split = split_documents if model.header.labels else split_lines
+    lines = split(vocabulary, vocabulary.tokenize_pieces(pieces))
     rows: Iterator[tuple[Codes, *tuple[Score, ...]]]
     if adapt:
         from charrnn.inference.adaptation.scoring import score_lines_both

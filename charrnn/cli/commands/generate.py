@@ -11,7 +11,7 @@ from charrnn.cli.display.escape import to_cell, unescape
 from charrnn.cli.display.notes import announce_stdin, write_notes
 from charrnn.cli.display.progress import Progress
 from charrnn.cli.display.records import print_record
-from charrnn.cli.models import choose_model
+from charrnn.cli.models import NO_LABELS, choose_model
 from charrnn.errors import CorpusError, GenerationError, UsageError
 from charrnn.inference.settings import (
     AdaptSettings,
@@ -150,7 +150,7 @@ def _choose_labels(model: "Model", label: str | None, seeds: Sequence[int]) -> l
     """
     if not model.header.labels:
         if label is not None:
-            raise UsageError("--label is for models of labelled texts; train one with: charrnn train FILE.tsv --labels")
+            raise UsageError(NO_LABELS)
         return []
     from charrnn.inference.labelled import LabelledModel
 

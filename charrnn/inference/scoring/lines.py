@@ -13,7 +13,7 @@ from charrnn.inference.network.language import Floats, Network
 from charrnn.inference.scoring.scorer import Scorer, make_scorers
 from charrnn.inference.scoring.texts import Score, batch_by_size, check_losses, score_ids, sum_scores
 from charrnn.text.reading import check_line_length
-from charrnn.text.vocabulary.base import END, UNKNOWN, Codes, Ids, Vocabulary
+from charrnn.text.vocabulary.base import UNKNOWN, Codes, Ids, Vocabulary
 
 WINDOW = 2**19  # characters of lines that are sorted by length together
 BATCH = 256  # sequences that are read side by side
@@ -55,14 +55,15 @@ def score_line_tokens(
             yield line, nats
 
 
-def end_documents(vocabulary: Vocabulary, lines: Iterable[Codes]) -> Iterator[Codes]:
-    """Lines as documents: their line ends become ends of documents, if no document of the model holds a line end."""
-    for line in lines:
-        if len(line) and line[-1] == vocabulary.line_end:
-            id_ = vocabulary.lookup(line[-1:])[0]
-            if id_ in (UNKNOWN, vocabulary.unknown):
-                line = line.copy()  # noqa: PLW2901 - the caller's lines stay as they are
-                line[-1] = END if isinstance(vocabulary.line_end, int) else chr(END)
+def split_documents(vocabulary: Vocabulary, pieces: Iterable[Codes]) -> Iterator[Codes]:
+    """The lines of a text as documents: their line ends become ends of documents, unless documents hold line ends."""
+    lines = split_lines(vocabulary, pieces)
+    if vocabulary.encode("\n")[0] not in (UNKNOWN, vocabulary.unknown):
+        yield from lines
+        return
+    (end,) = vocabulary.tokenize("\0")
+    for line in map(np.copy, lines):
+        line[line == vocabulary.line_end] = end
         yield line
 
 

@@ -9,7 +9,7 @@ from charrnn.settings import setting
 
 @dataclass(frozen=True)
 class DetailSettings:
-    """What `charrnn evaluate` prints besides the figures of the whole text."""
+    """How `charrnn evaluate` scores a plain text, and what it prints besides the figures of the whole."""
 
     panel: ClassVar[str] = RUN
     per_line: bool = setting(
@@ -32,6 +32,13 @@ class DetailSettings:
         None, "Like --compare, but let them read this file first, such as the training text.", group=RUN
     )
 
+    label: str | None = setting(
+        None,
+        "Score each line of a plain text as a text with this label, if the model has labels.",
+        group=RUN,
+        shown_default="the most frequent",
+    )
+
     @property
     def table(self) -> bool:
         """Whether a table is printed."""
@@ -41,18 +48,6 @@ class DetailSettings:
     def compares(self) -> bool:
         """Whether to compare."""
         return self.compare or self.compare_after is not None
-
-
-@dataclass(frozen=True)
-class StyleSettings:
-    """Which of the language models of a labelled model scores a plain text."""
-
-    panel: ClassVar[str] = RUN
-    label: str | None = setting(
-        None,
-        "Score each line of a plain text as a text with this label, if the model has labels.",
-        shown_default="the most frequent",
-    )
 
 
 @dataclass(frozen=True)
