@@ -7,6 +7,7 @@ python scripts/benchmark.py quality TEXT... --grid   the same, compared with a g
 python scripts/benchmark.py kernel                   the training kernel, stage by stage, compared with PyTorch's layers
 python scripts/benchmark.py classify FILE.tsv...     classifiers, compared with logistic regression on n-grams
 python scripts/benchmark.py gpu                      training and generation on a GPU, compared with bare loops
+python scripts/benchmark.py gpu --all                everything on a GPU, the tests and whole runs too
 
 Alternatives are measured in the same run, in turns, and the best turn of each counts, so a burst of work by another
 program affects all of them alike.
@@ -18,7 +19,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the checkout: no installation or path is needed
 
-from scripts.benchmarks import classification, generation, gpu, kernel, quality, report
+from scripts.benchmarks import classification, generation, kernel, quality, report
+from scripts.benchmarks.gpu import command as gpu
 from scripts.common import run_script
 
 COMMANDS = (generation, quality, classification, kernel, gpu)  # each module adds its command

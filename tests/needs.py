@@ -19,7 +19,6 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX system
 in_browser = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 blastn = pytest.mark.skipif(not shutil.which("blastn"), reason="needs BLAST+ (Debian: ncbi-blast+)")
 abc2midi = pytest.mark.skipif(not shutil.which("abc2midi"), reason="needs abc2midi (Debian: abcmidi)")
-gpu = pytest.mark.gpu  # left out where there is none
 
 
 def open_pty() -> tuple[int, int]:

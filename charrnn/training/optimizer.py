@@ -64,6 +64,7 @@ def make_optimizer(network: RecurrentNetwork, plan: Plan) -> torch.optim.Optimiz
         {"params": matrices, "weight_decay": plan.weight_decay},
         {"params": others, "weight_decay": 0.0},
     ]
+    fused = matrices[0].device.type in ("cpu", "cuda")  # it alone can skip a step that only the device knows to be bad
     if plan.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=plan.lr, momentum=MOMENTUM)
-    return torch.optim.AdamW(groups, lr=plan.lr, betas=BETAS, fused=matrices[0].device.type in ("cpu", "cuda"))
+        return torch.optim.SGD(groups, lr=plan.lr, momentum=MOMENTUM, fused=fused)
+    return torch.optim.AdamW(groups, lr=plan.lr, betas=BETAS, fused=fused)

@@ -67,14 +67,17 @@ def quality(options: argparse.Namespace) -> None:
                 print(table_row(measure_quality(text, time, fixed, options.seeds)), flush=True)
 
 
-def measure_quality(text: Path, time: str, fixed: Sequence[str] = (), seeds: int = 1) -> tuple[str, ...]:
+def measure_quality(
+    text: Path, time: str, fixed: Sequence[str] = (), seeds: int = 1, device: str = "auto"
+) -> tuple[str, ...]:
     """Train a model with each of some seeds and some options; returns a row of the table."""
     losses, in_windows = [], []
     for seed in range(1, seeds + 1):
         with tempfile.TemporaryDirectory() as folder:
             model = Path(folder) / "model.safetensors"
             command = ["train", str(text), "--time", time, "--seed", str(seed), "-o", str(model), *fixed]
-            summary = run_json(*command, "--valid-fraction", str(HELD_OUT), "--no-tensorboard", "--quiet")
+            command += ["--device", device, "--valid-fraction", str(HELD_OUT), "--no-tensorboard", "--quiet"]
+            summary = run_json(*command)
             header = read_header(model)
             losses.append(summary["valid_loss"])
             in_windows.append(measure_windows(model, split_text(text)[1]))

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from charrnn.text.corpus import Corpus
 from charrnn.text.documents.corpus import LabelledCorpus
 from charrnn.training.checkpoint.files import Checkpoint
@@ -19,8 +17,8 @@ from charrnn.training.tasks.language import LanguageTask
 from charrnn.training.tasks.language_validation import DocumentValidation, Validation
 from charrnn.training.tasks.task import InitialWeights, Resources
 from charrnn.training.trainer import Trainer
+from tests.devices import CPU
 
-CPU = torch.device("cpu")
 RESOURCES = Resources(CPU, World())
 
 
@@ -54,9 +52,14 @@ def make_plan(corpus: Corpus | LabelledCorpus, **options: Any) -> LanguagePlan:
     return make_language_plan(TrainSettings.from_options(options), corpus, peak=1e11)
 
 
-def make_trainer(plan: LanguagePlan, corpus: Corpus | LabelledCorpus, start: InitialWeights | None = None) -> Trainer:
-    """A trainer of a language model on a CPU."""
-    return Trainer(LanguageTask(plan, corpus, RESOURCES, start), RESOURCES)
+def make_trainer(
+    plan: LanguagePlan,
+    corpus: Corpus | LabelledCorpus,
+    start: InitialWeights | None = None,
+    resources: Resources = RESOURCES,
+) -> Trainer:
+    """A trainer of a language model, on a CPU unless others are named."""
+    return Trainer(LanguageTask(plan, corpus, resources, start), resources)
 
 
 def make_session(
@@ -66,7 +69,8 @@ def make_session(
     reporter: Reporter | None = None,
     resumed: Checkpoint | None = None,
     description: dict[str, Any] | None = None,
+    resources: Resources = RESOURCES,
 ) -> Session:
-    """A run of a language model on a CPU."""
-    task = LanguageTask(plan, corpus, RESOURCES)
-    return Session(task, RESOURCES, output, reporter or Reporter(), resumed=resumed, description=description or {})
+    """A run of a language model, on a CPU unless others are named."""
+    task = LanguageTask(plan, corpus, resources)
+    return Session(task, resources, output, reporter or Reporter(), resumed=resumed, description=description or {})

@@ -3,6 +3,7 @@ import torch
 from charrnn.model.config import ModelConfig
 from charrnn.training.averaging import HORIZON, WeightAverage
 from charrnn.training.network.language import CharRNN
+from tests.devices import on_devices
 
 
 def set_bias(network: CharRNN, value: float) -> None:
@@ -18,8 +19,9 @@ def test_the_first_update_forgets_the_random_weights() -> None:
     assert (average.tensors()["decoder.bias"] == 7.0).all()
 
 
-def test_it_is_the_exponential_average_over_a_share_of_the_run() -> None:
-    network = CharRNN(ModelConfig("gru", 1, 4, 0, 3))
+@on_devices
+def test_it_is_the_exponential_average_over_a_share_of_the_run(device: torch.device) -> None:
+    network = CharRNN(ModelConfig("gru", 1, 4, 0, 3)).to(device)
     set_bias(network, 0.0)
     average = WeightAverage(network)
     total, expected = 1000, 0.0
@@ -27,11 +29,12 @@ def test_it_is_the_exponential_average_over_a_share_of_the_run() -> None:
         set_bias(network, float(step))
         average.update(step, step / total)
         expected += (step - expected) / (HORIZON * total)
-    assert torch.allclose(average.tensors()["decoder.bias"], torch.tensor(expected))
+    torch.testing.assert_close(average.tensors()["decoder.bias"], torch.full((3,), expected, device=device))
 
 
-def test_the_network_has_the_average_within_the_block_only() -> None:
-    network = CharRNN(ModelConfig("lstm", 2, 4, 2, 3))
+@on_devices
+def test_the_network_has_the_average_within_the_block_only(device: torch.device) -> None:
+    network = CharRNN(ModelConfig("lstm", 2, 4, 2, 3)).to(device)
     average = WeightAverage(network)
     before = network.export()
     with torch.no_grad():

@@ -5,10 +5,14 @@ import pytest
 import torch
 
 from charrnn.text.corpus import Corpus
+from charrnn.training.devices.world import World
 from charrnn.training.metrics import StepMetrics
+from charrnn.training.network.precision import full_precision
 from charrnn.training.recipe.language import LanguagePlan
 from charrnn.training.tasks.language import LanguageTask
+from charrnn.training.tasks.task import Resources
 from charrnn.training.trainer import MAX_BAD_STEPS, Trainer
+from tests.devices import on_devices
 from tests.training.runs import make_plan, make_trainer
 
 
@@ -27,8 +31,9 @@ def spoil_state(trainer: Trainer) -> None:
     trainer.task.carry(tuple(torch.full_like(part, math.nan) for part in state_of(trainer)))
 
 
-def test_steps_make_the_loss_fall(small: LanguagePlan, corpus: Corpus) -> None:
-    trainer = make_trainer(small, corpus)
+@on_devices
+def test_steps_make_the_loss_fall(small: LanguagePlan, corpus: Corpus, device: torch.device) -> None:
+    trainer = make_trainer(small, corpus, resources=Resources(device, World()))
     losses = []
     for _ in range(60):
         trainer.step(0.01, 0.1)
@@ -49,8 +54,13 @@ def test_the_same_seed_gives_the_same_weights_and_another_gives_others(small: La
     assert not torch.equal(weights(1), weights(2))
 
 
-def test_every_weight_is_learned_the_initial_state_included(small: LanguagePlan, corpus: Corpus) -> None:
-    trainer = make_trainer(small, corpus)
+@on_devices
+@pytest.mark.parametrize("weight_dropout", [0.0, 0.3])
+def test_every_weight_is_learned_the_initial_state_included(
+    small: LanguagePlan, corpus: Corpus, weight_dropout: float, device: torch.device
+) -> None:
+    plan = dataclasses.replace(small, weight_dropout=weight_dropout)
+    trainer = make_trainer(plan, corpus, resources=Resources(device, World()))
     before = {name: p.detach().clone() for name, p in trainer.task.network.named_parameters()}
     for _ in range(3):
         trainer.step(0.01, 0.1)
@@ -66,8 +76,13 @@ def test_the_state_is_carried_and_detached(small: LanguagePlan, corpus: Corpus) 
     assert not any(part.requires_grad for part in state_of(trainer))
 
 
-def test_a_loss_that_is_not_finite_changes_no_weight(small: LanguagePlan, corpus: Corpus) -> None:
-    trainer = make_trainer(small, corpus)
+@on_devices
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_a_loss_that_is_not_finite_changes_no_weight(
+    small: LanguagePlan, corpus: Corpus, optimizer: str, device: torch.device
+) -> None:
+    plan = dataclasses.replace(small, optimizer=optimizer)
+    trainer = make_trainer(plan, corpus, resources=Resources(device, World()))
     trainer.step(0.01, 0.1)
     before = [p.detach().clone() for p in trainer.task.network.parameters()]
     spoil_state(trainer)
@@ -77,6 +92,22 @@ def test_a_loss_that_is_not_finite_changes_no_weight(small: LanguagePlan, corpus
     assert all(torch.equal(a, b) for a, b in zip(before, trainer.task.network.parameters(), strict=True))
     trainer.step(0.01, 0.1)  # and the readers went on with a clean state
     assert math.isfinite(trainer.take_metrics().loss)
+
+
+@on_devices
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_steps_have_the_losses_of_plain_pytorch_on_a_cpu(corpus: Corpus, cell: str, device: torch.device) -> None:
+    sizes = {"cell": cell, "hidden_size": 24, "layers": 2, "embedding_size": 8, "dropout": 0.0, "weight_dropout": 0.0}
+    plan = make_plan(corpus, steps=40, batch_size=4, seq_len=16, lr=0.01, **sizes)
+    found = make_trainer(plan, corpus, resources=Resources(device, World()))
+    expected = make_trainer(plan, corpus)
+    expected._update._kernel = None
+    expected._gradients._differentiate = lambda *_: None
+    with full_precision():
+        for _ in range(30):  # differences of rounding grow with the number of steps
+            for trainer in (found, expected):
+                trainer.step(0.01, 0.1)
+            assert found.take_metrics().loss == pytest.approx(expected.take_metrics().loss, abs=1e-4)
 
 
 def test_only_matrices_decay(small: LanguagePlan, corpus: Corpus) -> None:

@@ -20,6 +20,7 @@ from charrnn.training.checkpoint.resume import (
     rebuild_plan,
     restore_plan,
 )
+from charrnn.training.devices.world import World
 from charrnn.training.interruption import StopRequest
 from charrnn.training.network.base import RecurrentNetwork
 from charrnn.training.recipe.language import LanguagePlan, make_language_plan
@@ -27,6 +28,8 @@ from charrnn.training.recipe.plan import Budget
 from charrnn.training.reporting import Evaluation, Reporter, Start, Summary
 from charrnn.training.session import Session
 from charrnn.training.settings import LearningSettings, TrainSettings
+from charrnn.training.tasks.task import Resources
+from tests.devices import CPU, on_devices
 from tests.training.runs import make_session
 
 
@@ -64,7 +67,12 @@ def settings(cell: str = "lstm", **learning: Any) -> TrainSettings:
 
 
 def run(
-    corpus: Corpus, output: Path, chosen: TrainSettings, stop: int = 10**9, listener: Reporter | None = None
+    corpus: Corpus,
+    output: Path,
+    chosen: TrainSettings,
+    stop: int = 10**9,
+    listener: Reporter | None = None,
+    device: torch.device = CPU,
 ) -> tuple[Session, Summary]:
     """Begin, or go on with what is saved; stop before `stop` steps."""
     saved, _ = RunFiles(output).read_newest()
@@ -77,7 +85,7 @@ def run(
         "corpus": describe_corpus(corpus),
         "vocabulary": corpus.vocabulary.to_json(),
     }
-    session = make_session(plan, corpus, output, listener, saved, description)
+    session = make_session(plan, corpus, output, listener, saved, description, Resources(device, World()))
     session.stop = StopAt(stop)
     session.stop.session = session
     return session, session.run()
@@ -113,6 +121,22 @@ def test_a_run_that_is_stopped_again_and_again_ends_as_if_it_had_not_been(
         assert session.trainer.steps == stop
     resumed, _ = run(corpus, broken, settings(cell))
     assert_same_run(whole, resumed)
+
+
+@on_devices
+@pytest.mark.parametrize("weight_dropout", [0.0, 0.2])
+def test_a_resumed_run_learns_what_one_without_a_stop_does(
+    corpus: Corpus, tmp_path: Path, weight_dropout: float, device: torch.device
+) -> None:
+    """To a tolerance, because a GPU does not always add in the same order; a CPU does, and above all bits are equal."""
+    chosen = settings(steps=90, weight_dropout=weight_dropout)
+    whole, _ = run(corpus, tmp_path / "whole.safetensors", chosen, device=device)
+    broken = tmp_path / "broken.safetensors"
+    run(corpus, broken, chosen, 70, device=device)
+    resumed, _ = run(corpus, broken, chosen, device=device)
+    for name, tensor in whole.trainer.state_tensors().items():
+        torch.testing.assert_close(resumed.trainer.state_tensors()[name], tensor, rtol=1e-3, atol=1e-3)
+    assert whole.trainer.get_state() == resumed.trainer.get_state()
 
 
 def test_a_killed_run_goes_on_from_its_last_save(corpus: Corpus, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from charrnn.model.config import GATES, POOLS, ClassifierConfig
 from charrnn.training.network import long_documents
 from charrnn.training.network.classifier import TextClassifier
 from charrnn.training.network.long_documents import score_long
+from charrnn.training.network.precision import full_precision
+from tests.devices import on_devices
 
 V, K, H = 9, 3, 8
 LENGTHS = torch.tensor([7, 1, 5, 7, 2])
@@ -26,15 +28,18 @@ def network(cell: str = "lstm", layers: int = 2, embedding_size: int = 4, *, bot
     return made.eval()
 
 
+@on_devices
 @pytest.mark.parametrize("embedding_size", [0, 4])
 @pytest.mark.parametrize("both", [False, True])
 @pytest.mark.parametrize("pool", POOLS)
 @pytest.mark.parametrize("cell", GATES)
-def test_numpy_gives_the_same_scores(cell: str, pool: str, both: bool, embedding_size: int) -> None:
-    learning = network(cell, 2, embedding_size, both=both, pool=pool)
+def test_numpy_gives_the_same_scores(
+    cell: str, pool: str, both: bool, embedding_size: int, device: torch.device
+) -> None:
+    learning = network(cell, 2, embedding_size, both=both, pool=pool).to(device)
     using = ClassifierNetwork(learning.config, learning.export())
-    with torch.no_grad():
-        wanted = learning(IDS, LENGTHS).numpy()
+    with torch.no_grad(), full_precision():
+        wanted = learning(IDS.to(device), LENGTHS.to(device)).cpu().numpy()
     np.testing.assert_allclose(using.scores(IDS.numpy(), LENGTHS.numpy()), wanted, atol=1e-5)
 
 

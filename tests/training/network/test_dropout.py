@@ -5,14 +5,16 @@ import torch
 
 from charrnn.model.config import ModelConfig
 from charrnn.training.network.dropout import Dropout
+from tests.devices import on_devices
 
 CONFIG = ModelConfig("lstm", 2, 200, 8, 5)
 LIKE = torch.zeros(1)
 
 
-def test_units_are_dropped_for_each_layer_and_reader_and_the_others_scaled_up() -> None:
+@on_devices
+def test_units_are_dropped_for_each_layer_and_reader_and_the_others_scaled_up(device: torch.device) -> None:
     torch.manual_seed(0)
-    masks = Dropout(CONFIG, units=0.25).draw(3, LIKE)
+    masks = Dropout(CONFIG, units=0.25).draw(3, LIKE.to(device))
     assert [mask.shape for mask in masks.outputs] == [(1, 3, 200)] * 2
     together = torch.stack(masks.outputs)
     assert not any(torch.equal(a, b) for a, b in combinations(together.view(6, 200), 2))
@@ -21,16 +23,17 @@ def test_units_are_dropped_for_each_layer_and_reader_and_the_others_scaled_up() 
     assert masks.recurrent == ()
 
 
-def test_recurrent_weights_are_dropped_anew_for_each_layer_and_step() -> None:
+@on_devices
+def test_recurrent_weights_are_dropped_anew_for_each_layer_and_step(device: torch.device) -> None:
     torch.manual_seed(0)
-    dropout = Dropout(CONFIG, weights=0.2)
-    masks = [mask for _ in range(2) for mask in dropout.draw(3, LIKE).recurrent]
+    dropout, like = Dropout(CONFIG, weights=0.2), LIKE.to(device)
+    masks = [mask for _ in range(2) for mask in dropout.draw(3, like).recurrent]
     assert [mask.shape for mask in masks] == [(800, 200)] * 4
     assert not any(torch.equal(a, b) for a, b in combinations(masks, 2))
     for mask in masks:
         assert mask.mean().item() == pytest.approx(1.0, abs=0.01)
         assert set(mask.flatten().tolist()) == {0.0, 1.25}
-    assert dropout.draw(3, LIKE).outputs == ()
+    assert dropout.draw(3, like).outputs == ()
 
 
 def test_the_same_random_state_draws_the_same_masks_in_another_process() -> None:

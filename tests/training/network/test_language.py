@@ -8,17 +8,21 @@ from torch import Tensor
 from charrnn.model.config import GATES, ModelConfig
 from charrnn.training.network.initialization import FORGET_BIAS, initialize
 from charrnn.training.network.language import CharRNN, sequence_loss
+from charrnn.training.network.precision import full_precision
+from tests.devices import CPU, on_devices
 
 CASES = [(cell, layers, embedding) for cell in GATES for layers in (1, 2, 3) for embedding in (0, 3)]
 
 
-def make(cell: str, layers: int = 1, embedding: int = 3, hidden: int = 4, vocab: int = 5) -> CharRNN:
+def make(
+    cell: str, layers: int = 1, embedding: int = 3, hidden: int = 4, vocab: int = 5, device: torch.device = CPU
+) -> CharRNN:
     torch.manual_seed(3)
     network = CharRNN(ModelConfig(cell, layers, hidden, embedding, vocab)).double()
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.normal_(std=0.5)
-    return network
+    return network.to(device)
 
 
 def naive_logits(network: CharRNN, ids: Tensor) -> Tensor:
@@ -52,21 +56,26 @@ def naive_logits(network: CharRNN, ids: Tensor) -> Tensor:
     return torch.stack(scores)
 
 
+@on_devices
 @pytest.mark.parametrize(("cell", "layers", "embedding"), CASES)
-def test_equals_a_naive_reference(cell: str, layers: int, embedding: int) -> None:
-    network = make(cell, layers, embedding)
+def test_equals_a_naive_reference(cell: str, layers: int, embedding: int, device: torch.device) -> None:
+    network = make(cell, layers, embedding, device=device)
     ids = torch.tensor([[0, 1], [3, 2], [4, 4], [2, 0], [2, 1]])
-    logits, _ = network(ids, network.initial_state(2))
+    logits, _ = network(ids.to(device), network.initial_state(2))
+    network.cpu()
     for stream in (0, 1):
-        torch.testing.assert_close(logits[:, stream], naive_logits(network, ids[:, stream]))
+        torch.testing.assert_close(logits[:, stream].cpu(), naive_logits(network, ids[:, stream]))
 
 
+@on_devices
 @pytest.mark.parametrize(("cell", "layers", "embedding"), CASES)
-def test_gradient_of_every_weight_equals_finite_differences(cell: str, layers: int, embedding: int) -> None:
-    network = make(cell, layers, embedding, hidden=3, vocab=4)
-    ids = torch.tensor([[0, 1], [3, 2], [1, 1]])
-    targets = torch.tensor([[3, 2], [1, 1], [2, 0]])
-    fresh = torch.tensor([True, False])
+def test_gradient_of_every_weight_equals_finite_differences(
+    cell: str, layers: int, embedding: int, device: torch.device
+) -> None:
+    network = make(cell, layers, embedding, hidden=3, vocab=4, device=device)
+    ids = torch.tensor([[0, 1], [3, 2], [1, 1]], device=device)
+    targets = torch.tensor([[3, 2], [1, 1], [2, 0]], device=device)
+    fresh = torch.tensor([True, False], device=device)
     carried = tuple(torch.randn_like(part) for part in network.initial_state(2))
 
     def loss() -> Tensor:
@@ -89,10 +98,11 @@ def test_gradient_of_every_weight_equals_finite_differences(cell: str, layers: i
             assert found[at].item() == pytest.approx((above - below) / (2 * step), rel=1e-4, abs=1e-7), (name, at)
 
 
+@on_devices
 @pytest.mark.parametrize("cell", GATES)
-def test_chunks_with_carried_state_equal_the_whole(cell: str) -> None:
-    network = make(cell, layers=2)
-    ids = torch.randint(5, (12, 3))
+def test_chunks_with_carried_state_equal_the_whole(cell: str, device: torch.device) -> None:
+    network = make(cell, layers=2, device=device)
+    ids = torch.randint(5, (12, 3), device=device)
     whole, end = network(ids, network.initial_state(3))
     state, parts = network.initial_state(3), []
     for chunk in torch.split(ids, [1, 4, 2, 5]):
@@ -123,24 +133,27 @@ def test_a_fresh_reader_also_pays_for_its_first_character() -> None:
     torch.testing.assert_close(with_first - without, nats)
 
 
-def test_dropped_units_are_zero_for_a_whole_step() -> None:
-    network = CharRNN(ModelConfig("lstm", 2, 200, 8, 5), dropout=0.25)
+@on_devices
+def test_dropped_units_are_zero_for_a_whole_step(device: torch.device) -> None:
+    network = CharRNN(ModelConfig("lstm", 2, 200, 8, 5), dropout=0.25).to(device)
     masks = network.draw_masks(3)
-    hidden, _ = network.read(torch.zeros(4, 3, dtype=torch.long), network.initial_state(3), masks)
+    hidden, _ = network.read(torch.zeros(4, 3, dtype=torch.long, device=device), network.initial_state(3), masks)
     assert (hidden[:, masks.outputs[1][0] == 0] == 0).all()
 
 
+@on_devices
 @pytest.mark.parametrize("cell", GATES)
-def test_weight_dropout_is_a_network_with_other_recurrent_weights(cell: str) -> None:
+def test_weight_dropout_is_a_network_with_other_recurrent_weights(cell: str, device: torch.device) -> None:
     config = ModelConfig(cell, 2, 12, 4, 5)
-    network, other = CharRNN(config, weight_dropout=0.4), CharRNN(config)
+    network, other = CharRNN(config, weight_dropout=0.4).to(device), CharRNN(config).to(device)
     masks = network.draw_masks(3)
     tensors = network.export()
     for k, mask in enumerate(masks.recurrent):
-        tensors[f"rnn.weight_hh_l{k}"] *= mask.numpy()
+        tensors[f"rnn.weight_hh_l{k}"] *= mask.cpu().numpy()
     other.load(tensors)
-    ids, state = torch.randint(5, (7, 3)), network.initial_state(3)
-    torch.testing.assert_close(network.forward(ids, state, masks), other.forward(ids, state))
+    ids, state = torch.randint(5, (7, 3), device=device), network.initial_state(3)
+    with full_precision():
+        torch.testing.assert_close(network.forward(ids, state, masks), other.forward(ids, state))
     weight = network.rnn[0].get_parameter("weight_hh_l0")
     (gradient,) = torch.autograd.grad(network.forward(ids, state, masks)[0].sum(), weight)
     assert torch.equal(gradient != 0, masks.recurrent[0] != 0)

@@ -6,14 +6,16 @@ from torch.nn import functional as F  # noqa: N812
 
 from charrnn.training.network import loss
 from charrnn.training.network.loss import PiecewiseLoss, output_loss
+from tests.devices import on_devices
 
 
+@on_devices
 @pytest.mark.parametrize("rows", [1, 3, 10, 100])
-def test_pieces_give_the_loss_and_gradients_of_the_whole(rows: int) -> None:
+def test_pieces_give_the_loss_and_gradients_of_the_whole(rows: int, device: torch.device) -> None:
     torch.manual_seed(1)
-    values = [torch.randn(10, 6, dtype=torch.float64), torch.randn(30, 6, dtype=torch.float64)]
-    values.append(torch.randn(30, dtype=torch.float64))
-    targets = torch.randint(30, (10,))
+    shapes = [(10, 6), (30, 6), (30,)]
+    values = [torch.randn(shape, dtype=torch.float64, device=device) for shape in shapes]
+    targets = torch.randint(30, (10,), device=device)
     results = []
     for compute in (
         lambda h, w, b: F.cross_entropy(F.linear(h, w, b), targets, reduction="sum"),

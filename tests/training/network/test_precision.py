@@ -8,7 +8,7 @@ from charrnn.model.config import GATES, ModelConfig
 from charrnn.training.network import precision
 from charrnn.training.network.language import CharRNN, sequence_loss
 from charrnn.training.network.precision import choose_precision, full_precision, use_precision
-from tests.needs import gpu
+from tests.devices import on_gpu
 
 CPU = torch.device("cpu")
 
@@ -38,7 +38,7 @@ def test_full_precision_turns_tf32_off_and_leaves_it_as_it_was() -> None:
     assert [backend.allow_tf32 for backend in backends] == before
 
 
-@gpu
+@on_gpu
 @pytest.mark.parametrize("cell", GATES)
 def test_float32_on_a_gpu_is_that_of_a_cpu(cell: str) -> None:
     torch.manual_seed(0)
@@ -51,7 +51,7 @@ def test_float32_on_a_gpu_is_that_of_a_cpu(cell: str) -> None:
     torch.testing.assert_close(scores.cpu(), expected, rtol=1e-5, atol=1e-5)  # TF32 is off by 1e-3
 
 
-@gpu
+@on_gpu
 @pytest.mark.parametrize("cell", GATES)
 def test_cudnn_finds_weights_with_dropout_side_by_side(cell: str) -> None:
     network = CharRNN(ModelConfig(cell, 2, 32, 8, 11), weight_dropout=0.3).to("cuda")

@@ -11,9 +11,8 @@ from charrnn.training.devices.workers import Workers
 from charrnn.training.network.language import CharRNN
 from charrnn.training.tasks import language_validation as evaluation
 from charrnn.training.tasks.language_validation import WARM_UP, Validation, count_validated
+from tests.devices import CPU, on_devices
 from tests.training.runs import measure_in_two
-
-CPU = torch.device("cpu")
 
 
 @pytest.fixture
@@ -36,12 +35,16 @@ def single_stream(network: CharRNN, ids: np.ndarray) -> float:
         return F.cross_entropy(logits[:, 0], column[:, 0]).item()
 
 
+@on_devices
 @pytest.mark.parametrize("length", [1, 2, 100, 4 * WARM_UP - 1, 8 * WARM_UP + 17, 30_011])
-def test_pieces_read_side_by_side_give_the_figure_of_one_stream(network: CharRNN, length: int) -> None:
+def test_pieces_read_side_by_side_give_the_figure_of_one_stream(
+    network: CharRNN, length: int, device: torch.device
+) -> None:
     ids = np.random.default_rng(length).integers(0, 6, length).astype(np.int32)
-    validation = Validation(ids, CPU, 6)
+    validation = Validation(ids, device, 6)
     assert validation.chars == length
     expected = pytest.approx(single_stream(network, ids), rel=1e-3 if length > 2000 else 1e-5)
+    network.to(device)
     assert validation.measure(network, Workers(1, None)) == expected
     assert validation.measure(network, Workers(16, 2)) == expected
 
