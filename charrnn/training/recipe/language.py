@@ -91,11 +91,13 @@ DEFAULT_SECONDS = 300.0
 SIZES = (64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 1024, 1536, 2048)
 CHARS_PER_WEIGHT = 4.5  # to learn from in the whole run, at least
 MOST_WEIGHTS = 1.9e6  # for a text of a million characters, and more with the root of its length (not yet measured)
+LARGEST, LARGE_CHARS_PER_WEIGHT = 4.8, 24.0  # weights for each character of the text, if each learns from so many
 SYMBOL_SHARE = 0.25  # of a weight that belongs to one symbol: it is seldom used (one corpus: 3,045 symbols, 128 units)
 EMBEDDING, BATCH, SEQ_LEN = 64, 16, 64
 DOCUMENT_SEQ_LEN, MAX_DOCUMENTS = 256, 256  # labelled texts: most are read whole, short ones many at a time
 PEAK_RATE, PEAK_AT, MOST_RATE = 9e-3, 256, 1.2e-2  # a larger layer wants a smaller rate, as the root of its size
 CALM_FROM, CALMEST = 5.5, 0.55  # pressure from which the peak falls, by its cube root, and the least share that is left
+BY_STEP = 1 / 8  # power of the characters in a step: 128 x 128 on a GPU at 6e-3 are as good as 64 x 128 at 3.1e-3
 CALM_STEPS = 1500  # up to which it does not: a run so short has to hurry, however small the text
 DROPOUT_FROM, DROPOUT_SLOPE, MAX_DROPOUT = 3.0, 0.19, 0.5  # by the logarithm of pressure
 HEAVY_FROM, HEAVY_SLOPE, MAX_HEAVY = 50.0, 0.05, 0.7  # more of it where a text will be read fifty times and more
@@ -151,7 +153,7 @@ def make_language_plan(
         weight_dropout=_choose_weight_dropout(model, pressure) if weight_dropout is None else weight_dropout,
         batch_size=batch_size,
         seq_len=seq_len,
-        lr=learning.lr or _choose_rate(config, pressure, expected / step),
+        lr=learning.lr or _choose_rate(config, pressure, expected, step),
         weight_decay=0.01 if learning.weight_decay is None else learning.weight_decay,
         grad_clip=learning.grad_clip or 1.0,
         restart=0.01,
@@ -186,9 +188,15 @@ def _choose_sizes(
         config = replace(smallest, hidden_size=size)
         expected = _estimate_chars(config, budget, chars, peak, half_speed, step)
         weights = _count_weights(config)
-        if expected >= CHARS_PER_WEIGHT * weights and weights <= MOST_WEIGHTS * math.sqrt(chars / 1e6):
+        if _fits(weights, expected, chars):
             chosen = config
     return chosen
+
+
+def _fits(weights: float, expected: float, chars: int) -> bool:
+    """Whether so many weights suit a run that reads `expected` characters of a text of `chars`."""
+    usual = expected >= CHARS_PER_WEIGHT * weights and weights <= MOST_WEIGHTS * math.sqrt(chars / 1e6)
+    return usual or (expected >= LARGE_CHARS_PER_WEIGHT * weights and weights <= LARGEST * chars)
 
 
 def _count_weights(config: ModelConfig) -> float:
@@ -211,17 +219,19 @@ def _estimate_chars(
     return min(limits)
 
 
-def _choose_rate(config: ModelConfig, pressure: float, steps: float) -> float:
+def _choose_rate(config: ModelConfig, pressure: float, expected: float, step: int) -> float:
     """The peak learning rate: smaller for a larger layer, as the root of its size, and for long runs with much dropout.
 
     Args:
         config: sizes.
         pressure: as for `_choose_dropout`.
-        steps: of the run.
+        expected: characters that the run reads.
+        step: characters that a step reads.
     """
     by_size = PEAK_RATE * math.sqrt(PEAK_AT / config.hidden_size / config.layers)
-    calm = max(CALMEST, math.cbrt(CALM_FROM / max(pressure, 1e-9)), CALM_STEPS / max(steps, 1e-9))
-    return min(MOST_RATE, by_size) * min(1.0, calm)
+    calm = max(CALMEST, math.cbrt(CALM_FROM / max(pressure, 1e-9)), CALM_STEPS * step / max(expected, 1e-9))
+    by_step = math.pow(max(1.0, step / (BATCH * SEQ_LEN)), BY_STEP)
+    return min(MOST_RATE, by_size) * min(1.0, calm) * by_step
 
 
 def _choose_dropout(pressure: float) -> float:

@@ -9,8 +9,8 @@ that others have published for character LSTMs on GPUs use, too (64 to 128 reade
 from dataclasses import dataclass
 
 READERS_PER_CORE = 8  # of several processes on a CPU: fewer leave a matrix product too little to do
-GPU_BATCH, GPU_SEQ_LEN = 64, 128
-GPU_HALF_SPEED = 2000.0
+GPU_BATCH, GPU_SEQ_LEN = 128, 128
+GPU_HALF_SPEED = 16000.0
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,9 @@ def test_numpy_gives_the_same_scores(
     using = ClassifierNetwork(learning.config, learning.export())
     with torch.no_grad(), full_precision():
         wanted = learning(IDS.to(device), LENGTHS.to(device)).cpu().numpy()
-    np.testing.assert_allclose(using.scores(IDS.numpy(), LENGTHS.numpy()), wanted, atol=1e-5)
+    # cuDNN's tanh is off by 1e-5 at most; three were seen to add up, on an H200.
+    tolerance = 1e-5 if device.type == "cpu" else 1e-4
+    np.testing.assert_allclose(using.scores(IDS.numpy(), LENGTHS.numpy()), wanted, atol=tolerance)
 
 
 @pytest.mark.parametrize("pool", POOLS)

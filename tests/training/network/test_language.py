@@ -14,6 +14,13 @@ from tests.devices import CPU, on_devices
 CASES = [(cell, layers, embedding) for cell in GATES for layers in (1, 2, 3) for embedding in (0, 3)]
 
 
+def to_device(network: CharRNN, device: torch.device) -> CharRNN:
+    """The network there, as a task has it."""
+    network.to(device).train()
+    network.flatten()
+    return network
+
+
 def make(
     cell: str, layers: int = 1, embedding: int = 3, hidden: int = 4, vocab: int = 5, device: torch.device = CPU
 ) -> CharRNN:
@@ -22,7 +29,7 @@ def make(
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.normal_(std=0.5)
-    return network.to(device)
+    return to_device(network, device)
 
 
 def naive_logits(network: CharRNN, ids: Tensor) -> Tensor:
@@ -135,7 +142,8 @@ def test_a_fresh_reader_also_pays_for_its_first_character() -> None:
 
 @on_devices
 def test_dropped_units_are_zero_for_a_whole_step(device: torch.device) -> None:
-    network = CharRNN(ModelConfig("lstm", 2, 200, 8, 5), dropout=0.25).to(device)
+    network = CharRNN(ModelConfig("lstm", 2, 200, 8, 5), dropout=0.25)
+    to_device(network, device)
     masks = network.draw_masks(3)
     hidden, _ = network.read(torch.zeros(4, 3, dtype=torch.long, device=device), network.initial_state(3), masks)
     assert (hidden[:, masks.outputs[1][0] == 0] == 0).all()
@@ -145,7 +153,7 @@ def test_dropped_units_are_zero_for_a_whole_step(device: torch.device) -> None:
 @pytest.mark.parametrize("cell", GATES)
 def test_weight_dropout_is_a_network_with_other_recurrent_weights(cell: str, device: torch.device) -> None:
     config = ModelConfig(cell, 2, 12, 4, 5)
-    network, other = CharRNN(config, weight_dropout=0.4).to(device), CharRNN(config).to(device)
+    network, other = (to_device(CharRNN(config, weight_dropout=share), device) for share in (0.4, 0.0))
     masks = network.draw_masks(3)
     tensors = network.export()
     for k, mask in enumerate(masks.recurrent):

@@ -47,8 +47,10 @@ def test_float32_on_a_gpu_is_that_of_a_cpu(cell: str) -> None:
     with torch.no_grad(), full_precision():
         expected, _ = network(ids, network.initial_state(16))
         network.to("cuda")
+        network.flatten()
         scores, _ = network(ids.cuda(), network.initial_state(16))
-    torch.testing.assert_close(scores.cpu(), expected, rtol=1e-5, atol=1e-5)  # TF32 is off by 1e-3
+    # TF32 is off by 1e-3, cuDNN's tanh by 1e-5.
+    torch.testing.assert_close(scores.cpu(), expected, rtol=1e-5, atol=1e-4)
 
 
 @on_gpu

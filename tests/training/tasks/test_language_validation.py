@@ -46,7 +46,8 @@ def test_pieces_read_side_by_side_give_the_figure_of_one_stream(
     expected = pytest.approx(single_stream(network, ids), rel=1e-3 if length > 2000 else 1e-5)
     network.to(device)
     assert validation.measure(network, Workers(1, None)) == expected
-    assert validation.measure(network, Workers(16, 2)) == expected
+    if device.type == "cpu":
+        assert validation.measure(network, Workers(16, 2)) == expected
 
 
 def test_large_vocabularies_are_scored_in_smaller_chunks(network: CharRNN, monkeypatch: pytest.MonkeyPatch) -> None:
