@@ -21,7 +21,7 @@ from charrnn.model.config import ClassifierConfig
 from charrnn.settings import format_duration
 from charrnn.text.documents.corpus import LabelledCorpus
 from charrnn.training.recipe.plan import Budget, Plan, warn_of_few_steps
-from charrnn.training.recipe.speed import HALF_SPEED
+from charrnn.training.recipe.speed import Speed
 from charrnn.training.settings import LearningSettings, TrainSettings
 from charrnn.wording import round_number
 
@@ -63,18 +63,15 @@ class ClassifierPlan(Plan):
     merges: bool = False
 
 
-def make_classifier_plan(settings: TrainSettings, corpus: LabelledCorpus, peak: float) -> ClassifierPlan:
-    """Choose every open setting; settings that were given are kept.
-
-    `peak` are the operations per second of the machine (see `charrnn.training.recipe.speed`).
-    """
+def make_classifier_plan(settings: TrainSettings, corpus: LabelledCorpus, speed: Speed) -> ClassifierPlan:
+    """Choose every open setting, on a machine of that speed; settings that were given are kept."""
     model, learning, classifier = settings.model, settings.learning, settings.classifier
     lengths = corpus.train.lengths
     batch_size = learning.batch_size or _choose_batch_size(len(lengths), int(lengths.max()))
     budget = _make_budget(learning, len(lengths), batch_size)
     limit = _limit_symbols(budget, lengths, batch_size)
-    config = _choose_sizes(settings, corpus, budget, limit, peak)
-    in_time = _estimate_symbols_in_time(config, budget, peak)
+    config = _choose_sizes(settings, corpus, budget, limit, speed)
+    in_time = _estimate_symbols_in_time(config, budget, speed)
     expected = min(limit, in_time)
     affordable = min(max(EPOCHS, budget.epochs or 0.0) * float(lengths.sum()), in_time)
     longest = learning.seq_len or _choose_length(affordable, len(lengths), int(lengths.max()))
@@ -124,7 +121,7 @@ def _make_budget(learning: LearningSettings, documents: int, batch_size: int) ->
 
 
 def _choose_sizes(
-    settings: TrainSettings, corpus: LabelledCorpus, budget: Budget, limit: float, peak: float
+    settings: TrainSettings, corpus: LabelledCorpus, budget: Budget, limit: float, speed: Speed
 ) -> ClassifierConfig:
     """The largest network that can be trained in the time, on `limit` symbols at most."""
     model, chosen, vocab = settings.model, settings.classifier, len(corpus.vocabulary)
@@ -143,7 +140,7 @@ def _choose_sizes(
     largest = smallest
     for size in SIZES:
         config = replace(smallest, hidden_size=size)
-        expected = min(limit, _estimate_symbols_in_time(config, budget, peak))
+        expected = min(limit, _estimate_symbols_in_time(config, budget, speed))
         if expected >= SYMBOLS_PER_WEIGHT * count_recurrent_weights(config):
             largest = config
     return largest
@@ -164,12 +161,12 @@ def _limit_symbols(budget: Budget, lengths: NDArray[np.int64], batch_size: int) 
     return (EPOCHS if math.isinf(epochs) else epochs) * float(lengths.sum())
 
 
-def _estimate_symbols_in_time(config: ClassifierConfig, budget: Budget, peak: float) -> float:
+def _estimate_symbols_in_time(config: ClassifierConfig, budget: Budget, speed: Speed) -> float:
     """Symbols that the run could read in its time, infinitely many without a limit."""
     if budget.seconds is None:
         return math.inf
-    busy = config.hidden_size / (config.hidden_size + HALF_SPEED)
-    return budget.seconds * peak * busy / (6 * count_recurrent_weights(config))
+    operations = 6.0 * count_recurrent_weights(config)
+    return budget.seconds * speed.estimate(operations, config.hidden_size, config.layers * config.directions)
 
 
 def _choose_length(affordable: float, documents: int, longest: int) -> int:

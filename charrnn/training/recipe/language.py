@@ -83,28 +83,28 @@ from charrnn.text.corpus import Corpus
 from charrnn.text.documents.corpus import LabelledCorpus
 from charrnn.training.recipe.plan import Budget, Plan, warn_of_few_steps
 from charrnn.training.recipe.shape import Shape
-from charrnn.training.recipe.speed import HALF_SPEED, estimate_speed
+from charrnn.training.recipe.speed import Speed, estimate_speed
 from charrnn.training.settings import LearningSettings, ModelSettings, TrainSettings
 from charrnn.wording import count_of, round_number
 
 DEFAULT_SECONDS = 300.0
 SIZES = (64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 1024, 1536, 2048)
-CHARS_PER_WEIGHT = 4.5  # to learn from in the whole run, at least
+CHARS_PER_WEIGHT = 5.0  # to learn from in the whole run, at least
 MOST_WEIGHTS = 1.9e6  # for a text of a million characters, and more with the root of its length (not yet measured)
-LARGEST, LARGE_CHARS_PER_WEIGHT = 4.8, 24.0  # weights for each character of the text, if each learns from so many
+LARGEST, LARGE_CHARS_PER_WEIGHT = 4.8, 12.0  # weights for each character of the text, if each learns from so many
 SYMBOL_SHARE = 0.25  # of a weight that belongs to one symbol: it is seldom used (one corpus: 3,045 symbols, 128 units)
 EMBEDDING, BATCH, SEQ_LEN = 64, 16, 64
 DOCUMENT_SEQ_LEN, MAX_DOCUMENTS = 256, 256  # labelled texts: most are read whole, short ones many at a time
 PEAK_RATE, PEAK_AT, MOST_RATE = 9e-3, 256, 1.2e-2  # a larger layer wants a smaller rate, as the root of its size
-CALM_FROM, CALMEST = 5.5, 0.55  # pressure from which the peak falls, by its cube root, and the least share that is left
+CALM_FROM, CALMEST = 4.8, 0.55  # pressure from which the peak falls, by its cube root, and the least share that is left
 BY_STEP = 1 / 8  # power of the characters in a step: 128 x 128 on a GPU at 6e-3 are as good as 64 x 128 at 3.1e-3
 CALM_STEPS = 1500  # up to which it does not: a run so short has to hurry, however small the text
-DROPOUT_FROM, DROPOUT_SLOPE, MAX_DROPOUT = 3.0, 0.19, 0.5  # by the logarithm of pressure
+DROPOUT_FROM, DROPOUT_SLOPE, MAX_DROPOUT = 2.8, 0.19, 0.5  # by the logarithm of pressure
 HEAVY_FROM, HEAVY_SLOPE, MAX_HEAVY = 50.0, 0.05, 0.7  # more of it where a text will be read fifty times and more
 MAX_WEIGHT_DROPOUT = 0.3
 VALIDATION_SHARE = 0.2  # of a timed run's characters, at most, in one validation: it costs a third as much as learning
 LEAST_VALIDATION = 2**12
-ON_CPU = Shape(BATCH, SEQ_LEN, HALF_SPEED)
+ON_CPU = Shape(BATCH, SEQ_LEN, least_batch=BATCH)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,14 +124,14 @@ class LanguagePlan(Plan):
 
 
 def make_language_plan(
-    settings: TrainSettings, corpus: Corpus | LabelledCorpus, peak: float, shape: Shape = ON_CPU
+    settings: TrainSettings, corpus: Corpus | LabelledCorpus, speed: Speed, shape: Shape = ON_CPU
 ) -> LanguagePlan:
     """Choose every open setting; settings that were given are kept.
 
     Args:
         settings: what the user gave.
         corpus: the text.
-        peak: operations per second of the machine (see `charrnn.training.recipe.speed`).
+        speed: of the machine.
         shape: of a step on its devices.
     """
     model, learning = settings.model, settings.learning
@@ -143,9 +143,10 @@ def make_language_plan(
     else:
         seq_len, batch_size, shrunk = _fit_text(learning, chars, shape)
         step = batch_size * seq_len
-    config = _choose_sizes(model, corpus, budget, peak, shape.half_speed, step)
-    expected = _estimate_chars(config, budget, chars, peak, shape.half_speed, step)
-    in_time = (budget.seconds or 0.0) * estimate_speed(peak, config, shape.half_speed)
+    outlook = _Outlook(budget, chars, speed, shape, step)
+    config = _choose_sizes(model, corpus, outlook)
+    budget, expected = outlook.limit(config), outlook.estimate_chars(config)
+    in_time = (budget.seconds or 0.0) * estimate_speed(speed, config)
     pressure = expected / chars * _count_weights(config) / chars
     return LanguagePlan(
         config=config,
@@ -161,7 +162,7 @@ def make_language_plan(
         patience=learning.patience or 12,
         seed=learning.seed,
         validated=None if budget.seconds is None else max(LEAST_VALIDATION, int(VALIDATION_SHARE * in_time)),
-        reasons=(*_explain(model, config, budget, chars, expected), *shrunk),
+        reasons=(*_explain(model, config, budget, chars, expected), *shrunk, *_explain_end(learning, budget)),
         warnings=warn_of_few_steps(budget, in_time / step),
     )
 
@@ -171,11 +172,46 @@ def depends_on_speed(settings: TrainSettings) -> bool:
     return _make_budget(settings.learning).seconds is not None
 
 
-def _choose_sizes(
-    model: ModelSettings, corpus: Corpus | LabelledCorpus, budget: Budget, peak: float, half_speed: float, step: int
-) -> ModelConfig:
-    """The largest network that the run can train on this text, in steps of `step` characters."""
-    vocab, chars = len(corpus.vocabulary), corpus.train_size
+@dataclass(frozen=True)
+class _Outlook:
+    """How much a run of any size of network will read.
+
+    Attributes:
+        budget: as the user gave it.
+        chars: of the text.
+        speed: of the machine.
+        shape: of a step on its devices.
+        step: characters that a step reads.
+    """
+
+    budget: Budget
+    chars: int
+    speed: Speed
+    shape: Shape
+    step: int
+
+    def limit(self, config: ModelConfig) -> Budget:
+        """The budget; of a run by the clock on a device that has time for more, with a limit of epochs."""
+        if self.shape.pressure is None or self.budget.epochs is not None or self.budget.steps is not None:
+            return self.budget
+        enough = self.shape.pressure * self.chars / _count_weights(config)
+        return replace(self.budget, epochs=max(enough, self.shape.least_steps * self.step / self.chars))
+
+    def estimate_chars(self, config: ModelConfig) -> float:
+        """Characters that the run will read within the tightest of its limits."""
+        limits, budget = [], self.limit(config)
+        if budget.seconds is not None:
+            limits.append(budget.seconds * estimate_speed(self.speed, config))
+        if budget.epochs is not None:
+            limits.append(budget.epochs * self.chars)
+        if budget.steps is not None:
+            limits.append(float(budget.steps * self.step))
+        return min(limits)
+
+
+def _choose_sizes(model: ModelSettings, corpus: Corpus | LabelledCorpus, outlook: _Outlook) -> ModelConfig:
+    """The largest network that the run can train on this text."""
+    vocab = len(corpus.vocabulary)
     embedding = min(EMBEDDING, vocab) if model.embedding_size is None else model.embedding_size
     sizes = (model.cell, model.layers or 1, model.hidden_size or SIZES[0], embedding, vocab)
     smallest = ModelConfig(*sizes)
@@ -186,9 +222,7 @@ def _choose_sizes(
     chosen = smallest
     for size in SIZES:
         config = replace(smallest, hidden_size=size)
-        expected = _estimate_chars(config, budget, chars, peak, half_speed, step)
-        weights = _count_weights(config)
-        if _fits(weights, expected, chars):
+        if _fits(_count_weights(config), outlook.estimate_chars(config), outlook.chars):
             chosen = config
     return chosen
 
@@ -203,20 +237,6 @@ def _count_weights(config: ModelConfig) -> float:
     """Number of weights; those of a single symbol count in part."""
     of_symbols = config.vocab_size * (config.embedding_size + config.hidden_size)
     return config.parameters - of_symbols * (1.0 - SYMBOL_SHARE)
-
-
-def _estimate_chars(
-    config: ModelConfig, budget: Budget, chars: int, peak: float, half_speed: float, step: int
-) -> float:
-    """Characters that the run will read within the tightest of its limits, in steps of `step` characters."""
-    limits = []
-    if budget.seconds is not None:
-        limits.append(budget.seconds * estimate_speed(peak, config, half_speed))
-    if budget.epochs is not None:
-        limits.append(budget.epochs * chars)
-    if budget.steps is not None:
-        limits.append(float(budget.steps * step))
-    return min(limits)
 
 
 def _choose_rate(config: ModelConfig, pressure: float, expected: float, step: int) -> float:
@@ -263,12 +283,19 @@ def _explain(model: ModelSettings, config: ModelConfig, budget: Budget, chars: i
     return (f"size chosen to suit what this machine can train {limit}: {epochs}, {ratio}",)
 
 
+def _explain_end(learning: LearningSettings, budget: Budget) -> tuple[str, ...]:
+    """A limit of epochs that the user did not give, in words."""
+    if budget.epochs is None or learning.epochs is not None:
+        return ()
+    return (f"ends after {round_number(budget.epochs)} epochs at the latest, because more would overfit",)
+
+
 def _fit_text(learning: LearningSettings, chars: int, shape: Shape) -> tuple[int, int, tuple[str, ...]]:
     """Sequence length and batch size for a text of `chars` characters, and a note if they had to shrink.
 
     Given values shrink too where necessary: no sequence is longer than the text, no two readers start at one position.
     """
-    wanted_seq_len, wanted_batch = learning.seq_len or shape.seq_len, learning.batch_size or shape.batch
+    wanted_seq_len, wanted_batch = learning.seq_len or shape.seq_len, learning.batch_size or shape.fit_batch(chars)
     seq_len = max(1, min(wanted_seq_len, chars - 1 if learning.seq_len else chars // 4))
     batch_size = max(1, min(wanted_batch, chars if learning.batch_size else chars // seq_len))
     if (seq_len, batch_size) == (wanted_seq_len, wanted_batch):
@@ -282,8 +309,9 @@ def _fit_documents(
 ) -> tuple[int, int, tuple[str, ...]]:
     """Sequence length and batch size for documents of these lengths: as many characters a step as for plain text."""
     seq_len = learning.seq_len or max(1, min(DOCUMENT_SEQ_LEN, int(lengths.max()) - 1))
-    fitting = round(shape.batch * shape.seq_len / float(np.minimum(lengths, seq_len).mean()))
-    batch_size = min(len(lengths), learning.batch_size or max(shape.batch, min(MAX_DOCUMENTS, fitting)))
+    readers = shape.fit_batch(int(lengths.sum()))
+    fitting = round(readers * shape.seq_len / float(np.minimum(lengths, seq_len).mean()))
+    batch_size = min(len(lengths), learning.batch_size or max(readers, min(MAX_DOCUMENTS, fitting)))
     sizes = f"batches of {count_of(batch_size, 'text')} with an average length of {lengths.mean():.0f} symbols"
     return seq_len, batch_size, (sizes,)
 

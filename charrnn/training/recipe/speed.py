@@ -1,14 +1,17 @@
 """A brief measurement of how fast this machine learns, for automatic sizing.
 
-A character costs about six operations per weight that is multiplied: two forward, four backward. Larger layers
-keep the cores busier; on two cores the measured operations per second followed
+A character costs about six operations per weight that is multiplied: two forward, four backward. What a machine makes
+of them followed two laws, each within 10 % of the measured rates:
 
-    operations(H) = peak * H / (H + 130)        H 128 to 512, batch 16, within 8 %
+    two CPU cores    operations/s = peak * H / (H + 25)             one layer of 64 to 768 units, 16 x 64 characters
+    one H200         seconds/step = 2.7 ms * layers + operations / 456 T/s    512 to 2048 units, bf16, 128 x 128
 
-so one measured size gives the peak, and the peak gives the characters per second of every other size.
+A CPU is kept busy by all but the smallest layers. A GPU waits for one time step after the other, 21 us for each and
+layer, forward and backward, however small the layer is. So on a CPU one measured size gives the law, on a GPU two do.
 """
 
 import time
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,6 +21,7 @@ from charrnn.training.data.feeding import TextFeed
 from charrnn.training.data.readers import Readers
 from charrnn.training.devices.device import synchronize
 from charrnn.training.devices.workers import Workers
+from charrnn.training.devices.world import World
 from charrnn.training.network.base import detach
 from charrnn.training.network.dropout import NO_MASKS
 from charrnn.training.network.language import CharRNN
@@ -27,8 +31,30 @@ from charrnn.training.network.precision import full_precision
 from charrnn.training.recipe.shape import GPU_BATCH, GPU_SEQ_LEN
 from charrnn.training.step import Gradients
 
-HALF_SPEED = 130  # hidden units at which a layer reaches half the peak
-SECONDS = 0.6
+HALF_SPEED = 25.0  # units at which a layer reaches half of a CPU's peak
+SHARE = 0.8  # of a run's time, for gradients; the rest goes to weights, evaluations and saves
+SECONDS = 0.6  # of the measurement of one size
+CPU_SIZE, GPU_SIZES = 256, (512, 2048)
+CPU_SHAPE, GPU_SHAPE = (16, 64), (GPU_BATCH, GPU_SEQ_LEN)  # readers, characters of each
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast a machine learns, as a function of the network's size.
+
+    Attributes:
+        peak: operations per second that very large layers reach.
+        half_speed: units at which a layer reaches half of that.
+        waiting: seconds per character and layer that pass whatever the size.
+    """
+
+    peak: float
+    half_speed: float = HALF_SPEED
+    waiting: float = 0.0
+
+    def estimate(self, operations: float, units: int, layers: int = 1) -> float:
+        """Characters per second of a whole run, at so many operations per character."""
+        return SHARE / (operations * (1 + self.half_speed / units) / self.peak + self.waiting * layers)
 
 
 def count_operations(config: ModelConfig) -> float:
@@ -41,25 +67,51 @@ def count_operations(config: ModelConfig) -> float:
     return 6.0 * (recurrent + config.hidden_size * config.vocab_size)
 
 
-def estimate_speed(peak: float, config: ModelConfig, half_speed: float = HALF_SPEED) -> float:
-    """Characters per second that a network of this size learns from, on a machine of that peak."""
-    return peak * config.hidden_size / (config.hidden_size + half_speed) / count_operations(config)
+def estimate_speed(speed: Speed, config: ModelConfig) -> float:
+    """Characters per second that a language model of this size learns from."""
+    return speed.estimate(count_operations(config), config.hidden_size, config.layers)
 
 
-def measure_peak(
-    cell: str, device: torch.device, half_speed: float = HALF_SPEED, precision: torch.dtype = torch.float32
-) -> float:
-    """Operations per second that very large layers of this cell would reach here, from the faster steps.
+def measure_speed(cell: str, device: torch.device, world: World, precision: torch.dtype = torch.float32) -> Speed:
+    """The speed of all processes together, equal in all of them; `precision` is that of the large products."""
+    own = measure_own_speed(cell, device, precision)
+    peak, waiting = world.all_reduce(own.peak), world.all_reduce(own.waiting)
+    return Speed(peak, own.half_speed, waiting / world.size**2)
 
-    Layers of `half_speed` hidden units reach half of it; `precision` is that of the large products, as in the run.
-    """
+
+def measure_own_speed(cell: str, device: torch.device, precision: torch.dtype = torch.float32) -> Speed:
+    """The speed of this process: on a CPU from the time of one size, elsewhere from those of two."""
+    if device.type == "cpu":
+        config = _make_config(cell, CPU_SIZE)
+        rate = count_operations(config) / measure_seconds(config, device, precision)
+        return Speed(rate * (1 + HALF_SPEED / CPU_SIZE))
+    small, large = (_make_config(cell, size) for size in GPU_SIZES)
+    return fit_speed(
+        (count_operations(small), measure_seconds(small, device, precision)),
+        (count_operations(large), measure_seconds(large, device, precision)),
+    )
+
+
+def fit_speed(small: tuple[float, float], large: tuple[float, float]) -> Speed:
+    """The line through the operations and seconds per character of two sizes."""
+    slope = (large[1] - small[1]) / (large[0] - small[0])
+    if slope <= 0:  # too fast to tell
+        return Speed(large[0] / large[1], 0.0)
+    return Speed(1 / slope, 0.0, max(0.0, small[1] - small[0] * slope))
+
+
+def _make_config(cell: str, size: int) -> ModelConfig:
+    return ModelConfig(cell, 1, size, 64, 64)
+
+
+def measure_seconds(config: ModelConfig, device: torch.device, precision: torch.dtype) -> float:
+    """Seconds in which the gradients of one character are computed, from the faster steps."""
     states = torch.get_rng_state()
-    size, width, length = (256, 16, 64) if device.type == "cpu" else (1024, GPU_BATCH, GPU_SEQ_LEN)
-    config = ModelConfig(cell, 1, size, 64, 64)
+    width, length = CPU_SHAPE if device.type == "cpu" else GPU_SHAPE
     network = CharRNN(config).to(device).train()
     workers = Workers(width, torch.get_num_threads() if device.type == "cpu" else None)
     gradients = Gradients(LanguageObjective(network, precision), workers)
-    readers = Readers(np.zeros(10_000, dtype=np.int32), width, restart=0.0, seed=0)
+    readers = Readers(np.zeros(width * length, dtype=np.int32), width, restart=0.0, seed=0)
     feed = TextFeed(readers, slice(0, width), device)
     state = detach(network.initial_state(width))
     durations: list[float] = []
@@ -73,5 +125,4 @@ def measure_peak(
             durations.append(time.perf_counter() - before)
     torch.set_rng_state(states)
     workers.close()
-    step = sorted(durations[1:])[len(durations[1:]) // 4]
-    return count_operations(config) * width * length / step * (size + half_speed) / size
+    return sorted(durations[1:])[len(durations[1:]) // 4] / (width * length)

@@ -10,7 +10,7 @@ from charrnn.training.checkpoint.resume import restore_plan
 from charrnn.training.recipe.classifier import ClassifierPlan, make_classifier_plan
 from charrnn.training.recipe.language import ON_CPU, LanguagePlan, depends_on_speed, make_language_plan
 from charrnn.training.recipe.shape import choose_shape
-from charrnn.training.recipe.speed import measure_peak
+from charrnn.training.recipe.speed import Speed, measure_speed
 from charrnn.training.settings import TrainSettings
 from charrnn.training.tasks.classifier import ClassifierTask
 from charrnn.training.tasks.language import LanguageTask
@@ -57,15 +57,15 @@ def make_task(
 
 
 def _plan_classifier(settings: TrainSettings, corpus: LabelledCorpus, resources: Resources) -> ClassifierPlan:
-    peak = measure_peak(settings.model.cell, resources.device)  # classifiers learn in fp32
-    return make_classifier_plan(settings, corpus, resources.world.all_reduce(peak))
+    speed = measure_speed(settings.model.cell, resources.device, resources.world)  # classifiers learn in fp32
+    return make_classifier_plan(settings, corpus, speed)
 
 
 def _plan_language_model(
     settings: TrainSettings, corpus: Corpus | LabelledCorpus, resources: Resources
 ) -> LanguagePlan:
     world, device = resources.world, resources.device
-    shape, peak = choose_shape(device.type, world.size, ON_CPU), 1.0
+    shape, speed = choose_shape(device.type, world.size, ON_CPU), Speed(1.0)
     if depends_on_speed(settings):
-        peak = world.all_reduce(measure_peak(settings.model.cell, device, shape.half_speed, resources.precision))
-    return make_language_plan(settings, corpus, peak, shape)
+        speed = measure_speed(settings.model.cell, device, world, resources.precision)
+    return make_language_plan(settings, corpus, speed, shape)

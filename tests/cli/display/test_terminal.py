@@ -20,6 +20,7 @@ from charrnn.text.documents.corpus import read_labelled
 from charrnn.text.vocabulary.characters import CharVocabulary
 from charrnn.training.observer import Surroundings
 from charrnn.training.recipe.classifier import make_classifier_plan
+from charrnn.training.recipe.speed import Speed
 from charrnn.training.reporting import Evaluation, Progress, Reporter, Start, Summary
 from charrnn.training.settings import TrainSettings
 from charrnn.training.tasks.classifier import ClassifierTask
@@ -154,7 +155,7 @@ def test_a_classifier_has_the_same_view(tmp_path: Path) -> None:
     path.write_text("".join(f"{label}\t{label} {number}\n" for label in ("cat", "[red]\u202e") for number in range(40)))
     corpus = read_labelled([str(path)])
     settings = TrainSettings.from_options({"task": "classify", "hidden_size": 8, "steps": 100})
-    task = ClassifierTask(make_classifier_plan(settings, corpus, peak=1e11), corpus, RESOURCES)
+    task = ClassifierTask(make_classifier_plan(settings, corpus, speed=Speed(1e11)), corpus, RESOURCES)
     terminal = console(100, 30)
     reporter = LiveReporter(Surroundings(logdir=Path("runs/kinds")), terminal)
     reporter.on_start(Start(task, "cpu", Path("models/kinds.safetensors")))

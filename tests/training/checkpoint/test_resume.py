@@ -25,6 +25,7 @@ from charrnn.training.interruption import StopRequest
 from charrnn.training.network.base import RecurrentNetwork
 from charrnn.training.recipe.language import LanguagePlan, make_language_plan
 from charrnn.training.recipe.plan import Budget
+from charrnn.training.recipe.speed import Speed
 from charrnn.training.reporting import Evaluation, Reporter, Start, Summary
 from charrnn.training.session import Session
 from charrnn.training.settings import LearningSettings, TrainSettings
@@ -77,7 +78,7 @@ def run(
     """Begin, or go on with what is saved; stop before `stop` steps."""
     saved, _ = RunFiles(output).read_newest()
     if saved is None:
-        plan = make_language_plan(chosen, corpus, peak=1e11)
+        plan = make_language_plan(chosen, corpus, speed=Speed(1e11))
     else:
         plan = restore_plan(LanguagePlan, chosen.learning, ("steps",), saved)
     description = {
@@ -283,12 +284,12 @@ def test_a_changed_text_is_refused_whatever_it_is_called(corpus: Corpus, saved: 
 
 
 def test_a_plan_survives_json(corpus: Corpus) -> None:
-    chosen = dataclasses.replace(make_language_plan(settings(), corpus, peak=1e11), reasons=("one", "two"))
+    chosen = dataclasses.replace(make_language_plan(settings(), corpus, speed=Speed(1e11)), reasons=("one", "two"))
     assert rebuild_plan(LanguagePlan, json.loads(json.dumps(dataclasses.asdict(chosen)))) == chosen
 
 
 def test_a_plan_of_another_version_is_refused(corpus: Corpus) -> None:
-    found = dataclasses.asdict(make_language_plan(settings(), corpus, peak=1e11))
+    found = dataclasses.asdict(make_language_plan(settings(), corpus, speed=Speed(1e11)))
     with pytest.raises(TrainingError, match=r"another version of charrnn \(momentum\)"):
         rebuild_plan(LanguagePlan, {**found, "momentum": 0.9})
     del found["lr"]
@@ -330,7 +331,7 @@ class StopInEvaluation(Listener):
 def test_an_evaluation_is_interrupted_at_once_and_made_up_for(corpus: Corpus, tmp_path: Path, step: int) -> None:
     whole, _ = run(corpus, tmp_path / "whole.safetensors", settings())
     broken, listener = tmp_path / "broken.safetensors", StopInEvaluation(step)
-    plan = make_language_plan(settings(), corpus, peak=1e11)
+    plan = make_language_plan(settings(), corpus, speed=Speed(1e11))
     description = {"settings": dataclasses.asdict(settings()), "corpus": describe_corpus(corpus)}
     stopped = make_session(plan, corpus, broken, listener, description=description)
     stopped.stop = listener.stop

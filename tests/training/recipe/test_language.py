@@ -8,14 +8,18 @@ import torch
 from charrnn.model.config import ModelConfig
 from charrnn.text.corpus import Corpus
 from charrnn.text.vocabulary.characters import CharVocabulary
-from charrnn.training.network.language import CharRNN
-from charrnn.training.network.language_objective import LanguageObjective
-from charrnn.training.recipe import speed
-from charrnn.training.recipe.language import DEFAULT_SECONDS, LanguagePlan, depends_on_speed, make_language_plan
-from charrnn.training.recipe.speed import count_operations, estimate_speed, measure_peak
+from charrnn.training.recipe.language import (
+    DEFAULT_SECONDS,
+    ON_CPU,
+    LanguagePlan,
+    depends_on_speed,
+    make_language_plan,
+)
+from charrnn.training.recipe.shape import choose_shape
+from charrnn.training.recipe.speed import Speed, count_operations
 from charrnn.training.settings import TrainSettings
 
-TWO_CORES = 1.75e11  # operations per second of a small machine
+TWO_CORES = 2.4e11  # operations per second of a small machine
 
 
 def text(chars: int, vocab: int = 65) -> Corpus:
@@ -24,7 +28,7 @@ def text(chars: int, vocab: int = 65) -> Corpus:
 
 
 def make_plan(corpus: Corpus, peak: float = TWO_CORES, **options: Any) -> LanguagePlan:
-    return make_language_plan(TrainSettings.from_options(options), corpus, peak)
+    return make_language_plan(TrainSettings.from_options(options), corpus, Speed(peak))
 
 
 def test_what_was_given_wins(corpus: Corpus) -> None:
@@ -48,8 +52,28 @@ def test_sizes_are_those_that_were_measured_best_on_two_cores() -> None:
     chosen = {time: make_plan(megabyte, time=time) for time in ("13s", "60s", "5m")}
     assert [p.config.hidden_size for p in chosen.values()] == [192, 320, 512]
     assert [p.seq_len for p in chosen.values()] == [64, 64, 64]
-    assert [p.dropout for p in chosen.values()] == pytest.approx([0.0, 0.0, 0.15], abs=0.04)
-    assert [p.lr for p in chosen.values()] == pytest.approx([1.04e-2, 8.05e-3, 6e-3], rel=0.05)
+    assert [p.dropout for p in chosen.values()] == pytest.approx([0.0, 0.0, 0.22], abs=0.04)
+    assert [p.lr for p in chosen.values()] == pytest.approx([1.04e-2, 8.05e-3, 5.2e-3], rel=0.05)
+
+
+H200 = Speed(4.56e14, half_speed=0.0, waiting=2.7e-3 / (128 * 128))
+
+
+def test_a_gpu_gets_a_large_network_and_ends_when_it_has_read_enough() -> None:
+    shape = choose_shape("cuda", 1, ON_CPU)
+
+    def make(chars: int, **options: Any) -> LanguagePlan:
+        return make_language_plan(TrainSettings.from_options(options), text(chars), H200, shape)
+
+    minutes = make(1_000_000, time="3m")
+    assert (minutes.config.hidden_size, minutes.batch_size, minutes.seq_len) == (1024, 128, 128)
+    assert minutes.budget.epochs == pytest.approx(60, rel=0.02)
+    assert (minutes.dropout, minutes.weight_dropout) == pytest.approx((0.58, 0.3), abs=0.02)
+    assert minutes.lr == pytest.approx(3.5e-3, rel=0.03)
+    assert make(20_000, time="3m").budget.epochs == pytest.approx(3000 / (20_000 / (16 * 128)), rel=0.01)
+    assert make(1_000_000, time="3m", epochs=90).budget.epochs == 90
+    assert make(1_000_000, steps=90).budget.epochs is None
+    assert minutes.reasons[-1] == "ends after 60 epochs at the latest, because more would overfit"
 
 
 def test_more_time_text_or_machine_is_never_a_smaller_network() -> None:
@@ -114,7 +138,7 @@ def test_batch_and_sequence_length_that_are_given_decide_how_much_is_read() -> N
 
 def test_a_size_that_makes_few_steps_in_its_time_is_warned_of() -> None:
     (warning,) = make_plan(text(10**6), hidden_size=2000, time="20s", dropout=0.1, weight_dropout=0.0).warnings
-    assert "only about 32 steps fit in 20s, too few to learn from; give more --time, or a smaller" in warning
+    assert "only about 37 steps fit in 20s, too few to learn from; give more --time, or a smaller" in warning
     assert not make_plan(text(10**6), hidden_size=2000, time="2m").warnings
     assert not make_plan(text(10**6), hidden_size=2000, steps=3).warnings
     assert not make_plan(text(10**6), hidden_size=64, steps=3, time="5m").warnings
@@ -145,29 +169,3 @@ def _matrices(config: ModelConfig) -> list[torch.Tensor]:
     shapes = config.shapes()
     names = [name for name in shapes if ".weight" in name and not name.startswith("embedding")]
     return [torch.empty(shapes[name]) for name in names]
-
-
-def test_measuring_leaves_randomness_and_threads_as_they_were() -> None:
-    torch.manual_seed(5)
-    threads, state = torch.get_num_threads(), torch.get_rng_state()
-    peak = measure_peak("lstm", torch.device("cpu"))
-    assert torch.equal(torch.get_rng_state(), state)
-    assert torch.get_num_threads() == threads
-    assert (
-        0
-        < estimate_speed(peak, ModelConfig("lstm", 1, 512, 64, 65))
-        < estimate_speed(peak, ModelConfig("lstm", 1, 128, 64, 65))
-    )
-
-
-def test_measuring_computes_in_the_precision_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[torch.dtype] = []
-
-    def make(network: CharRNN, precision: torch.dtype) -> LanguageObjective:
-        asked.append(precision)
-        return LanguageObjective(network, torch.float32)  # not every processor computes in the other one
-
-    monkeypatch.setattr(speed, "SECONDS", 0.0)
-    monkeypatch.setattr(speed, "LanguageObjective", make)
-    measure_peak("rnn", torch.device("cpu"), precision=torch.bfloat16)
-    assert asked == [torch.bfloat16]

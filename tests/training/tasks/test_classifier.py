@@ -17,6 +17,7 @@ from charrnn.training.checkpoint.resume import rebuild_plan
 from charrnn.training.devices.workers import Workers
 from charrnn.training.interruption import TrainingInterrupt
 from charrnn.training.recipe.classifier import ClassifierPlan, make_classifier_plan
+from charrnn.training.recipe.speed import Speed
 from charrnn.training.reporting import Reporter
 from charrnn.training.session import Session
 from charrnn.training.settings import TrainSettings
@@ -44,7 +45,7 @@ SIZES = {"hidden_size": 12, "embedding_size": 6, "dropout": 0.2, "batch_size": 3
 
 
 def make_plan(corpus: LabelledCorpus, **options: Any) -> ClassifierPlan:
-    return make_classifier_plan(TrainSettings.from_options({"task": "classify", **options}), corpus, peak=1e11)
+    return make_classifier_plan(TrainSettings.from_options({"task": "classify", **options}), corpus, speed=Speed(1e11))
 
 
 def make_session(
