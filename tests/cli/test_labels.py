@@ -88,7 +88,7 @@ def test_a_plain_text_is_scored_as_one_with_a_label(model: Path, things: Path, t
     status, _, err = in_process("evaluate", str(plain), "-m", str(model), "--label", "vowel")
     assert (status, "did you mean 'vowels'?" in err) == (1, True)
     status, _, err = in_process("evaluate", str(things), "-m", str(model), "--label", "vowels", "--columns", "1,2")
-    assert (status, "--columns is for models of labelled texts" in err) == (2, True)
+    assert (status, "--columns is for labelled texts" in err) == (2, True)
     status, _, err = in_process("evaluate", str(plain), "-m", "shakespeare", "--label", "vowels")
     assert (status, "--label is for models of labelled texts" in err) == (2, True)
     (tmp_path / "broken.tsv").write_text("no column", encoding="utf-8")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from charrnn.text.baselines import Baselines
     from charrnn.text.vocabulary.base import Codes
 
-PLAIN, LABELLED = "models of plain text", "models of labelled texts"
+PLAIN, LABELLED = "plain text", "labelled texts"
 EXAMPLES = (
     "charrnn evaluate sequel.txt",
     "charrnn evaluate -m book sequel.txt --per-char",

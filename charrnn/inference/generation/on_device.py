@@ -20,6 +20,7 @@ from charrnn.inference.generation.constraint.tracking import ENDED, Tracker
 from charrnn.inference.generation.samples import Request, TextGenerator, make_tracker
 from charrnn.inference.generation.sampling import Sampler, Symbols
 from charrnn.inference.network.language import Floats, Network, State
+from charrnn.native.cuda_graph import capture
 from charrnn.text.vocabulary.base import Vocabulary
 
 BURST = 64  # steps
@@ -105,18 +106,7 @@ class DeviceWriter:
     def _capture(self) -> Callable[[], object]:
         """A step as one graph; the state is restored after the steps that warm up the kernels."""
         mutable = [*self._hidden, *self._cells, self._place, *(self._match.mutable if self._match else [])]
-        saved = [tensor.clone() for tensor in mutable]
-        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(3):
-                self._advance()
-        torch.cuda.current_stream().wait_stream(side)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            self._advance()
-        for tensor, before in zip(mutable, saved, strict=True):
-            tensor.copy_(before)
+        graph, _ = capture(self._advance, mutable)
         return graph.replay
 
     @torch.inference_mode()

@@ -11,13 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from charrnn.native.cuda_graph import capture
 from charrnn.training.network.base import State, detach
 from charrnn.training.network.dropout import Masks
 from charrnn.training.network.language import CharRNN, sequence_loss
 from charrnn.training.network.language_batch import LanguageBatch
 from charrnn.training.network.precision import use_precision
-
-WARM_UP_STEPS = 3  # before the capture, as PyTorch advises: libraries choose algorithms and allocate
 
 
 class GraphedStep:
@@ -39,7 +38,9 @@ class GraphedStep:
         self._inputs = [tensor.clone() for tensor in _list_tensors(batch)]
         self._states, self._dropped = len(batch.state), len(batch.masks.outputs)
         self._count = torch.ones((), device=batch.inputs.device)
-        self._graph = self._capture() if batch.inputs.is_cuda else None
+        self._graph: torch.cuda.CUDAGraph | None = None
+        if batch.inputs.is_cuda:
+            self._graph, self._results = capture(self._differentiate)
 
     def fits(self, batch: LanguageBatch) -> bool:
         """Whether a batch has the shape that this was made for, and the parameters are where they were."""
@@ -65,18 +66,6 @@ class GraphedStep:
     def _make_key(self, batch: LanguageBatch) -> tuple[Any, ...]:
         places = tuple(parameter.data_ptr() for parameter in self._parameters)
         return places, tuple(tensor.shape for tensor in _list_tensors(batch))
-
-    def _capture(self) -> torch.cuda.CUDAGraph:
-        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(WARM_UP_STEPS):
-                self._differentiate()
-        torch.cuda.current_stream().wait_stream(side)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            self._results = self._differentiate()
-        return graph
 
     def _differentiate(self) -> tuple[Tensor, State, tuple[Tensor, ...]]:
         """The loss in nats, the state after, and the gradients of the mean loss, from the tensors copied to."""

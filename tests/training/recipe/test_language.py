@@ -52,8 +52,8 @@ def test_sizes_are_those_that_were_measured_best_on_two_cores() -> None:
     chosen = {time: make_plan(megabyte, time=time) for time in ("13s", "60s", "5m")}
     assert [p.config.hidden_size for p in chosen.values()] == [192, 320, 512]
     assert [p.seq_len for p in chosen.values()] == [64, 64, 64]
-    assert [p.dropout for p in chosen.values()] == pytest.approx([0.0, 0.0, 0.22], abs=0.04)
-    assert [p.lr for p in chosen.values()] == pytest.approx([1.04e-2, 8.05e-3, 5.2e-3], rel=0.05)
+    assert [p.dropout for p in chosen.values()] == pytest.approx([0.0, 0.0, 0.28], abs=0.03)
+    assert [p.lr for p in chosen.values()] == pytest.approx([1.04e-2, 8.05e-3, 4.8e-3], rel=0.05)
 
 
 H200 = Speed(4.56e14, half_speed=0.0, waiting=2.7e-3 / (128 * 128))
@@ -97,7 +97,7 @@ def test_a_small_text_gets_dropout_and_a_small_network() -> None:
 def test_a_text_that_is_read_often_gets_more_dropout_than_one_that_is_read_some_times() -> None:
     fifteen_times = make_plan(text(310_000), hidden_size=320, epochs=15)
     often = [make_plan(text(chars), time="60s").dropout for chars in (60_000, 40_000, 20_000)]
-    assert fifteen_times.dropout == pytest.approx(0.38, abs=0.03)
+    assert fifteen_times.dropout == pytest.approx(0.46, abs=0.03)
     assert often == sorted(often)
     assert 0.5 < often[0] < often[-1] <= 0.7
 
