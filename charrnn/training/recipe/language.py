@@ -101,7 +101,7 @@ PEAK_RATE, PEAK_AT, MOST_RATE = 9e-3, 256, 1.2e-2  # a larger layer wants a smal
 CALM_FROM, CALMEST = 3.9, 0.55  # pressure from which the peak falls, by its cube root, and the least share that is left
 BY_STEP = 1 / 8  # power of the characters in a step: 128 x 128 on a GPU at 6e-3 are as good as 64 x 128 at 3.1e-3
 CALM_STEPS = 1500  # up to which it does not: a run so short has to hurry, however small the text
-DROPOUT_FROM, DROPOUT_SLOPE, MAX_DROPOUT = 2.1, 0.19, 0.5  # by the logarithm of pressure
+DROPOUT_FROM, DROPOUT_SLOPE, MAX_DROPOUT = 2.0, 0.19, 0.5  # by the logarithm of pressure
 HEAVY_FROM, HEAVY_SLOPE, MAX_HEAVY = 50.0, 0.05, 0.7  # more of it where a text will be read fifty times and more
 WEIGHT_DROPOUT_FROM, WEIGHT_DROPOUT_SLOPE, MAX_WEIGHT_DROPOUT = 5.6, 0.1, 0.3
 VALIDATION_SHARE = 0.2  # of a timed run's characters, at most, in one validation: it costs a third as much as learning
@@ -272,9 +272,8 @@ def _choose_weight_dropout(model: ModelSettings, pressure: float) -> float:
     """Weight dropout is added where dropout of units is not enough, unless the user turned that off."""
     if model.dropout == 0:
         return 0.0
-    return round(
-        min(MAX_WEIGHT_DROPOUT, max(0.0, WEIGHT_DROPOUT_SLOPE * math.log(max(pressure, 1e-9) / WEIGHT_DROPOUT_FROM))), 2
-    )
+    share = WEIGHT_DROPOUT_SLOPE * math.log(max(pressure, 1e-9) / WEIGHT_DROPOUT_FROM)
+    return round(min(MAX_WEIGHT_DROPOUT, max(0.0, share)), 2)
 
 
 def _explain(model: ModelSettings, config: ModelConfig, budget: Budget, chars: int, expected: float) -> tuple[str, ...]:
