@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from charrnn.errors import TrainingError
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.documents.corpus import LabelledCorpus, read_labelled
 from charrnn.training.devices.world import World
@@ -19,7 +20,7 @@ from charrnn.training.tasks.task import Resources
 from charrnn.training.trainer import Trainer
 
 LABELS = ("short", "long")
-LARGE = 1024  # units from which a CPU is too slow for all steps; of labelled texts, rounding grows too large in them
+LARGE = 1024  # units; a CPU is too slow for all steps of such networks
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,11 @@ class Case:
         return bool(self.settings.get("labels")) or self.settings.get("task") == "classify"
 
 
-def make_cases(steps: int, divisor: int = 1) -> list[Case]:
-    """Return all cases; hidden sizes are divided by `divisor`, and large networks make a quarter of the steps."""
+def make_cases(steps: int, divisor: int = 1, device: torch.device | None = None) -> list[Case]:
+    """Return all cases, or those whose precision a device supports.
+
+    Hidden sizes are divided by `divisor`; large networks and labelled texts make a quarter of the steps.
+    """
     networks: list[tuple[str, int, int, dict[str, Any], tuple[str, ...]]] = [
         ("LSTM", 1, 512, {}, ("fp32", "bf16")),
         ("LSTM", 2, 1024, {}, ("fp32", "bf16")),
@@ -57,10 +61,18 @@ def make_cases(steps: int, divisor: int = 1) -> list[Case]:
     for kind, layers, large, more, precisions in networks:
         units = large // divisor
         settings = {"hidden_size": units, "layers": layers, **more}
-        few = large >= LARGE or "labels" in more
+        few = large >= LARGE or "labels" in more  # with labels, rounding errors grow too large in all steps
         count = max(1, steps // 4) if few else steps
         cases += [Case(f"{kind} {layers}x{units}, {each}", settings, each, count) for each in precisions]
-    return cases
+    return [case for case in cases if device is None or _is_supported(case.precision, device)]
+
+
+def _is_supported(precision: str, device: torch.device) -> bool:
+    try:
+        choose_precision(precision, device)
+    except TrainingError:
+        return False
+    return True
 
 
 def write_labelled(text: Path, folder: Path) -> Path:

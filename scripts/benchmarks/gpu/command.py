@@ -9,10 +9,7 @@ Parts of `--all` run one after the other and go on after a failure; the figures 
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,43 +21,27 @@ from charrnn.training.network.precision import choose_precision
 from scripts.benchmarks.gpu import rates
 from scripts.benchmarks.gpu.cases import make_cases, write_labelled
 from scripts.benchmarks.gpu.learning import measure_learning
+from scripts.benchmarks.gpu.parts import (
+    PRECISIONS,
+    QUICK,
+    VOCAB,
+    Lengths,
+    describe,
+    make_text,
+    measure_costs,
+    measure_generation,
+    measure_products,
+    measure_speed,
+    run_tests,
+)
 from scripts.benchmarks.gpu.results import Results
 from scripts.benchmarks.gpu.sessions import measure_resume, measure_timed
-from scripts.common import ROOT, ScriptError, make_environment, run_charrnn, table, table_row
+from scripts.common import ScriptError, table, table_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 PARTS = ("tests", "products", "training", "speed", "generation", "costs", "resume", "quality")
-VOCAB = 65
-LEAST_SPEED = 0.95  # of the bare loop
-LEAST_GENERATION = 20.0  # times one call per character, with 64 samples
-TESTS = ("tests/training", "tests/inference")
-
-
-@dataclass(frozen=True)
-class Lengths:
-    """How long the parts of `--all` take.
-
-    Attributes:
-        training: seconds of each training.
-        rate: seconds of each measurement of a rate.
-        compared: steps whose losses are compared with a CPU.
-        divisor: of all hidden sizes.
-        resumed: steps of the run that is killed.
-        times: of the runs by the clock.
-    """
-
-    training: float = 20.0
-    rate: float = 3.0
-    compared: int = 200
-    divisor: int = 1
-    resumed: int = 600
-    times: tuple[str, ...] = ("60s", "3m")
-
-
-QUICK = Lengths(training=0.5, rate=0.2, compared=8, divisor=8, resumed=200, times=("3s",))
 
 
 def gpu(options: argparse.Namespace) -> None:
@@ -85,9 +66,10 @@ def measure_all(options: argparse.Namespace, device: torch.device) -> None:
     results = Results(bars=device.type == "cuda" and not options.quick)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        text = options.text or _make_text(folder, options.quick)
+        text = options.text or make_text(folder, options.quick)
         labelled = write_labelled(text, folder)
-        cases = [case for case in make_cases(lengths.compared, lengths.divisor) if options.cases in case.name]
+        cases = make_cases(lengths.compared, lengths.divisor, device)
+        cases = [case for case in cases if options.cases in case.name]
         parts: dict[str, Callable[[], None]] = {
             "tests": run_tests,
             "products": lambda: measure_products(results, device, lengths),
@@ -109,100 +91,11 @@ def measure_all(options: argparse.Namespace, device: torch.device) -> None:
         raise ScriptError(f"{len(wrong)} of the measurements failed or do not reach their bar: {'; '.join(wrong)}")
 
 
-def _make_text(folder: Path, quick: bool) -> Path:
-    """Return a text that is on every machine: Python's own source, the first million characters of it."""
-    path = folder / "text.txt"
-    whole = run_charrnn("corpus", "stdlib")
-    path.write_text(whole[: 200_000 if quick else 1_100_000], encoding="utf-8", errors="replace")
-    return path
-
-
-def run_tests() -> None:
-    """Run the tests that are marked for devices.
-
-    Raises:
-        ScriptError: if one fails.
-    """
-    command = [sys.executable, "-m", "pytest", "-m", "device", "-p", "no:cacheprovider", *TESTS]
-    status = subprocess.run(command, cwd=ROOT, env=make_environment(), check=False).returncode
-    if status:
-        raise ScriptError(f"the tests ended with status {status}; see above")
-
-
-def _make_configs(lengths: Lengths) -> list[ModelConfig]:
-    """The networks whose rates are measured."""
-    sizes = (("lstm", 1, 512), ("lstm", 2, 1024), ("gru", 1, 512))
-    return [
-        ModelConfig(cell, layers, units // lengths.divisor, units // lengths.divisor, VOCAB)
-        for cell, layers, units in sizes
-    ]
-
-
-def _describe(config: ModelConfig, precision: str = "") -> str:
-    name = f"{config.cell.upper()} {config.layers}x{config.hidden_size}"
-    return f"{name}, {precision}" if precision else name
-
-
-def _usable_precisions(device: torch.device) -> list[str]:
-    """The precisions that the device computes with."""
-    usable = ["fp32"]
-    if device.type == "cuda":
-        choose_precision("bf16", device)
-        usable.append("bf16")
-    return usable
-
-
-def measure_products(results: Results, device: torch.device, lengths: Lengths) -> None:
-    """Add the rates of large products, which no network exceeds."""
-    for precision in _usable_precisions(device):
-        size = 4096 // lengths.divisor
-        rate = rates.measure_products(device, PRECISIONS[precision], min(lengths.rate, 1.0), size)
-        results.add("products", f"{size} x {size}, {precision}", rate / 1e12, "T operations/s")
-
-
-def measure_speed(results: Results, device: torch.device, lengths: Lengths) -> None:
-    """Add training rates beside bare loops."""
-    shape = (64, 128) if lengths.divisor == 1 else (16, 16)
-    for config in _make_configs(lengths):
-        for precision in _usable_precisions(device):
-            found = rates.measure_training(config, shape, PRECISIONS[precision], device, lengths.rate)
-            name = f"{_describe(config, precision)}, batch {shape[0]} x {shape[1]}"
-            for loop, rate in found.items():
-                print(f"  {loop:28}{rate:14,.0f}")
-            ratio = found["charrnn"] / found["bare"]
-            results.add("speed", f"{name}: characters/s", found["charrnn"])
-            results.add("speed", f"{name}: times the bare loop", ratio, at_least=LEAST_SPEED)
-
-
-def measure_generation(results: Results, device: torch.device, lengths: Lengths) -> None:
-    """Add rates of generation."""
-    for config in _make_configs(lengths)[:2]:
-        found = rates.measure_generation(config, [1, 64, 1000], device, min(lengths.rate, 1.0))
-        naive = found["one call per character"]
-        for name, rate in found.items():
-            print(f"  {name:28}{rate:14,.0f}   {rate / naive:.1f} times one call per character", flush=True)
-            bar = LEAST_GENERATION if name == f"64 samples, {device.type}" else None
-            results.add("generation", f"{_describe(config)}, {name}: characters/s", rate)
-            if bar is not None:
-                results.add("generation", f"{_describe(config)}, {name}: times one call", rate / naive, at_least=bar)
-
-
-def measure_costs(results: Results, device: torch.device, lengths: Lengths) -> None:
-    """Add what a million characters cost by size, and by the shape of a step."""
-    precision = _usable_precisions(device)[-1]
-    for shape in ((64, 128), (128, 128), (256, 128)):
-        for units in (512, 1024, 2048):
-            config = ModelConfig("lstm", 1, units // lengths.divisor, 64, VOCAB)
-            seconds = rates.measure_cost(config, shape, PRECISIONS[precision], device, min(lengths.rate, 0.7))
-            what = f"{_describe(config, precision)}, batch {shape[0]} x {shape[1]}, a million characters"
-            results.add("costs", what, seconds, "s")
-
-
 def print_rates(options: argparse.Namespace, device: torch.device) -> None:
     """Print rates of one configuration beside bare loops, memory, and costs by size."""
     config = ModelConfig(options.cell, options.layers, options.hidden_size, options.hidden_size, options.vocab)
     shape = options.batch_size, options.seq_len
-    print(f"{_describe(config)}, batch {shape[0]} x {shape[1]}, {config.vocab_size} symbols\n")
+    print(f"{describe(config)}, batch {shape[0]} x {shape[1]}, {config.vocab_size} symbols\n")
     for precision in options.precision:
         choose_precision(precision, device)  # raises if the device does not support it
         found = rates.measure_training(config, shape, PRECISIONS[precision], device, options.seconds)

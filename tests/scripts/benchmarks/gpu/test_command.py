@@ -4,7 +4,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
+from charrnn.training.network import precision
 from scripts.benchmark import parse_arguments
 from scripts.benchmarks.gpu.cases import make_cases, write_labelled
 from scripts.benchmarks.gpu.command import PARTS
@@ -27,7 +29,7 @@ def test_everything_but_the_tests_runs_through_on_a_cpu(tmp_path: Path) -> None:
     assert len(differences) == 5
     assert max(differences) == 0.0  # a CPU compared with itself
     assert {part for part, _ in by_what} >= {"training", "memory", "speed", "generation", "costs", "quality"}
-    assert done.stdout.count("| speed |") == 6
+    assert done.stdout.count(": times bare |") == 3
 
 
 def test_a_part_that_fails_is_told_and_the_next_one_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,6 +61,12 @@ def test_large_networks_make_fewer_steps_and_each_case_has_a_name_of_its_own() -
     assert len({case.name for case in cases}) == len(cases)
     assert {case.steps for case in cases if "2x1024" in case.name} == {50}
     assert make_cases(8, divisor=8)[0].settings["hidden_size"] == 64
+
+
+def test_a_precision_that_the_device_does_not_support_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: False)
+    assert {case.precision for case in make_cases(8, device=torch.device("cpu"))} == {"fp32"}
+    assert {case.precision for case in make_cases(8)} == {"fp32", "bf16"}
 
 
 def test_its_options() -> None:
