@@ -154,7 +154,7 @@ class _RunningHash:
         self.ends = np.cumsum(lengths)
         powers, self._inverse = (_raise(base, len(self.codes) + 1) for base in (MULTIPLIER, INVERSE))
         self._sums = np.zeros(len(self.codes) + 1, dtype=np.uint64)
-        np.cumsum(_mix(self.codes + np.uint64(1)) * powers[:-1], out=self._sums[1:])
+        np.cumsum(_mix(self.codes.astype(np.uint64) + np.uint64(1)) * powers[:-1], out=self._sums[1:])
 
     def hash(self, begins: Indices, ends: Indices, salt: int) -> Hashes:
         """The hashes of parts, by their codes and a salt alone."""

@@ -32,5 +32,5 @@ def collect_arrays(vocabulary: Vocabulary, read: ReadText, trace: Trace) -> dict
 
 
 def write_arrays(stream: BinaryIO, arrays: dict[str, NDArray[np.generic]]) -> None:
-    """Write arrays as a compressed .npz file, which loads without pickle."""
-    np.savez_compressed(stream, allow_pickle=False, **arrays)
+    """Write arrays as a compressed .npz file, which loads without pickle: none of them holds objects."""
+    np.savez_compressed(stream, **arrays)
