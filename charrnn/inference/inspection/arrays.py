@@ -33,4 +33,4 @@ def collect_arrays(vocabulary: Vocabulary, read: ReadText, trace: Trace) -> dict
 
 def write_arrays(stream: BinaryIO, arrays: dict[str, NDArray[np.generic]]) -> None:
     """Write arrays as a compressed .npz file, which loads without pickle: none of them holds objects."""
-    np.savez_compressed(stream, **arrays)
+    np.savez_compressed(stream, **arrays)  # type: ignore[arg-type] # of `allow_pickle`, which NumPy 1.26 has not
