@@ -60,7 +60,8 @@ def main() -> None:
         status = _run()
         exit_on_interrupt()
     flush_stdout()
-    gc.freeze()  # the system takes all memory back at once, without a search for cycles
+    if "triton" not in sys.modules:  # PyTorch with CUDA loads it; its bindings report every object that is left
+        gc.freeze()  # the system takes all memory back at once, without a search for cycles
     sys.exit(status)
 
 
