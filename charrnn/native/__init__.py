@@ -8,4 +8,5 @@ arrays.py      aligned memory
 processor.py   this machine's processor: from LLVM code to functions
 image.py       code that lies anywhere in memory, loaded without LLVM
 cache.py       compiled code on disk
+cuda_graph.py  work on a CUDA device, captured and launched at once
 """

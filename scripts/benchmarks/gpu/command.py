@@ -41,11 +41,20 @@ from scripts.common import ScriptError, table, table_row
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+ONLY_WITH_ALL = ("quick", "text", "cases", "times", "json")
 PARTS = ("tests", "products", "training", "speed", "generation", "costs", "resume", "quality")
 
 
 def gpu(options: argparse.Namespace) -> None:
-    """Print rates on one device beside bare loops, or with `--all` everything."""
+    """Print rates on one device beside bare loops, or with `--all` everything.
+
+    Raises:
+        ScriptError: if an option of `--all` is given without it.
+    """
+    if not (options.all or options.parts):
+        for name in ONLY_WITH_ALL:
+            if getattr(options, name):
+                raise ScriptError(f"--{name} is for --all and --parts; give one of them, or leave it out")
     device = choose_device(options.device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
@@ -92,7 +101,7 @@ def measure_all(options: argparse.Namespace, device: torch.device) -> None:
 
 
 def print_rates(options: argparse.Namespace, device: torch.device) -> None:
-    """Print rates of one configuration beside bare loops, memory, and costs by size."""
+    """Print rates of one configuration beside bare loops, and costs by size."""
     config = ModelConfig(options.cell, options.layers, options.hidden_size, options.hidden_size, options.vocab)
     shape = options.batch_size, options.seq_len
     print(f"{describe(config)}, batch {shape[0]} x {shape[1]}, {config.vocab_size} symbols\n")

@@ -9,15 +9,15 @@ import torch
 
 from charrnn.model.config import ModelConfig
 from charrnn.training.network.precision import choose_precision
+from scripts.benchmarks.generation import SAMPLES
 from scripts.benchmarks.gpu import rates
 from scripts.benchmarks.gpu.results import Results
 from scripts.common import ROOT, ScriptError, make_environment, run_charrnn
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 VOCAB = 65
-SAMPLES = 64
 LEAST_SPEED = 0.95  # of the bare loop
-LEAST_GENERATION = 20.0  # times one call per character, with 64 samples
+LEAST_GENERATION = 20.0  # times one call per character, with `SAMPLES`
 TESTS = ("tests/training", "tests/inference", "tests/native")
 
 

@@ -27,12 +27,11 @@ from charrnn.training.tasks.language import LanguageTask
 from charrnn.training.tasks.task import Resources
 from charrnn.training.trainer import Trainer
 from scripts.benchmarks import timing
-from scripts.benchmarks.generation import generate_samples
+from scripts.benchmarks.generation import TEMPERATURE, generate_samples
 from scripts.benchmarks.loops import Step, make_bare_step, make_classic_step, make_kernels_step, make_naive_generator
 from scripts.benchmarks.timing import make_random_model
 
 TEXT = 1_000_000  # random characters
-TEMPERATURE = 0.8
 
 
 def measure_rate(step: Step, items: int, device: torch.device, seconds: float) -> float:

@@ -11,7 +11,7 @@ from scripts.benchmark import parse_arguments
 from scripts.benchmarks.gpu.cases import make_cases, write_labelled
 from scripts.benchmarks.gpu.command import PARTS
 from scripts.benchmarks.gpu.results import Results
-from scripts.common import ROOT
+from scripts.common import ROOT, ScriptError
 
 
 def test_everything_but_the_tests_runs_through_on_a_cpu(tmp_path: Path) -> None:
@@ -67,6 +67,13 @@ def test_a_precision_that_the_device_does_not_support_is_left_out(monkeypatch: p
     monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: False)
     assert {case.precision for case in make_cases(8, device=torch.device("cpu"))} == {"fp32"}
     assert {case.precision for case in make_cases(8)} == {"fp32", "bf16"}
+
+
+@pytest.mark.parametrize("option", [["--quick"], ["--text", "a.txt"], ["--cases", "GRU"], ["--json", "a.json"]])
+def test_options_of_everything_are_refused_without_it(option: list[str]) -> None:
+    options = parse_arguments(["gpu", *option])
+    with pytest.raises(ScriptError, match=f"{option[0]} is for --all and --parts"):
+        options.run(options)
 
 
 def test_its_options() -> None:
