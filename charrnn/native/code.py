@@ -16,9 +16,18 @@ from typing import Any
 
 from llvmlite import ir
 
-FLOAT, DOUBLE, INT, WORD, BYTE = ir.FloatType(), ir.DoubleType(), ir.IntType(64), ir.IntType(32), ir.IntType(8)
+FLOAT, DOUBLE, INT, BYTE = ir.FloatType(), ir.DoubleType(), ir.IntType(64), ir.IntType(8)
+WORD, HALF = ir.IntType(32), ir.IntType(16)
 POINTER = ir.PointerType()
-BYTES = {FLOAT: 4, DOUBLE: 8, INT: 8, POINTER: 8, WORD: 4, BYTE: 1}  # the alignment of numbers and of vectors of them
+BYTES = {
+    FLOAT: 4,
+    DOUBLE: 8,
+    INT: 8,
+    POINTER: 8,
+    WORD: 4,
+    HALF: 2,
+    BYTE: 1,
+}  # the alignment of numbers and of vectors of them
 FIELD_KINDS = {ctypes.c_int64: INT, ctypes.c_double: DOUBLE, ctypes.c_void_p: POINTER}
 
 
@@ -56,6 +65,15 @@ class Number:
 
     def __lshift__(self, other: "Number | float") -> "Number":
         return self._with("shl", other)
+
+    def __rshift__(self, other: "Number | float") -> "Number":
+        return self._with("lshr", other)
+
+    def __and__(self, other: "Number | float") -> "Number":
+        return self._with("and_", other)
+
+    def __or__(self, other: "Number | float") -> "Number":
+        return self._with("or_", other)
 
     def _compare(self, sign: str, other: "Number | float") -> "Number":
         compare = self.code.builder.fcmp_ordered if self._prefix else self.code.builder.icmp_signed
@@ -223,6 +241,11 @@ class Code:
     def variable(self, first: Number) -> Variable:
         """A variable whose first value is `first`."""
         return Variable(self, first)
+
+    def stack(self, kind: Any, count: Number) -> Memory:
+        """Memory for so many numbers, until the function returns."""
+        place = self.builder.ptrtoint(self.builder.alloca(kind, count.value), INT)
+        return Memory(self, self.builder.inttoptr(place, POINTER), kind)
 
     @contextmanager
     def count(self, stop: Number, start: "Number | int" = 0, step: int = 1) -> Iterator[Number]:

@@ -38,6 +38,7 @@ class Processor:
     Attributes:
         name: everything that machine code for it depends on.
         tiling: the tiling of products that measured best on its kind.
+        has_bfloat16: whether it has AVX-512's instruction for products of bfloat16 numbers.
 
     Raises:
         ImportError: if llvmlite is needed and cannot be loaded.
@@ -48,6 +49,7 @@ class Processor:
         self._cpuinfo = _read_cpuinfo()
         features = self._cpuinfo.split() if self._cpuinfo else [name for name, has in _get_features().items() if has]
         self.name = self._cpuinfo or self._describe()
+        self.has_bfloat16 = not {"avx512_bf16", "avx512bf16"}.isdisjoint(features)  # Linux's and LLVM's name
         if "avx512f" in features:
             self.tiling = Tiling(lanes=16, vectors=2, samples=8, panels=4)
         elif "avx" in features:

@@ -119,7 +119,8 @@ class LanguageSettings:
     )
     precision: str = setting(
         "auto",
-        "Precision of large matrix products; auto uses bf16 on GPUs on which it is fast. fp32 never uses TF32.",
+        "Precision of large matrix products; auto uses bf16 where it is fast: on recent GPUs, and on CPUs with "
+        "AVX512-BF16. fp32 never uses TF32.",
         choices=("auto", "fp32", "bf16"),
         group=RUN,
     )

@@ -1,5 +1,6 @@
 """Recurrent layers on a CPU as machine code: forward and backward passes over whole sequences, and their products.
 
+terms.py               what products multiply: float32 numbers, or pairs of bfloat16 numbers
 layout.py              how matrices are packed, how loops cover any number of rows
 products.py            products of matrices with many rows
 cells.py               what equations are written with

@@ -3,6 +3,7 @@
 from ctypes import CFUNCTYPE, POINTER, c_int64, c_void_p
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -42,24 +43,42 @@ class Kernel:
     alive: Any
 
 
+def has_paired_products() -> bool:
+    """Whether there are paired kernels on this machine."""
+    try:
+        return Processor().has_bfloat16 and find_spec("llvmlite") is not None
+    except (ImportError, RuntimeError):
+        return False
+
+
 @cache
-def load_kernel(cell: str) -> Kernel | None:
-    """The kernel for a kind of cell, or None on a system where llvmlite cannot be loaded or make code that runs."""
+def load_kernel(cell: str, *, paired: bool = False) -> Kernel | None:
+    """The kernel for a kind of cell, or None on a system where llvmlite cannot be loaded or make code that runs.
+
+    Products of a `paired` kernel are of bfloat16 numbers (`charrnn.native.recurrent.terms`); it is None, too, where the
+    processor has no instruction for them.
+    """
     try:
         processor = Processor()
+        if paired and not processor.has_bfloat16:
+            return None
         code = load_or_compile(
-            f"recurrent-{cell}", processor.name, SOURCES, lambda: compile_kernel(processor, cell, processor.tiling)
+            f"recurrent-{cell}{'-bf16' if paired else ''}",
+            processor.name,
+            SOURCES,
+            lambda: compile_kernel(processor, cell, processor.tiling, paired=paired),
         )
         return link_kernel(processor, code)
     except (ImportError, OSError, RuntimeError):
         return None
 
 
-def compile_kernel(processor: Processor, cell: str, tiling: Tiling) -> bytes:
+def compile_kernel(processor: Processor, cell: str, tiling: Tiling, *, paired: bool = False) -> bytes:
     """The kernel's object code."""
     from charrnn.native.recurrent.program import emit_kernel
+    from charrnn.native.recurrent.terms import Terms
 
-    return processor.compile(emit_kernel(tiling, cell))
+    return processor.compile(emit_kernel(tiling, cell, Terms(paired, processor.has_bfloat16)))
 
 
 def link_kernel(processor: Processor, code: bytes) -> Kernel:

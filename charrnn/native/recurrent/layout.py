@@ -6,13 +6,18 @@ A matrix (R, K) is packed into panels of P rows, P a multiple of the vector's la
     rows P .. 2P-1    ...
     the remaining rows in panels of the vector's lanes, then of half of them, a quarter ... and one row
 
-Nothing is padded: the panel that begins with row r begins at float r * K.
+Nothing is padded: the panel that begins with row r begins at float r * K. If a word holds two terms, w[r,2k] and
+w[r,2k+1] are side by side, and the second half of a panel is not used (`charrnn.native.recurrent.terms`).
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from charrnn.native.code import FLOAT, INT, POINTER, Code, Memory, Number
+from llvmlite import ir
+
+from charrnn.native.code import FLOAT, HALF, INT, POINTER, Code, Memory, Number
+from charrnn.native.recurrent.terms import ReadWord, Terms, round_bits
 
 LINE = 16  # floats in a line of the cache
 
@@ -36,7 +41,7 @@ def cover(code: Code, count: Number, lanes: int, body: Callable[[Number, int], N
             body(begin, width)
 
 
-def emit_pack(module: Any, lanes: int, vectors: int) -> Any:
+def emit_pack(module: Any, lanes: int, vectors: int, terms: Terms) -> Any:
     """pack(matrix, R, K, row stride, column stride, packed): strides in floats, so a transposed matrix can be read."""
     code = Code(module, "pack", [POINTER, INT, INT, INT, INT, POINTER], public=True)
     matrix, packed = (Memory(code, code.arguments[place], FLOAT) for place in (0, 5))
@@ -57,6 +62,8 @@ def emit_pack(module: Any, lanes: int, vectors: int) -> Any:
                         place.write(numbers.read(column_stride * n), n * width)
 
             cover(code, inner, LINE, transpose)
+        if terms.paired:
+            copy_panel(code, terms, lambda k: panel.at(k * width), inner, panel, min(lanes, width), width)
 
     cover_rows(code, rows, lanes, vectors, pack_panel)
     return code.finish()
@@ -69,3 +76,33 @@ def cover_rows(code: Code, rows: Number, lanes: int, vectors: int, body: Callabl
     with code.count(whole, step=panel) as first:
         body(first, panel)
     cover(code, rows - whole, lanes, lambda first, width: body(whole + first, width))
+
+
+def copy_panel(
+    code: Code, terms: Terms, row: Callable[[Number], Memory], count: Number, panel: Memory, lanes: int, width: int
+) -> None:
+    """Copy the first `width` numbers of each of some rows to a panel, as words.
+
+    The rows may be in the panel: a word is stored where its first term was, or before.
+    """
+
+    def read(place: int, n: Number) -> Number:
+        return row(n).read(place, lanes)
+
+    def copy_word(k: Number, read_word: ReadWord) -> None:
+        for place in range(0, width, lanes):
+            panel.write(read_word(partial(read, place)), k * width + place)
+
+    terms.cover_words(code, count, copy_word)
+
+
+def round_row(code: Code, row: Memory, terms: Number, out: Memory, lanes: int) -> None:
+    """Write a row of float32 numbers as pairs of bfloat16."""
+    halves = Memory(code, out.pointer, HALF)
+    with code.only_if((terms & 1).equals(1)):
+        halves.write(code.constant(HALF, 0), terms)
+
+    def write_piece(place: Number, width: int) -> None:
+        halves.write((round_bits(row.read(place, width)) >> 16).convert("trunc", ir.VectorType(HALF, width)), place)
+
+    cover(code, terms, lanes, write_piece)

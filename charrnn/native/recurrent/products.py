@@ -5,26 +5,28 @@
 
 always in this order. `multiply` is a layer's product with its weights, `outer` gives their gradient. A tile holds the
 sums of one panel of columns (vectors) for several rows while k runs: what a vector is read for is done for all rows of
-the tile, what a number is read for is done for the whole panel.
+the tile, what a number is read for is done for the whole panel. Words of pairs of bfloat16 numbers (`Terms`) take the
+place of float32 numbers where they are wanted; then k runs over pairs of terms.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from charrnn.native.code import FLOAT, INT, POINTER, Code, Memory, Number
 from charrnn.native.processor import Tiling
-from charrnn.native.recurrent.layout import LINE, cover, cover_rows
+from charrnn.native.recurrent.layout import LINE, copy_panel, cover, cover_rows, round_row
 from charrnn.native.recurrent.records import CHUNK, GAP
+from charrnn.native.recurrent.terms import ReadWord, Terms
 
 
 @dataclass(frozen=True)
 class _Tile:
-    """Sums of `vectors` vectors of `lanes` for some rows, over `inner` terms.
+    """Sums of `vectors` vectors of `lanes` for some rows, over `inner` words.
 
-    Term k multiplies the number k * factor_stride of each row's `factors` with the vectors from k * panel_stride on.
+    Word k multiplies the word k * factor_stride of each row's `factors` with the vectors from k * panel_stride on.
     """
 
+    terms: Terms
     lanes: int
     vectors: int
     inner: Number
@@ -43,13 +45,13 @@ class _Tile:
             for row, sums_of_row in zip(self.factors, sums, strict=True):
                 factor = row.read(k * self.factor_stride).spread(self.lanes)
                 for vector, total in zip(vectors, sums_of_row, strict=True):
-                    total.value = factor.times_plus(vector, total.value)
+                    total.value = self.terms.add_product(factor, vector, total.value)
         for row, sums_of_row in zip(self.out, sums, strict=True):
             for place, total in zip(places, sums_of_row, strict=True):
                 row.write(total.value, place)
 
 
-def emit_multiply(module: Any, tiling: Tiling) -> Any:
+def emit_multiply(module: Any, tiling: Tiling, terms: Terms) -> Any:
     """multiply(packed, R, K, x, x stride, initial, initial stride, out, out stride, N).
 
     Strides are in floats from row to row; that of `initial` may be 0. `out` may be `initial`.
@@ -61,30 +63,47 @@ def emit_multiply(module: Any, tiling: Tiling) -> Any:
         Number(code, code.arguments[place]) for place in (1, 2, 4, 6, 8, 9)
     )
 
+    words = terms.count_words(inner)
+
+    def multiply_tile(row: Number, width: int, sample: Number, factors: list[Memory]) -> None:
+        lanes, numbers = min(tiling.lanes, width), [sample + n for n in range(len(factors))]
+        _Tile(
+            terms,
+            lanes,
+            width // lanes,
+            words,
+            packed.at(row * inner),
+            width,
+            factors,
+            1,
+            [initial.at(n * initial_stride + row) for n in numbers],
+            [out.at(n * out_stride + row) for n in numbers],
+        ).emit(code)
+
     def multiply_panel(row: Number, width: int) -> None:
-        lanes = min(tiling.lanes, width)
+        def multiply(sample: Number, size: int) -> None:
+            multiply_tile(row, width, sample, [x.at((sample + n) * x_stride) for n in range(size)])
 
-        def multiply_tile(sample: Number, size: int) -> None:
-            numbers = [sample + n for n in range(size)]
-            _Tile(
-                lanes,
-                width // lanes,
-                inner,
-                packed.at(row * inner),
-                width,
-                [x.at(n * x_stride) for n in numbers],
-                1,
-                [initial.at(n * initial_stride + row) for n in numbers],
-                [out.at(n * out_stride + row) for n in numbers],
-            ).emit(code)
+        cover(code, count, tiling.samples, multiply)
 
-        cover(code, count, tiling.samples, multiply_tile)
+    if not terms.paired:
+        cover_rows(code, rows, tiling.lanes, tiling.vectors, multiply_panel)
+        return code.finish()
+    rounded = code.stack(FLOAT, words * tiling.samples)
 
-    cover_rows(code, rows, tiling.lanes, tiling.vectors, multiply_panel)
+    def multiply_samples(sample: Number, size: int) -> None:
+        factors = [rounded.at(words * n) for n in range(size)]
+        for n, row in enumerate(factors):
+            round_row(code, x.at((sample + n) * x_stride), inner, row, tiling.lanes)
+        cover_rows(
+            code, rows, tiling.lanes, tiling.vectors, lambda row, width: multiply_tile(row, width, sample, factors)
+        )
+
+    cover(code, count, tiling.samples, multiply_samples)
     return code.finish()
 
 
-def emit_outer(module: Any, tiling: Tiling) -> Any:
+def emit_outer(module: Any, tiling: Tiling, terms: Terms) -> Any:
     """outer(a, a stride, R, b, b stride, C, initial, initial stride, out, out stride, N, scratch).
 
     Strides are in floats from row to row; that of `initial` may be 0. `out` may be `initial`.
@@ -107,21 +126,22 @@ def emit_outer(module: Any, tiling: Tiling) -> Any:
 
     with code.count(count, step=CHUNK) as begin:
         left = count - begin
-        terms = (left < CHUNK).choose(left, CHUNK)
+        part = (left < CHUNK).choose(left, CHUNK)
         first = begin.equals(0)
         initial = Memory(code, first.choose(*(Number(code, code.arguments[place]) for place in (6, 8))).value, FLOAT)
         stride = first.choose(initial_stride, out_stride)
-        with code.count(terms) as k:
-            source = a.at((begin + k) * a_stride)
 
+        def copy_tiles(k: Number, read_word: ReadWord) -> None:
             def copy_tile(row: Number, size: int) -> None:
-                place_tile(row).write(source.read(row, size), k * size)
+                place_tile(row).write(read_word(lambda n: a.at((begin + n) * a_stride).read(row, size)), k * size)
 
             cover(code, rows, tiling.samples, copy_tile)
 
+        terms.cover_words(code, part, copy_tiles)
+
         def multiply_panel(column: Number, width: int) -> None:
             lanes = min(tiling.lanes, width)
-            _copy_panel(code, lambda k: b.at((begin + k) * b_stride + column), terms, panel_of_b, lanes, width)
+            copy_panel(code, terms, lambda k: b.at((begin + k) * b_stride + column), part, panel_of_b, lanes, width)
 
             def multiply_tile(row: Number, size: int) -> None:
                 factors = place_tile(row)
@@ -129,9 +149,10 @@ def emit_outer(module: Any, tiling: Tiling) -> Any:
                     for place in range(0, width, LINE):
                         initial.at((row + (size + n)) * stride + column).prefetch(place)
                 _Tile(
+                    terms,
                     lanes,
                     width // lanes,
-                    terms,
+                    terms.count_words(part),
                     panel_of_b,
                     width,
                     [factors.at(n) for n in range(size)],
@@ -144,13 +165,3 @@ def emit_outer(module: Any, tiling: Tiling) -> Any:
 
         cover_rows(code, columns, tiling.lanes, tiling.vectors, multiply_panel)
     return code.finish()
-
-
-def _copy_panel(
-    code: Code, row: Callable[[Number], Memory], terms: Number, panel: Memory, lanes: int, width: int
-) -> None:
-    """Copy the first `width` numbers of each of some rows, one row after the other."""
-    with code.count(terms) as k:
-        source = row(k)
-        for place in range(0, width, lanes):
-            panel.write(source.read(place, lanes), k * width + place)

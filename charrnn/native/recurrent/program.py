@@ -24,16 +24,17 @@ from charrnn.native.recurrent.records import GROUP, Sequence
 from charrnn.native.recurrent.rnn import RNN
 from charrnn.native.recurrent.rows import emit_add_rows, emit_scale_rows
 from charrnn.native.recurrent.softmax import emit_softmax
+from charrnn.native.recurrent.terms import Terms
 
 CELLS = {"lstm": LSTM, "gru": GRU, "rnn": RNN}
 
 
-def emit_kernel(tiling: Tiling, name: str) -> Any:
+def emit_kernel(tiling: Tiling, name: str, terms: Terms) -> Any:
     """A module with the functions of `compiled.Kernel`, for one kind of cell."""
     module = ir.Module("charrnn")
-    pack = emit_pack(module, tiling.lanes, tiling.vectors)
-    product = emit_multiply(module, tiling)
-    outer = emit_outer(module, tiling)
+    pack = emit_pack(module, tiling.lanes, tiling.vectors, terms)
+    product = emit_multiply(module, tiling, terms)
+    outer = emit_outer(module, tiling, terms)
     passes = [_Pass(module, tiling, CELLS[name], product, kind).emit() for kind in ("forward", "backward")]
     rows = [emit(module, tiling.lanes) for emit in (emit_softmax, emit_add_rows, emit_scale_rows)]
     emit_run(module, [pack, product, outer, *passes, *rows])

@@ -24,13 +24,15 @@ from charrnn.training.network.precision import lower_precision
 def find_kernel(cell: str, weight: Tensor) -> Kernel | None:
     """The kernel for networks with such weights; None where PyTorch's layers are to compute them.
 
-    It computes in float32 on a CPU, and cannot be traced.
+    It computes on a CPU with weights in float32, and cannot be traced. Where `use_precision` asks for bfloat16, its
+    products are of bfloat16 numbers.
     """
     if weight.device.type != "cpu" or weight.dtype != torch.float32:
         return None
     if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
         return None
-    return None if lower_precision(weight.device) else load_kernel(cell)
+    lower = lower_precision(weight.device)
+    return load_kernel(cell, paired=lower is not None) if lower in (None, torch.bfloat16) else None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,9 @@ that its figure is the same on every device. bfloat16 has the range of float32, 
 float32 means float32: recent GPUs would round the factors of products to TF32, which keeps 10 of the 23 bits, in
 cuDNN even where PyTorch is not asked to. `full_precision` turns that off; those who want speed take bf16.
 
-Autocast takes care of everything but the recurrent layers: PyTorch's autocast of cuDNN's kernels always means
+On a CPU the kernel's products take bfloat16 numbers, if the processor can (`charrnn.native.recurrent.terms`).
+
+Elsewhere autocast takes care of everything but the recurrent layers: PyTorch's autocast of cuDNN's kernels always means
 float16 there, whatever type was asked for (ATen/cudnn/AutocastRNN.cpp), and float16 is too narrow for gradients of a
 mean over thousands of characters. So `CharRNN.read` casts those itself.
 """
@@ -19,13 +21,14 @@ from typing import Any
 import torch
 
 from charrnn.errors import TrainingError
+from charrnn.native.recurrent.compiled import has_paired_products
 
 CPU_FEATURES = ("avx512_bf16", "amx_bf16", "bf16")  # as Linux names them; the last one is ARM's
 CUDNN_BFLOAT16 = 91300  # the first cuDNN whose recurrent kernels take it; before, PyTorch goes step by step
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """The type of that name; `auto` is bfloat16 where a GPU has fast kernels for it.
+    """The type of that name; `auto` is bfloat16 where a GPU, or the kernel on a CPU, is fast with it.
 
     Raises:
         TrainingError: if bfloat16 is asked for on a device that cannot compute with it.
@@ -37,7 +40,8 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
         version = torch.backends.cudnn.version() or 0  # type: ignore[no-untyped-call]
         fast = able and version >= CUDNN_BFLOAT16
     else:
-        able, fast = device.type == "cpu" and cpu_has_bfloat16(), False
+        able = device.type == "cpu" and cpu_has_bfloat16()
+        fast = able and has_paired_products()
     if name == "bf16" and not able:
         reason = ""
         if device.type == "cpu":

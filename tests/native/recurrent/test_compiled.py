@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from charrnn.native.processor import Processor
 from charrnn.native.recurrent import compiled
 
 
@@ -28,3 +29,19 @@ def test_a_kernel_is_compiled_once(folder: Path, monkeypatch: pytest.MonkeyPatch
 def test_without_llvmlite_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "llvmlite", None)
     assert compiled.load_kernel("gru") is None
+    assert not compiled.has_paired_products()
+
+
+def test_paired_kernels_need_the_instruction(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Able(Processor):
+        def __init__(self) -> None:
+            super().__init__()
+            self.has_bfloat16 = able
+
+    monkeypatch.setattr(compiled, "Processor", Able)
+    able = False
+    assert not compiled.has_paired_products()
+    assert compiled.load_kernel("rnn", paired=True) is None
+    assert not folder.exists()
+    able = True
+    assert compiled.has_paired_products()

@@ -21,9 +21,11 @@ TILINGS = [Tiling(16, 2, 8, 4), Tiling(8, 3, 4, 4), Tiling(4, 2, 4, 4)]  # those
 
 
 @cache
-def build_kernel(cell: str, tiling: Tiling = TILINGS[0]) -> Kernel:
+def build_kernel(cell: str, tiling: Tiling = TILINGS[0], *, paired: bool = False, native: bool = True) -> Kernel:
+    """A kernel; a paired one without the processor's instruction for pairs if it is not `native`."""
     processor = Processor()
-    return link_kernel(processor, compile_kernel(processor, cell, tiling))
+    processor.has_bfloat16 &= native
+    return link_kernel(processor, compile_kernel(processor, cell, tiling, paired=paired))
 
 
 def sigmoid(x: Array) -> Array:

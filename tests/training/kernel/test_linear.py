@@ -25,6 +25,47 @@ def test_outputs_and_gradients_equal_pytorch_s(rows: int, inputs: int, outputs: 
         torch.testing.assert_close(a.double(), b, rtol=1e-5, atol=1e-5 * float(b.detach().abs().max()) + 1e-5)
 
 
+@settings(max_examples=60, deadline=None)
+@given(rows=st.integers(1, 300), inputs=SIZES, outputs=SIZES, tiling=st.sampled_from(TILINGS), native=st.booleans())
+def test_products_of_a_paired_kernel_are_those_of_rounded_numbers(
+    rows: int, inputs: int, outputs: int, tiling: Tiling, native: bool
+) -> None:
+    torch.manual_seed(rows)
+    x, weight, bias = torch.randn(rows, inputs), torch.randn(outputs, inputs), torch.randn(outputs)
+    by_result = torch.randn(rows, outputs)
+    parts = [part.requires_grad_() for part in (x, weight, bias)]
+    kernel = build_kernel("rnn", tiling, paired=True, native=native)
+    result = apply_linear(make_linear(kernel, weight, bias), x)
+    by_x, by_weight, by_bias = torch.autograd.grad(result, parts, by_result)
+    x, weight, rounded = (part.detach().bfloat16().double() for part in (x, weight, by_result))
+    wanted = [x @ weight.t() + bias.double(), rounded @ weight, rounded.t() @ x, by_result.double().sum(dim=0)]
+    for a, b in zip((result, by_x, by_weight, by_bias), wanted, strict=True):
+        torch.testing.assert_close(a.double(), b, rtol=1e-5, atol=1e-5 * float(b.detach().abs().max()) + 1e-5)
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_numbers_are_rounded_to_the_nearest_bfloat16_of_two_to_the_even_one(native: bool) -> None:
+    kernel = build_kernel("rnn", paired=True, native=native)
+    step = 2.0**-7  # between bfloat16 numbers from 1 on
+    numbers = torch.tensor([1 + step / 2, 1 + 3 * step / 2, 1 + 0.51 * step, -1 - 0.49 * step, 3e38, 1e-30, 0.0, -0.0])
+    numbers = torch.cat([numbers, torch.tensor([torch.inf, -torch.inf, torch.nan])])
+    by_row = apply_linear(make_linear(kernel, numbers[:, None], torch.zeros(len(numbers))), torch.ones(1, 1))[0]
+    by_input = apply_linear(make_linear(kernel, torch.ones(1, 1), torch.zeros(1)), numbers[:, None])[:, 0]
+    for found in (by_row, by_input):
+        assert torch.equal(found.nan_to_num(0.125), numbers.bfloat16().float().nan_to_num(0.125))
+        assert found[-1].isnan()
+
+
+@pytest.mark.parametrize("terms", [1, 2, 7])
+def test_a_packed_word_holds_two_terms(terms: int) -> None:
+    matrix = torch.randn(32, terms)
+    packed = pack(build_kernel("rnn", paired=True), matrix)
+    words = (terms + 1) // 2
+    halves = packed[: words * 32].view(torch.bfloat16).view(words, 32, 2)
+    wanted = torch.nn.functional.pad(matrix, (0, terms % 2)).bfloat16().view(32, words, 2).transpose(0, 1)
+    assert torch.equal(halves, wanted)
+
+
 def test_gradients_of_inputs_that_need_none_are_left_out() -> None:
     weight, bias = torch.randn(3, 4, requires_grad=True), torch.randn(3)
     result = apply_linear(make_linear(build_kernel("rnn"), weight, bias), torch.randn(5, 4))

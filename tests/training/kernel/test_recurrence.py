@@ -65,10 +65,25 @@ def test_the_kernel_equals_the_reference_at_certain_sizes(cell: str, sizes: tupl
         agree(Problem.draw(cell, sizes), tiling)
 
 
+@pytest.mark.parametrize("native", [True, False])
 @pytest.mark.parametrize("cell", GATES)
-def test_a_sequence_in_chunks_equals_the_whole(cell: str) -> None:
+def test_a_paired_kernel_is_near_the_reference(cell: str, native: bool) -> None:
+    for tiling in TILINGS:
+        kernel = build_kernel(cell, tiling, paired=True, native=native)
+        for sizes in ((5, 3, 33), (9, 10, 64)):
+            problem = Problem.draw(cell, sizes)
+            outputs, state = problem.forward()
+            results, gradients = problem.run_kernel(kernel)
+            pairs = zip([*results, *gradients], [outputs, *state, *problem.backward()], strict=True)
+            errors = [relative_error(found, wanted) for found, wanted in pairs]
+            assert 1e-5 < max(errors) < 0.02
+
+
+@pytest.mark.parametrize("paired", [False, True])
+@pytest.mark.parametrize("cell", GATES)
+def test_a_sequence_in_chunks_equals_the_whole(cell: str, paired: bool) -> None:
     torch.manual_seed(0)
-    kernel, units, gates = build_kernel(cell), 20, GATES[cell]
+    kernel, units, gates = build_kernel(cell, paired=paired), 20, GATES[cell]
     weight = torch.randn(gates * units, units) * 0.2
     recurrence = make_recurrence(kernel, weight, torch.randn(units) if cell == "gru" else None)
     inputs = torch.randn(12, 3, gates * units)
@@ -83,10 +98,11 @@ def test_a_sequence_in_chunks_equals_the_whole(cell: str) -> None:
         assert torch.equal(a, b)
 
 
+@pytest.mark.parametrize("paired", [False, True])
 @pytest.mark.parametrize("cell", GATES)
-def test_a_sample_does_not_depend_on_the_others(cell: str) -> None:
-    problem = Problem.draw(cell, (5, 19, 37), table=False)
-    (outputs, *_), (by_inputs, *_) = problem.run_kernel(build_kernel(cell))
+def test_a_sample_does_not_depend_on_the_others(cell: str, paired: bool) -> None:
+    problem, kernel = Problem.draw(cell, (5, 19, 37), table=False), build_kernel(cell, paired=paired)
+    (outputs, *_), (by_inputs, *_) = problem.run_kernel(kernel)
     for sample in (0, 7, 8, 18):
         alone = Problem(
             cell,
@@ -98,7 +114,7 @@ def test_a_sample_does_not_depend_on_the_others(cell: str) -> None:
             problem.by_outputs[:, sample : sample + 1],
             [part[sample : sample + 1] for part in problem.by_state],
         )
-        (outputs_alone, *_), (by_inputs_alone, *_) = alone.run_kernel(build_kernel(cell))
+        (outputs_alone, *_), (by_inputs_alone, *_) = alone.run_kernel(kernel)
         assert np.array_equal(outputs_alone[:, 0], outputs[:, sample])
         assert np.array_equal(by_inputs_alone[:, 0], by_inputs[:, sample])
 
@@ -178,12 +194,15 @@ STEPS = {"lstm": lstm_step, "gru": gru_step, "rnn": rnn_step}
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30, 1e-42])
 @pytest.mark.parametrize("where", ["inputs", "weight", "state", "by_outputs"])
+@pytest.mark.parametrize("paired", [False, True])
 @pytest.mark.parametrize("cell", GATES)
-def test_infinities_and_nan_spread_as_in_pytorch(cell: str, where: str, value: float) -> None:
+def test_infinities_and_nan_spread_as_in_pytorch(cell: str, where: str, value: float, paired: bool) -> None:
     problem = Problem.draw(cell, (4, 3, 20), table=False)
     part = problem.state[0] if where == "state" else getattr(problem, where)
     part[(1,) * part.ndim] = value
-    for found, wanted in zip(problem.run_kernel(build_kernel(cell)), run_equations(problem), strict=True):
+    for found, wanted in zip(
+        problem.run_kernel(build_kernel(cell, paired=paired)), run_equations(problem), strict=True
+    ):
         for a, b in zip(found, wanted, strict=True):
             if (cell, where) == ("gru", "state"):  # an infinite state times a gate that is 0 there and 1e-38 here
                 assert np.isfinite(a).all() == np.isfinite(b).all()

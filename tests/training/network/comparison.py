@@ -14,7 +14,7 @@ LIMIT = 1e-5
 @contextmanager
 def without_kernel() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kernel_weights, "load_kernel", lambda cell: None)
+        patch.setattr(kernel_weights, "load_kernel", lambda cell, **_: None)
         yield
 
 

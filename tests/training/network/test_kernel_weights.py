@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from charrnn.model.config import ClassifierConfig, ModelConfig
+from charrnn.native.recurrent.compiled import load_kernel
 from charrnn.training.devices.workers import Workers
 from charrnn.training.network.classifier import TextClassifier
 from charrnn.training.network.classifier_objective import ClassifierBatch, ClassifierObjective
@@ -60,8 +61,10 @@ def test_pytorch_s_layers_compute_other_types_other_devices_and_traces() -> None
     assert find_kernel("gru", weight) is not None
     assert find_kernel("gru", weight.double()) is None
     assert find_kernel("gru", weight.to("meta")) is None
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast("cpu", dtype=torch.float16):
         assert find_kernel("gru", weight) is None
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert find_kernel("gru", weight) is load_kernel("gru", paired=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.jit, "is_tracing", lambda: True)
         assert find_kernel("gru", weight) is None

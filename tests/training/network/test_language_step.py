@@ -6,21 +6,25 @@ from torch import Tensor
 
 from charrnn.model.config import GATES, LabelledConfig, ModelConfig
 from charrnn.training.devices.workers import Workers
+from charrnn.training.network import kernel_weights
 from charrnn.training.network.base import detach
 from charrnn.training.network.language import CharRNN
 from charrnn.training.network.language_batch import LanguageBatch
 from charrnn.training.network.language_objective import LanguageObjective
 from charrnn.training.step import Gradients
+from tests.training.kernel.reference import build_kernel
 from tests.training.network.comparison import agree, without_kernel
 
 T, B, V = 13, 18, 11
 
 
-def language_gradients(network: CharRNN, batch: LanguageBatch, workers: int) -> tuple[list[Tensor], list[Tensor]]:
+def language_gradients(
+    network: CharRNN, batch: LanguageBatch, workers: int, precision: torch.dtype = torch.float32
+) -> tuple[list[Tensor], list[Tensor]]:
     """The loss and the states after a batch, and the gradients of all parameters."""
     sharing = Workers(8 * workers, workers)
     try:
-        nats, after = Gradients(LanguageObjective(network), sharing).compute(batch)
+        nats, after = Gradients(LanguageObjective(network, precision), sharing).compute(batch)
     finally:
         sharing.close()
     return [nats, *after], [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
@@ -65,6 +69,22 @@ def test_a_step_s_gradients_equal_those_of_pytorch_s_layers(
         agree(results, wanted)
         agree(gradients, exact)
         assert len(gradients) == len(list(network.parameters()))
+
+
+@pytest.mark.parametrize("cell", GATES)
+def test_a_step_in_bfloat16_is_near_one_in_float32(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    monkeypatch.setattr(kernel_weights, "load_kernel", build_kernel)  # on every processor
+    network = CharRNN(ModelConfig(cell, 2, 36, 6, V), 0.3, 0.3)
+    batch = make_batch(network)
+    wanted, exact = language_gradients(network, batch, 1)
+    results, gradients = language_gradients(network, batch, 1, torch.bfloat16)
+    assert not torch.equal(results[0], wanted[0])
+    for a, b in zip([*results, *gradients], [*wanted, *exact], strict=True):
+        assert (a - b).norm() <= 0.05 * b.norm()
+    shared = language_gradients(network, batch, 2, torch.bfloat16)
+    for a, b in zip([*shared[0], *shared[1]], [*results, *gradients], strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("embedding", [0, 6])
