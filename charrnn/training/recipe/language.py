@@ -104,6 +104,8 @@ BY_STEP = 1 / 8  # power of the characters in a step: 128 x 128 on a GPU at 6e-3
 CALM_STEPS = 1500  # up to which it does not: a run so short has to hurry, however small the text
 DROPOUT_FROM, DROPOUT_SLOPE, MAX_DROPOUT = 2.0, 0.19, 0.5  # by the logarithm of pressure
 HEAVY_FROM, HEAVY_SLOPE, MAX_HEAVY = 35.0, 0.05, 0.7  # more of it where a text will be read fifty times and more
+DECAY_EPOCHS, LEAST_DECAY, MOST_DECAY = 7.0, 0.01, 0.1  # at the peak rate
+DROPOUT_SAVED = 0.35  # share of dropout that weight decay takes the place of
 WEIGHT_DROPOUT_FROM, WEIGHT_DROPOUT_SLOPE, MAX_WEIGHT_DROPOUT = 5.6, 0.1, 0.3
 VALIDATION_SHARE = 0.2  # of a timed run's characters, at most, in one validation: it costs a third as much as learning
 LEAST_VALIDATION = 2**12
@@ -151,14 +153,17 @@ def make_language_plan(
     budget, expected = outlook.limit(config), outlook.estimate_chars(config)
     in_time = (budget.seconds or 0.0) * estimate_speed(speed, config)
     pressure = expected / chars * _count_weights(config) / chars
+    lr = learning.lr or _choose_rate(config, pressure, expected, step)
+    decay = _choose_decay(lr, chars / step) if learning.weight_decay is None else learning.weight_decay
+    strength = min(1.0, decay * lr * DECAY_EPOCHS * chars / step)
     return LanguagePlan(
         config=config,
-        dropout=_choose_dropout(pressure) if model.dropout is None else model.dropout,
+        dropout=_choose_dropout(pressure, strength) if model.dropout is None else model.dropout,
         weight_dropout=_choose_weight_dropout(model, pressure) if weight_dropout is None else weight_dropout,
         batch_size=batch_size,
         seq_len=seq_len,
-        lr=learning.lr or _choose_rate(config, pressure, expected, step),
-        weight_decay=0.01 if learning.weight_decay is None else learning.weight_decay,
+        lr=lr,
+        weight_decay=decay,
         grad_clip=learning.grad_clip or 1.0,
         restart=0.01,
         budget=budget,
@@ -257,16 +262,27 @@ def _choose_rate(config: ModelConfig, pressure: float, expected: float, step: in
     return min(MOST_RATE, by_size) * min(1.0, calm) * by_step
 
 
-def _choose_dropout(pressure: float) -> float:
+def _choose_decay(lr: float, steps_per_epoch: float) -> float:
+    """The weight decay with which weights forget within `DECAY_EPOCHS` (Wang and Aitchison 2024, arXiv 2405.13698).
+
+    AdamW's weights are an average of its updates over 1 / (rate * decay) steps. The best such time is a number of
+    epochs that depends neither on the size of the text nor on that of the network.
+    """
+    return min(MOST_DECAY, max(LEAST_DECAY, 1.0 / (lr * DECAY_EPOCHS * max(steps_per_epoch, 1e-9))))
+
+
+def _choose_dropout(pressure: float, strength: float) -> float:
     """Dropout grows with the pressure to overfit; fitted to the best settings between 13 s and 5 min.
 
     Args:
         pressure: epochs times weights per character of the text.
+        strength: of weight decay, 1 if weights forget within `DECAY_EPOCHS`: it takes the place of some dropout.
     """
     pressure = max(pressure, 1e-9)
     usual = min(MAX_DROPOUT, max(0.0, DROPOUT_SLOPE * math.log(pressure / DROPOUT_FROM)))
     heavy = min(MAX_HEAVY, MAX_DROPOUT + HEAVY_SLOPE * math.log(pressure / HEAVY_FROM))
-    return round(max(usual, heavy) if pressure > HEAVY_FROM else usual, 2)
+    share = max(usual, heavy) if pressure > HEAVY_FROM else usual
+    return round(share * (1.0 - DROPOUT_SAVED * strength), 2)
 
 
 def _choose_weight_dropout(model: ModelSettings, pressure: float) -> float:

@@ -1,9 +1,10 @@
 """A brief measurement of how fast this machine learns, for automatic sizing.
 
 A character costs about six operations per weight that is multiplied: two forward, four backward. What a machine makes
-of them followed two laws, each within 10 % of the measured rates:
+of them followed these laws, within 10 % of the measured rates (15 % for the second, below 192 units):
 
     two CPU cores    operations/s = peak * H / (H + 25)             one layer of 64 to 768 units, 16 x 64 characters
+    the same, bf16   operations/s = peak * H / (H + 50)             the same; the peak is 1.8 times as high
     one H200         seconds/step = 2.7 ms * layers + operations / 456 T/s    512 to 2048 units, bf16, 128 x 128
 
 A CPU is kept busy by all but the smallest layers. A GPU waits for one time step after the other, 21 us for each and
@@ -31,7 +32,8 @@ from charrnn.training.network.precision import full_precision
 from charrnn.training.recipe.shape import GPU_BATCH, GPU_SEQ_LEN
 from charrnn.training.step import Gradients
 
-HALF_SPEED = 25.0  # units at which a layer reaches half of a CPU's peak
+HALF_SPEED = 25.0  # units at which a layer reaches half of a CPU's peak in float32
+HALF_SPEEDS = {torch.float32: HALF_SPEED, torch.bfloat16: 50.0}
 SHARE = 0.8  # of a run's time, for gradients; the rest goes to weights, evaluations and saves
 SECONDS = 0.6  # of the measurement of one size
 CPU_SIZE, GPU_SIZES = 256, (512, 2048)
@@ -84,7 +86,8 @@ def measure_own_speed(cell: str, device: torch.device, precision: torch.dtype = 
     if device.type == "cpu":
         config = _make_config(cell, CPU_SIZE)
         rate = count_operations(config) / measure_seconds(config, device, precision)
-        return Speed(rate * (1 + HALF_SPEED / CPU_SIZE))
+        half_speed = HALF_SPEEDS[precision]
+        return Speed(rate * (1 + half_speed / CPU_SIZE), half_speed)
     small, large = (_make_config(cell, size) for size in GPU_SIZES)
     return fit_speed(
         (count_operations(small), measure_seconds(small, device, precision)),
