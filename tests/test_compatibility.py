@@ -53,4 +53,6 @@ def test_an_interrupted_run_resumes_to_the_weights_of_an_undisturbed_one(
         assert header.training["valid_loss"] == pytest.approx(before.training["valid_loss"], abs=0.01)
         return
     for tensor, values in expected.items():
-        np.testing.assert_allclose(weights[tensor], values, rtol=1e-4, atol=1e-5)  # other machines sum in other orders
+        np.testing.assert_allclose(
+            weights[tensor], values, rtol=1e-2, atol=1e-3
+        )  # other machines sum in other orders, or bfloat16

@@ -245,7 +245,7 @@ def test_all_contradictions_are_told_at_once_with_both_values(saved: Checkpoint)
         "--tokens byte differs from the saved run, which has --tokens char; leave it out",
         "--cell gru differs from the saved run, which has --cell lstm; leave it out",
         "--hidden-size 64 differs from the saved run, which has --hidden-size 20; leave it out",
-        "--weight-decay 0.5 differs from the saved run, which has --weight-decay 0.01; leave it out",
+        "--weight-decay 0.5 differs from the saved run, which has --weight-decay 0.1; leave it out",
         "To train from the start instead, replace --resume with --overwrite",
     ]
 

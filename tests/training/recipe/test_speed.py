@@ -6,7 +6,15 @@ from charrnn.training.devices.world import World
 from charrnn.training.network.language import CharRNN
 from charrnn.training.network.language_objective import LanguageObjective
 from charrnn.training.recipe import speed
-from charrnn.training.recipe.speed import SHARE, Speed, count_operations, estimate_speed, fit_speed, measure_speed
+from charrnn.training.recipe.speed import (
+    HALF_SPEEDS,
+    SHARE,
+    Speed,
+    count_operations,
+    estimate_speed,
+    fit_speed,
+    measure_speed,
+)
 from tests.devices import on_devices
 
 SMALL, MIDDLE, LARGE = (ModelConfig("lstm", 1, units, 64, 65) for units in (512, 1024, 2048))
@@ -38,6 +46,8 @@ def test_measuring_computes_in_the_precision_of_the_run(monkeypatch: pytest.Monk
     monkeypatch.setattr(speed, "LanguageObjective", make)
     measure_speed("rnn", torch.device("cpu"), World(), precision=torch.bfloat16)
     assert asked == [torch.bfloat16]
+    halves = (measure_speed("rnn", torch.device("cpu"), World(), kind).half_speed for kind in HALF_SPEEDS)
+    assert list(halves) == [25, 50]
 
 
 def test_two_sizes_give_the_law_of_a_gpu() -> None:
