@@ -74,7 +74,7 @@ class LanguageTask(Task):
             )
         torch.manual_seed(plan.seed)
         self.plan, self.corpus = plan, corpus
-        self._world, self._device = resources.world, resources.device
+        self._world, self._device, self._precision = resources.world, resources.device, resources.precision
         self._columns = self._world.shard(plan.batch_size)
         self.network = CharRNN(plan.config, plan.dropout, plan.weight_dropout)
         sample = torch.from_numpy(corpus.sample(FREQUENCY_SAMPLE).astype("int64"))
@@ -83,7 +83,7 @@ class LanguageTask(Task):
             self.network.load(initial_weights(self.network.export()))
         self.network.to(self._device).train()
         self.network.flatten()
-        self.objective = LanguageObjective(self.network, resources.precision)
+        self.objective = LanguageObjective(self.network, self._precision)
         self._readers, self._feed = self._make_readers()
         self._validation = self._make_validation()
         if self._validation.unknown:
@@ -185,7 +185,7 @@ class LanguageTask(Task):
         network = (
             f"{config.cell} {config.layers}x{config.hidden_size}, {config.parameters:,} parameters, "
             f"batch {plan.batch_size} x {plan.seq_len}, dropout {plan.dropout:.2g}{of_weights}, "
-            f"learning rate {plan.lr:.2g}, on {device}"
+            f"learning rate {plan.lr:.2g}, {'' if self._precision == torch.float32 else 'in bf16 '}on {device}"
         )
         return [
             ("text", text),

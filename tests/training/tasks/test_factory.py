@@ -26,3 +26,10 @@ def test_the_speed_of_the_machine_is_that_in_the_precision_of_the_run(
     settings = TrainSettings.from_options({"time": "9s", "hidden_size": 8})
     make_task(settings, (), corpus, Resources(torch.device("cpu"), World(), precision), None)
     assert asked == [precision]
+
+
+@pytest.mark.parametrize(("precision", "words"), [(torch.float32, ", on cpu"), (torch.bfloat16, ", in bf16 on cpu")])
+def test_a_run_says_what_it_computes_with(corpus: Corpus, precision: torch.dtype, words: str) -> None:
+    settings = TrainSettings.from_options({"steps": 9, "hidden_size": 8})
+    task = make_task(settings, (), corpus, Resources(torch.device("cpu"), World(), precision), None)
+    assert dict(task.describe("cpu"))["network"].endswith(words)
