@@ -17,6 +17,11 @@ last of them to reach the end of the text with the end of the run. Tiny Shakespe
 three seeds and their range: 1.544 (1.541 to 1.546); if the run ends when they are half way between the readers'
 first positions, 1.579 (1.577 to 1.583); if restarts jump to random positions instead, which leaves a fifth of the text
 unread, 1.574 (1.565 to 1.591).
+
+How much a run by the clock will read is an estimate that changes, above all in the beginning. So each reader keeps its
+distance from the others: it moves to where it would have stood if it had begun so much earlier or later. If it moved
+to the nearest place that is right by the estimate, several readers would meet there, and never part: 384 units, 4,412
+steps in 62 s, 1.488; as many steps without the clock, 1.436.
 """
 
 from dataclasses import dataclass
@@ -64,6 +69,7 @@ class Readers:
         self._line_end = line_end
         self._generator = np.random.Generator(np.random.PCG64(seed))
         self.positions = np.arange(batch, dtype=np.int64) * len(ids) // batch
+        self._read = 0  # characters that each reader has passed
         self._fresh = np.ones(batch, dtype=bool)
 
     def window(self, at: NDArray[np.int64], length: int) -> NDArray[np.int64]:
@@ -81,10 +87,12 @@ class Readers:
         count = len(self.positions)
         restarting = self._generator.random(count) < self._restart
         for reader in np.flatnonzero(restarting):
-            self.positions[reader] = self._find_start(int(self.positions[reader]), left)
+            place = int(self.positions[reader]) if left is None else self._aim(int(reader), left)
+            self.positions[reader] = self._find_start(place)
         fresh = self._fresh | restarting
         at = self.positions
         self.positions = (self.positions + length) % len(self._ids)
+        self._read += length
         self._fresh = np.zeros(count, dtype=bool)
         return Positions(at, fresh, length)
 
@@ -92,12 +100,14 @@ class Readers:
         """Number of characters in a window of this length."""
         return float(len(self.positions) * length)
 
-    def _find_start(self, position: int, left: float | None) -> int:
-        """The start of a line after `position`, or near there after the position to end at a first position."""
-        if left is not None:
-            distance = len(self._ids) / len(self.positions)
-            shift = -(position + left) % distance
-            position = round(position + (shift if shift < distance / 2 else shift - distance)) % len(self._ids)
+    def _aim(self, reader: int, left: float) -> int:
+        """Where a reader has to stand to end at a first position, as many first positions on as all others."""
+        distance = len(self._ids) / len(self.positions)
+        passed = round((self._read + left) / distance)
+        return round((reader + passed) * distance - left) % len(self._ids)
+
+    def _find_start(self, position: int) -> int:
+        """The start of a line after `position`, if there is one near."""
         if self._line_end is None:
             return position
         ahead = (position + np.arange(LINE_SEARCH)) % len(self._ids)
@@ -108,6 +118,7 @@ class Readers:
         """Everything that `set_state` needs to continue exactly; JSON-able."""
         return {
             "positions": self.positions.tolist(),
+            "read": self._read,
             "fresh": self._fresh.tolist(),
             "generator": self._generator.bit_generator.state,
         }
@@ -115,5 +126,6 @@ class Readers:
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from what `get_state` returned."""
         self.positions = np.array(state["positions"], dtype=np.int64)
+        self._read = state.get("read", 0)  # files from before it was saved
         self._fresh = np.array(state["fresh"], dtype=bool)
         self._generator.bit_generator.state = state["generator"]

@@ -78,6 +78,15 @@ def test_the_last_reader_ends_where_the_text_ends(steps: int) -> None:
     np.testing.assert_array_equal(np.sort(readers.positions), np.arange(6) * 1000)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_readers_stay_apart_while_the_estimate_of_the_end_changes(seed: int) -> None:
+    readers, noise = Readers(np.zeros(6000, dtype=np.int32), 6, restart=0.05, seed=seed), np.random.default_rng(seed)
+    for step in range(600):
+        error = 1.0 + 0.3 * noise.standard_normal() * (1 - step / 500) if step < 500 else 1.0
+        readers.next_positions(7, 7.0 * (600 - step) * max(0.1, error))
+    np.testing.assert_array_equal(np.sort(readers.positions), np.arange(6) * 1000)
+
+
 def test_a_restart_prefers_the_place_after_a_line_s_end() -> None:
     text = np.ones(4 * LINE_SEARCH, dtype=np.int32)
     text[:: LINE_SEARCH // 2] = 0
