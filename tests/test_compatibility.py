@@ -43,7 +43,8 @@ def test_an_interrupted_run_resumes_to_the_weights_of_an_undisturbed_one(
 ) -> None:
     shutil.copytree(FIXTURES / "runs" / f"{name}.resume", tmp_path / f"{name}.resume")
     output = tmp_path / f"{name}.safetensors"
-    charrnn.train(corpus, output=output, resume=True)
+    precision: dict[str, Any] = {} if name == "classifier" else {"precision": "fp32"}  # classifiers always learn in it
+    charrnn.train(corpus, output=output, resume=True, **precision)
     header, weights = load_model(output)
     before, expected = load_model(FIXTURES / "models" / f"{name}.safetensors")
     assert RunFiles(output).read_newest()[0].state["trainer"]["steps"] == 40  # type: ignore[union-attr]
@@ -53,6 +54,4 @@ def test_an_interrupted_run_resumes_to_the_weights_of_an_undisturbed_one(
         assert header.training["valid_loss"] == pytest.approx(before.training["valid_loss"], abs=0.01)
         return
     for tensor, values in expected.items():
-        np.testing.assert_allclose(
-            weights[tensor], values, rtol=1e-2, atol=1e-3
-        )  # other machines sum in other orders, or bfloat16
+        np.testing.assert_allclose(weights[tensor], values, rtol=1e-4, atol=1e-5)  # other machines sum in other orders

@@ -19,15 +19,8 @@ from llvmlite import ir
 FLOAT, DOUBLE, INT, BYTE = ir.FloatType(), ir.DoubleType(), ir.IntType(64), ir.IntType(8)
 WORD, HALF = ir.IntType(32), ir.IntType(16)
 POINTER = ir.PointerType()
-BYTES = {
-    FLOAT: 4,
-    DOUBLE: 8,
-    INT: 8,
-    POINTER: 8,
-    WORD: 4,
-    HALF: 2,
-    BYTE: 1,
-}  # the alignment of numbers and of vectors of them
+# The alignment of numbers and of vectors of them.
+BYTES = {FLOAT: 4, DOUBLE: 8, INT: 8, POINTER: 8, WORD: 4, HALF: 2, BYTE: 1}
 FIELD_KINDS = {ctypes.c_int64: INT, ctypes.c_double: DOUBLE, ctypes.c_void_p: POINTER}
 
 
@@ -244,6 +237,7 @@ class Code:
 
     def stack(self, kind: Any, count: Number) -> Memory:
         """Memory for so many numbers, until the function returns."""
+        # llvmlite gives it a pointer of that kind, which refuses numbers of another; others are of no kind.
         place = self.builder.ptrtoint(self.builder.alloca(kind, count.value), INT)
         return Memory(self, self.builder.inttoptr(place, POINTER), kind)
 

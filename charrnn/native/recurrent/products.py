@@ -9,6 +9,7 @@ the tile, what a number is read for is done for the whole panel. Words of pairs 
 place of float32 numbers where they are wanted; then k runs over pairs of terms.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,13 +132,10 @@ def emit_outer(module: Any, tiling: Tiling, terms: Terms) -> Any:
         initial = Memory(code, first.choose(*(Number(code, code.arguments[place]) for place in (6, 8))).value, FLOAT)
         stride = first.choose(initial_stride, out_stride)
 
-        def copy_tiles(k: Number, read_word: ReadWord) -> None:
-            def copy_tile(row: Number, size: int) -> None:
-                place_tile(row).write(read_word(lambda n: a.at((begin + n) * a_stride).read(row, size)), k * size)
+        def copy_word(k: Number, read_word: ReadWord) -> None:
+            _copy_tiles(code, read_word, lambda n: a.at((begin + n) * a_stride), rows, place_tile, k, tiling.samples)
 
-            cover(code, rows, tiling.samples, copy_tile)
-
-        terms.cover_words(code, part, copy_tiles)
+        terms.cover_words(code, part, copy_word)
 
         def multiply_panel(column: Number, width: int) -> None:
             lanes = min(tiling.lanes, width)
@@ -165,3 +163,20 @@ def emit_outer(module: Any, tiling: Tiling, terms: Terms) -> Any:
 
         cover_rows(code, columns, tiling.lanes, tiling.vectors, multiply_panel)
     return code.finish()
+
+
+def _copy_tiles(
+    code: Code,
+    read_word: ReadWord,
+    source: Callable[[Number], Memory],
+    rows: Number,
+    place: Callable[[Number], Memory],
+    k: Number,
+    samples: int,
+) -> None:
+    """Copy word k of all rows to where their tiles have `place`."""
+
+    def copy_tile(row: Number, size: int) -> None:
+        place(row).write(read_word(lambda n: source(n).read(row, size)), k * size)
+
+    cover(code, rows, samples, copy_tile)

@@ -1,10 +1,10 @@
 """A brief measurement of how fast this machine learns, for automatic sizing.
 
 A character costs about six operations per weight that is multiplied: two forward, four backward. What a machine makes
-of them followed these laws, within 10 % of the measured rates (15 % for the second, below 192 units):
+of them followed these laws, within 10 % of the measured rates (the second 11 % at 96 units):
 
     two CPU cores    operations/s = peak * H / (H + 25)             one layer of 64 to 768 units, 16 x 64 characters
-    the same, bf16   operations/s = peak * H / (H + 50)             the same; the peak is 1.8 times as high
+    the same, bf16   operations/s = peak * H / (H + 50)             the same; the peak is 1.7 times as high
     one H200         seconds/step = 2.7 ms * layers + operations / 456 T/s    512 to 2048 units, bf16, 128 x 128
 
 A CPU is kept busy by all but the smallest layers. A GPU waits for one time step after the other, 21 us for each and
