@@ -5,12 +5,16 @@ Symbolic links are written through, and only regular files are replaced: devices
 
 import os
 import stat
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from charrnn.errors import OutputError
+
+PATIENCE = 1.0  # seconds that the end of a process waits for a slow disk
+_naming = threading.Lock()  # held while a temporary file appears or gets its final name
 
 
 def models_folder() -> Path:
@@ -33,15 +37,18 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     target = resolve_output(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = partial_path(target)
-    partial.unlink(missing_ok=True)  # opening one that somebody else has put there could follow a link
     try:
-        with partial.open("xb") as stream:
+        with _naming:
+            partial.unlink(missing_ok=True)  # opening one that somebody else has put there could follow a link
+            stream = partial.open("xb")
+        with stream:
             if target.exists():
                 partial.chmod(stat.S_IMODE(target.stat().st_mode))
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        partial.replace(target)
+        with _naming:
+            partial.replace(target)
     except BaseException:
         remove_partial(target)
         raise
@@ -96,6 +103,14 @@ def remove_partial(path: Path) -> None:
     """Remove the temporary file that a killed writer of `path` left behind; no other writer may be active."""
     with suppress(OSError):
         partial_path(path).unlink(missing_ok=True)
+
+
+def end_writing(partials: Iterable[Path]) -> None:
+    """Remove temporary files before the process ends at once; whichever thread writes files then waits for that end."""
+    _naming.acquire(timeout=PATIENCE)
+    for partial in partials:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

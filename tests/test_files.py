@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -153,3 +155,32 @@ def test_permissions_are_those_of_the_file_before(tmp_path: Path) -> None:
     with atomic_write(path) as stream:
         stream.write(b"new")
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+WRITE_AND_END = """
+import sys, threading, time
+from pathlib import Path
+from charrnn.files import atomic_write, end_writing, partial_path
+
+path = Path(sys.argv[1])
+
+def write():
+    while True:
+        with atomic_write(path) as stream:
+            stream.write(b"x" * 1000)
+
+threading.Thread(target=write, daemon=True).start()
+while not path.exists():
+    time.sleep(0.001)
+end_writing([partial_path(path)])
+time.sleep(0.05)
+print(*sorted(entry.name for entry in path.parent.iterdir()), flush=True)
+"""
+
+
+def test_no_temporary_file_appears_once_writing_has_ended(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    for _ in range(3):
+        run = subprocess.run([sys.executable, "-c", WRITE_AND_END, path], capture_output=True, text=True, check=True)
+        assert (run.stdout, run.stderr) == ("file\n", "")
+        assert path.read_bytes() == b"x" * 1000

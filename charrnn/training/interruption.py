@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from charrnn.files import end_writing
+
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 GRACE = 10.0  # seconds that a step or a part of an evaluation may go on after SIGTERM or SIGHUP
 REPEAT = 1.0  # seconds in which torchrun passes a signal on to processes that have received it from the terminal, too
@@ -143,8 +145,7 @@ class _Watcher:
         return f"{name}: stopping after the current step, then saving ({then}; earlier saves are intact)"
 
     def _end(self, number: int) -> None:
-        for partial in self.partials:
-            partial.unlink(missing_ok=True)
+        end_writing(self.partials)
         if sys.stderr.isatty():
             os.write(2, b"\x1b[?7h\n")  # a live view has stopped lines from wrapping
         os._exit(128 + number)
