@@ -7,14 +7,14 @@ import os
 import stat
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from charrnn.errors import OutputError
 
 PATIENCE = 1.0  # seconds that the end of a process waits for a slow disk
-_naming = threading.Lock()  # held while a temporary file appears or gets its final name
+_naming = threading.Lock()  # held while a temporary file is made or gets its final name
 
 
 def models_folder() -> Path:
@@ -38,12 +38,12 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = partial_path(target)
     try:
-        with _naming:
-            partial.unlink(missing_ok=True)  # opening one that somebody else has put there could follow a link
-            stream = partial.open("xb")
-        with stream:
-            if target.exists():
-                partial.chmod(stat.S_IMODE(target.stat().st_mode))
+        with ExitStack() as stack:
+            with _naming:
+                partial.unlink(missing_ok=True)  # opening one that somebody else has put there could follow a link
+                stream = stack.enter_context(partial.open("xb"))
+                if target.exists():
+                    partial.chmod(stat.S_IMODE(target.stat().st_mode))
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
