@@ -3,7 +3,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from charrnn.training.linear.regression import LogisticRegression, SparseRows, minimize, score_rows
+from charrnn.training.linear.regression import (
+    LogisticRegression,
+    SparseRows,
+    compare_classes,
+    minimize,
+    score_rows,
+)
 
 ROWS, WIDTH, CLASSES, PENALTY = 40, 12, 3, 0.05
 
@@ -54,20 +60,41 @@ def test_the_gradient_is_that_of_the_loss(rows: SparseRows, labels: np.ndarray, 
 def test_the_fit_is_the_optimum_wherever_it_begins(rows: SparseRows, labels: np.ndarray) -> None:
     regression = LogisticRegression(rows, labels, CLASSES)
     weights = regression.fit(PENALTY)
-    loss, gradient = regression.compute(weights, PENALTY)
-    assert float(gradient.abs().max()) < 2e-3
-    dense = to_dense(rows).double()  # the same by plain gradient descent
-    plain = torch.zeros(WIDTH + 1, CLASSES, dtype=torch.float64, requires_grad=True)
+    dense, units = to_dense(rows).double(), compare_classes(rows, labels, CLASSES).double()
+    plain = torch.zeros(WIDTH + 1, CLASSES, dtype=torch.float64, requires_grad=True)  # by plain gradient descent
     for _ in range(3000):
-        total = torch.nn.functional.cross_entropy(dense @ plain[:-1] + plain[-1], torch.from_numpy(labels))
+        total = torch.nn.functional.cross_entropy(dense @ (plain[:-1] * units) + plain[-1], torch.from_numpy(labels))
         total = total + PENALTY / 2 * plain[:-1].square().sum()
         (slope,) = torch.autograd.grad(total, plain)
-        plain = (plain - slope).detach().requires_grad_()
+        plain = (plain - slope / 2).detach().requires_grad_()
+    best = plain.detach()
+    np.testing.assert_allclose(weights[:-1], best[:-1] * units, atol=0.02)
+    loss, gradient = regression.compute(best.float(), PENALTY)
     assert float(loss) == pytest.approx(float(total.detach()), abs=1e-4)
-    np.testing.assert_allclose(weights[:-1], plain.detach()[:-1], atol=0.02)
-    again, _ = regression.compute(regression.fit(PENALTY, torch.randn(WIDTH + 1, CLASSES)), PENALTY)
-    assert float(again) == pytest.approx(float(loss), abs=1e-4)
+    assert float(gradient.abs().max()) < 2e-3
+    regression.fit(100 * PENALTY)
+    np.testing.assert_allclose(regression.fit(PENALTY), weights, atol=0.02)
     np.testing.assert_allclose(score_rows(rows, weights), dense @ weights[:-1].double() + weights[-1], atol=1e-5)
+
+
+def test_features_that_tell_classes_apart_have_large_units() -> None:
+    texts = [[0, 1], [0, 1], [0, 2], [0, 2], [0, 3], [0, 3]]
+    rows = SparseRows(np.ravel(texts).astype(np.int32), np.ones(12, dtype=np.float32), np.arange(2, 14, 2), 4)
+    labels = np.array([0, 0, 1, 1, 2, 2])
+    units = compare_classes(rows, labels, 3).double().numpy()
+    own = np.array([[3, 3, 3], [3, 1, 1], [1, 3, 1], [1, 1, 3]])  # texts of each class that have it, and one more
+    others = np.array([[5, 5, 5], [1, 3, 3], [3, 1, 3], [3, 3, 1]])
+    expected = np.abs(np.log(own / own.sum(axis=0)) - np.log(others / others.sum(axis=0))) ** 0.5
+    np.testing.assert_allclose(units / units[1, 0], expected / expected[1, 0], rtol=1e-5)
+    counts = np.array([6, 2, 2, 2])
+    assert (counts @ units**2).mean() == pytest.approx(counts.sum(), rel=1e-5)
+
+
+def test_without_texts_of_other_classes_or_features_units_are_equal(rows: SparseRows) -> None:
+    empty = SparseRows(np.empty(0, np.int32), np.empty(0, np.float32), np.zeros(4, np.int64), 3)
+    assert torch.equal(compare_classes(empty, np.zeros(4, int), 2), torch.ones(3, 2))
+    assert torch.isfinite(compare_classes(rows, np.zeros(ROWS, int), CLASSES)).all()
+    assert torch.isfinite(LogisticRegression(rows, np.zeros(ROWS, int), CLASSES).fit(PENALTY)).all()
 
 
 def test_a_quadratic_function_is_minimized() -> None:
