@@ -70,7 +70,7 @@ Weight decay in those runs, with the automatic rate (4.4e-3 and 7e-3 at the peak
                                 0.1: 1.556 1.662, 1.566 1.662; 0.1, dropout 0.2: 1.545 1.655, 1.554 1.657
 
 So the best decay lets weights forget within five to ten epochs in both, and takes the place of a third of dropout. All
-of it by the clock, means of two or three seeds: 13 s 1.531, 60 s 1.454, 5 min 1.406, 30 min 1.362. At a decay of 0.01,
+of it by the clock, means of three seeds: 13 s 1.531, 60 s 1.454, 5 min 1.403, 30 min 1.362. At a decay of 0.01,
 25 epochs, one run each: dropout that rises from 0.3 to 0.7 or falls 1.552, Nesterov's momentum 1.544 1.671, no step
 where momentum and gradient disagree (Liang et al. 2024, arXiv 2411.16085) 1.551 1.661; none of them has been tried with
 more decay.
