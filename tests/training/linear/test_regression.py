@@ -69,7 +69,8 @@ def test_the_fit_is_the_optimum_wherever_it_begins(rows: SparseRows, labels: np.
         plain = (plain - slope / 2).detach().requires_grad_()
     best = plain.detach()
     np.testing.assert_allclose(weights[:-1], best[:-1] * units, atol=0.02)
-    loss, gradient = regression.compute(best.float(), PENALTY)
+    point = weights / torch.cat([units, torch.ones(1, CLASSES)]).float()
+    loss, gradient = regression.compute(point, PENALTY)
     assert float(loss) == pytest.approx(float(total.detach()), abs=1e-4)
     assert float(gradient.abs().max()) < 2e-3
     regression.fit(100 * PENALTY)
@@ -90,7 +91,7 @@ def test_features_that_tell_classes_apart_have_large_units() -> None:
     assert (counts @ units**2).mean() == pytest.approx(counts.sum(), rel=1e-5)
 
 
-def test_without_texts_of_other_classes_or_features_units_are_equal(rows: SparseRows) -> None:
+def test_without_features_or_texts_of_other_classes_units_are_defined(rows: SparseRows) -> None:
     empty = SparseRows(np.empty(0, np.int32), np.empty(0, np.float32), np.zeros(4, np.int64), 3)
     assert torch.equal(compare_classes(empty, np.zeros(4, int), 2), torch.ones(3, 2))
     assert torch.isfinite(compare_classes(rows, np.zeros(ROWS, int), CLASSES)).all()
