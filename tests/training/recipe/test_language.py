@@ -70,7 +70,7 @@ def test_a_gpu_gets_a_large_network_and_ends_when_it_has_read_enough() -> None:
     assert (minutes.config.hidden_size, minutes.batch_size, minutes.seq_len) == (1024, 128, 128)
     assert minutes.budget.epochs == pytest.approx(60, rel=0.02)
     assert (minutes.dropout, minutes.weight_dropout) == pytest.approx((0.57, 0.3), abs=0.01)
-    assert minutes.lr == pytest.approx(3.5e-3, rel=0.03)
+    assert minutes.lr == pytest.approx(4.95e-3, rel=0.03)
     assert make(20_000, time="3m").budget.epochs == pytest.approx(3000 / (20_000 / (16 * 128)), rel=0.01)
     assert make(1_000_000, time="3m", epochs=90).budget.epochs == 90
     assert make(1_000_000, steps=90).budget.epochs is None
