@@ -42,7 +42,7 @@ def load(model: str | os.PathLike[str] | None = None, device: str = "auto") -> "
     from charrnn.inference.classification.ngrams import NgramScorer
     from charrnn.inference.network.classifier import ClassifierNetwork
 
-    ngrams = NgramScorer(header.config, tensors) if header.config.ngram_bits else None
+    ngrams = NgramScorer(header.config, tensors) if header.config.ngram_features else None
     return Classifier(header, _read_vocabulary(header), ClassifierNetwork(header.config, tensors), ngrams)
 
 

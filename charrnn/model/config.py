@@ -24,7 +24,8 @@ LIMITS = {  # largest sizes that are accepted, far above those of any model; che
     "embedding_size": 2**16,
     "vocab_size": 2**18,
     "classes": 2**16,
-    "ngram_bits": 24,
+    "ngram_features": 2**24,
+    "ngram_kinds": 3,
 }
 Tensors = dict[str, NDArray[np.float32]]
 Shapes = dict[str, tuple[int, ...]]
@@ -101,7 +102,7 @@ class ModelConfig:
         if self.cell not in tuple(GATES):  # a tuple, because a value from a file may not be hashable
             return f"unknown cell {quote_value(self.cell)}"
         for name, most in LIMITS.items():
-            least = 0 if name in ("embedding_size", "ngram_bits") else 1
+            least = 0 if name in ("embedding_size", "ngram_features", "ngram_kinds") else 1
             value = getattr(self, name, least)
             if not isinstance(value, int) or isinstance(value, bool):
                 return f"{name} is {quote_value(value)}, not a whole number"
@@ -118,15 +119,15 @@ class ClassifierConfig(ModelConfig):
     the pool `all` and 1 for the others, and go through a linear layer to (B, K). `last` is the output of each
     direction after the whole text. Initial states are those of layer 0 forward, layer 0 backward, layer 1 forward ...
 
-    Unless `ngram_bits` is 0, a linear model's scores of the text's n-grams (`charrnn.text.ngrams`) in 2**ngram_bits
-    buckets are added; `word_ngrams` says whether those of words count, or those of characters alone.
+    Unless `ngram_features` is 0, a linear model's scores of the text's n-grams are added; `ngram_kinds` says how many
+    of the kinds of n-grams count (`charrnn.text.ngrams`).
     """
 
     classes: int
     bidirectional: bool
     pool: str
-    ngram_bits: int = 0
-    word_ngrams: bool = False
+    ngram_features: int = 0
+    ngram_kinds: int = 0
 
     @property
     def directions(self) -> int:
@@ -146,10 +147,9 @@ class ClassifierConfig(ModelConfig):
     def shapes(self) -> Shapes:
         """The shape of every tensor by name; the names of the network's are PyTorch's."""
         shapes = self._shapes(self.classes, self.pooled_size)
-        if self.ngram_bits:
-            buckets = 1 << self.ngram_bits
-            shapes["ngram.idf"] = (buckets,)
-            shapes["ngram.weight"] = (self.classes, buckets)
+        if self.ngram_features:
+            shapes["ngram.hash"] = shapes["ngram.idf"] = (self.ngram_features,)
+            shapes["ngram.weight"] = (self.classes, self.ngram_features)
             shapes["ngram.bias"] = (self.classes,)
         return shapes
 
@@ -157,10 +157,11 @@ class ClassifierConfig(ModelConfig):
         """Why this configuration is invalid, or None if it is valid."""
         if self.pool not in POOLS:
             return f"unknown pool {quote_value(self.pool)}"
-        for name in ("bidirectional", "word_ngrams"):
-            if getattr(self, name) not in (True, False):
-                return f"{name} is {quote_value(getattr(self, name))}, not true or false"
-        return super().validate()
+        if self.bidirectional not in (True, False):
+            return f"bidirectional is {quote_value(self.bidirectional)}, not true or false"
+        if (error := super().validate()) is None and (self.ngram_kinds > 0) != (self.ngram_features > 0):
+            return f"ngram_features is {self.ngram_features}, but ngram_kinds is {self.ngram_kinds}"
+        return error
 
 
 @dataclass(frozen=True)

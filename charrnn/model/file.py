@@ -2,8 +2,8 @@
 
 It is a safetensors file with tensors under PyTorch's parameter names, and one JSON string in the metadata with the
 format number, the configuration, the vocabulary and a summary of the training (`charrnn.model.header`). The weights
-are float32 in format 1; format 2 adds `precision`, and "half" is float16 on disk; format 3 adds n-grams beside a
-classifier's network, whose tensors are float16 in any case. In memory all are float32.
+are float32 in format 1; format 2 adds `precision`, and "half" is float16 on disk; format 4 adds n-grams beside a
+classifier's network, whose weights are float16 in any case. In memory all weights are float32.
 """
 
 import math
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charrnn.errors import ModelFileError, quote_value
 from charrnn.files import atomic_write
@@ -18,9 +19,9 @@ from charrnn.model.config import Tensors
 from charrnn.model.header import ModelHeader
 from charrnn.model.tensors import read_tensor, write_tensors
 
-Storage = tuple[str, type[np.floating[Any]]]  # on disk: name in the file, type
+Storage = tuple[str, type[np.number[Any]]]  # on disk: name in the file, type
 DTYPES: dict[str, Storage] = {"single": ("F32", np.float32), "half": ("F16", np.float16)}
-NGRAMS = "ngram."  # what the names of a linear model's tensors begin with
+NGRAMS, HASHES = "ngram.", "ngram.hash"  # what the names of a linear model's tensors begin with; those of its n-grams
 METADATA_KEY = "charrnn"
 MAX_HEADER = 4 * 2**20  # bytes of the names, shapes and description in a file
 # Whatever the sizes, sums of products of two such weights are far below float32's largest number, 3e38, so no state
@@ -62,8 +63,12 @@ def load_model(path: Path) -> tuple[ModelHeader, Tensors]:
     """
     with _open_safetensors(path) as file:
         header = _read_checked_header(file, path)
-        tensors = {name: read_tensor(file, name).astype(np.float32, copy=False) for name in header.config.shapes()}
+        tensors = {name: _read_tensor(file, name) for name in header.config.shapes()}
     for name, tensor in tensors.items():
+        if name == HASHES:
+            if (np.diff(tensor.astype(np.int64)) <= 0).any():
+                raise ModelFileError(f"{path} is damaged: the hashes of its n-grams are not in ascending order")
+            continue
         largest = float(np.maximum(tensor.max(), -tensor.min()))
         if not math.isfinite(largest):
             raise ModelFileError(f"{path} has weights that are not finite numbers ({name}), so it cannot be used")
@@ -73,6 +78,11 @@ def load_model(path: Path) -> tuple[ModelHeader, Tensors]:
                 "be used"
             )
     return header, tensors
+
+
+def _read_tensor(file: Any, name: str) -> NDArray[Any]:
+    tensor = read_tensor(file, name)
+    return tensor if name == HASHES else tensor.astype(np.float32, copy=False)
 
 
 def _open_safetensors(path: Path) -> Any:
@@ -133,4 +143,6 @@ def _read_checked_header(file: Any, path: Path) -> ModelHeader:
 
 def _get_dtype(name: str, header: ModelHeader) -> Storage:
     """The type of a tensor on disk."""
+    if name == HASHES:
+        return "U32", np.uint32
     return DTYPES["half" if name.startswith(NGRAMS) else header.precision]

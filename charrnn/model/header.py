@@ -10,7 +10,7 @@ from charrnn.errors import ModelFileError, quote_value
 from charrnn.model.config import ClassifierConfig, LabelledConfig, ModelConfig
 
 FORMATS = {"single": 1, "half": 2}  # the first format with this precision; older programs refuse newer formats
-NGRAM_FORMAT = 3  # the first format with n-grams beside the network
+NGRAM_FORMAT = 4  # the first with n-grams beside the network; 3, which hashed them into buckets, was never released
 SURROGATES = re.compile("[\ud800-\udfff]")  # are no characters
 LANGUAGE, CLASSIFY = "language", "classify"  # tasks
 CONFIGS: dict[str, type[ModelConfig]] = {CLASSIFY: ClassifierConfig}  # other tasks: ModelConfig or LabelledConfig
@@ -41,7 +41,7 @@ class ModelHeader:
     @property
     def format(self) -> int:
         """Number of the oldest format that can hold this model."""
-        return NGRAM_FORMAT if getattr(self.config, "ngram_bits", 0) else FORMATS[self.precision]
+        return NGRAM_FORMAT if getattr(self.config, "ngram_features", 0) else FORMATS[self.precision]
 
     def to_json(self) -> str:
         """The metadata string of the model file."""

@@ -10,7 +10,7 @@ import pytest
 
 from charrnn.errors import ModelFileError
 from charrnn.model.config import LIMITS, ClassifierConfig, ModelConfig, Tensors
-from charrnn.model.file import MAX_HEADER, load_model, read_header, save_model
+from charrnn.model.file import HASHES, MAX_HEADER, load_model, read_header, save_model
 from charrnn.model.header import ModelHeader
 from tests.needs import posix
 
@@ -20,7 +20,10 @@ HEADER = ModelHeader(CONFIG, {"tokens": "char", "symbols": "\nabc"}, {"corpus": 
 
 def weights(config: ModelConfig = CONFIG) -> Tensors:
     generator = np.random.default_rng(3)
-    return {name: generator.normal(size=shape).astype(np.float32) for name, shape in config.shapes().items()}
+    tensors = {name: generator.normal(size=shape).astype(np.float32) for name, shape in config.shapes().items()}
+    if HASHES in tensors:
+        tensors[HASHES] = np.arange(2**32 - len(tensors[HASHES]), 2**32, dtype=np.uint32)
+    return tensors
 
 
 @pytest.fixture
@@ -98,8 +101,8 @@ def test_a_file_from_before_precision_was_written_is_single(path: Path) -> None:
     ("description", "message"),
     [
         (
-            {"format": 4},
-            "has model format 4; this version of charrnn reads formats 1, 2, 3. Use the version that wrote it",
+            {"format": 3},
+            "has model format 3; this version of charrnn reads formats 1, 2, 4. Use the version that wrote it",
         ),
         ({"format": 2}, "is damaged: format 2 with a precision of 'single'"),
         ({"precision": "half"}, "is damaged: format 1 with a precision of 'half'"),
@@ -201,7 +204,7 @@ def test_a_failed_save_leaves_the_model_before(path: Path) -> None:
     assert [found.name for found in path.parent.iterdir()] == [path.name]
 
 
-MIXED = ClassifierConfig("gru", 1, 3, 2, 4, 2, False, "all", ngram_bits=4, word_ngrams=True)
+MIXED = ClassifierConfig("gru", 1, 3, 2, 4, 2, False, "all", ngram_features=16, ngram_kinds=2)
 
 
 def test_n_grams_are_kept_in_half_precision_beside_the_network(tmp_path: Path) -> None:
@@ -210,23 +213,26 @@ def test_n_grams_are_kept_in_half_precision_beside_the_network(tmp_path: Path) -
     tensors = weights(MIXED)
     save_model(path, header, tensors)
     found, loaded = load_model(path)
-    assert (found, found.format) == (header, 3)
-    assert loaded["ngram.weight"].dtype == np.float32
+    assert (found, found.format) == (header, 4)
+    assert [str(loaded[name].dtype) for name in ("ngram.weight", HASHES)] == ["float32", "uint32"]
     for name, array in tensors.items():
-        expected = array.astype(np.float16) if name.startswith("ngram.") else array
+        expected = array.astype(np.float16) if name.startswith("ngram.") and name != HASHES else array
         assert (loaded[name] == expected).all()
-    assert MIXED.parameters == replace(MIXED, ngram_bits=0).parameters
-    with pytest.raises(ModelFileError, match="format 1 with the contents of format 3"):
+    assert MIXED.parameters == replace(MIXED, ngram_features=0, ngram_kinds=0).parameters
+    with pytest.raises(ModelFileError, match="format 1 with the contents of format 4"):
         read_header(rewritten(path, format=1))
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"ngram_bits": 5}, r"tensor ngram.idf is F16 \(16,\), not F16 \(32,\)"),
-        ({"ngram_bits": 60}, "ngram_bits is 60, not between 0 and 24"),
-        ({"word_ngrams": "yes"}, "word_ngrams is 'yes', not true or false"),
-        ({"ngram_bits": 0}, "format 3 with the contents of format 1"),
+        ({"ngram_features": 5}, r"tensor ngram.hash is U32 \(16,\), not U32 \(5,\)"),
+        ({"ngram_features": 10**9}, "ngram_features is 1000000000, not between 0 and 16777216"),
+        ({"ngram_kinds": "all"}, "ngram_kinds is 'all', not a whole number"),
+        ({"ngram_kinds": 4}, "ngram_kinds is 4, not between 0 and 3"),
+        ({"ngram_kinds": 0}, "ngram_features is 16, but ngram_kinds is 0"),
+        ({"ngram_features": 0, "ngram_kinds": 0}, "format 4 with the contents of format 1"),
+        ({"bidirectional": "yes"}, "bidirectional is 'yes', not true or false"),
     ],
 )
 def test_sizes_that_do_not_fit_the_n_grams_are_refused(tmp_path: Path, change: dict[str, Any], message: str) -> None:
@@ -237,10 +243,18 @@ def test_sizes_that_do_not_fit_the_n_grams_are_refused(tmp_path: Path, change: d
         read_header(rewritten(path, config={**MIXED.__dict__, **change}))
 
 
+def test_hashes_that_are_not_in_order_are_refused(tmp_path: Path) -> None:
+    path, tensors = tmp_path / "mixed.safetensors", weights(MIXED)
+    tensors[HASHES] = tensors[HASHES][::-1]
+    save_model(path, replace(HEADER, config=MIXED, task="classify", labels=("a", "b"), label_counts=(1, 2)), tensors)
+    with pytest.raises(ModelFileError, match="the hashes of its n-grams are not in ascending order"):
+        load_model(path)
+
+
 def test_a_classifier_without_n_grams_is_written_as_before(tmp_path: Path) -> None:
-    config = replace(MIXED, ngram_bits=0, word_ngrams=False)
+    config = replace(MIXED, ngram_features=0, ngram_kinds=0)
     header = replace(HEADER, config=config, task="classify", labels=("a", "b"), label_counts=(1, 2))
     assert header.format == 1
-    assert not {"ngram_bits", "word_ngrams"} & set(json.loads(header.to_json())["config"])
+    assert not {"ngram_features", "ngram_kinds"} & set(json.loads(header.to_json())["config"])
     save_model(tmp_path / "m.safetensors", header, weights(config))
     assert read_header(tmp_path / "m.safetensors") == header

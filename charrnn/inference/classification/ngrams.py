@@ -1,6 +1,7 @@
 """A classifier's linear model of n-grams, beside its network (see `charrnn.text.ngrams`)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,8 @@ class NgramScorer:
     """
 
     def __init__(self, config: ClassifierConfig, tensors: Tensors) -> None:
-        self._bits, self._words = config.ngram_bits, config.word_ngrams
+        self._kinds = config.ngram_kinds
+        self._hashes: NDArray[Any] = tensors["ngram.hash"]
         self._idf, self._weight = tensors["ngram.idf"], tensors["ngram.weight"]
         self.bias = tensors["ngram.bias"]
 
@@ -28,8 +30,8 @@ class NgramScorer:
         return np.concatenate(parts) if parts else np.empty((0, len(self.bias)), dtype=np.float32)
 
     def _score(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        counts = count_ngrams(texts, self._bits, words=self._words)
-        values = counts.weigh(self._idf)
-        begins = counts.begins[:: counts.kinds]  # each text has an n-gram: the space before it
-        columns = [np.add.reduceat(values * row[counts.buckets], begins) for row in self._weight]
-        return np.stack(columns, axis=1) + self.bias
+        known = count_ngrams(texts, self._kinds).match(self._hashes)
+        values = known.weigh(self._idf)
+        owners = np.repeat(np.arange(len(texts)), np.diff(known.text_ends, prepend=0))
+        columns = [np.bincount(owners, values * row[known.columns], len(texts)) for row in self._weight]
+        return (np.stack(columns, axis=1) + self.bias).astype(np.float32)

@@ -55,12 +55,6 @@ class SparseRows:
         places, ends = select_groups(self.ends, rows)
         return SparseRows(self.columns[places], self.values[places], ends, self.width)
 
-    def drop_zeros(self) -> "SparseRows":
-        """The rows without features of value 0."""
-        kept = self.values != 0
-        ends = np.concatenate([[0], np.cumsum(kept)])[self.ends]
-        return SparseRows(self.columns[kept], self.values[kept], ends, self.width)
-
     def to_matrix(self) -> Tensor:
         """The matrix (N, W)."""
         begins = np.concatenate([[0], self.ends])

@@ -29,6 +29,7 @@ from charrnn.wording import count_of
 
 LISTED_CLASSES = 8
 MAX_LABEL = 24  # characters of a label that are shown
+NGRAM_KINDS = ("1 to 5 characters", "1 to 2 words", "2 to 5 characters within words")
 OUTPUT_WEIGHTS = ("decoder.weight", "decoder.bias")
 
 
@@ -87,7 +88,7 @@ class ClassifierTask(Task):
         if learned is None:
             return False
         self._set_ngrams(learned)
-        kinds = "1 to 5 characters and 1 to 2 words" if learned.words else "1 to 5 characters"
+        kinds = " and ".join(NGRAM_KINDS[: learned.kinds])
         on_note(f"n-grams of {kinds}: accuracy {learned.accuracy:.2%} in cross-validation, without the network")
         return True
 
@@ -140,7 +141,7 @@ class ClassifierTask(Task):
     def make_header(self, training: dict[str, Any]) -> ModelHeader:  # noqa: D102
         corpus, config, ngrams = self.corpus, self.plan.config, self._ngrams
         if ngrams is not None:
-            config = dataclasses.replace(config, ngram_bits=ngrams.bits, word_ngrams=ngrams.words)
+            config = dataclasses.replace(config, ngram_features=ngrams.features, ngram_kinds=ngrams.kinds)
         return ModelHeader(config, corpus.vocabulary.to_json(), training, self.name, corpus.labels, corpus.counts)
 
     def describe(self, device: str) -> list[Row]:  # noqa: D102

@@ -1,9 +1,11 @@
 """Classifying texts of any length."""
 
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from charrnn.inference.classification import classifier as module
 from charrnn.inference.classification.classifier import Classifier, chunk_rows
@@ -12,19 +14,24 @@ from charrnn.inference.inspection.course import follow
 from charrnn.inference.network.classifier import CHUNK, ClassifierNetwork
 from charrnn.model.config import ClassifierConfig
 from charrnn.model.header import ModelHeader
+from charrnn.text.ngrams import count_ngrams
 from charrnn.text.vocabulary.characters import CharVocabulary
 
 LABELS = ("first", "second")
 
 
-def make_classifier(bits: int = 0) -> Classifier:
+def make_classifier(ngrams: int = 0) -> Classifier:
     vocabulary = CharVocabulary(map(ord, "\0abcd\ufffd"), unknown=5, end=0)
-    config = ClassifierConfig("gru", 2, 16, 3, len(vocabulary), len(LABELS), True, "all", bits, word_ngrams=True)
+    hashes: NDArray[Any] = np.unique(count_ngrams(["abc dab", "abcd"]).hashes)[:ngrams]
+    sizes = (len(vocabulary), len(LABELS), True, "all", ngrams, 3 if ngrams else 0)
+    config = ClassifierConfig("gru", 2, 16, 3, *sizes)
     draw = np.random.default_rng(0)
-    tensors = {name: draw.normal(0, 0.5, shape).astype(np.float32) for name, shape in config.shapes().items()}
+    tensors: dict[str, Any] = {
+        name: draw.normal(0, 0.5, shape).astype(np.float32) for name, shape in config.shapes().items()
+    }
     header = ModelHeader(config, vocabulary.to_json(), {}, "classify", LABELS, (1, 1))
-    ngrams = NgramScorer(config, tensors) if bits else None
-    return Classifier(header, vocabulary, ClassifierNetwork(config, tensors), ngrams)
+    scorer = NgramScorer(config, {**tensors, "ngram.hash": hashes}) if ngrams else None
+    return Classifier(header, vocabulary, ClassifierNetwork(config, tensors), scorer)
 
 
 @pytest.fixture
@@ -54,8 +61,9 @@ def test_long_texts_come_in_smaller_chunks(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_scores_of_network_and_n_grams_are_added() -> None:
-    mixed, texts = make_classifier(bits=6), ["abc dab", "d", "XYZ abc"]
+    mixed, texts = make_classifier(ngrams=30), ["abc dab", "d", "XYZ abc"]
     network, ngrams = mixed.score_parts(texts)
+    assert abs(ngrams[0] - ngrams[2]).min() > 0.01  # `XYZ` has none
     total = network + ngrams
     expected = total - np.log(np.exp(total).sum(axis=1, keepdims=True))
     np.testing.assert_allclose(mixed.log_probabilities(texts), expected, atol=1e-12)
@@ -65,7 +73,7 @@ def test_scores_of_network_and_n_grams_are_added() -> None:
 
 
 def test_a_course_tells_what_network_and_n_grams_add() -> None:
-    mixed = make_classifier(bits=6)
+    mixed = make_classifier(ngrams=30)
     course = follow(mixed, "abcd")
     network, ngrams = (scores[0] for scores in mixed.score_parts(["abcd"]))
     other = 1 - course.label

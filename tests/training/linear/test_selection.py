@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from charrnn.errors import TrainingError
 from charrnn.inference.classification.ngrams import NgramScorer
 from charrnn.model.config import ClassifierConfig
 from charrnn.text.documents.corpus import LabelledCorpus, read_labelled
@@ -52,7 +53,8 @@ def learned(corpus: LabelledCorpus) -> NgramModel:
 
 
 def make_scorer(corpus: LabelledCorpus, learned: NgramModel) -> NgramScorer:
-    config = ClassifierConfig("rnn", 1, 2, 2, 9, len(corpus.labels), False, "last", learned.bits, learned.words)
+    sizes = (len(corpus.labels), False, "last", learned.features, learned.kinds)
+    config = ClassifierConfig("rnn", 1, 2, 2, 9, *sizes)
     return NgramScorer(config, learned.tensors)
 
 
@@ -67,12 +69,12 @@ def test_it_tells_held_out_texts_apart(corpus: LabelledCorpus, learned: NgramMod
 
 def test_numpy_scores_as_the_training_does(corpus: LabelledCorpus) -> None:
     texts = corpus.spell(corpus.train)
-    for words in (True, False):
-        counts = count_ngrams(texts, 12)
-        features = FeatureMap.learn(counts, 12, words=words)
+    counts = count_ngrams(texts)
+    for kinds in (1, 2, 3):
+        features = FeatureMap.learn(counts, kinds, 10**6)
         rows = features.make_rows(counts)
         weights = torch.randn(rows.width + 1, 3, generator=torch.Generator().manual_seed(0))
-        model = NgramModel(12, words, 1.0, 0.5, features.to_tensors(weights), np.empty(0))
+        model = NgramModel(kinds, 1.0, 0.5, features.to_tensors(weights), np.empty(0))
         scorer = make_scorer(corpus, model)
         np.testing.assert_allclose(scorer.score(texts), score_rows(rows, weights), rtol=1e-4, atol=1e-4)
         assert scorer.score([]).shape == (0, 3)
@@ -106,6 +108,11 @@ def test_a_saved_model_is_the_same(learned: NgramModel) -> None:
     doubled = learned.scale(2)
     np.testing.assert_allclose(doubled["ngram.weight"], 2 * learned.tensors["ngram.weight"])
     assert (doubled["ngram.idf"] == learned.tensors["ngram.idf"]).all()
+
+
+def test_a_model_that_another_version_saved_is_refused(learned: NgramModel) -> None:
+    with pytest.raises(TrainingError, match=r"from another version of charrnn .* start over with --overwrite"):
+        NgramModel.from_state({**learned.get_state(), "bits": 18}, learned.arrays())
 
 
 def test_it_stops_on_request(corpus: LabelledCorpus) -> None:

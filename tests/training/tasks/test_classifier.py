@@ -212,9 +212,9 @@ def test_few_texts_stay_as_they_are(tmp_path: Path) -> None:
 def test_the_file_scores_held_out_texts_as_validation_said(corpus: LabelledCorpus, tmp_path: Path) -> None:
     run = session(corpus, tmp_path / "m.safetensors", epochs=4)
     summary = run.run()
-    assert run.task.make_header({}).config.ngram_bits  # type: ignore[attr-defined]
+    assert run.task.make_header({}).config.ngram_features  # type: ignore[attr-defined]
     model = load_classifier(tmp_path / "m.safetensors")
-    assert model.header.format == 3
+    assert model.header.format == 4
     valid = corpus.valid
     network, ngrams = model.score_parts(corpus.spell(valid))
     right = np.argmax(network + ngrams, axis=1) == valid.labels
