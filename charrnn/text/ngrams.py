@@ -1,4 +1,4 @@
-"""N-grams of texts: of 1 to 5 characters, of 1 to 2 words, and of 1 to 5 characters within words.
+"""N-grams of texts: of 1 to 5 characters, of 1 to 2 words, and of 2 to 5 characters within words.
 
     counts = count_ngrams(["Good news", "Bad news"])
     known = counts.match(hashes)    # those that are features of a linear classifier
@@ -54,11 +54,6 @@ class NgramCounts:
 
     def __len__(self) -> int:
         return len(self.ends) // self.kinds
-
-    @property
-    def begins(self) -> Indices:
-        """Where the n-grams of each kind of each text begin (N * kinds,)."""
-        return np.concatenate([[0], self.ends])[:-1]
 
     def first_kinds(self, kinds: int) -> "NgramCounts":
         """Only the first of the kinds."""

@@ -1,5 +1,6 @@
 """Hashed n-grams: the same for a text wherever it stands, and as many as counted one by one."""
 
+import itertools
 from collections import Counter
 
 import numpy as np
@@ -18,7 +19,7 @@ def count_characters(text: str) -> list[int]:
 
 
 def get_parts(counts: NgramCounts) -> list[tuple[list[int], list[float]]]:
-    groups = zip(counts.begins.tolist(), counts.ends.tolist(), strict=True)
+    groups = itertools.pairwise([0, *counts.ends.tolist()])
     return [(counts.hashes[begin:end].tolist(), counts.counts[begin:end].tolist()) for begin, end in groups]
 
 
