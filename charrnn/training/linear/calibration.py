@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 LEAST_TEMPERATURE, MOST_TEMPERATURE = 1 / 8, 8.0
 PRIOR, PRIOR_NATS = (0.5, 1.0), 3.0  # of the scales of network and n-grams
 SCALES = (0.01, 8.0)  # the least and the most
+DOUBT = 2.0  # nats by which a network has to lower the summed loss so that it gets half of its scale
 NEWTON_STEPS, SHORTEST = 10, 1e-3
 
 
@@ -43,7 +44,32 @@ def find_scales(
     labels: NDArray[np.int32],
     shift: NDArray[np.float64] | float = 0.0,
 ) -> tuple[float, float]:
-    """The factors of two models' scores (N, K), before they and a shift (K,) are added, for the lowest log-loss.
+    """The factors of two models' scores (N, K), before they and a shift (K,) are added.
+
+    They lie between those of the n-grams alone and those with the lowest log-loss, the nearer to the latter the more
+    nats g the network saves over all texts: g / (g + `DOUBT`) of the way. On few texts, a network that adds nothing
+    often saves some, not least because its weights were chosen by the same texts. On 12 sets with 71 to 480 texts to
+    validate on, the mean accuracy on other texts is 0.8136 and the log-loss 0.4805; with the lowest log-loss they are
+    0.8111 and 0.4812, with half of `DOUBT` 0.8129 and 0.4805.
+    """
+
+    def compute(scales: NDArray[np.float64]) -> float:
+        return log_loss(scales[0] * network + scales[1] * ngrams + shift, labels) * len(labels)
+
+    alone = np.array([0.0, _fit_scales(np.zeros_like(network), ngrams, labels, shift)[1]])
+    best = _fit_scales(network, ngrams, labels, shift)
+    saved = max(0.0, compute(alone) - compute(best))
+    scales = np.clip(alone + saved / (saved + DOUBT) * (best - alone), *SCALES)
+    return float(scales[0]), float(scales[1])
+
+
+def _fit_scales(
+    network: NDArray[np.float64],
+    ngrams: NDArray[np.float64],
+    labels: NDArray[np.int32],
+    shift: NDArray[np.float64] | float,
+) -> NDArray[np.float64]:
+    """The factors with the lowest log-loss.
 
     Few texts tell little of that, so the summed loss has `PRIOR_NATS` times the squared distance from `PRIOR` added.
     """
@@ -72,4 +98,4 @@ def find_scales(
         if size <= SHORTEST:
             break
         scales = np.clip(scales - size * step, *SCALES)
-    return float(scales[0]), float(scales[1])
+    return scales

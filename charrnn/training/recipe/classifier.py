@@ -9,6 +9,13 @@ run each; on the surnames two runs of one setting may differ by half a percent:
                 64 units, the same                                          0.777 after 19 epochs
                 128 units, label smoothing 0.1 besides, noise 0.15          0.795; log-loss 0.70 instead of 0.77
     headlines   128 units, dropout 0.5, of the embedding 0.1, noise 0.03    0.986 after 1 epoch, 0.993 after 8
+
+The network is not trained as a language model first (Dai and Le 2015, arXiv 1511.01432): forward and backward units
+predicted the next and the previous symbol of the texts to learn from, 40 epochs at a falling rate of 4e-3, dropout 0.4,
+which takes longer than the 20 epochs of the classifier that follow. Accuracy and log-loss of network and n-grams
+together, one run each, without / with that: film reviews (2,000) 0.700, 0.575 / 0.724, 0.562 (n-grams alone: 0.712,
+0.564); lines of code (4,801) 0.927, 0.216 / 0.927, 0.213; headlines (2,000) 0.988, 0.023 / 0.990, 0.025; surnames
+(2,000), 10 epochs, 0.756, 0.789 / 0.750, 0.789.
 """
 
 import math

@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from charrnn.training.linear.calibration import PRIOR, PRIOR_NATS, SCALES, find_scales, find_temperature, log_loss
+from charrnn.training.linear.calibration import (
+    DOUBT,
+    PRIOR,
+    PRIOR_NATS,
+    SCALES,
+    find_scales,
+    find_temperature,
+    log_loss,
+)
 
 
 def test_the_best_temperature_is_the_one_of_least_loss() -> None:
@@ -24,12 +32,24 @@ def test_two_models_together_are_no_worse_than_either(noise: tuple[float, float]
     for part, only in ((network, (1, 0)), (ngrams, (0, 1))):
         scale = 1 / find_temperature(part, labels)
         distance = sum((scale * present - prior) ** 2 for present, prior in zip(only, PRIOR, strict=True))
-        assert together <= log_loss(part * scale, labels) + PRIOR_NATS * distance / len(labels)
+        assert together <= log_loss(part * scale, labels) + (PRIOR_NATS * distance + DOUBT) / len(labels)
 
 
 def test_few_texts_change_scales_little() -> None:
     labels = np.array([0, 1], dtype=np.int32)
     misled = np.array([[0.0, 5.0], [5.0, 0.0]])
     weight, other = find_scales(np.zeros((2, 2)), misled, labels)
-    assert weight == pytest.approx(PRIOR[0], abs=1e-6)
+    assert weight == SCALES[0]
     assert 0 < other < PRIOR[1]
+    right = find_scales(np.zeros((2, 2)), -misled, labels)
+    assert PRIOR[1] < right[1] < 2 * PRIOR[1]
+
+
+def test_a_network_counts_the_more_the_more_texts_it_helps_with() -> None:
+    draw = np.random.default_rng(0)
+    labels = draw.integers(0, 3, 60).astype(np.int32)
+    network, ngrams = (np.eye(3)[labels] + draw.normal(0, noise, (60, 3)) for noise in (1.5, 1.0))
+    scales = [find_scales(np.tile(network, (n, 1)), np.tile(ngrams, (n, 1)), np.tile(labels, n)) for n in (1, 4, 100)]
+    assert 0 < scales[0][0] < scales[1][0] < scales[2][0]
+    useless = find_scales(draw.normal(0, 1, (60, 3)), ngrams, labels)
+    assert useless[0] < 0.2 * scales[2][0]
