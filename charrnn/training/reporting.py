@@ -25,7 +25,8 @@ class Progress:
     """How far a run has come.
 
     `loss` (nats per unit of the task) and `grad_norm` are means since the last report, of about a second. The loss is
-    shown as "recent loss"; "train loss" is the mean since the last evaluation.
+    shown as "recent loss"; "train loss" is the mean since the last evaluation. Of the `seconds`, the first `prepared`
+    were not spent on steps.
     """
 
     step: int
@@ -36,11 +37,12 @@ class Progress:
     lr: float
     grad_norm: float
     chars_per_second: float
+    prepared: float = 0.0
 
     @property
     def seconds_left(self) -> float:
         """Estimate of the seconds until the budget is used."""
-        return max(0.0, self.seconds * (1 - self.progress) / max(self.progress, 1e-9))
+        return max(0.0, (self.seconds - self.prepared) * (1 - self.progress) / max(self.progress, 1e-9))
 
 
 @dataclass(frozen=True)

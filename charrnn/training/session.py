@@ -368,6 +368,7 @@ class Session:
                 lr=self._rate,
                 grad_norm=recent.grad_norm,
                 chars_per_second=measure_speed(self.trainer, self.clock),
+                prepared=self.record.prepared,
             )
         )
 

@@ -81,6 +81,7 @@ class ClassifierTask(Task):
         weights = None if self._class_weights is None else self._class_weights.cpu()
         share = min(1.0, (self.plan.budget.seconds or DEFAULT_SECONDS) / DEFAULT_SECONDS)
         documents = self._validation.documents
+        on_note(f"learning the n-grams of {count_of(len(self.corpus.train), 'text')} ...")
         alone = self._world.size == 1  # others only wait, so all could not agree on a stop
         learned = self._world.broadcast(
             lambda: learn_ngrams(self.corpus, documents, share, weights, watch if alone else _ignore)
@@ -88,7 +89,7 @@ class ClassifierTask(Task):
         if learned is None:
             return False
         self._set_ngrams(learned)
-        kinds = " and ".join(NGRAM_KINDS[: learned.kinds])
+        kinds = ", ".join(NGRAM_KINDS[: learned.kinds])
         on_note(f"n-grams of {kinds}: accuracy {learned.accuracy:.2%} in cross-validation, without the network")
         return True
 
