@@ -45,7 +45,7 @@ FOLDS = 3
 STRENGTHS = (0.25, 1.0, 4.0, 16.0, 64.0, 256.0, 1024.0)
 MOST_NUMBERS = 2**22  # of a model in its file
 NUMBERS = 3  # of a feature beside its weights
-MOST_SYMBOLS = 2**24  # of the texts that are learned from
+MOST_CHARACTERS = 2**23  # of evenly spread texts that are learned from: takes 3 GB
 SELECTION = 2**24  # features times columns that a choice is made by
 EXTRA_COLUMNS = 6  # what a feature costs beside its weights
 
@@ -126,8 +126,10 @@ def learn_ngrams(
         watch: see `Watch`.
     """
     seen = corpus.valid is corpus.train
-    documents = held_out if seen else _spread(corpus.train)
+    documents = held_out if seen else corpus.train
     texts, labels, classes = corpus.spell(documents), documents.labels, len(corpus.labels)
+    every = 1 if seen else max(1, -(-sum(map(len, texts)) // MOST_CHARACTERS))
+    texts, labels = texts[::every], labels[::every]
     counts = count_ngrams(texts)
     watch()
     learner = _Learner(classes, class_weights, watch)
@@ -210,12 +212,6 @@ class _Learner:
 
     def _load(self, rows: SparseRows, labels: Labels) -> LogisticRegression:
         return LogisticRegression(rows, labels, self._classes, self._class_weights)
-
-
-def _spread(documents: Documents) -> Documents:
-    """All documents, or evenly spread ones if they have too many symbols."""
-    every = max(1, -(-int(documents.lengths.sum()) // MOST_SYMBOLS))
-    return documents if every == 1 else documents.select(slice(None, None, every))
 
 
 def _divide(texts: Sequence[str]) -> Indices:

@@ -96,7 +96,7 @@ def test_too_few_texts_have_no_such_model(tmp_path: Path) -> None:
 
 
 def test_of_many_texts_some_are_enough(corpus: LabelledCorpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(selection, "MOST_SYMBOLS", 1500)
+    monkeypatch.setattr(selection, "MOST_CHARACTERS", 1500)
     learned = learn(corpus, share=0.004)
     assert (learned.scores.argmax(axis=1) == corpus.valid.labels).mean() > 0.6
 
