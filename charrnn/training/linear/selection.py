@@ -133,7 +133,7 @@ def learn_ngrams(
     counts = count_ngrams(texts)
     watch()
     learner = _Learner(classes, class_weights, watch)
-    choice = learner.choose(counts, labels, _divide(texts), int(share * SELECTION))
+    choice = learner.choose(counts, labels, _divide(texts), math.inf if seen else share * SELECTION)
     if choice is None:
         return None
     scores = choice.scores
@@ -170,9 +170,9 @@ class _Learner:
         self._watch()
         return features, weights
 
-    def choose(self, counts: NgramCounts, labels: Labels, folds: Indices, work: int) -> _Choice | None:
+    def choose(self, counts: NgramCounts, labels: Labels, folds: Indices, work: float) -> _Choice | None:
         """The best of all choices for texts that are divided into folds (N,); `work` limits features times columns."""
-        every = max(1, -(-len(counts.hashes) * (self._classes + EXTRA_COLUMNS) // max(1, work)))
+        every = max(1, math.ceil(len(counts.hashes) * (self._classes + EXTRA_COLUMNS) / max(1.0, work)))
         some = np.arange(0, len(labels), every)
         if min(np.bincount(folds[some], minlength=FOLDS)) < 2:
             return None

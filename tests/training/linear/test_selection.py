@@ -80,10 +80,11 @@ def test_numpy_scores_as_the_training_does(corpus: LabelledCorpus) -> None:
         assert scorer.score([]).shape == (0, 3)
 
 
-def test_few_texts_are_validated_by_models_of_the_others(tmp_path: Path) -> None:
+@pytest.mark.parametrize("share", [1.0, 1e-3])
+def test_few_texts_are_all_validated_by_models_of_the_others(tmp_path: Path, share: float) -> None:
     corpus = write_texts(tmp_path, 50)
     assert corpus.valid is corpus.train
-    learned = learn(corpus)
+    learned = learn(corpus, share)
     assert learned.scores.shape == (50, 3)
     right = (learned.scores.argmax(axis=1) == corpus.train.labels).mean()
     assert right == pytest.approx(learned.accuracy)
