@@ -27,6 +27,7 @@ LIMITS = {  # largest sizes that are accepted, far above those of any model; che
     "ngram_features": 2**24,
     "ngram_kinds": 3,
 }
+HASHES = "ngram.hash"  # the tensor of a linear model that holds no weights
 Tensors = dict[str, NDArray[np.float32]]
 Shapes = dict[str, tuple[int, ...]]
 
@@ -148,7 +149,7 @@ class ClassifierConfig(ModelConfig):
         """The shape of every tensor by name; the names of the network's are PyTorch's."""
         shapes = self._shapes(self.classes, self.pooled_size)
         if self.ngram_features:
-            shapes["ngram.hash"] = shapes["ngram.idf"] = (self.ngram_features,)
+            shapes[HASHES] = shapes["ngram.idf"] = (self.ngram_features,)
             shapes["ngram.weight"] = (self.classes, self.ngram_features)
             shapes["ngram.bias"] = (self.classes,)
         return shapes

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from charrnn.errors import ModelFileError, quote_value
 from charrnn.files import atomic_write
-from charrnn.model.config import Tensors
+from charrnn.model.config import HASHES, Tensors
 from charrnn.model.header import ModelHeader
 from charrnn.model.tensors import read_tensor, write_tensors
 
 Storage = tuple[str, type[np.number[Any]]]  # on disk: name in the file, type
 DTYPES: dict[str, Storage] = {"single": ("F32", np.float32), "half": ("F16", np.float16)}
-NGRAMS, HASHES = "ngram.", "ngram.hash"  # what the names of a linear model's tensors begin with; those of its n-grams
+NGRAMS = "ngram."  # what the names of a linear model's tensors begin with
 METADATA_KEY = "charrnn"
 MAX_HEADER = 4 * 2**20  # bytes of the names, shapes and description in a file
 # Whatever the sizes, sums of products of two such weights are far below float32's largest number, 3e38, so no state
@@ -55,11 +55,11 @@ def read_header(path: Path) -> ModelHeader:
 
 
 def load_model(path: Path) -> tuple[ModelHeader, Tensors]:
-    """Read the header and the weights of a model file, as float32 whatever its precision.
+    """Read the header and the weights of a model file, as float32 whatever its precision; hashes of n-grams are uint32.
 
     Raises:
-        ModelFileError: if there is no such file, it is not a complete, valid model, or a weight is not finite or so
-            large that scores would overflow.
+        ModelFileError: if there is no such file, it is not a complete, valid model, a weight is not finite or so large
+            that scores would overflow, or hashes are not in ascending order.
     """
     with _open_safetensors(path) as file:
         header = _read_checked_header(file, path)

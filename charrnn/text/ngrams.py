@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from charrnn.text.vocabulary.splitting import is_letter
 
 CHARACTERS = 5  # of the longest n-grams
-KINDS = 3  # characters, words, characters within words
+KINDS = ("1 to 5 characters", "1 to 2 words", "2 to 5 characters within words")
 HASH_BITS = 32
 LONGEST = 2**17  # characters of a text whose n-grams count
 CHUNK = 2**18  # characters that are hashed at a time, unless one text is longer
@@ -57,6 +57,8 @@ class NgramCounts:
 
     def first_kinds(self, kinds: int) -> "NgramCounts":
         """Only the first of the kinds."""
+        if kinds == self.kinds:
+            return self
         groups = np.arange(len(self.ends)).reshape(-1, self.kinds)[:, :kinds]
         return self._select(groups.ravel(), kinds)
 
@@ -121,7 +123,7 @@ def select_groups(ends: Indices, groups: Indices) -> tuple[Indices, Indices]:
     return np.arange(sizes.sum()) + np.repeat(begins - (new_ends - sizes), sizes), new_ends
 
 
-def count_ngrams(texts: Sequence[Text], kinds: int = KINDS) -> NgramCounts:
+def count_ngrams(texts: Sequence[Text], kinds: int = len(KINDS)) -> NgramCounts:
     """The n-grams of texts, of the first of the kinds; bytes count as UTF-8."""
     return _join([_count_chunk(chunk, kinds) for chunk in chunk_texts(texts)], kinds)
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from charrnn.errors import ModelFileError
-from charrnn.model.config import LIMITS, ClassifierConfig, ModelConfig, Tensors
-from charrnn.model.file import HASHES, MAX_HEADER, load_model, read_header, save_model
+from charrnn.model.config import HASHES, LIMITS, ClassifierConfig, ModelConfig, Tensors
+from charrnn.model.file import MAX_HEADER, load_model, read_header, save_model
 from charrnn.model.header import ModelHeader
 from tests.needs import posix
 

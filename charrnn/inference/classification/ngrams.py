@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.model.config import ClassifierConfig, Tensors
+from charrnn.model.config import HASHES, ClassifierConfig, Tensors
 from charrnn.text.ngrams import Text, chunk_texts, count_ngrams
 
 
@@ -20,7 +20,7 @@ class NgramScorer:
 
     def __init__(self, config: ClassifierConfig, tensors: Tensors) -> None:
         self._kinds = config.ngram_kinds
-        self._hashes: NDArray[Any] = tensors["ngram.hash"]
+        self._hashes: NDArray[Any] = tensors[HASHES]
         self._idf, self._weight = tensors["ngram.idf"], tensors["ngram.weight"]
         self.bias = tensors["ngram.bias"]
 

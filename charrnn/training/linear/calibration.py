@@ -52,34 +52,36 @@ def find_scales(
     validate on, the mean accuracy on other texts is 0.8136 and the log-loss 0.4805; with the lowest log-loss they are
     0.8111 and 0.4812, with half of `DOUBT` 0.8129 and 0.4805.
     """
-
-    def compute(scales: NDArray[np.float64]) -> float:
-        return log_loss(scales[0] * network + scales[1] * ngrams + shift, labels) * len(labels)
-
-    alone = np.array([0.0, _fit_scales(np.zeros_like(network), ngrams, labels, shift)[1]])
-    best = _fit_scales(network, ngrams, labels, shift)
-    saved = max(0.0, compute(alone) - compute(best))
+    parts = np.stack([network, ngrams])
+    alone = np.array([0.0, _fit_scales(np.stack([np.zeros_like(network), ngrams]), labels, shift)[1]])
+    best = _fit_scales(parts, labels, shift)
+    saved = max(0.0, _sum_loss(alone, parts, labels, shift) - _sum_loss(best, parts, labels, shift))
     scales = np.clip(alone + saved / (saved + DOUBT) * (best - alone), *SCALES)
     return float(scales[0]), float(scales[1])
 
 
-def _fit_scales(
-    network: NDArray[np.float64],
-    ngrams: NDArray[np.float64],
+def _sum_loss(
+    scales: NDArray[np.float64],
+    parts: NDArray[np.float64],
     labels: NDArray[np.int32],
     shift: NDArray[np.float64] | float,
+) -> float:
+    """The summed log-loss of the parts (P, N, K) of the scores at their scales (P,)."""
+    return log_loss(np.tensordot(scales, parts, 1) + shift, labels) * len(labels)
+
+
+def _fit_scales(
+    parts: NDArray[np.float64], labels: NDArray[np.int32], shift: NDArray[np.float64] | float
 ) -> NDArray[np.float64]:
-    """The factors with the lowest log-loss.
+    """The scales of network and n-grams, `parts` (2, N, K), with the lowest log-loss.
 
     Few texts tell little of that, so the summed loss has `PRIOR_NATS` times the squared distance from `PRIOR` added.
     """
-    parts = np.stack([network, ngrams])
     scales = np.array(PRIOR)
     rows = np.arange(len(labels))
 
     def compute(point: NDArray[np.float64]) -> float:
-        distance = float(((point - PRIOR) ** 2).sum())
-        return log_loss(np.tensordot(point, parts, 1) + shift, labels) * len(labels) + PRIOR_NATS * distance
+        return _sum_loss(point, parts, labels, shift) + PRIOR_NATS * float(((point - PRIOR) ** 2).sum())
 
     for _ in range(NEWTON_STEPS):
         scores = np.tensordot(scales, parts, 1) + shift

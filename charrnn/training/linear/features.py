@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from charrnn.model.config import HASHES
 from charrnn.text.ngrams import NgramCounts
 from charrnn.training.linear.regression import SparseRows
 
@@ -49,4 +50,4 @@ class FeatureMap:
     def to_tensors(self, weights: Tensor) -> dict[str, NDArray[Any]]:
         """Weights (W + 1, K), the bias last, as the model file holds them."""
         table = weights[:-1].T.contiguous().numpy()
-        return {"ngram.hash": self.hashes, IDF: self.idf, "ngram.weight": table, "ngram.bias": weights[-1].numpy()}
+        return {HASHES: self.hashes, IDF: self.idf, "ngram.weight": table, "ngram.bias": weights[-1].numpy()}

@@ -13,6 +13,7 @@ from charrnn.errors import UsageError
 from charrnn.model.config import Tensors
 from charrnn.model.header import CLASSIFY, ModelHeader
 from charrnn.text.documents.corpus import LabelledCorpus
+from charrnn.text.ngrams import KINDS
 from charrnn.training.checkpoint.files import select_tensors
 from charrnn.training.data.documents import ClassifierBatches, DocumentBatch
 from charrnn.training.data.feeding import to_device
@@ -29,7 +30,6 @@ from charrnn.wording import count_of
 
 LISTED_CLASSES = 8
 MAX_LABEL = 24  # characters of a label that are shown
-NGRAM_KINDS = ("1 to 5 characters", "1 to 2 words", "2 to 5 characters within words")
 OUTPUT_WEIGHTS = ("decoder.weight", "decoder.bias")
 
 
@@ -89,7 +89,7 @@ class ClassifierTask(Task):
         if learned is None:
             return False
         self._set_ngrams(learned)
-        kinds = ", ".join(NGRAM_KINDS[: learned.kinds])
+        kinds = ", ".join(KINDS[: learned.kinds])
         on_note(f"n-grams of {kinds}: accuracy {learned.accuracy:.2%} in cross-validation, without the network")
         return True
 

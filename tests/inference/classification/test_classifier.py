@@ -12,7 +12,7 @@ from charrnn.inference.classification.classifier import Classifier, chunk_rows
 from charrnn.inference.classification.ngrams import NgramScorer
 from charrnn.inference.inspection.course import follow
 from charrnn.inference.network.classifier import CHUNK, ClassifierNetwork
-from charrnn.model.config import ClassifierConfig
+from charrnn.model.config import HASHES, ClassifierConfig
 from charrnn.model.header import ModelHeader
 from charrnn.text.ngrams import count_ngrams
 from charrnn.text.vocabulary.characters import CharVocabulary
@@ -30,7 +30,7 @@ def make_classifier(ngrams: int = 0) -> Classifier:
         name: draw.normal(0, 0.5, shape).astype(np.float32) for name, shape in config.shapes().items()
     }
     header = ModelHeader(config, vocabulary.to_json(), {}, "classify", LABELS, (1, 1))
-    scorer = NgramScorer(config, {**tensors, "ngram.hash": hashes}) if ngrams else None
+    scorer = NgramScorer(config, {**tensors, HASHES: hashes}) if ngrams else None
     return Classifier(header, vocabulary, ClassifierNetwork(config, tensors), scorer)
 
 
@@ -63,13 +63,23 @@ def test_long_texts_come_in_smaller_chunks(monkeypatch: pytest.MonkeyPatch) -> N
 def test_scores_of_network_and_n_grams_are_added() -> None:
     mixed, texts = make_classifier(ngrams=30), ["abc dab", "d", "XYZ abc"]
     network, ngrams = mixed.score_parts(texts)
-    assert abs(ngrams[0] - ngrams[2]).min() > 0.01  # `XYZ` has none
+    assert abs(ngrams[0] - ngrams[2]).min() > 0.01
     total = network + ngrams
     expected = total - np.log(np.exp(total).sum(axis=1, keepdims=True))
     np.testing.assert_allclose(mixed.log_probabilities(texts), expected, atol=1e-12)
     along = mixed.running_probabilities(texts[0])
     assert along.shape == (len(texts[0]) + 1, len(LABELS))
     np.testing.assert_allclose(along[-1], np.exp(expected[0]), rtol=1e-5)
+
+
+def test_a_text_without_known_n_grams_gets_the_bias() -> None:
+    known: NDArray[Any] = np.setdiff1d(count_ngrams(["abcd"]).hashes, count_ngrams([""]).hashes)
+    config = ClassifierConfig("rnn", 1, 2, 2, 6, len(LABELS), False, "last", len(known), 3)
+    draw = np.random.default_rng(0)
+    tensors: dict[str, Any] = {name: draw.normal(size=shape) for name, shape in config.shapes().items()}
+    scores = NgramScorer(config, {**tensors, HASHES: known}).score(["", "abcd", "XYZ"])
+    np.testing.assert_allclose(scores[[0, 2]], np.tile(tensors["ngram.bias"], (2, 1)), rtol=1e-6)
+    assert abs(scores[1] - scores[0]).min() > 0.01
 
 
 def test_a_course_tells_what_network_and_n_grams_add() -> None:
