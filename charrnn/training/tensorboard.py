@@ -24,7 +24,7 @@ from charrnn.training.network.base import RecurrentNetwork
 from charrnn.training.reporting import Command, Evaluation, Progress, Reporter, Summary
 from charrnn.training.tasks.task import Task
 
-HISTOGRAM_SHARE = 0.02  # of the run's time, at most; all of this file took 0.8 to 1.3 % of runs of 20 s on two cores
+HISTOGRAM_SHARE = 0.02  # of the run's time, at most (docs/experiments/recipe.md has its cost)
 OF_NETWORK = (*(field.name for field in dataclasses.fields(ClassifierConfig)), "dropout", "weight_dropout")
 LINE = 100  # characters of a sample's line: longer ones would have to be scrolled sideways
 

@@ -222,8 +222,7 @@ def merge_equal_texts(corpus: LabelledCorpus) -> tuple[LabelledCorpus, NDArray[n
     """The corpus with each text to learn from once for each of its labels, and what scores (K,) lack then.
 
     A text that stands there many times would be learned by heart, instead of what it has in common with others. Scores
-    then say that its class is rarer than it is, so the logarithms of the ratios are to be added. On surnames where each
-    Arabic name stands 18 times, a linear model gets 0.811 instead of 0.780, and a log-loss of 0.67 instead of 0.76.
+    then say that its class is rarer than it is, so the logarithms of the ratios are to be added.
     """
     classes = len(corpus.labels)
     if corpus.valid is corpus.train:
