@@ -80,7 +80,7 @@ class Session:
         self._is_resumed = resumed is not None
         best = self.state.best_training
         self._best = Measurement.from_summary(best) if best else Measurement(math.inf)
-        self._recent, self._own = StepMetrics(), StepMetrics()
+        self._recent_metrics, self._own_metrics = StepMetrics(), StepMetrics()
         self.clock = Clock(self.resources.world, self.state.seconds, self.state.step_seconds)
         self._last_report = self._last_save = self._last_read = self._last_share = self.clock.seconds
         self._last_sample = -math.inf  # what the network writes before it has learned anything is worth seeing, too
@@ -93,7 +93,9 @@ class Session:
         """
         try:
             with full_precision():
-                self._report_start()
+                random = get_random_states(self.resources.device)  # reporters may trace the network
+                self.reporter.on_start(self.task, self._device, self.state.history)
+                set_random_states(random, self.resources.device)
                 self.checkpointer.save_first(self.state, resumed=self._is_resumed)
                 self.clock.start()  # what came before is not learning, and not counted
                 self._synchronize()
@@ -113,11 +115,7 @@ class Session:
             self.trainer.workers.close()
 
     def _prepare(self) -> None:
-        """Let the task prepare what it needs before the first step.
-
-        Raises:
-            TrainingInterrupt: if a stop was requested.
-        """
+        """Let the task prepare what it needs before the first step; a request to stop raises TrainingInterrupt."""
         if self.task.prepare(self.reporter.on_note, self._check_stop):
             self._synchronize()
             self.state.setup_seconds = self.state.last_evaluation = self.clock.seconds
@@ -170,12 +168,6 @@ class Session:
         schedule = self.state.cooldown or self.schedule
         return schedule.rate(self.progress) * 0.5**self.state.retries
 
-    def _report_start(self) -> None:
-        """Report the start; whatever the reporters do with the network, the random states stay unchanged."""
-        states = get_random_states(self.resources.device)
-        self.reporter.on_start(self.task, self._device, self.state.history)
-        set_random_states(states, self.resources.device)
-
     def _step(self) -> None:
         with self.clock.measure_step():
             self.trainer.step(self._rate, self.progress)
@@ -186,16 +178,16 @@ class Session:
         """Take the trainer's metrics; where a GPU runs ahead, wait for it."""
         with self.clock.measure_step():
             metrics = self.trainer.take_metrics()
-        self._own.add(metrics.nats, metrics.chars, metrics.norm, metrics.steps)
+        self._own_metrics.add(metrics.nats, metrics.chars, metrics.norm, metrics.steps)
         self._last_read = self.clock.seconds
         if self.trainer.diverged:
             self._go_back()
 
     def _synchronize(self) -> None:
         """Exchange clocks, requests to stop and losses with the other processes, if there are any."""
-        (nats,) = self.clock.synchronize(self.stop, [self._own.nats])
-        own, self._own = self._own, StepMetrics()
-        for metrics in (self._recent, self.state.metrics_since_eval):
+        (nats,) = self.clock.synchronize(self.stop, [self._own_metrics.nats])
+        own, self._own_metrics = self._own_metrics, StepMetrics()
+        for metrics in (self._recent_metrics, self.state.metrics_since_eval):
             metrics.add(nats, own.chars, own.norm, own.steps)
 
     def _read_metrics(self) -> None:
@@ -259,16 +251,19 @@ class Session:
         begin = self.clock.seconds
         trainer, state = self.trainer, self.state
         self.reporter.on_weights(trainer.steps, self.task.network)
-        measured = self._validate(self._watch_evaluation)
+        measurement = self._validate(self._watch_evaluation)
+        loss, accuracy = measurement.loss, measurement.accuracy
         if not math.isnan(state.metrics_since_eval.loss):
             state.train_loss = state.metrics_since_eval.loss / self.task.characters_per_symbol
-        best = measured.loss < state.best
+        best = loss < state.best
         state.evals_since_best = 0 if best else state.evals_since_best + 1
         if best:
-            state.best, state.best_step, self._best = measured.loss, trainer.steps, measured
+            state.best, state.best_step, self._best = loss, trainer.steps, measurement
             state.best_training = describe_training(self.task, self.summarize())
             self.checkpointer.save_best(self.trainer.average.export(), state)
-        evaluation = Evaluation(trainer.steps, self.epochs, state.train_loss, measured.loss, best, measured.accuracy)
+        evaluation = Evaluation(
+            trainer.steps, self.epochs, state.train_loss, measurement.loss, best, measurement.accuracy
+        )
         state.history.append(evaluation)
         self.reporter.on_evaluation(evaluation)
         self._synchronize()
@@ -278,7 +273,7 @@ class Session:
         stalled = state.evals_since_best >= self.plan.patience and state.cooldown is None
         if stalled and self.progress < 1.0 and math.isfinite(state.best):
             self._cool_down()
-        self._save_in_background(EVALUATED if math.isfinite(measured.loss) else LATEST)
+        self._save_in_background(EVALUATED if math.isfinite(loss) else LATEST)
 
     def _validate(self, on_share: OnShare) -> Measurement:
         with self.trainer.average.apply():
@@ -294,7 +289,7 @@ class Session:
 
     def _finish(self) -> Summary:
         """The last evaluation and the last save of a run that has used its budget."""
-        if self._recent.steps:
+        if self._recent_metrics.steps:
             self._report()
         if self.state.evaluated_at != self.trainer.steps:
             self._evaluate()
@@ -325,13 +320,12 @@ class Session:
                 raise TrainingInterrupt
 
         try:
-            measured = self._validate(watch)
+            measurement = self._validate(watch)
         except TrainingInterrupt:
             return self.summarize()
-        if not measured.loss < state.best:
+        if not measurement.loss < state.best:
             return self.summarize()
-        aside = dataclasses.replace(state, best=measured.loss, best_step=steps)
-        summary = self.summarize(aside, measured)
+        summary = self.summarize(dataclasses.replace(state, best=measurement.loss, best_step=steps), measurement)
         self.checkpointer.write_model(describe_training(self.task, summary), self.trainer.average.export())
         return summary
 
@@ -364,7 +358,7 @@ class Session:
 
     def _report(self) -> None:
         self._last_report = self.clock.seconds
-        recent, self._recent = self._recent, StepMetrics()
+        recent, self._recent_metrics = self._recent_metrics, StepMetrics()
         self.reporter.on_progress(
             Progress(
                 step=self.trainer.steps,
@@ -384,5 +378,5 @@ class Session:
         return self.resources.world.describe(self.resources.device)
 
     def summarize(self, state: RunState | None = None, best: Measurement | None = None) -> Summary:
-        """The figures so far, of this record and these best weights if they are given."""
+        """The figures so far, of this state and of these best weights if they are given."""
         return summarize(self.trainer, self.clock, state or self.state, best or self._best, self.output, self._device)

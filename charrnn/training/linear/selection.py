@@ -3,7 +3,7 @@
 For the choice each text is scored by a model of other texts. The penalty on squared weights of N texts is
 1 / (strength * N); strengths are tried from the weakest on until one is worse, with all kinds of n-grams
 (`charrnn.text.ngrams`), then with fewer until that is worse. What counts is the log-loss at the best temperature,
-because a strong model's accuracy suffers less from its confidence than its log-loss, and confidence can be mended.
+because an overconfident model loses more log-loss than accuracy, and its confidence can be corrected.
 
 `docs/experiments/recipe.md` has the measurements behind the constants.
 """

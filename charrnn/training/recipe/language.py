@@ -60,14 +60,7 @@ class LanguagePlan(Plan):
 def make_language_plan(
     settings: TrainSettings, corpus: Corpus | LabelledCorpus, throughput: Throughput, shape: BatchShape = ON_CPU
 ) -> LanguagePlan:
-    """Choose every open setting; settings that were given are kept.
-
-    Args:
-        settings: what the user gave.
-        corpus: the text.
-        throughput: of the machine.
-        shape: of a step on its devices.
-    """
+    """Choose every open setting, for a machine of that throughput; settings that were given are kept."""
     model, learning = settings.model, settings.learning
     weight_dropout = settings.language.weight_dropout
     budget, chars = _make_budget(learning), corpus.train_size
@@ -85,6 +78,9 @@ def make_language_plan(
     lr = learning.lr or _choose_rate(config, overfit_pressure, expected, step)
     decay = _choose_decay(lr, chars / step) if learning.weight_decay is None else learning.weight_decay
     strength = min(1.0, decay * lr * DECAY_EPOCHS * chars / step)
+    end: tuple[str, ...] = ()
+    if budget.epochs is not None and learning.epochs is None:
+        end = (f"ends after {round_number(budget.epochs)} epochs at the latest, because more would overfit",)
     return LanguagePlan(
         config=config,
         dropout=_choose_dropout(overfit_pressure, strength) if model.dropout is None else model.dropout,
@@ -99,7 +95,7 @@ def make_language_plan(
         patience=learning.patience or PATIENCE,
         seed=learning.seed,
         validated=None if budget.seconds is None else max(MIN_VALIDATION, int(VALIDATION_SHARE * in_time)),
-        reasons=(*_explain(model, config, budget, chars, expected), *shrunk, *_explain_end(learning, budget)),
+        reasons=(_explain_size(model, config, budget, chars, expected), *shrunk, *end),
         warnings=warn_of_few_steps(budget, in_time / step),
     )
 
@@ -111,15 +107,7 @@ def depends_on_throughput(settings: TrainSettings) -> bool:
 
 @dataclass(frozen=True)
 class _Outlook:
-    """How much a run of any size of network will read.
-
-    Attributes:
-        budget: as the user gave it.
-        chars: of the text.
-        throughput: of the machine.
-        shape: of a step on its devices.
-        step: characters that a step reads.
-    """
+    """How much of a text of `chars` characters a run will read, at `step` a step, for each size of network."""
 
     budget: Budget
     chars: int
@@ -179,11 +167,7 @@ def _count_weights(config: ModelConfig) -> float:
 def _choose_rate(config: ModelConfig, overfit_pressure: float, expected: float, step: int) -> float:
     """The peak learning rate: smaller for a larger layer, and for long runs with much dropout.
 
-    Args:
-        config: sizes.
-        overfit_pressure: as for `_choose_dropout`.
-        expected: characters that the run reads.
-        step: characters that a step reads.
+    The run reads `expected` characters, `step` of them in each step.
     """
     by_size = PEAK_RATE * math.sqrt(PEAK_AT / config.hidden_size / config.layers)
     calm = max(CALM_SHARE, math.cbrt(CALM_FROM / max(overfit_pressure, 1e-9)), CALM_STEPS * step / max(expected, 1e-9))
@@ -222,21 +206,14 @@ def _choose_weight_dropout(model: ModelSettings, overfit_pressure: float) -> flo
     return round(min(MAX_WEIGHT_DROPOUT, max(0.0, share)), 2)
 
 
-def _explain(model: ModelSettings, config: ModelConfig, budget: Budget, chars: int, expected: float) -> tuple[str, ...]:
+def _explain_size(model: ModelSettings, config: ModelConfig, budget: Budget, chars: int, expected: float) -> str:
     """The choice of size in words."""
     epochs = f"about {round_number(expected / chars)} epochs"
     ratio = f"{round_number(config.parameters / chars)} parameters per character of text"
     if model.hidden_size is not None:
-        return (f"size as given: {ratio}, {epochs}",)
+        return f"size as given: {ratio}, {epochs}"
     limit = f"in {format_duration(budget.seconds)}" if budget.seconds is not None else "in this run"
-    return (f"size chosen to suit what this machine can train {limit}: {epochs}, {ratio}",)
-
-
-def _explain_end(learning: LearningSettings, budget: Budget) -> tuple[str, ...]:
-    """A limit of epochs that the user did not give, in words."""
-    if budget.epochs is None or learning.epochs is not None:
-        return ()
-    return (f"ends after {round_number(budget.epochs)} epochs at the latest, because more would overfit",)
+    return f"size chosen to suit what this machine can train {limit}: {epochs}, {ratio}"
 
 
 def _fit_text(learning: LearningSettings, chars: int, shape: BatchShape) -> tuple[int, int, tuple[str, ...]]:

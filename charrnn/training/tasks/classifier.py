@@ -84,7 +84,7 @@ class ClassifierTask(Task):
         on_note(f"learning the n-grams of {count_of(len(self.corpus.train), 'text')} ...")
         alone = self._world.size == 1  # others only wait, so all could not agree on a stop
         learned = self._world.broadcast(
-            lambda: learn_ngrams(self.corpus, documents, share, weights, watch if alone else _ignore)
+            lambda: learn_ngrams(self.corpus, documents, share, weights, watch if alone else lambda: None)
         )
         if learned is None:
             return False
@@ -207,10 +207,6 @@ class ClassifierTask(Task):
             self._set_ngrams(NgramModel.from_state(state["ngrams"], arrays))
         self._documents = state["documents"]
         self._batches.set_state(state["batches"])
-
-
-def _ignore() -> None:
-    """A watch that does nothing."""
 
 
 def _shorten(label: str) -> str:

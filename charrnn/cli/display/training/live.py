@@ -1,9 +1,8 @@
 """A live view of training on a terminal.
 
-Rich's own live display counts on lines as wide as it thinks. Text with characters that a terminal draws wider than
-Unicode says, or a window that becomes narrower, wraps such lines, and each redrawing then leaves some behind. Here
-lines never wrap, and a new size clears the screen and draws everything anew. Nobody but the caller draws, so training
-shares its processor with no thread of ours.
+Rich's own live display assumes that the terminal draws each line as wide as Unicode says. Where characters are drawn
+wider, or the window becomes narrower, lines wrap, and each redrawing leaves some of them behind. Here lines never wrap,
+and a new size clears the screen and draws everything again. Only the thread that trains draws.
 """
 
 import math
