@@ -8,7 +8,7 @@ import shlex
 import signal
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,9 +82,9 @@ def run_training(
         elif settings.run.resume:
             notes.append(f"nothing to resume in {files.folder}: starting")
         settings.check_task(given)
-        source = None
-        if saved is None and settings.language.init_from is not None:
-            source, settings = _load_source(settings, given)
+        source = None if saved is not None else _load_source(settings)
+        if source is not None:
+            settings = source.merge_settings(settings, given)
         text = _read_corpus(corpus, settings, shown, world)
         if saved is not None:
             check_corpus(text, saved)
@@ -123,13 +123,13 @@ def _join_world(device: str) -> AbstractContextManager[World]:
     return process_group(device)
 
 
-def _load_source(settings: TrainSettings, given: Collection[str]) -> tuple[Source, TrainSettings]:
-    """The model to start from, and the settings with its sizes and kind of tokens, if they fit those given."""
+def _load_source(settings: TrainSettings) -> Source | None:
+    """The model to start from, if one is given."""
+    if settings.language.init_from is None:
+        return None
     if settings.language.labels:
         raise UsageError("--labels and --init-from cannot be combined: labels have to be learned from the start")
-    source = Source.load(Path(str(settings.language.init_from)))
-    text, model = source.settings(settings.text, settings.model, given)
-    return source, replace(settings, text=text, model=model)
+    return Source.load(Path(settings.language.init_from))
 
 
 def _read_corpus(

@@ -252,7 +252,7 @@ class Session:
         trainer, state = self.trainer, self.state
         self.reporter.on_weights(trainer.steps, self.task.network)
         measurement = self._validate(self._watch_evaluation)
-        loss, accuracy = measurement.loss, measurement.accuracy
+        loss = measurement.loss
         if not math.isnan(state.metrics_since_eval.loss):
             state.train_loss = state.metrics_since_eval.loss / self.task.characters_per_symbol
         best = loss < state.best
@@ -261,9 +261,7 @@ class Session:
             state.best, state.best_step, self._best = loss, trainer.steps, measurement
             state.best_training = describe_training(self.task, self.summarize())
             self.checkpointer.save_best(self.trainer.average.export(), state)
-        evaluation = Evaluation(
-            trainer.steps, self.epochs, state.train_loss, measurement.loss, best, measurement.accuracy
-        )
+        evaluation = Evaluation(trainer.steps, self.epochs, state.train_loss, loss, best, measurement.accuracy)
         state.history.append(evaluation)
         self.reporter.on_evaluation(evaluation)
         self._synchronize()

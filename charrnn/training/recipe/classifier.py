@@ -13,7 +13,7 @@ from charrnn.model.config import ClassifierConfig
 from charrnn.settings import format_duration
 from charrnn.text.documents.corpus import LabelledCorpus
 from charrnn.training.recipe.plan import Budget, Plan, warn_of_few_steps
-from charrnn.training.recipe.throughput import Throughput
+from charrnn.training.recipe.throughput import Throughput, count_recurrent_weights
 from charrnn.training.settings import LearningSettings, TrainSettings
 from charrnn.wording import round_number
 
@@ -136,13 +136,6 @@ def _choose_sizes(
         if expected >= SYMBOLS_PER_WEIGHT * count_recurrent_weights(config):
             largest = config
     return largest
-
-
-def count_recurrent_weights(config: ClassifierConfig) -> int:
-    """Number of weights in the products of one symbol."""
-    width = config.directions * config.hidden_size
-    inputs = [config.embedding_size, *[width] * (config.layers - 1)]
-    return sum(config.directions * config.gates * config.hidden_size * (i + config.hidden_size) for i in inputs)
 
 
 def _limit_symbols(budget: Budget, lengths: NDArray[np.int64], batch_size: int) -> float:

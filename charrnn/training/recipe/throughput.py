@@ -52,14 +52,16 @@ class Throughput:
         return SHARE / (operations * (1 + self.half_speed / units) / self.peak + self.waiting * layers)
 
 
+def count_recurrent_weights(config: ModelConfig) -> int:
+    """Number of recurrent weights that are multiplied for one symbol; one-hot input is a look-up."""
+    width = config.directions * config.hidden_size
+    inputs = [config.embedding_size, *[width] * (config.layers - 1)]
+    return sum(config.directions * config.gates * config.hidden_size * (i + config.hidden_size) for i in inputs)
+
+
 def count_operations(config: ModelConfig) -> float:
     """Floating-point operations of learning one character."""
-    inputs = config.embedding_size or 0  # one-hot input is a look-up
-    recurrent = sum(
-        config.gates * config.hidden_size * (config.hidden_size + (config.hidden_size if layer else inputs))
-        for layer in range(config.layers)
-    )
-    return 6.0 * (recurrent + config.hidden_size * config.vocab_size)
+    return 6.0 * (count_recurrent_weights(config) + config.hidden_size * config.vocab_size)
 
 
 def estimate_throughput(throughput: Throughput, config: ModelConfig) -> float:
