@@ -101,6 +101,6 @@ def charrnn_in_process(tmp_path: Path, in_process: Any, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.CompletedProcess(arguments, *in_process(*map(str, arguments)))
+        return subprocess.CompletedProcess("charrnn", *in_process(*map(str, arguments)))
 
     return run

@@ -19,7 +19,6 @@ from charrnn.training.data.documents import ClassifierBatches, DocumentBatch
 from charrnn.training.data.feeding import to_device
 from charrnn.training.devices.workers import Workers
 from charrnn.training.linear.selection import NgramModel, learn_ngrams
-from charrnn.training.network.base import State
 from charrnn.training.network.classifier import TextClassifier
 from charrnn.training.network.classifier_objective import ClassifierBatch, ClassifierObjective
 from charrnn.training.network.initialization import initialize
@@ -113,12 +112,6 @@ class ClassifierTask(Task):
         hit = torch.rand(ids.shape) < self.plan.noise
         hit[torch.from_numpy(documents.lengths) - 1, torch.arange(ids.shape[1])] = False  # the end of a document
         return ids.masked_fill(hit, unknown)
-
-    def carry(self, after: State) -> None:
-        """Documents are read whole: there is no state."""
-
-    def reset_state(self) -> None:
-        """Documents are read whole: there is no state."""
 
     def count_epochs(self, symbols: int) -> float:  # noqa: ARG002
         """How often all texts have been read."""

@@ -1,3 +1,4 @@
+import mmap
 import sys
 
 import pytest
@@ -29,7 +30,7 @@ def test_where_there_is_room_the_memory_is_given_back(monkeypatch: pytest.Monkey
             closed.append(True)
 
     monkeypatch.delitem(sys.modules, "torch", raising=False)
-    monkeypatch.setattr(memory.mmap, "mmap", Reservation)
+    monkeypatch.setattr(mmap, "mmap", Reservation)
     require_room_for_pytorch()
     assert reserved == [memory.PYTORCH]
     assert closed == [True]
