@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -205,3 +206,8 @@ def test_samples_that_tell_are_spread_by_factors_of_steps() -> None:
     assert [step for step, _ in choose_evenly(samples, 4)] == [1, 10, 100, 1000]
     assert choose_evenly(samples[:2], 4) == samples[:2]
     assert choose_evenly([], 4) == []
+
+
+def test_a_run_is_shown_before_torch_is_loaded() -> None:
+    code = "import sys; from charrnn.cli.display.training import live, plain; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

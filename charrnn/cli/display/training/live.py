@@ -3,10 +3,13 @@
 Rich's own live display assumes that the terminal draws each line as wide as Unicode says. Where characters are drawn
 wider, or the window becomes narrower, lines wrap, and each redrawing leaves some of them behind. Here lines never wrap,
 and a new size clears the screen and draws everything again. Only the thread that trains draws.
+
+This module loads no PyTorch.
 """
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
@@ -17,9 +20,11 @@ from rich.text import Text
 from charrnn.cli.display.escape import visible
 from charrnn.cli.display.training.plain import TerminalReporter, describe_end, format_command, one_line
 from charrnn.settings import format_duration
-from charrnn.training.network.base import RecurrentNetwork
 from charrnn.training.reporting import Command, Evaluation, Progress, Summary
-from charrnn.training.tasks.task import Metric, Row, Task
+
+if TYPE_CHECKING:
+    from charrnn.training.network.base import RecurrentNetwork
+    from charrnn.training.tasks.task import Metric, Row, Task
 
 LOW, HIGH = (4, 0), (8, 6)  # rows of the curve, and of earlier samples, on a terminal of usual height and a high one
 HIGH_FROM = 36  # rows
@@ -100,7 +105,7 @@ class LiveReporter(TerminalReporter):
         self._samples: list[tuple[int, str]] = []
         self._state = ""  # what it does beside learning
 
-    def on_start(self, task: Task, device: str, history: Sequence[Evaluation] = ()) -> None:
+    def on_start(self, task: "Task", device: str, history: Sequence[Evaluation] = ()) -> None:
         """Print the corpus and the network, and open the live view."""
         self._task = task
         self._evaluations = [each for each in history if math.isfinite(each.valid_loss)]
@@ -112,7 +117,7 @@ class LiveReporter(TerminalReporter):
         self._progress = progress
         self._draw()
 
-    def on_weights(self, step: int, network: RecurrentNetwork) -> None:  # noqa: ARG002
+    def on_weights(self, step: int, network: "RecurrentNetwork") -> None:  # noqa: ARG002
         """Show that a validation begins."""
         self._state = "validating"
         self._draw()
@@ -236,7 +241,7 @@ def choose_evenly(samples: Sequence[tuple[int, str]], count: int) -> list[tuple[
     return list(chosen.values())
 
 
-def _tabulate_rows(rows: Sequence[Row]) -> Table:
+def _tabulate_rows(rows: "Sequence[Row]") -> Table:
     """A table of names, dimmed, and the words beside them; a long glimpse of a text is cut."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style="dim")
@@ -257,7 +262,7 @@ def _tabulate_samples(samples: Sequence[tuple[int, str]]) -> Table:
     return table
 
 
-def _tabulate_figures(metrics: Sequence[Metric], rows: Sequence[tuple[str, float, float | None, str]]) -> Table:
+def _tabulate_figures(metrics: "Sequence[Metric]", rows: Sequence[tuple[str, float, float | None, str]]) -> Table:
     """Losses and accuracies in each metric, with a name and a remark; the last row is the one that counts."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
