@@ -51,7 +51,7 @@ class ClassifierPlan(Plan):
     label_smoothing: float
     class_weights: bool
     validated: int
-    ngrams: bool = False
+    ngrams: bool = False  # these defaults are for runs that version 0.1.0 saved
     merges: bool = False
 
 
