@@ -24,7 +24,7 @@ from charrnn.training.recipe.schedule import (
     count_steps_between_evaluations,
 )
 from charrnn.training.reporting import Command, Evaluation, Progress, Reporter, Summary
-from charrnn.training.summary import describe_training, measure_rate, summarize
+from charrnn.training.summary import compute_rate, describe_training, summarize
 from charrnn.training.tasks.task import Measurement, OnShare, Resources, Task
 from charrnn.training.trainer import MAX_BAD_STEPS, Trainer
 
@@ -366,7 +366,7 @@ class Session:
                 loss=recent.loss / self.task.characters_per_symbol,
                 lr=self._rate,
                 grad_norm=recent.grad_norm,
-                chars_per_second=measure_rate(self.trainer, self.clock),
+                chars_per_second=compute_rate(self.trainer, self.clock),
                 setup_seconds=self.state.setup_seconds,
             )
         )

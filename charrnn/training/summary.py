@@ -25,7 +25,7 @@ def count_chars(trainer: Trainer) -> int:
     return round(trainer.symbols * trainer.task.characters_per_symbol)
 
 
-def measure_rate(trainer: Trainer, clock: Clock) -> float:
+def compute_rate(trainer: Trainer, clock: Clock) -> float:
     """Characters learned from per second of training steps."""
     return count_chars(trainer) / clock.step_seconds if clock.step_seconds else 0.0
 
@@ -44,7 +44,7 @@ def summarize(trainer: Trainer, clock: Clock, state: RunState, best: Measurement
         epochs=round(task.count_epochs(trainer.symbols), 4),
         chars=count_chars(trainer),
         seconds=round(clock.seconds, 3),
-        chars_per_second=round(measure_rate(trainer, clock), 1),
+        chars_per_second=round(compute_rate(trainer, clock), 1),
         train_loss=state.train_loss,
         valid_loss=state.best,
         best_step=state.best_step,
