@@ -44,13 +44,13 @@ def train(
     if given.get("init_from") is not None:
         given["init_from"] = str(find_model(given["init_from"]))
     settings = TrainSettings.from_options(given)
-    observer = None
+    reporter = None
     if not quiet:
-        from charrnn.cli.display.training.observer import TerminalObserver
+        from charrnn.cli.display.training import make_reporter
 
-        observer = TerminalObserver()
+        reporter = make_reporter(quiet=False)
     result = run_training(
-        [os.fspath(name) for name in names], settings, set(given), observer=observer, write_sample=write_preview
+        [os.fspath(name) for name in names], settings, set(given), reporter=reporter, write_sample=write_preview
     )
     if result.signal is not None:
         raise KeyboardInterrupt

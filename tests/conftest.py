@@ -93,3 +93,14 @@ def in_process(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixtu
         return status, out.decode(), err.decode()
 
     return run
+
+
+@pytest.fixture
+def charrnn_in_process(tmp_path: Path, in_process: Any, monkeypatch: pytest.MonkeyPatch) -> Charrnn:
+    """Like `charrnn`, but in the process of the test, where PyTorch is loaded already."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess("charrnn", *in_process(*map(str, arguments)))
+
+    return run

@@ -22,7 +22,8 @@ from tests.shell import SEQUENCES, TUNES, Shell, list_commands
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-MARKDOWN = sorted(str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.md"), *ROOT.glob("*/*.md")])
+PLACES = ("*.md", "*/*.md", "docs/*/*.md")
+MARKDOWN = sorted(str(path.relative_to(ROOT)) for place in PLACES for path in ROOT.glob(place))
 PAGES = [page for page in MARKDOWN if list_commands((ROOT / page).read_text())]
 # Installation and checks precede these tests.
 ELSEWHERE = re.compile(

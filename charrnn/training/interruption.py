@@ -1,8 +1,8 @@
 """Stopping a run on request: the current step is finished, what was learned is saved, and the run ends.
 
-Python runs signal handlers between two instructions of the main thread, so a signal that arrives in a long call of
-native code has to wait. The C library, however, writes its number to a socket at once (`signal.set_wakeup_fd`), where
-a thread of ours reads it: it answers, and can end the process, whatever the main thread does.
+Python runs signal handlers between two instructions of the main thread, so a signal that arrives during a long call of
+native code has to wait. The C library, however, writes its number to a socket at once (`signal.set_wakeup_fd`). A
+thread reads it there, reports it, and can end the process while the main thread is still in native code.
 """
 
 import os

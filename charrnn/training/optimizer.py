@@ -9,7 +9,7 @@ from charrnn.training.kernel.update import KernelUpdate, load_update_functions
 from charrnn.training.network.base import RecurrentNetwork
 from charrnn.training.recipe.plan import Plan
 
-BETAS = (0.9, 0.99)  # beta 2: 0.97 was 0.013 nats worse at 13 s; 0.999 forgets too slowly for short runs
+BETAS = (0.9, 0.99)  # a beta 2 of 0.999 forgets too slowly for short runs (docs/experiments/recipe.md)
 CLIP_EPSILON = 1e-6  # as in PyTorch
 MOMENTUM = 0.9  # of SGD
 

@@ -1,7 +1,11 @@
-"""Where a run writes, checked before anything slow."""
+"""Where a run writes, checked and locked before anything slow."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from charrnn.errors import TrainingError, UsageError
 from charrnn.files import models_folder, resolve_output
@@ -11,6 +15,7 @@ from charrnn.training.settings import RunSettings
 
 RUNS = Path("runs")
 SUFFIX = ".safetensors"
+LOCK_WAIT = 0.2  # seconds: another run may just be removing its lock file
 
 
 def choose_output(run: RunSettings, corpus: list[str]) -> RunFiles:
@@ -65,3 +70,43 @@ def choose_logdir(run: RunSettings, output: Path, saved: Checkpoint | None) -> P
         number += 1
         folder = folder.with_name(f"{output.stem}-{number}")
     return folder
+
+
+@contextmanager
+def lock_output(output: Path, folder: Path) -> Iterator[None]:
+    """Hold the lock of the model file `output` in `folder`; folders made for it that stay empty are removed.
+
+    Raises:
+        TrainingError: if another running process holds it, or the folder cannot be written.
+    """
+    path = folder / "lock"
+    created = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    lock = FileLock(path, timeout=LOCK_WAIT, mode=0o644)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(poll_interval=LOCK_WAIT / 4)
+        path.write_text(str(os.getpid()), encoding="ascii")
+    except Timeout:
+        raise TrainingError(
+            f"another run is writing {output} (process {_read_owner(path)}); wait for it or stop it, "
+            "or name another file with -o"
+        ) from None
+    except OSError as error:
+        raise TrainingError(f"{folder} cannot be written: {error.strerror}; name another file with -o") from None
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)  # while it is locked, so that nobody else can have locked it
+        lock.release()
+        with suppress(OSError):
+            for empty in (folder, *created):
+                if empty.exists():
+                    empty.rmdir()
+
+
+def _read_owner(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii", errors="replace").strip()[:20] or "unknown"
+    except OSError:
+        return "unknown"

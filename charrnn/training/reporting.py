@@ -1,23 +1,19 @@
-"""What a run reports, and to whom: the terminal and TensorBoard are reporters behind one small interface."""
+"""What a run reports, and to whom: the terminal and TensorBoard are reporters behind one small interface.
+
+This module loads no PyTorch, because a reporter also shows how the corpus is read and PyTorch is loaded.
+"""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from charrnn.training.network.base import RecurrentNetwork
-from charrnn.training.tasks.task import Task
+if TYPE_CHECKING:
+    from charrnn.training.network.base import RecurrentNetwork
+    from charrnn.training.tasks.task import Task
 
-
-@dataclass(frozen=True)
-class Start:
-    """What is about to be trained; a resumed run continues at `step` and has a `history`."""
-
-    task: Task
-    device: str
-    output: Path
-    step: int = 0
-    history: "Sequence[Evaluation]" = ()
+OnProgress = Callable[[int, int], None]  # is called with what is done and the total
+Command = list[str]
 
 
 @dataclass(frozen=True)
@@ -25,8 +21,8 @@ class Progress:
     """How far a run has come.
 
     `loss` (nats per unit of the task) and `grad_norm` are means since the last report, of about a second. The loss is
-    shown as "recent loss"; "train loss" is the mean since the last evaluation. Of the `seconds`, the first `prepared`
-    were not spent on steps.
+    shown as "recent loss"; "train loss" is the mean since the last evaluation. Of the `seconds`, the first
+    `setup_seconds` were not spent on steps.
     """
 
     step: int
@@ -37,12 +33,12 @@ class Progress:
     lr: float
     grad_norm: float
     chars_per_second: float
-    prepared: float = 0.0
+    setup_seconds: float = 0.0
 
     @property
     def seconds_left(self) -> float:
         """Estimate of the seconds until the budget is used."""
-        return max(0.0, (self.seconds - self.prepared) * (1 - self.progress) / max(self.progress, 1e-9))
+        return max(0.0, (self.seconds - self.setup_seconds) * (1 - self.progress) / max(self.progress, 1e-9))
 
 
 @dataclass(frozen=True)
@@ -92,13 +88,23 @@ class Summary:
 class Reporter:
     """Receives what happens in a run. Every method of this class ignores it."""
 
-    def on_start(self, start: Start) -> None:
-        """The run begins."""
+    def show_reading(self) -> AbstractContextManager[OnProgress | None]:
+        """A context in which the corpus is read; its value is called with the bytes read and their total."""
+        return nullcontext()
+
+    def on_loading(self) -> None:
+        """PyTorch is about to be loaded, which takes seconds."""
+
+    def on_note(self, message: str) -> None:
+        """Something happened that the user should know."""
+
+    def on_start(self, task: "Task", device: str, history: Sequence[Evaluation] = ()) -> None:
+        """The run begins, on a device in words; a resumed run has a history."""
 
     def on_progress(self, progress: Progress) -> None:
         """About once a second."""
 
-    def on_weights(self, step: int, network: RecurrentNetwork) -> None:
+    def on_weights(self, step: int, network: "RecurrentNetwork") -> None:
         """A validation begins; the network still has the gradients of its last step."""
 
     def on_validation(self, share: float) -> None:
@@ -110,24 +116,21 @@ class Reporter:
     def on_sample(self, step: int, text: str) -> None:
         """The network has written a text."""
 
-    def on_note(self, message: str) -> None:
-        """Something happened that the user should know."""
+    def on_save(self, step: int) -> None:
+        """A state to resume from is about to be written: reports up to `step` should be on disk first."""
 
     def on_stop(self, message: str) -> None:
         """A stop was requested; called from another thread, whatever the run does at that moment."""
 
-    def on_save(self, step: int) -> None:
-        """A state to resume from is about to be written: reports up to `step` should be on disk first."""
-
-    def on_finish(self, summary: Summary) -> None:
-        """The run has used its budget, and the model file is written."""
+    def on_finish(self, summary: Summary, next_commands: Sequence[Command] = ()) -> None:
+        """The run has used its budget, and the model file is written; these commands may be typed next."""
 
     def close(self) -> None:
         """The run is over, however it ended; nothing more is reported."""
 
 
 class Reporters(Reporter):
-    """Passes everything on to several reporters."""
+    """Passes everything that happens in a run on to several reporters."""
 
     def __init__(self, reporters: Sequence[Reporter]) -> None:
         self.reporters = list(reporters)
@@ -144,5 +147,5 @@ def _pass_on(name: str) -> Callable[..., None]:
 
 
 for _name in vars(Reporter):
-    if not _name.startswith("_"):
+    if _name.startswith("on_") or _name == "close":
         setattr(Reporters, _name, _pass_on(_name))

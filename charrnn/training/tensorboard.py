@@ -10,7 +10,7 @@ import textwrap
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,10 @@ from torch.utils.tensorboard.writer import SummaryWriter
 
 from charrnn.model.config import ClassifierConfig
 from charrnn.training.network.base import RecurrentNetwork
-from charrnn.training.reporting import Evaluation, Progress, Reporter, Start, Summary
+from charrnn.training.reporting import Command, Evaluation, Progress, Reporter, Summary
 from charrnn.training.tasks.task import Task
 
-HISTOGRAM_SHARE = 0.02  # of the run's time, at most; all of this file took 0.8 to 1.3 % of runs of 20 s on two cores
+HISTOGRAM_SHARE = 0.02  # of the run's time, at most (docs/experiments/recipe.md has its cost)
 OF_NETWORK = (*(field.name for field in dataclasses.fields(ClassifierConfig)), "dropout", "weight_dropout")
 LINE = 100  # characters of a sample's line: longer ones would have to be scrolled sideways
 
@@ -59,19 +59,17 @@ class TensorBoard(Reporter):
                 self._failed = True
                 self._note(f"TensorBoard's events cannot be written: {error.strerror or error}; training continues")
 
-    def on_start(self, start: Start) -> None:
+    def on_start(self, task: Task, device: str, history: Sequence[Evaluation] = ()) -> None:  # noqa: ARG002
         """Write the graph, traced with a few characters, and the layout of the curves."""
-        self._task = start.task
+        self._task = task
         if self._resumed:
             return  # they are there already
-        curves = {
-            metric.tag: ["Multiline", [f"{metric.tag}/train", f"{metric.tag}/valid"]] for metric in start.task.metrics
-        }
+        curves = {each.tag: ["Multiline", [f"{each.tag}/train", f"{each.tag}/valid"]] for each in task.metrics}
         with self._write(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the tracer's remarks are about code that is not ours
             self._writer.add_custom_scalars({"learning": curves})  # learned and held-out text in one chart
             try:
-                self._writer.add_graph(*start.task.trace_inputs())
+                self._writer.add_graph(*task.trace_inputs())
             except torch.jit.TracingCheckError as error:  # type: ignore[attr-defined] # as where memory ends
                 raise RuntimeError(str(error)) from None
 
@@ -113,7 +111,7 @@ class TensorBoard(Reporter):
         with self._write():
             self._writer.flush()
 
-    def on_finish(self, summary: Summary) -> None:
+    def on_finish(self, summary: Summary, next_commands: Sequence[Command] = ()) -> None:  # noqa: ARG002
         """Write the settings as hyperparameters, with the final figures, in the run's own folder."""
         assert self._task is not None  # noqa: S101 - on_start comes first
         figures = {

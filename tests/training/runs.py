@@ -10,7 +10,7 @@ from charrnn.training.devices.workers import Workers
 from charrnn.training.devices.world import World
 from charrnn.training.network.language import CharRNN
 from charrnn.training.recipe.language import LanguagePlan, make_language_plan
-from charrnn.training.recipe.speed import Speed
+from charrnn.training.recipe.throughput import Throughput
 from charrnn.training.reporting import Reporter
 from charrnn.training.session import Session
 from charrnn.training.settings import TrainSettings
@@ -50,7 +50,7 @@ def measure_in_two(validation: Validation | DocumentValidation, network: CharRNN
 
 def make_plan(corpus: Corpus | LabelledCorpus, **options: Any) -> LanguagePlan:
     """The plan of these options on a machine of a fixed speed."""
-    return make_language_plan(TrainSettings.from_options(options), corpus, speed=Speed(1e11))
+    return make_language_plan(TrainSettings.from_options(options), corpus, throughput=Throughput(1e11))
 
 
 def make_trainer(

@@ -99,7 +99,7 @@ def test_persistent_divergence_goes_back_and_halves_the_rate(corpus: Corpus, tmp
     assert went_back == [60 + MAX_BAD_STEPS - 1]
     expected = "the loss was not finite from step 60 on: training continues from the last good weights"
     assert keeper.notes == [f"{expected} with half the learning rate (retry 1 of {MAX_RETRIES})"]
-    assert run.record.retries == 1
+    assert run.state.retries == 1
     assert run._rate == pytest.approx(run.schedule.rate(run.progress) / 2)
     assert summary.steps == 120
     assert np.isfinite(summary.valid_loss)

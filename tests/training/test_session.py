@@ -1,6 +1,6 @@
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,14 @@ from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.settings import TextSettings
 from charrnn.text.vocabulary.splitting import split_words
 from charrnn.training import session as module
-from charrnn.training.checkpoint.record import Record
+from charrnn.training.checkpoint.checkpointer import RunState
 from charrnn.training.devices import clock
 from charrnn.training.interruption import StopRequest
 from charrnn.training.network.base import RecurrentNetwork
-from charrnn.training.observer import Surroundings
-from charrnn.training.reporting import Evaluation, Reporter, Start, Summary
+from charrnn.training.reporting import Command, Evaluation, Reporter, Summary
 from charrnn.training.session import Session
 from charrnn.training.tasks import language_validation
+from charrnn.training.tasks.task import Task
 from tests.training.runs import make_plan, make_session
 
 
@@ -35,7 +35,7 @@ class Listener(Reporter):
         self.samples: list[str] = []
         self.shares: list[float] = []
 
-    def on_start(self, start: Start) -> None:
+    def on_start(self, task: Task, device: str, history: Sequence[Evaluation] = ()) -> None:
         self.heard.append("started")
 
     def on_validation(self, share: float) -> None:
@@ -51,7 +51,7 @@ class Listener(Reporter):
     def on_sample(self, step: int, text: str) -> None:
         self.samples.append(text)
 
-    def on_finish(self, summary: Summary) -> None:
+    def on_finish(self, summary: Summary, next_commands: Sequence[Command] = ()) -> None:
         self.heard.append("finished")
 
 
@@ -107,7 +107,7 @@ class SlowStart(Listener):
         super().__init__()
         self._now = now
 
-    def on_start(self, start: Start) -> None:
+    def on_start(self, task: Task, device: str, history: Sequence[Evaluation] = ()) -> None:
         self._now.seconds += 1000.0
 
 
@@ -132,7 +132,7 @@ def test_what_comes_before_the_first_step_does_not_count_as_time(
     run = session(corpus, tmp_path / "m.safetensors", SlowStart(now), time="2s")
     save = run.checkpointer.save_first
 
-    def save_slowly(record: Record, *, resumed: bool) -> None:
+    def save_slowly(record: RunState, *, resumed: bool) -> None:
         save(record, resumed=resumed)
         now.seconds += 1000.0
 
@@ -156,7 +156,7 @@ def test_what_a_task_prepares_is_no_part_of_the_progress(
     monkeypatch.setattr(run.task, "prepare", prepare)
     summary = run.run()
     assert summary.steps > 10
-    assert run.record.prepared == pytest.approx(1000.0, abs=1.0)
+    assert run.state.setup_seconds == pytest.approx(1000.0, abs=1.0)
     assert 1002.0 <= summary.seconds < 1003.0
 
 
@@ -174,8 +174,8 @@ def test_patience_ends_a_run_that_no_longer_improves(corpus: Corpus, tmp_path: P
     listener = Listener()
     run = session(corpus, tmp_path / "m.safetensors", listener, steps=100_000, patience=1)
     summary = run.run()
-    assert run.record.annealing is not None
-    assert summary.steps == run.record.annealing.end < 100_000
+    assert run.state.cooldown is not None
+    assert summary.steps == run.state.cooldown.end < 100_000
     stalled = next(evaluation for evaluation in listener.evaluations if not evaluation.best)
     assert stalled.step < summary.steps
 
@@ -227,7 +227,7 @@ def test_unknown_words_are_charged_as_the_model_file_charges_them(
     text, output = tmp_path / "rhyme.txt", tmp_path / "rhyme.safetensors"
     text.write_text(rhyme)
     corpus = read_corpus([text], TextSettings(tokens="word", max_vocab=8))
-    summary = session(corpus, output, PlainReporter(Surroundings()), steps=30).run().to_json()
+    summary = session(corpus, output, PlainReporter(), steps=30).run().to_json()
     model = load_language_model(output)
     held_out = "".join(split_words(rhyme)[len(corpus.train) :])
     score = model.score(held_out)

@@ -22,6 +22,11 @@ DEADLINE = 100  # seconds that any wait may take
 
 
 @pytest.fixture
+def charrnn(charrnn_in_process: Charrnn) -> Charrnn:
+    return charrnn_in_process
+
+
+@pytest.fixture
 def text(tmp_path: Path, rhyme: str) -> Path:
     path = tmp_path / "rhyme.txt"
     path.write_text(rhyme)

@@ -78,7 +78,7 @@ def test_memory_that_ends_while_the_graph_is_traced_is_known_as_such(
 
     monkeypatch.setattr(SummaryWriter, "add_graph", fail)
     with pytest.raises(RuntimeError) as caught:
-        TensorBoard(tmp_path).on_start(SimpleNamespace(task=SimpleNamespace(metrics=(), trace_inputs=tuple)))  # type: ignore[arg-type]
+        TensorBoard(tmp_path).on_start(SimpleNamespace(metrics=(), trace_inputs=tuple), "cpu")  # type: ignore[arg-type]
     assert is_out_of_memory(caught.value)
 
 

@@ -7,7 +7,7 @@ import typer
 
 from charrnn.cli.display.notes import announce_stdin
 from charrnn.cli.display.records import print_record
-from charrnn.cli.display.training.observer import TerminalObserver
+from charrnn.cli.display.training import make_reporter
 from charrnn.inference.locating import find_model
 from charrnn.text.settings import ColumnSettings, TextSettings
 from charrnn.training.settings import (
@@ -57,7 +57,7 @@ def train(  # noqa: PLR0913 - a parameter for each group of options
         corpus,
         settings,
         _get_given_options(ctx),
-        observer=TerminalObserver(quiet=run.quiet),
+        reporter=make_reporter(quiet=run.quiet),
         write_sample=write_preview,
         exits=True,
     )

@@ -1,8 +1,11 @@
 """Saving a run: its best weights, the state to go back to, and the states that a resumed run continues from."""
 
 import dataclasses
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +17,103 @@ from charrnn.model.config import Tensors
 from charrnn.model.file import save_model
 from charrnn.model.header import ModelHeader
 from charrnn.training.checkpoint.files import EVALUATED, FORMAT, LATEST, Arrays, Checkpoint, RunFiles
-from charrnn.training.checkpoint.record import Record
-from charrnn.training.checkpoint.writer import BackgroundWriter
 from charrnn.training.devices.device import get_random_states, set_random_states
 from charrnn.training.devices.world import World
+from charrnn.training.metrics import StepMetrics
+from charrnn.training.recipe.schedule import Cooldown
+from charrnn.training.reporting import Evaluation
 from charrnn.training.tasks.task import Measurement
 from charrnn.training.trainer import Trainer
+
+SAVED_NAMES = {  # of fields of RunState, where a saved state has another name
+    "setup_seconds": "prepared",
+    "evals_since_best": "stale",
+    "metrics_since_eval": "since",
+    "rollback_generation": "good",
+    "cooldown": "annealing",
+}
+
+
+@dataclass
+class RunState:
+    """The history of a run: everything that decides how it continues, beside the trainer's own state.
+
+    Attributes:
+        seconds: duration of the run, up to when this was saved.
+        setup_seconds: the part of it that was spent before the first step.
+        step_seconds: the part of it that was spent in training steps.
+        best: lowest validation loss, at `best_step`; `best_training` is the training summary of that model.
+        evals_since_best: evaluations since then.
+        train_loss: mean loss of the steps before the last evaluation, which was at step `evaluated_at`.
+        evaluation_cost: seconds that the last evaluation took, which ended at `last_evaluation` seconds.
+        metrics_since_eval: metrics of the steps since the last evaluation.
+        rollback_generation: generation of the state that training goes back to when it diverges.
+        retries: how often it has gone back.
+        cooldown: what is left of a run that has stalled, None if it has not.
+        finished: whether the budget was used, or validation had stopped improving.
+    """
+
+    seconds: float = 0.0
+    setup_seconds: float = 0.0
+    step_seconds: float = 0.0
+    best: float = math.inf
+    best_step: int = 0
+    best_training: dict[str, Any] = field(default_factory=dict)
+    evals_since_best: int = 0
+    train_loss: float = math.nan
+    evaluated_at: int = 0
+    evaluation_cost: float = 0.0
+    last_evaluation: float = 0.0
+    metrics_since_eval: StepMetrics = field(default_factory=StepMetrics)
+    history: list[Evaluation] = field(default_factory=list)
+    rollback_generation: int = 0
+    retries: int = 0
+    cooldown: Cooldown | None = None
+    finished: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """The values by their names in a saved state."""
+        return {SAVED_NAMES.get(name, name): value for name, value in dataclasses.asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "RunState":
+        """The run state whose `to_json` these are; what version 0.1.0 did not save has its default."""
+        names = {SAVED_NAMES.get(each.name, each.name): each.name for each in dataclasses.fields(cls)}
+        state = cls(**{names[saved]: value for saved, value in values.items()})
+        state.metrics_since_eval = StepMetrics(**values["since"])
+        state.history = [Evaluation(**evaluation) for evaluation in values["history"]]
+        state.cooldown = Cooldown(**values["annealing"]) if values.get("annealing") else None
+        return state
+
+
+class BackgroundWriter:
+    """Runs jobs in a thread, one at a time.
+
+    A job that has not started when another one with its key arrives is dropped, because its file would be replaced
+    at once. The errors of failed jobs are kept for `take_failures`.
+    """
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "writer")
+        self._newest: dict[str, Future[None]] = {}
+        self._submitted: list[Future[None]] = []
+
+    def submit(self, key: str, job: Callable[[], None]) -> None:
+        """Have `job` run soon."""
+        if key in self._newest:
+            self._newest[key].cancel()
+        self._newest[key] = self._thread.submit(job)
+        self._submitted.append(self._newest[key])
+
+    def wait(self) -> None:
+        """Wait until no job is left."""
+        wait(self._submitted)
+
+    def take_failures(self) -> list[BaseException]:
+        """The errors of jobs that have failed since the last call."""
+        done = [job for job in self._submitted if job.done()]
+        self._submitted = [job for job in self._submitted if job not in done]
+        return [error for job in done if not job.cancelled() and (error := job.exception())]
 
 
 class Checkpointer:
@@ -36,40 +130,40 @@ class Checkpointer:
         self._description = description
         self._writer = BackgroundWriter()
         self._best: Tensors = {}
-        self._good: Arrays = {}
+        self._rollback: Arrays = {}
         self._generation = 0
         self._model_step: int | None = None  # whose weights the model file is known to hold
 
-    def restore(self, saved: Checkpoint) -> Record:
+    def restore(self, saved: Checkpoint) -> RunState:
         """Put trainer and randomness where they were when `saved` was made; returns the history of the run."""
-        record = Record.from_json(saved.state["record"])
-        if record.finished and dataclasses.asdict(self._trainer.task.plan.budget) != saved.state["plan"]["budget"]:
-            record.finished, record.stale, record.annealing = False, 0, None  # a finished run is trained further
+        run = RunState.from_json(saved.state["record"])
+        if run.finished and dataclasses.asdict(self._trainer.task.plan.budget) != saved.state["plan"]["budget"]:
+            run.finished, run.evals_since_best, run.cooldown = False, 0, None  # a finished run is trained further
         self._generation = saved.generation
         self._best = saved.select("best")
-        self._good = saved.select("trainer")
-        self._trainer.set_state(_to_tensors(self._good), saved.state["trainer"])
+        self._rollback = saved.select("trainer")
+        self._trainer.set_state(_to_tensors(self._rollback), saved.state["trainer"])
         set_random_states(_to_tensors(saved.select("random")), self._trainer.device)
-        if record.good != saved.generation:
-            evaluated: Arrays | None = self._world.broadcast(lambda: self._read_good(record.good))
-            self._good = evaluated or self._good
-        return record
+        if run.rollback_generation != saved.generation:
+            evaluated: Arrays | None = self._world.broadcast(lambda: self._read_rollback(run.rollback_generation))
+            self._rollback = evaluated or self._rollback
+        return run
 
     def go_back(self) -> None:
         """Undo what the trainer has learned since the last evaluation."""
-        self._trainer.go_back(_to_tensors(self._good))
+        self._trainer.go_back(_to_tensors(self._rollback))
 
     def go_back_to_best(self) -> None:
         """Give the trainer the best weights."""
         self._trainer.load_weights(self._best)
 
-    def save_best(self, weights: Tensors, record: Record) -> None:
-        """Write `weights` to the model file in the background; `record.best_training` describes how they were made."""
+    def save_best(self, weights: Tensors, run: RunState) -> None:
+        """Write `weights` to the model file in the background; `run.best_training` describes how they were made."""
         self._best = weights
-        header = self._trainer.task.make_header(record.best_training)
+        header = self._trainer.task.make_header(run.best_training)
         self._submit("model", lambda: self._save_model(header, weights))
 
-    def save_first(self, record: Record, *, resumed: bool) -> None:
+    def save_first(self, run: RunState, *, resumed: bool) -> None:
         """Save before the first step, so that a run that cannot be saved ends here.
 
         A resumed run also writes its best model again: whatever came after the saved state is undone.
@@ -77,29 +171,29 @@ class Checkpointer:
         Raises:
             TrainingError: if it cannot be written.
         """
-        self._generation = max(self._generation, self.files.last_generation())
+        self._generation = max(self._generation, self.files.read_last_generation())
         slot = LATEST if resumed else EVALUATED
-        checkpoint = self._copy(slot, record)
+        checkpoint = self._copy(slot, run)
         self._write(lambda: self.files.write(slot, checkpoint))
         if not resumed:
             self._write(lambda: self.files.remove(LATEST))  # of the run that was here before
         elif self._best:
-            self._write_best(record)
+            self._write_best(run)
         self._write(self.files.remove_partials)
 
-    def save_in_background(self, slot: str, record: Record) -> None:
+    def save_in_background(self, slot: str, run: RunState) -> None:
         """Copy the state now, and write it while training continues."""
-        checkpoint = self._copy(slot, record)
+        checkpoint = self._copy(slot, run)
         self._submit(slot, lambda: self.files.write(slot, checkpoint))
 
-    def save_now(self, record: Record) -> None:
+    def save_now(self, run: RunState) -> None:
         """Save, wait for it, and save the best model too if its last save failed; TrainingError if it fails."""
         self.wait()
         self.take_failures()  # of states that this one replaces
-        checkpoint = self._copy(LATEST, record)
+        checkpoint = self._copy(LATEST, run)
         self._write(lambda: self.files.write(LATEST, checkpoint))
-        if self._model_step != record.best_step and self._best:
-            self._write_best(record)
+        if self._model_step != run.best_step and self._best:
+            self._write_best(run)
 
     def write_model(self, training: dict[str, Any], weights: Tensors) -> None:
         """Write the model file now, without recording it as the best; TrainingError if it cannot be written."""
@@ -118,14 +212,14 @@ class Checkpointer:
             reasons.append(error.strerror or str(error))
         return list(dict.fromkeys(reasons))
 
-    def _write_best(self, record: Record) -> None:
-        self.write_model(record.best_training, self._best)
+    def _write_best(self, run: RunState) -> None:
+        self.write_model(run.best_training, self._best)
 
-    def _copy(self, slot: str, record: Record) -> Checkpoint:
+    def _copy(self, slot: str, run: RunState) -> Checkpoint:
         """A state for `slot`; one that has just been evaluated is also where training goes back to."""
         self._generation += 1
         if slot == EVALUATED:
-            record.good = self._generation
+            run.rollback_generation = self._generation
         live = {f"trainer.{name}": tensor for name, tensor in self._trainer.state_tensors().items()}
         live.update({f"random.{kind}": state for kind, state in get_random_states(self._trainer.device).items()})
         tensors: Arrays = {name: tensor.detach().cpu().numpy().copy() for name, tensor in live.items()}
@@ -137,14 +231,14 @@ class Checkpointer:
             **self._description,
             "plan": dataclasses.asdict(self._trainer.task.plan),
             "trainer": self._trainer.get_state(),
-            "record": dataclasses.asdict(record),
+            "record": run.to_json(),
         }
         checkpoint = Checkpoint(state, tensors)
         if slot == EVALUATED:
-            self._good = checkpoint.select("trainer")
+            self._rollback = checkpoint.select("trainer")
         return checkpoint
 
-    def _read_good(self, generation: int) -> Arrays | None:
+    def _read_rollback(self, generation: int) -> Arrays | None:
         """The trainer's tensors at the last evaluation, if that state is still there and valid."""
         with suppress(TrainingError):
             checkpoint = self.files.read(EVALUATED)

@@ -111,12 +111,17 @@ class RunFiles:
             raise TrainingError(f"nothing to resume: {'; '.join(problems)}. Start over with --overwrite")
         return max(valid, key=lambda checkpoint: checkpoint.generation, default=None), problems
 
-    def last_generation(self) -> int:
-        """The largest generation of the states, 0 if there is none."""
-        with suppress(TrainingError):
-            checkpoint, _ = self.read_newest()
-            return checkpoint.generation if checkpoint else 0
-        return 0
+    def read_last_generation(self) -> int:
+        """The largest generation of the states, 0 if there is none; reads no tensors, so it does not check them."""
+        from safetensors import SafetensorError, safe_open
+
+        generation = 0
+        for slot in SLOTS:
+            with suppress(SafetensorError, OSError, ValueError, KeyError):
+                with safe_open(self._path(slot), framework="numpy") as file:
+                    state = json.loads((file.metadata() or {})["charrnn-state"])
+                generation = max(generation, int(state["generation"]))
+        return generation
 
     def remove(self, slot: str) -> None:
         """Remove the state in `slot`, if there is one."""

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from charrnn.errors import TrainingError
 from charrnn.model.config import ClassifierConfig, LabelledConfig, ModelConfig
-from charrnn.settings import format_duration, get_flag, parse_duration, refuse
+from charrnn.settings import format_duration, get_flag, refuse
 from charrnn.text.corpus import Corpus
 from charrnn.text.documents.corpus import LabelledCorpus
 from charrnn.training.checkpoint.files import Checkpoint
@@ -66,11 +66,9 @@ def merge_settings(settings: TrainSettings, given: Collection[str], saved: Check
 def restore_plan(kind: type[AnyPlan], learning: LearningSettings, given: Collection[str], saved: Checkpoint) -> AnyPlan:
     """The plan of the resumed run: the saved one, with another budget if limits are given."""
     plan = rebuild_plan(kind, saved.state["plan"])
-    limits = {name: getattr(learning, name) for name in LIMITS if name in given and getattr(learning, name) is not None}
-    if not limits:
-        return plan
-    seconds = parse_duration(limits["time"]) if "time" in limits else None
-    return dataclasses.replace(plan, budget=Budget(seconds, limits.get("epochs"), limits.get("steps")))
+    others: dict[str, Any] = {name: None for name in LIMITS if name not in given}
+    budget = Budget.from_settings(dataclasses.replace(learning, **others))
+    return plan if budget == Budget() else dataclasses.replace(plan, budget=budget)
 
 
 def describe_corpus(corpus: Corpus | LabelledCorpus) -> dict[str, Any]:

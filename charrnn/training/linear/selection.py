@@ -3,26 +3,9 @@
 For the choice each text is scored by a model of other texts. The penalty on squared weights of N texts is
 1 / (strength * N); strengths are tried from the weakest on until one is worse, with all kinds of n-grams
 (`charrnn.text.ngrams`), then with fewer until that is worse. What counts is the log-loss at the best temperature,
-because a strong model's accuracy suffers less from its confidence than its log-loss, and confidence can be mended.
+because an overconfident model loses more log-loss than accuracy, and its confidence can be corrected.
 
-Accuracy and log-loss on texts held out, means of two splits: n-grams of characters and words / within words, too;
-logistic regression of TF-IDF of 1 to 5 characters (scikit-learn 1.9, `char_wb`) on the same. Cross-validation prefers
-all kinds, but for headlines, where it is right, and one of two splits of sections of manuals.
-
-    film reviews (2,000)             0.728 0.542 / 0.734 0.537    0.706 0.608
-    tweets (2,766)                   0.883 0.262 / 0.892 0.243    0.812 0.417
-    editorials (2,608)               0.702 0.570 / 0.708 0.561    0.674 0.617
-    product reviews (2,343)          0.797 0.439 / 0.791 0.440    0.750 0.522
-    40 characters in 18 languages    0.778 0.812 / 0.787 0.746    0.757 1.496 (one split)
-    surnames (2,000 of 18 classes)   0.767 0.802 / 0.771 0.801
-    lines of code (4,500)            0.922 0.246 / 0.921 0.238
-    sections of manuals (2,929)      0.828 0.502 / 0.827 0.500
-    e-mails (1,875)                  0.980 0.048 / 0.983 0.043    0.926 0.245 (one split)
-    headlines (500)                  0.973 0.077 / 0.971 0.088    0.914 0.431
-
-N-grams that only one text has are no features: with them, the log-loss in cross-validation was higher on all sets but
-film reviews and, on one of two splits, headlines. All characters in lower case were better on tweets and languages, but
-far worse on headlines (0.927 instead of 0.975). N-grams of 6 characters or of 3 words gained nothing.
+`docs/experiments/recipe.md` has the measurements behind the constants.
 """
 
 import math
@@ -35,12 +18,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charrnn.errors import TrainingError
+from charrnn.model.config import HASHES
 from charrnn.text.documents.corpus import Documents, LabelledCorpus
 from charrnn.text.ngrams import KINDS, Indices, NgramCounts, count_ngrams
 from charrnn.training.linear.calibration import find_temperature, log_loss
-from charrnn.training.linear.features import IDF, FeatureMap
 from charrnn.training.linear.regression import LogisticRegression, SparseRows, score_rows
 
+IDF = "ngram.idf"
+MIN_TEXTS = 2  # that have an n-gram which is a feature
 FOLDS = 3
 STRENGTHS = (0.25, 1.0, 4.0, 16.0, 64.0, 256.0, 1024.0)
 MOST_NUMBERS = 2**22  # of a model in its file
@@ -53,6 +38,44 @@ EXTRA_COLUMNS = 6  # what a feature costs beside its weights
 Labels = NDArray[np.int32]
 Scores = NDArray[np.float64]
 Watch = Callable[[], None]  # is called now and then, and may raise to end it
+
+
+@dataclass(frozen=True)
+class FeatureMap:
+    """The features of a linear model: n-grams and their weights.
+
+    Attributes:
+        kinds: of n-grams that are features (`charrnn.text.ngrams`).
+        hashes: of the n-grams, in ascending order (W,).
+        idf: their weights (W,).
+    """
+
+    kinds: int
+    hashes: NDArray[np.uint32]
+    idf: NDArray[np.float32]
+
+    @classmethod
+    def learn(cls, counts: NgramCounts, kinds: int, most: int) -> "FeatureMap":
+        """The features of some texts, `most` at most: ln((1 + N) / (1 + n)) + 1 for an n-gram that n of N texts have.
+
+        Those that `MIN_TEXTS` texts have are features, or more texts if there are too many n-grams.
+        """
+        hashes, frequency = np.unique(counts.first_kinds(kinds).hashes, return_counts=True)
+        numbers = np.cumsum(np.bincount(frequency, minlength=MIN_TEXTS)[::-1])[::-1]  # that n or more texts have
+        least = max(MIN_TEXTS, int(np.count_nonzero(numbers > most)))
+        used = frequency >= least
+        idf = np.log((1 + len(counts)) / (1 + frequency[used])) + 1
+        return cls(kinds, hashes[used], idf.astype(np.float32))
+
+    def make_rows(self, counts: NgramCounts) -> SparseRows:
+        """The features of texts (N, W)."""
+        known = counts.first_kinds(self.kinds).match(self.hashes)
+        return SparseRows(known.columns, known.weigh(self.idf), known.text_ends, len(self.hashes))
+
+    def to_tensors(self, weights: Tensor) -> dict[str, NDArray[Any]]:
+        """Weights (W + 1, K), the bias last, as the model file holds them."""
+        table = weights[:-1].T.contiguous().numpy()
+        return {HASHES: self.hashes, IDF: self.idf, "ngram.weight": table, "ngram.bias": weights[-1].numpy()}
 
 
 @dataclass(frozen=True)

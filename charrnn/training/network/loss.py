@@ -6,9 +6,6 @@
 The gradient of each score needs nothing but the scores of its own row. So a piece of the rows at a time is
 scored, turned into its gradient in place, and multiplied into the gradients of hidden, weight and bias: the
 arithmetic is that of the plain way, the memory that of one piece.
-
-To score only every third time step, at random, made steps 1.9 times as fast and the text worse: 3.564 against 3.517
-nats in 50 s (a Japanese novel of 3,045 symbols, LSTM 1x128, two cores). So every character is scored.
 """
 
 from typing import Any

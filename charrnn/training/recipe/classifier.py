@@ -1,21 +1,6 @@
-"""The recipe for classifiers: chooses every setting that the user left open from the texts and the budget.
+"""The recipe for classifiers: chooses every setting that the user left open, by the texts, the budget and the machine.
 
-Measured on two very different corpora, 16,000 surnames of 18 languages and 26,000 headlines of two kinds, each split
-by distinct text. Accuracy on a fifth held out, LSTM read both ways, pool all, embedding 48, learning rate 4e-3, one
-run each; on the surnames two runs of one setting may differ by half a percent:
-
-    surnames    128 units, dropout 0.5, of the embedding 0.1, noise 0.03    0.790 after 10 epochs, 0.785 after 40
-                128 units, dropout 0.5, of the embedding 0.3, noise 0.1     0.802 after 15 epochs
-                64 units, the same                                          0.777 after 19 epochs
-                128 units, label smoothing 0.1 besides, noise 0.15          0.795; log-loss 0.70 instead of 0.77
-    headlines   128 units, dropout 0.5, of the embedding 0.1, noise 0.03    0.986 after 1 epoch, 0.993 after 8
-
-The network is not trained as a language model first (Dai and Le 2015, arXiv 1511.01432): forward and backward units
-predicted the next and the previous symbol of the texts to learn from, 40 epochs at a falling rate of 4e-3, dropout 0.4,
-which takes longer than the 20 epochs of the classifier that follow. Accuracy and log-loss of network and n-grams
-together, one run each, without / with that: film reviews (2,000) 0.700, 0.575 / 0.724, 0.562 (n-grams alone: 0.712,
-0.564); lines of code (4,801) 0.927, 0.216 / 0.927, 0.213; headlines (2,000) 0.988, 0.023 / 0.990, 0.025; surnames
-(2,000), 10 epochs, 0.756, 0.789 / 0.750, 0.789.
+`docs/experiments/recipe.md` has the measurements behind the constants.
 """
 
 import math
@@ -28,7 +13,7 @@ from charrnn.model.config import ClassifierConfig
 from charrnn.settings import format_duration
 from charrnn.text.documents.corpus import LabelledCorpus
 from charrnn.training.recipe.plan import Budget, Plan, warn_of_few_steps
-from charrnn.training.recipe.speed import Speed
+from charrnn.training.recipe.throughput import Throughput, count_recurrent_weights
 from charrnn.training.settings import LearningSettings, TrainSettings
 from charrnn.wording import round_number
 
@@ -39,11 +24,11 @@ BATCH, BATCH_SYMBOLS = 64, 2**14  # documents of a step, but no more symbols tha
 STEPS_PER_EPOCH = 25  # of few documents
 EMBEDDING = 48
 LONGEST, SHORTEST_PART = 2048, 192  # symbols of a document that a step reads
-EPOCHS, FEW_EPOCHS, LEAST_STEPS = 30.0, 5.0, 1000  # more epochs overfit; with fewer than a few, parts of texts are read
+EPOCHS, FEW_EPOCHS, MIN_STEPS = 30.0, 5.0, 1000  # more epochs overfit; with fewer than a few, parts of texts are read
 RATE, RATE_AT, SGD_RATE = 4e-3, 128, 0.1
 PATIENCE = 10
 VALIDATION_SHARE = 0.02  # of the symbols that are learned from, in each of the run's evaluations
-LEAST_VALIDATION = 2**16  # symbols
+MIN_VALIDATION = 2**16  # symbols
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,19 +51,19 @@ class ClassifierPlan(Plan):
     label_smoothing: float
     class_weights: bool
     validated: int
-    ngrams: bool = False
+    ngrams: bool = False  # these defaults are for runs that version 0.1.0 saved
     merges: bool = False
 
 
-def make_classifier_plan(settings: TrainSettings, corpus: LabelledCorpus, speed: Speed) -> ClassifierPlan:
-    """Choose every open setting, on a machine of that speed; settings that were given are kept."""
+def make_classifier_plan(settings: TrainSettings, corpus: LabelledCorpus, throughput: Throughput) -> ClassifierPlan:
+    """Choose every open setting, on a machine of that throughput; settings that were given are kept."""
     model, learning, classifier = settings.model, settings.learning, settings.classifier
     lengths = corpus.train.lengths
     batch_size = learning.batch_size or _choose_batch_size(len(lengths), int(lengths.max()))
     budget = _make_budget(learning, len(lengths), batch_size)
     limit = _limit_symbols(budget, lengths, batch_size)
-    config = _choose_sizes(settings, corpus, budget, limit, speed)
-    in_time = _estimate_symbols_in_time(config, budget, speed)
+    config = _choose_sizes(settings, corpus, budget, limit, throughput)
+    in_time = _estimate_symbols_in_time(config, budget, throughput)
     expected = min(limit, in_time)
     affordable = min(max(EPOCHS, budget.epochs or 0.0) * float(lengths.sum()), in_time)
     longest = learning.seq_len or _choose_length(affordable, len(lengths), int(lengths.max()))
@@ -101,7 +86,7 @@ def make_classifier_plan(settings: TrainSettings, corpus: LabelledCorpus, speed:
         seq_len=longest,
         ngrams=classifier.ngrams,
         merges=True,
-        validated=max(LEAST_VALIDATION, int(VALIDATION_SHARE * expected)),
+        validated=max(MIN_VALIDATION, int(VALIDATION_SHARE * expected)),
         lr=learning.lr or rate,
         weight_decay=(0.0 if sgd else 0.01) if learning.weight_decay is None else learning.weight_decay,
         grad_clip=learning.grad_clip or 1.0,
@@ -123,12 +108,12 @@ def _make_budget(learning: LearningSettings, documents: int, batch_size: int) ->
     budget = Budget.from_settings(learning)
     if budget.epochs is not None or budget.steps is not None:
         return budget
-    enough = max(EPOCHS, math.ceil(LEAST_STEPS * batch_size / documents))
+    enough = max(EPOCHS, math.ceil(MIN_STEPS * batch_size / documents))
     return Budget(DEFAULT_SECONDS if budget.seconds is None else budget.seconds, float(enough), None)
 
 
 def _choose_sizes(
-    settings: TrainSettings, corpus: LabelledCorpus, budget: Budget, limit: float, speed: Speed
+    settings: TrainSettings, corpus: LabelledCorpus, budget: Budget, limit: float, throughput: Throughput
 ) -> ClassifierConfig:
     """The largest network that can be trained in the time, on `limit` symbols at most."""
     model, chosen, vocab = settings.model, settings.classifier, len(corpus.vocabulary)
@@ -147,17 +132,10 @@ def _choose_sizes(
     largest = smallest
     for size in SIZES:
         config = replace(smallest, hidden_size=size)
-        expected = min(limit, _estimate_symbols_in_time(config, budget, speed))
+        expected = min(limit, _estimate_symbols_in_time(config, budget, throughput))
         if expected >= SYMBOLS_PER_WEIGHT * count_recurrent_weights(config):
             largest = config
     return largest
-
-
-def count_recurrent_weights(config: ClassifierConfig) -> int:
-    """Number of weights in the products of one symbol."""
-    width = config.directions * config.hidden_size
-    inputs = [config.embedding_size, *[width] * (config.layers - 1)]
-    return sum(config.directions * config.gates * config.hidden_size * (i + config.hidden_size) for i in inputs)
 
 
 def _limit_symbols(budget: Budget, lengths: NDArray[np.int64], batch_size: int) -> float:
@@ -168,12 +146,12 @@ def _limit_symbols(budget: Budget, lengths: NDArray[np.int64], batch_size: int) 
     return (EPOCHS if math.isinf(epochs) else epochs) * float(lengths.sum())
 
 
-def _estimate_symbols_in_time(config: ClassifierConfig, budget: Budget, speed: Speed) -> float:
+def _estimate_symbols_in_time(config: ClassifierConfig, budget: Budget, throughput: Throughput) -> float:
     """Symbols that the run could read in its time, infinitely many without a limit."""
     if budget.seconds is None:
         return math.inf
     operations = 6.0 * count_recurrent_weights(config)
-    return budget.seconds * speed.estimate(operations, config.hidden_size, config.layers * config.directions)
+    return budget.seconds * throughput.estimate(operations, config.hidden_size, config.layers * config.directions)
 
 
 def _choose_length(affordable: float, documents: int, longest: int) -> int:

@@ -1,4 +1,7 @@
-"""What a recipe decides: a plan is a training run with nothing left open, and a budget says when it ends."""
+"""What a recipe decides: a plan is a training run with nothing left open, and a budget says when it ends.
+
+`docs/experiments/recipe.md` has the measurements behind the constants.
+"""
 
 from dataclasses import dataclass
 
@@ -7,6 +10,11 @@ from charrnn.settings import format_duration, parse_duration
 from charrnn.training.settings import LearningSettings
 
 FEW_STEPS = 100  # of a run: fewer teach next to nothing
+CPU_BATCH, CPU_SEQ_LEN = 16, 64
+READERS_PER_CORE = 8  # of several processes on a CPU: fewer leave a matrix product too little to do
+GPU_BATCH, GPU_SEQ_LEN = 128, 128  # a GPU takes hardly longer for more readers
+GPU_STEPS_PER_EPOCH = 60
+GPU_PRESSURE, GPU_STEPS = 270.0, 3000  # epochs times weights per character that are enough, after so many steps
 
 
 @dataclass(frozen=True)
@@ -22,18 +30,51 @@ class Budget:
         """The limits that the user gave, which may be none."""
         return cls(parse_duration(learning.time) if learning.time else None, learning.epochs, learning.steps)
 
-    def progress(self, seconds: float, epochs: float, steps: int, prepared: float = 0.0) -> float:
+    def progress(self, seconds: float, epochs: float, steps: int, setup_seconds: float = 0.0) -> float:
         """The used share of the budget, from 0 to 1: the largest over all limits.
 
-        Of the seconds, the first `prepared` are left out of both what is used and what there is.
+        The first `setup_seconds` are left out of both the time that was used and the time that there is.
         """
-        left = None if self.seconds is None else max(self.seconds - prepared, 1e-9)
-        shares = [
-            used / limit
-            for used, limit in ((seconds - prepared, left), (epochs, self.epochs), (steps, self.steps))
-            if limit is not None
-        ]
-        return min(1.0, max(shares))
+        left = None if self.seconds is None else max(self.seconds - setup_seconds, 1e-9)
+        pairs = ((seconds - setup_seconds, left), (epochs, self.epochs), (steps, self.steps))
+        return min(1.0, max(used / limit for used, limit in pairs if limit is not None))
+
+
+@dataclass(frozen=True)
+class BatchShape:
+    """The shape of a step where the user leaves it open.
+
+    Attributes:
+        batch: readers of all processes together.
+        seq_len: characters that each reads in a step.
+        min_batch: readers of a small text.
+        steps_per_epoch: steps that an epoch of a smaller text should have, which therefore gets fewer readers.
+        max_overfit_pressure: at which a run by the clock ends; None is no limit.
+        min_steps: which such a run makes nevertheless.
+    """
+
+    batch: int
+    seq_len: int
+    min_batch: int
+    steps_per_epoch: int = 1
+    max_overfit_pressure: float | None = None
+    min_steps: int = 0
+
+    def fit_batch(self, chars: int) -> int:
+        """Readers for a text of so many characters."""
+        return max(self.min_batch, min(self.batch, chars // (self.seq_len * self.steps_per_epoch)))
+
+
+ON_CPU = BatchShape(CPU_BATCH, CPU_SEQ_LEN, min_batch=CPU_BATCH)
+
+
+def choose_batch_shape(device: str, processes: int) -> BatchShape:
+    """The shape for so many processes, each with a device of that kind."""
+    if device == "cpu":
+        batch = max(CPU_BATCH, READERS_PER_CORE * processes)
+        return BatchShape(batch, CPU_SEQ_LEN, min_batch=batch)
+    least = max(CPU_BATCH, processes)
+    return BatchShape(GPU_BATCH * processes, GPU_SEQ_LEN, least, GPU_STEPS_PER_EPOCH, GPU_PRESSURE, GPU_STEPS)
 
 
 def warn_of_few_steps(budget: Budget, steps: float) -> tuple[str, ...]:

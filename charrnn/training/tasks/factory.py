@@ -8,9 +8,9 @@ from charrnn.text.vocabulary.loading import vocabulary_from_json
 from charrnn.training.checkpoint.files import Checkpoint
 from charrnn.training.checkpoint.resume import restore_plan
 from charrnn.training.recipe.classifier import ClassifierPlan, make_classifier_plan
-from charrnn.training.recipe.language import ON_CPU, LanguagePlan, depends_on_speed, make_language_plan
-from charrnn.training.recipe.shape import choose_shape
-from charrnn.training.recipe.speed import Speed, measure_speed
+from charrnn.training.recipe.language import LanguagePlan, depends_on_throughput, make_language_plan
+from charrnn.training.recipe.plan import choose_batch_shape
+from charrnn.training.recipe.throughput import Throughput, measure_throughput
 from charrnn.training.settings import TrainSettings
 from charrnn.training.tasks.classifier import ClassifierTask
 from charrnn.training.tasks.language import LanguageTask
@@ -37,10 +37,10 @@ def make_task(
     if settings.text.task == "classify":
         assert isinstance(corpus, LabelledCorpus)  # noqa: S101 - read as such
         if saved is None:
-            of_classifier = _plan_classifier(settings, corpus, resources)
+            classifier_plan = _plan_classifier(settings, corpus, resources)
         else:
-            of_classifier = restore_plan(ClassifierPlan, settings.learning, given, saved)
-        return ClassifierTask(world.broadcast(lambda: of_classifier), corpus, resources)
+            classifier_plan = restore_plan(ClassifierPlan, settings.learning, given, saved)
+        return ClassifierTask(world.broadcast(lambda: classifier_plan), corpus, resources)
     vocabulary = source.vocabulary if source is not None else None
     if saved is not None:  # its vocabulary may come from a model that the run started from
         size = saved.state["plan"]["config"]["vocab_size"]
@@ -57,15 +57,16 @@ def make_task(
 
 
 def _plan_classifier(settings: TrainSettings, corpus: LabelledCorpus, resources: Resources) -> ClassifierPlan:
-    speed = measure_speed(settings.model.cell, resources.device, resources.world)  # classifiers learn in fp32
-    return make_classifier_plan(settings, corpus, speed)
+    # Classifiers learn in fp32.
+    throughput = measure_throughput(settings.model.cell, resources.device, resources.world)
+    return make_classifier_plan(settings, corpus, throughput)
 
 
 def _plan_language_model(
     settings: TrainSettings, corpus: Corpus | LabelledCorpus, resources: Resources
 ) -> LanguagePlan:
     world, device = resources.world, resources.device
-    shape, speed = choose_shape(device.type, world.size, ON_CPU), Speed(1.0)
-    if depends_on_speed(settings):
-        speed = measure_speed(settings.model.cell, device, world, resources.precision)
-    return make_language_plan(settings, corpus, speed, shape)
+    throughput = Throughput(1.0)
+    if depends_on_throughput(settings):
+        throughput = measure_throughput(settings.model.cell, device, world, resources.precision)
+    return make_language_plan(settings, corpus, throughput, choose_batch_shape(device.type, world.size))

@@ -144,15 +144,13 @@ class Task(ABC):
         `steps_left` is an estimate of the run's steps that are to come, this one included, None where it is unknown.
         """
 
-    @abstractmethod
-    def carry(self, after: State) -> None:
+    def carry(self, after: State) -> None:  # noqa: B027 - a task that reads whole documents carries no state
         """Carry over the state after a step that changed the weights."""
 
-    @abstractmethod
-    def reset_state(self) -> None:
+    def reset_state(self) -> None:  # noqa: B027
         """Forget the carried state, because its step changed no weight."""
 
-    def carry_unless(self, bad: Tensor, after: State) -> None:  # noqa: B027 - tasks without a state need nothing
+    def carry_unless(self, bad: Tensor, after: State) -> None:  # noqa: B027
         """Carry over the state unless the step was `bad` (a tensor on the device), which only the device knows."""
 
     @abstractmethod

@@ -20,11 +20,10 @@ from charrnn.model.file import load_model
 from charrnn.model.header import ModelHeader
 from charrnn.settings import get_flag, refuse
 from charrnn.text.corpus import Corpus
-from charrnn.text.settings import TextSettings
 from charrnn.text.tokens import TokenIds
 from charrnn.text.vocabulary.base import UNKNOWN, Vocabulary
 from charrnn.text.vocabulary.loading import vocabulary_from_json
-from charrnn.training.settings import ModelSettings
+from charrnn.training.settings import TrainSettings
 
 SIZES = ("cell", "layers", "hidden_size", "embedding_size")
 
@@ -51,13 +50,11 @@ class Source:
             raise UsageError(f"--init-from needs a model of plain text, but {path} is a model of labelled texts")
         return cls(path, header, vocabulary_from_json(header.vocabulary, header.config.vocab_size), tensors)
 
-    def settings(
-        self, text: TextSettings, model: ModelSettings, given: Collection[str]
-    ) -> tuple[TextSettings, ModelSettings]:
+    def merge_settings(self, settings: TrainSettings, given: Collection[str]) -> TrainSettings:
         """The settings with this model's sizes and kind of token; UsageError if any that are `given` differ."""
         present = {"tokens": self.vocabulary.tokens, **{name: getattr(self.header.config, name) for name in SIZES}}
         differing = []
-        for group in (text, model):
+        for group in (settings.text, settings.model):
             for declared in dataclasses.fields(group):
                 name, value = declared.name, getattr(group, declared.name)
                 if name in present and name in given and value != present[name]:
@@ -66,8 +63,9 @@ class Source:
                         f"{flag} {value} does not match {self.path}, which has {flag} {present[name]}; leave it out"
                     )
         refuse(differing)
-        sizes = {name: present[name] for name in SIZES}
-        return dataclasses.replace(text, tokens=self.vocabulary.tokens), dataclasses.replace(model, **sizes)
+        text = dataclasses.replace(settings.text, tokens=self.vocabulary.tokens)
+        model = dataclasses.replace(settings.model, **{name: present[name] for name in SIZES})
+        return dataclasses.replace(settings, text=text, model=model)
 
 
 def merge_vocabulary(corpus: Corpus, vocabulary: Vocabulary) -> Corpus:

@@ -13,6 +13,11 @@ SMALL = ("--hidden-size", 8, "--layers", 1, "--steps", 3, "--quiet", "--no-tenso
 
 
 @pytest.fixture
+def charrnn(charrnn_in_process: Charrnn) -> Charrnn:
+    return charrnn_in_process
+
+
+@pytest.fixture
 def text(tmp_path: Path, rhyme: str) -> Path:
     (tmp_path / "rhyme.txt").write_text(rhyme)
     return tmp_path / "rhyme.txt"

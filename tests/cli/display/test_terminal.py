@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,17 +12,14 @@ import pytest
 from rich.console import Console
 
 from charrnn.cli.display.training import plain
-from charrnn.cli.display.training.area import CLEAR, ERASE_BELOW, LiveArea
-from charrnn.cli.display.training.curve import draw_curve
-from charrnn.cli.display.training.live import LiveReporter, choose_evenly
+from charrnn.cli.display.training.live import CLEAR, ERASE_BELOW, LiveArea, LiveReporter, choose_evenly, draw_curve
 from charrnn.cli.display.training.plain import PlainReporter, locate_program
 from charrnn.text.corpus import Corpus
 from charrnn.text.documents.corpus import read_labelled
 from charrnn.text.vocabulary.characters import CharVocabulary
-from charrnn.training.observer import Surroundings
 from charrnn.training.recipe.classifier import make_classifier_plan
-from charrnn.training.recipe.speed import Speed
-from charrnn.training.reporting import Evaluation, Progress, Reporter, Start, Summary
+from charrnn.training.recipe.throughput import Throughput
+from charrnn.training.reporting import Evaluation, Progress, Reporter, Summary
 from charrnn.training.settings import TrainSettings
 from charrnn.training.tasks.classifier import ClassifierTask
 from charrnn.training.tasks.language import LanguageTask
@@ -55,14 +53,14 @@ def said(of: Console) -> str:
     return stream.buffer.getvalue().decode()
 
 
-def a_run(reporter: Reporter, text: str = HOSTILE * 20) -> None:
+def a_run(reporter: Reporter, text: str = HOSTILE * 20, logdir: str = "runs/a") -> None:
     """What a short run on `text` tells."""
     vocabulary = CharVocabulary.of_text(text)
     ids = vocabulary.encode(text)
     read = Corpus("[red]\x1b[2J", vocabulary, ids[:-100], ids[-100:], notes=("[bold]noted",))
     plan = dataclasses.replace(make_plan(read, hidden_size=8, steps=100), warnings=("too few steps",))
     task = LanguageTask(plan, read, RESOURCES)
-    reporter.on_start(Start(task, "cpu", Path("models/a b.safetensors")))
+    reporter.on_start(task, "cpu")
     reporter.on_note("[red]note\x1b[2J")
     for step in (1, 20, 50, 100):
         reporter.on_progress(Progress(step, step / 50, step / 100, step / 10, 2 / step + 1, 0.1, 1.0, 12345.0))
@@ -72,7 +70,8 @@ def a_run(reporter: Reporter, text: str = HOSTILE * 20) -> None:
         reporter.on_sample(step, f"{text[:300]} at {step}")
     reporter.on_stop("SIGINT: stopping")
     figures = Summary("models/a b.safetensors", 99, 9, 100, 2.0, 9, 10.0, 12345.0, 1.02, 1.12, 50, "cpu", 1, "[b]ok")
-    reporter.on_finish(figures)
+    commands = [*task.suggest(figures.model, "a text.txt"), ["tensorboard", "--logdir", logdir]]
+    reporter.on_finish(figures, commands)
     reporter.close()
 
 
@@ -80,7 +79,7 @@ def a_run(reporter: Reporter, text: str = HOSTILE * 20) -> None:
 @pytest.mark.parametrize("colour", [True, False])
 def test_any_text_at_any_size_is_shown_and_drives_nothing(size: tuple[int, int], *, colour: bool) -> None:
     terminal = console(*size, colour=colour)
-    a_run(LiveReporter(Surroundings("a text.txt", Path("runs/a b")), terminal))
+    a_run(LiveReporter(terminal), logdir="runs/a b")
     written = said(terminal)
     shown = CONTROL.sub("", written)
     assert not {"\x1b", "\x07", "\u202e"} & {*shown}
@@ -99,7 +98,7 @@ def test_any_text_at_any_size_is_shown_and_drives_nothing(size: tuple[int, int],
 
 def test_figures_curve_and_the_best_are_there() -> None:
     terminal = console(100, 40)
-    a_run(LiveReporter(Surroundings(), terminal))
+    a_run(LiveReporter(terminal))
     last = said(terminal).split("\x1b[?7l")[-1]
     for word in (
         "100%",
@@ -138,7 +137,7 @@ def test_a_new_size_draws_everything_anew() -> None:
 
 def test_plain_lines_have_no_controls(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plain, "LINE_INTERVAL", 0.0)
-    a_run(PlainReporter(Surroundings(logdir=Path("runs/a"))))
+    a_run(PlainReporter())
     told = capsys.readouterr().err
     assert not {"\x1b", "\x07", "\u202e"} & {*told}
     assert r"begins: [red]x[/red] [/] :smile: \x1b[31mred" in told
@@ -155,10 +154,10 @@ def test_a_classifier_has_the_same_view(tmp_path: Path) -> None:
     path.write_text("".join(f"{label}\t{label} {number}\n" for label in ("cat", "[red]\u202e") for number in range(40)))
     corpus = read_labelled([str(path)])
     settings = TrainSettings.from_options({"task": "classify", "hidden_size": 8, "steps": 100})
-    task = ClassifierTask(make_classifier_plan(settings, corpus, speed=Speed(1e11)), corpus, RESOURCES)
+    task = ClassifierTask(make_classifier_plan(settings, corpus, throughput=Throughput(1e11)), corpus, RESOURCES)
     terminal = console(100, 30)
-    reporter = LiveReporter(Surroundings(logdir=Path("runs/kinds")), terminal)
-    reporter.on_start(Start(task, "cpu", Path("models/kinds.safetensors")))
+    reporter = LiveReporter(terminal)
+    reporter.on_start(task, "cpu")
     for step in (50, 100):
         reporter.on_progress(Progress(step, step / 50, step / 100, 1.0, 0.5, 0.1, 1.0, 12345.0))
         reporter.on_evaluation(Evaluation(step, step / 50, 0.5, 40 / step, best=True, accuracy=step / 200))
@@ -166,7 +165,8 @@ def test_a_classifier_has_the_same_view(tmp_path: Path) -> None:
     for words in ("nats/text", "accuracy", "0.4000", "50.00%", "\u2605 best"):
         assert words in live
     details = {"valid_accuracy": 0.5}
-    reporter.on_finish(Summary("kinds", 99, 9, 100, 2.0, 9, 10.0, 12345.0, 0.5, 0.4, 100, "cpu", 1, "ok", 0.5, details))
+    summary = Summary("kinds", 99, 9, 100, 2.0, 9, 10.0, 12345.0, 0.5, 0.4, 100, "cpu", 1, "ok", 0.5, details)
+    reporter.on_finish(summary, [*task.suggest("kinds", "OTHER-TEXT"), ["tensorboard", "--logdir", "runs/kinds"]])
     reporter.close()
     shown = CONTROL.sub("", said(terminal))
     assert "\u202e" not in shown
@@ -206,3 +206,8 @@ def test_samples_that_tell_are_spread_by_factors_of_steps() -> None:
     assert [step for step, _ in choose_evenly(samples, 4)] == [1, 10, 100, 1000]
     assert choose_evenly(samples[:2], 4) == samples[:2]
     assert choose_evenly([], 4) == []
+
+
+def test_a_run_is_shown_before_torch_is_loaded() -> None:
+    code = "import sys; from charrnn.cli.display.training import live, plain; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from charrnn.errors import TrainingError
-from charrnn.training.checkpoint.checkpointer import Checkpointer
+from charrnn.training.checkpoint import files
+from charrnn.training.checkpoint.checkpointer import BackgroundWriter, Checkpointer
 from charrnn.training.checkpoint.files import EVALUATED, FORMAT, LATEST, Arrays, Checkpoint, RunFiles
-from charrnn.training.checkpoint.lock import lock_output
-from charrnn.training.checkpoint.writer import BackgroundWriter
 from charrnn.training.devices.world import World
+from charrnn.training.output import lock_output
 from tests.needs import linux, posix
 
 BIG = 200_000  # numbers: more than the small disk has room for
@@ -78,7 +78,20 @@ def test_the_newest_whole_state_is_found(folder: RunFiles) -> None:
     newest, complaints = folder.read_newest()
     assert newest is not None
     assert (newest.generation, complaints) == (4, [])
-    assert folder.last_generation() == 4
+    assert folder.read_last_generation() == 4
+
+
+def test_the_last_generation_is_read_without_tensors(folder: RunFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert folder.read_last_generation() == 0
+    folder.write(EVALUATED, checkpoint(3))
+    folder.write(LATEST, checkpoint(4))
+
+    def refuse(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(files, "read_tensor", refuse)
+    monkeypatch.setattr(files, "_digest", refuse)
+    assert folder.read_last_generation() == 4
 
 
 @pytest.mark.parametrize("place", [0, 9, 60, 300, -1])
@@ -101,7 +114,7 @@ def test_when_every_state_is_damaged_it_says_so(folder: RunFiles) -> None:
     (folder.folder / "latest.safetensors").write_bytes(b"torn")
     with pytest.raises(TrainingError, match=r"nothing to resume: .*latest.safetensors is damaged"):
         folder.read_newest()
-    assert folder.last_generation() == 0
+    assert folder.read_last_generation() == 0
 
 
 def test_a_state_of_another_format_is_refused(folder: RunFiles) -> None:
@@ -141,7 +154,7 @@ def fill_a_disk(disk: Path) -> None:
     assert found is not None
     assert (found.generation, complaints) == (1, [])
     write(store, checkpoint(4))
-    assert store.files.last_generation() == 4
+    assert store.files.read_last_generation() == 4
 
 
 FULL = """
@@ -166,15 +179,14 @@ def test_a_limit_on_file_sizes_leaves_the_state_before_whole(tmp_path: Path) -> 
     assert "cannot be written: File too large; earlier saves are intact" in done.stdout
     folder = RunFiles(output)
     assert names_in(folder.folder) == ["latest.safetensors"]
-    assert folder.last_generation() == 1
+    assert folder.read_last_generation() == 1
 
 
 def test_partials_of_a_killed_run_are_removed(folder: RunFiles, tmp_path: Path) -> None:
-    files = RunFiles(tmp_path / "model.safetensors")
     folder.write(LATEST, checkpoint(1))
-    for partial in files.partials():
+    for partial in folder.partials():
         partial.write_bytes(b"half")
-    files.remove_partials()
+    folder.remove_partials()
     assert names_in(folder.folder) == ["latest.safetensors"]
     assert names_in(tmp_path) == ["model.resume"]
 
@@ -234,7 +246,7 @@ def test_a_second_run_on_one_output_is_refused_while_the_first_lives(tmp_path: P
 
 def test_the_lock_of_a_dead_run_blocks_nobody(tmp_path: Path) -> None:
     output, folder = tmp_path / "m.safetensors", tmp_path / "m.resume"
-    die = "import os, sys; from pathlib import Path; from charrnn.training.checkpoint.lock import lock_output\n"
+    die = "import os, sys; from pathlib import Path; from charrnn.training.output import lock_output\n"
     die += "with lock_output(Path(sys.argv[1]), Path(sys.argv[2])): os.kill(os.getpid(), 9)"
     died = subprocess.run([sys.executable, "-c", die, str(output), str(folder)], check=False)
     assert died.returncode == -9

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,11 @@ from charrnn.training.interruption import StopRequest
 from charrnn.training.network.base import RecurrentNetwork
 from charrnn.training.recipe.language import LanguagePlan, make_language_plan
 from charrnn.training.recipe.plan import Budget
-from charrnn.training.recipe.speed import Speed
-from charrnn.training.reporting import Evaluation, Reporter, Start, Summary
+from charrnn.training.recipe.throughput import Throughput
+from charrnn.training.reporting import Evaluation, Reporter, Summary
 from charrnn.training.session import Session
 from charrnn.training.settings import LearningSettings, TrainSettings
-from charrnn.training.tasks.task import Resources
+from charrnn.training.tasks.task import Resources, Task
 from tests.devices import CPU, on_devices
 from tests.training.runs import make_session
 
@@ -49,11 +50,11 @@ class StopAt(StopRequest):
 class Listener(Reporter):
     def __init__(self) -> None:
         self.evaluations: list[Evaluation] = []
-        self.starts: list[Start] = []
+        self.histories: list[list[Evaluation]] = []
 
-    def on_start(self, start: Start) -> None:
+    def on_start(self, task: Task, device: str, history: Sequence[Evaluation] = ()) -> None:
         torch.rand(7)  # tracing a network with dropout draws random numbers too
-        self.starts.append(start)
+        self.histories.append(list(history))
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
         self.evaluations.append(evaluation)
@@ -78,7 +79,7 @@ def run(
     """Begin, or go on with what is saved; stop before `stop` steps."""
     saved, _ = RunFiles(output).read_newest()
     if saved is None:
-        plan = make_language_plan(chosen, corpus, speed=Speed(1e11))
+        plan = make_language_plan(chosen, corpus, throughput=Throughput(1e11))
     else:
         plan = restore_plan(LanguagePlan, chosen.learning, ("steps",), saved)
     description = {
@@ -97,8 +98,15 @@ def assert_same_run(a: Session, b: Session) -> None:
     for name, tensor in a.trainer.state_tensors().items():
         assert torch.equal(tensor, b.trainer.state_tensors()[name]), name
     assert a.trainer.get_state() == b.trainer.get_state()
-    mine, other = (dataclasses.asdict(s.record) for s in (a, b))
-    for name in ("seconds", "step_seconds", "evaluation_cost", "last_evaluation", "good", "best_training"):
+    mine, other = (dataclasses.asdict(s.state) for s in (a, b))
+    for name in (
+        "seconds",
+        "step_seconds",
+        "evaluation_cost",
+        "last_evaluation",
+        "rollback_generation",
+        "best_training",
+    ):
         del mine[name], other[name]
     assert mine == other
     assert_same_model(a.output, b.output)
@@ -159,10 +167,10 @@ def test_the_evaluation_of_an_interrupted_run_is_for_the_model_file_only(corpus:
     output, listener = tmp_path / "m.safetensors", Listener()
     session, summary = run(corpus, output, settings(), 70, listener)
     assert [evaluation.step for evaluation in listener.evaluations] == [50]
-    assert session.record.best_step == 50
+    assert session.state.best_step == 50
     header, _ = load_model(output)
     assert header.training["best_step"] == summary.best_step == 70
-    assert header.training["valid_loss"] == summary.valid_loss < session.record.best
+    assert header.training["valid_loss"] == summary.valid_loss < session.state.best
 
 
 def test_a_finished_run_has_nothing_left_to_do(corpus: Corpus, tmp_path: Path) -> None:
@@ -170,7 +178,7 @@ def test_a_finished_run_has_nothing_left_to_do(corpus: Corpus, tmp_path: Path) -
     first, figures = run(corpus, output, settings())
     before = output.read_bytes()
     again, repeated = run(corpus, output, settings())
-    assert again.record.finished
+    assert again.state.finished
     assert_same_run(first, again)
     assert output.read_bytes() == before
     assert repeated.valid_loss == figures.valid_loss
@@ -183,8 +191,8 @@ def test_a_finished_run_is_trained_further(corpus: Corpus, tmp_path: Path) -> No
     assert further.trainer.steps == second.steps == 260
     assert second.valid_loss < first.valid_loss
     assert [evaluation.step for evaluation in listener.evaluations] == [150, 200, 250, 260]
-    assert [evaluation.step for evaluation in further.record.history][:3] == [50, 100, 130]
-    assert listener.starts[0].step == 130
+    assert [evaluation.step for evaluation in further.state.history][:3] == [50, 100, 130]
+    assert listener.histories[0][-1].step == 130
 
 
 def test_a_run_that_lost_patience_gets_a_new_one_when_it_is_trained_further(corpus: Corpus, tmp_path: Path) -> None:
@@ -284,12 +292,14 @@ def test_a_changed_text_is_refused_whatever_it_is_called(corpus: Corpus, saved: 
 
 
 def test_a_plan_survives_json(corpus: Corpus) -> None:
-    chosen = dataclasses.replace(make_language_plan(settings(), corpus, speed=Speed(1e11)), reasons=("one", "two"))
+    chosen = dataclasses.replace(
+        make_language_plan(settings(), corpus, throughput=Throughput(1e11)), reasons=("one", "two")
+    )
     assert rebuild_plan(LanguagePlan, json.loads(json.dumps(dataclasses.asdict(chosen)))) == chosen
 
 
 def test_a_plan_of_another_version_is_refused(corpus: Corpus) -> None:
-    found = dataclasses.asdict(make_language_plan(settings(), corpus, speed=Speed(1e11)))
+    found = dataclasses.asdict(make_language_plan(settings(), corpus, throughput=Throughput(1e11)))
     with pytest.raises(TrainingError, match=r"another version of charrnn \(momentum\)"):
         rebuild_plan(LanguagePlan, {**found, "momentum": 0.9})
     del found["lr"]
@@ -331,7 +341,7 @@ class StopInEvaluation(Listener):
 def test_an_evaluation_is_interrupted_at_once_and_made_up_for(corpus: Corpus, tmp_path: Path, step: int) -> None:
     whole, _ = run(corpus, tmp_path / "whole.safetensors", settings())
     broken, listener = tmp_path / "broken.safetensors", StopInEvaluation(step)
-    plan = make_language_plan(settings(), corpus, speed=Speed(1e11))
+    plan = make_language_plan(settings(), corpus, throughput=Throughput(1e11))
     description = {"settings": dataclasses.asdict(settings()), "corpus": describe_corpus(corpus)}
     stopped = make_session(plan, corpus, broken, listener, description=description)
     stopped.stop = listener.stop

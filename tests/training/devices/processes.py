@@ -98,7 +98,7 @@ def run_timed(corpus: Corpus, output: Path, world: World) -> list[int]:
     resources = Resources(CPU, world)
     run = Session(LanguageTask(plan, corpus, resources), resources, output, Reporter())
     run.run()
-    return [evaluation.step for evaluation in run.record.history]
+    return [evaluation.step for evaluation in run.state.history]
 
 
 def main() -> None:

@@ -1,3 +1,4 @@
+import mmap
 import sys
 
 import pytest
@@ -16,6 +17,20 @@ def test_without_room_for_pytorch_it_is_not_loaded(monkeypatch: pytest.MonkeyPat
         require_room_for_pytorch()
 
 
-def test_there_is_room_for_it_here(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_there_is_room_the_memory_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    reserved: list[int] = []
+    closed: list[bool] = []
+
+    class Reservation:
+        def __init__(self, descriptor: int, size: int) -> None:
+            assert descriptor == -1  # memory, no file
+            reserved.append(size)
+
+        def close(self) -> None:
+            closed.append(True)
+
     monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setattr(mmap, "mmap", Reservation)
     require_room_for_pytorch()
+    assert reserved == [memory.PYTORCH]
+    assert closed == [True]

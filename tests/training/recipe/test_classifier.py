@@ -12,7 +12,7 @@ from charrnn.training.recipe.classifier import (
     ClassifierPlan,
     make_classifier_plan,
 )
-from charrnn.training.recipe.speed import Speed
+from charrnn.training.recipe.throughput import Throughput
 from charrnn.training.settings import TrainSettings
 
 TWO_CORES = 1.75e11  # operations per second of a small machine
@@ -30,7 +30,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> LabelledCorpus:
 
 
 def make_plan(corpus: LabelledCorpus, peak: float = TWO_CORES, **options: Any) -> ClassifierPlan:
-    return make_classifier_plan(TrainSettings.from_options({"task": "classify", **options}), corpus, Speed(peak))
+    return make_classifier_plan(TrainSettings.from_options({"task": "classify", **options}), corpus, Throughput(peak))
 
 
 def test_without_a_limit_it_is_three_minutes_or_thirty_epochs(corpus: LabelledCorpus) -> None:

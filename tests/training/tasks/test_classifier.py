@@ -17,7 +17,7 @@ from charrnn.training.checkpoint.resume import rebuild_plan
 from charrnn.training.devices.workers import Workers
 from charrnn.training.interruption import TrainingInterrupt
 from charrnn.training.recipe.classifier import ClassifierPlan, make_classifier_plan
-from charrnn.training.recipe.speed import Speed
+from charrnn.training.recipe.throughput import Throughput
 from charrnn.training.reporting import Reporter
 from charrnn.training.session import Session
 from charrnn.training.settings import TrainSettings
@@ -45,7 +45,9 @@ SIZES = {"hidden_size": 12, "embedding_size": 6, "dropout": 0.2, "batch_size": 3
 
 
 def make_plan(corpus: LabelledCorpus, **options: Any) -> ClassifierPlan:
-    return make_classifier_plan(TrainSettings.from_options({"task": "classify", **options}), corpus, speed=Speed(1e11))
+    return make_classifier_plan(
+        TrainSettings.from_options({"task": "classify", **options}), corpus, throughput=Throughput(1e11)
+    )
 
 
 def make_session(
@@ -111,7 +113,7 @@ def test_it_stops_when_validation_no_longer_improves(corpus: LabelledCorpus, tmp
     run = session(corpus, tmp_path / "m.safetensors", epochs=40.0, patience=1)
     summary = run.run()
     assert summary.epochs < 40
-    assert summary.valid_loss == min(each.valid_loss for each in run.record.history)
+    assert summary.valid_loss == min(each.valid_loss for each in run.state.history)
 
 
 def test_weights_that_are_not_finite_end_a_run(corpus: LabelledCorpus, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import torch
 
 from charrnn.text.corpus import Corpus
 from charrnn.training.devices.world import World
-from charrnn.training.recipe.speed import Speed
+from charrnn.training.recipe.throughput import Throughput
 from charrnn.training.settings import TrainSettings
 from charrnn.training.tasks import factory
 from charrnn.training.tasks.factory import make_task
@@ -18,11 +18,11 @@ def test_the_speed_of_the_machine_is_that_in_the_precision_of_the_run(
 ) -> None:
     asked: list[torch.dtype] = []
 
-    def measure(cell: str, device: torch.device, world: World, of_products: torch.dtype) -> Speed:
+    def measure(cell: str, device: torch.device, world: World, of_products: torch.dtype) -> Throughput:
         asked.append(of_products)
-        return Speed(1e11)
+        return Throughput(1e11)
 
-    monkeypatch.setattr(factory, "measure_speed", measure)
+    monkeypatch.setattr(factory, "measure_throughput", measure)
     settings = TrainSettings.from_options({"time": "9s", "hidden_size": 8})
     make_task(settings, (), corpus, Resources(torch.device("cpu"), World(), precision), None)
     assert asked == [precision]

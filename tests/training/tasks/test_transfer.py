@@ -13,7 +13,7 @@ from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.settings import TextSettings
 from charrnn.text.vocabulary.base import UNKNOWN
 from charrnn.text.vocabulary.characters import CharVocabulary
-from charrnn.training.settings import ModelSettings
+from charrnn.training.settings import ModelSettings, TrainSettings
 from charrnn.training.tasks.transfer import Source, merge_vocabulary, transfer_weights
 from tests.training.runs import make_plan, make_trainer
 
@@ -82,18 +82,16 @@ def test_the_new_network_reads_the_old_text_as_the_old_one_did(tmp_path: Path) -
 
 
 def test_sizes_and_tokens_come_from_the_model(tmp_path: Path) -> None:
-    text, model = source(tmp_path, "gru", 0).settings(TextSettings(), ModelSettings(dropout=0.2), ())
-    assert text.tokens == "char"
-    assert model == ModelSettings(cell="gru", layers=2, hidden_size=5, embedding_size=0, dropout=0.2)
+    settings = source(tmp_path, "gru", 0).merge_settings(TrainSettings.from_options({"dropout": 0.2}), ())
+    assert settings.text.tokens == "char"
+    assert settings.model == ModelSettings(cell="gru", layers=2, hidden_size=5, embedding_size=0, dropout=0.2)
 
 
 def test_sizes_that_differ_are_all_told(tmp_path: Path) -> None:
     old = source(tmp_path)
-    given = ("tokens", "cell", "hidden_size", "layers", "dropout")
+    given = {"tokens": "byte", "cell": "gru", "hidden_size": 5, "layers": 1, "dropout": 0.1}
     with pytest.raises(UsageError) as caught:
-        old.settings(
-            TextSettings(tokens="byte"), ModelSettings(cell="gru", hidden_size=5, layers=1, dropout=0.1), given
-        )
+        old.merge_settings(TrainSettings.from_options(given), given)
     assert str(caught.value).splitlines() == [
         f"--tokens byte does not match {old.path}, which has --tokens char; leave it out",
         f"--cell gru does not match {old.path}, which has --cell lstm; leave it out",

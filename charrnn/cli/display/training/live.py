@@ -1,7 +1,15 @@
-"""A live view of training on a terminal."""
+"""A live view of training on a terminal.
+
+Rich's own live display assumes that the terminal draws each line as wide as Unicode says. Where characters are drawn
+wider, or the window becomes narrower, lines wrap, and each redrawing leaves some of them behind. Here lines never wrap,
+and a new size clears the screen and draws everything again. Only the thread that trains draws.
+
+This module loads no PyTorch.
+"""
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
@@ -10,14 +18,13 @@ from rich.table import Table
 from rich.text import Text
 
 from charrnn.cli.display.escape import visible
-from charrnn.cli.display.training.area import LiveArea
-from charrnn.cli.display.training.curve import draw_curve
-from charrnn.cli.display.training.plain import describe_end, one_line, suggest_commands
+from charrnn.cli.display.training.plain import TerminalReporter, describe_end, format_command, one_line
 from charrnn.settings import format_duration
-from charrnn.training.network.base import RecurrentNetwork
-from charrnn.training.observer import Surroundings
-from charrnn.training.reporting import Evaluation, Progress, Reporter, Start, Summary
-from charrnn.training.tasks.task import Metric, Row
+from charrnn.training.reporting import Command, Evaluation, Progress, Summary
+
+if TYPE_CHECKING:
+    from charrnn.training.network.base import RecurrentNetwork
+    from charrnn.training.tasks.task import Metric, Row, Task
 
 LOW, HIGH = (4, 0), (8, 6)  # rows of the curve, and of earlier samples, on a terminal of usual height and a high one
 HIGH_FROM = 36  # rows
@@ -26,17 +33,71 @@ MIN_CURVE, MAX_CURVE = 20, 96  # columns of the curve
 MAX_ABOVE = 9  # lines about text and network that the live view leaves room for
 OTHER_LINES = 5  # the bar, the curve's heading, the sample's borders, the cursor's line
 MIN_SAMPLE, MAX_SAMPLE = 3, 24  # lines
+CLEAR = "\x1b[2J\x1b[H"
+ERASE_LINE, ERASE_BELOW = "\x1b[2K", "\x1b[J"
+NO_WRAP, WRAP = "\x1b[?7l", "\x1b[?7h"
+BLANK = 0x2800  # of Unicode's Braille patterns, each a cell of two columns and four rows of dots
+DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # Unicode's numbering: [row][column] of a cell
 TRAIL = 5  # samples that show, at the end, how the network learned
 
 
-class LiveReporter(Reporter):
+class LiveArea:
+    """The last lines of a terminal, drawn again and again in place; whatever is printed goes above them."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._size = console.size
+        self._above: list[RenderableType] = []
+        self._lines: list[str] = []
+
+    @property
+    def height_above(self) -> int:
+        """Lines that were printed."""
+        return sum(len(self._render(each).splitlines()) for each in self._above)
+
+    def print(self, renderable: RenderableType) -> None:
+        """Print something that stays, above what is drawn."""
+        self._above.append(renderable)
+        self._write(self._to_top() + ERASE_BELOW + self._render(renderable) + self._frame())
+
+    def draw(self, view: RenderableType) -> None:
+        """Draw `view` in place of what was drawn before; lines that the terminal is too low for are left out."""
+        begin = self._to_top()
+        if self._console.size != self._size:
+            self._size = self._console.size
+            begin = CLEAR + "".join(map(self._render, self._above))
+        self._lines = self._render(view).splitlines()[: self._size.height - 1]
+        self._write(begin + self._frame() + ERASE_BELOW)
+
+    def close(self) -> None:
+        """Erase what was drawn; what was printed stays."""
+        self._write(self._to_top() + ERASE_BELOW)
+        self._lines = []
+
+    def _render(self, renderable: RenderableType) -> str:
+        with self._console.capture() as captured:
+            self._console.print(renderable)
+        return captured.get()
+
+    def _frame(self) -> str:
+        """The lines, each erased before it is written: erasing behind a full one would take its last character."""
+        return NO_WRAP + "".join(f"{ERASE_LINE}{line}\n" for line in self._lines) + WRAP
+
+    def _to_top(self) -> str:
+        return f"\r\x1b[{len(self._lines)}A" if self._lines else "\r"
+
+    def _write(self, text: str) -> None:
+        self._console.file.write(text)
+        self._console.file.flush()
+
+
+class LiveReporter(TerminalReporter):
     """One live view: progress, figures, the curve of validation, and the newest sample.
 
     User text is never interpreted as markup, and its control characters are shown, not obeyed.
     """
 
-    def __init__(self, surroundings: Surroundings, console: Console | None = None) -> None:
-        self._surroundings = surroundings
+    def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._area = LiveArea(self._console)
         self._progress: Progress | None = None
@@ -44,11 +105,11 @@ class LiveReporter(Reporter):
         self._samples: list[tuple[int, str]] = []
         self._state = ""  # what it does beside learning
 
-    def on_start(self, start: Start) -> None:
+    def on_start(self, task: "Task", device: str, history: Sequence[Evaluation] = ()) -> None:
         """Print the corpus and the network, and open the live view."""
-        self._task = start.task
-        self._evaluations = [each for each in start.history if math.isfinite(each.valid_loss)]
-        self._area.print(Group(_tabulate_rows(start.task.describe(start.device)), ""))
+        self._task = task
+        self._evaluations = [each for each in history if math.isfinite(each.valid_loss)]
+        self._area.print(Group(_tabulate_rows(task.describe(device)), ""))
         self._draw()
 
     def on_progress(self, progress: Progress) -> None:
@@ -56,7 +117,7 @@ class LiveReporter(Reporter):
         self._progress = progress
         self._draw()
 
-    def on_weights(self, step: int, network: RecurrentNetwork) -> None:  # noqa: ARG002
+    def on_weights(self, step: int, network: "RecurrentNetwork") -> None:  # noqa: ARG002
         """Show that a validation begins."""
         self._state = "validating"
         self._draw()
@@ -87,7 +148,7 @@ class LiveReporter(Reporter):
         self._console.file.write(f"\r{message[: self._console.width - 1]}")
         self._console.file.flush()
 
-    def on_finish(self, summary: Summary) -> None:
+    def on_finish(self, summary: Summary, next_commands: Sequence[Command] = ()) -> None:
         """Replace the live view by the figures, the verdict and the commands to type next."""
         self._area.close()
         best = (f"{self._star} validation", summary.valid_loss, summary.accuracy, f"step {summary.best_step:,}")
@@ -97,8 +158,8 @@ class LiveReporter(Reporter):
             show(Text("samples during training", "bold"), _tabulate_samples(choose_evenly(self._samples, TRAIL)), "")
         show(_tabulate_rows(describe_end(summary)), "")
         show(Text("next, try", "bold"))
-        for command in suggest_commands(self._task, summary, self._surroundings):
-            show(Text(f"  {visible(command)}", "cyan"), soft_wrap=True)  # copied, it is one line
+        for command in next_commands:
+            show(Text(f"  {visible(format_command(command))}", "cyan"), soft_wrap=True)  # copied, it is one line
 
     def close(self) -> None:
         """Leave the terminal as it was."""
@@ -180,7 +241,7 @@ def choose_evenly(samples: Sequence[tuple[int, str]], count: int) -> list[tuple[
     return list(chosen.values())
 
 
-def _tabulate_rows(rows: Sequence[Row]) -> Table:
+def _tabulate_rows(rows: "Sequence[Row]") -> Table:
     """A table of names, dimmed, and the words beside them; a long glimpse of a text is cut."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style="dim")
@@ -201,7 +262,7 @@ def _tabulate_samples(samples: Sequence[tuple[int, str]]) -> Table:
     return table
 
 
-def _tabulate_figures(metrics: Sequence[Metric], rows: Sequence[tuple[str, float, float | None, str]]) -> Table:
+def _tabulate_figures(metrics: "Sequence[Metric]", rows: Sequence[tuple[str, float, float | None, str]]) -> Table:
     """Losses and accuracies in each metric, with a name and a remark; the last row is the one that counts."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
@@ -213,3 +274,33 @@ def _tabulate_figures(metrics: Sequence[Metric], rows: Sequence[tuple[str, float
         values = (metric.show(loss, accuracy) for metric in metrics)
         table.add_row(name, *values, Text(remark, "dim"), style="bold green" if 0 < k == len(rows) - 1 else "")
     return table
+
+
+def draw_curve(points: Sequence[tuple[float, float]], width: int, rows: int) -> list[str]:
+    """Points (x from 0 to 1 and ascending, any finite y) joined by lines, as `rows` strings of `width` cells.
+
+    Heights are square roots of what lies above the lowest point: a loss falls steeply at first, and what it gains in
+    the long rest of a run would be a flat line on an even scale.
+    """
+    cells = [[0] * width for _ in range(rows)]
+    low, high = min(y for _, y in points), max(y for _, y in points)
+    heights = [math.sqrt((y - low) / ((high - low) or 1.0)) for _, y in points]
+    places = [_place(x, height, 2 * width, 4 * rows) for (x, _), height in zip(points, heights, strict=True)]
+    for begin, end in zip(places[:1] + places, places, strict=False):
+        for column, row in _line(begin, end):
+            cells[row // 4][column // 2] |= DOTS[row % 4][column % 2]
+    return ["".join(chr(BLANK + dots) for dots in row) for row in cells]
+
+
+def _place(x: float, height: float, columns: int, rows: int) -> tuple[int, int]:
+    """Column and row of a point's dot; height 0 is the bottom of the frame, 1 its top."""
+    return round(min(1.0, max(0.0, x)) * (columns - 1)), round((1.0 - height) * (rows - 1))
+
+
+def _line(begin: tuple[int, int], end: tuple[int, int]) -> list[tuple[int, int]]:
+    """The dots from one to the other, both included."""
+    steps = max(abs(end[0] - begin[0]), abs(end[1] - begin[1]), 1)
+    return [
+        (begin[0] + round(k * (end[0] - begin[0]) / steps), begin[1] + round(k * (end[1] - begin[1]) / steps))
+        for k in range(steps + 1)
+    ]

@@ -1,35 +1,53 @@
-"""Training reported in plain lines: for pipes, logs, and terminals without cursor control."""
+"""Training reported in plain lines: for pipes, logs, and terminals without cursor control.
+
+This module loads no PyTorch.
+"""
 
 import shlex
 import shutil
 import sys
 import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from charrnn.cli.display.escape import visible
+from charrnn.cli.display.progress import Progress as ReadingProgress
 from charrnn.settings import format_duration
-from charrnn.training.network.base import RecurrentNetwork
-from charrnn.training.observer import Surroundings
-from charrnn.training.reporting import Evaluation, Progress, Reporter, Start, Summary
-from charrnn.training.tasks.task import Row, Task
+from charrnn.training.reporting import Command, Evaluation, OnProgress, Progress, Reporter, Summary
 from charrnn.wording import count_of
+
+if TYPE_CHECKING:
+    from charrnn.training.network.base import RecurrentNetwork
+    from charrnn.training.tasks.task import Row, Task
 
 LINE_INTERVAL = 10.0  # seconds
 LINE_END = "\u21b5"
 
 
-class PlainReporter(Reporter):
+class TerminalReporter(Reporter):
+    """Shows on stderr what comes before a run."""
+
+    def show_reading(self) -> AbstractContextManager[OnProgress | None]:  # noqa: D102
+        return ReadingProgress("reading", unit="bytes")
+
+    def on_loading(self) -> None:
+        """Print a line."""
+        _print("starting ...")
+
+
+class PlainReporter(TerminalReporter):
     """One line per report on stderr, without control codes."""
 
-    def __init__(self, surroundings: Surroundings) -> None:
-        self._surroundings = surroundings
+    def __init__(self) -> None:
         self._last_line = 0.0
         self._last_share = time.monotonic()
 
-    def on_start(self, start: Start) -> None:
+    def on_start(self, task: "Task", device: str, history: Sequence[Evaluation] = ()) -> None:  # noqa: ARG002
         """Print the corpus and the network."""
-        self._task = start.task
-        for what, words in start.task.describe(start.device):
+        self._task = task
+        for what, words in task.describe(device):
             _print(f"{what}: {words}")
 
     def on_progress(self, progress: Progress) -> None:
@@ -42,7 +60,7 @@ class PlainReporter(Reporter):
             f"recent loss {progress.loss:.4f}  {progress.chars_per_second:,.0f} characters/s"
         )
 
-    def on_weights(self, step: int, network: RecurrentNetwork) -> None:  # noqa: ARG002
+    def on_weights(self, step: int, network: "RecurrentNetwork") -> None:  # noqa: ARG002
         """Note when the validation begins."""
         self._last_share = time.monotonic()
 
@@ -70,14 +88,14 @@ class PlainReporter(Reporter):
 
     on_stop = on_note
 
-    def on_finish(self, summary: Summary) -> None:
+    def on_finish(self, summary: Summary, next_commands: Sequence[Command] = ()) -> None:
         """Print the figures and the commands to type next."""
         figures = ", ".join(metric.say(summary.valid_loss, summary.accuracy) for metric in self._task.metrics)
         _print(f"valid {figures} (best, at step {summary.best_step})")
         for what, words in describe_end(summary):
             _print(f"{what}: {words}")
-        for command in suggest_commands(self._task, summary, self._surroundings):
-            _print(f"next: {command}")
+        for command in next_commands:
+            _print(f"next: {format_command(command)}")
 
 
 def one_line(text: str) -> str:
@@ -85,7 +103,7 @@ def one_line(text: str) -> str:
     return text.replace("\n", LINE_END).replace("\t", " ")
 
 
-def describe_end(summary: Summary) -> list[Row]:
+def describe_end(summary: Summary) -> "list[Row]":
     """The steps and the speed of a run, the verdict, and the model file."""
     trained = (
         f"{count_of(summary.steps, 'step')}, {summary.epochs:.2f} epochs in {format_duration(summary.seconds)}, "
@@ -94,12 +112,10 @@ def describe_end(summary: Summary) -> list[Row]:
     return [("trained", trained), ("verdict", summary.verdict), ("model", summary.model)]
 
 
-def suggest_commands(task: Task, summary: Summary, surroundings: Surroundings) -> list[str]:
-    """Commands to type next, as a shell takes them."""
-    commands = task.suggest(summary.model, surroundings.text)
-    if surroundings.logdir is not None:
-        commands.append(["tensorboard", "--logdir", str(surroundings.logdir)])
-    return [shlex.join([locate_program(name), *arguments]) for name, *arguments in commands]
+def format_command(command: Command) -> str:
+    """A command as a shell takes it."""
+    name, *arguments = command
+    return shlex.join([locate_program(name), *arguments])
 
 
 def locate_program(name: str) -> str:

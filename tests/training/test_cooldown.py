@@ -9,7 +9,7 @@ from charrnn.model.file import load_model
 from charrnn.text.corpus import Corpus
 from charrnn.training.checkpoint.files import RunFiles
 from charrnn.training.devices.workers import Workers
-from charrnn.training.recipe.schedule import Annealing
+from charrnn.training.recipe.schedule import Cooldown
 from charrnn.training.reporting import Evaluation, Reporter
 from charrnn.training.session import Session
 from charrnn.training.tasks.language import LanguageTask
@@ -57,8 +57,8 @@ def test_it_goes_back_and_brings_the_rate_to_zero(corpus: Corpus, tmp_path: Path
     listener, output = Listener(), tmp_path / "m.safetensors"
     session, summary = run(corpus, output, settings(steps=2500, patience=2), listener=listener)
     assert summary.steps == END
-    assert session.record.annealing is not None
-    assert session.record.annealing.end == END
+    assert session.state.cooldown is not None
+    assert session.state.cooldown.end == END
     (note,) = listener.notes
     back = "validation has not improved since step 126: training continues from that step's weights"
     assert note == f"{back}, and the learning rate falls to zero until step {END}"
@@ -97,8 +97,8 @@ def test_more_steps_train_it_further_at_the_usual_rate(corpus: Corpus, tmp_path:
     run(corpus, output, settings(steps=2500, patience=2))
     saved, _ = RunFiles(output).read_newest()
     assert saved is not None
-    assert Annealing(**saved.state["record"]["annealing"]).end == END
+    assert Cooldown(**saved.state["record"]["annealing"]).end == END
     further, _ = run(corpus, output, settings(steps=5000, patience=2), END + 20)
     assert isinstance(further, Session)
-    assert further.record.annealing is None
+    assert further.state.cooldown is None
     assert steps[END + 20] > steps[END - 1]

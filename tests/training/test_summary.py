@@ -1,7 +1,7 @@
 import dataclasses
 
-from charrnn.training.recipe.verdict import judge_history
 from charrnn.training.reporting import Evaluation
+from charrnn.training.summary import judge_history
 
 
 def history(*losses: float) -> list[Evaluation]:

@@ -1,14 +1,8 @@
 """A brief measurement of how fast this machine learns, for automatic sizing.
 
-A character costs about six operations per weight that is multiplied: two forward, four backward. What a machine makes
-of them followed these laws, within 10 % of the measured rates (the second 11 % at 96 units):
-
-    two CPU cores    operations/s = peak * H / (H + 25)             one layer of 64 to 768 units, 16 x 64 characters
-    the same, bf16   operations/s = peak * H / (H + 50)             the same; the peak is 1.7 times as high
-    one H200         seconds/step = 2.7 ms * layers + operations / 456 T/s    512 to 2048 units, bf16, 128 x 128
-
-A CPU is kept busy by all but the smallest layers. A GPU waits for one time step after the other, 21 us for each and
-layer, forward and backward, however small the layer is. So on a CPU one measured size gives the law, on a GPU two do.
+A character costs about six operations per weight that is multiplied: two forward, four backward. A CPU is kept busy by
+all but the smallest layers, so one measured size gives the law there. A GPU waits for one time step after the other,
+however small the layer is, so there two sizes do. `docs/experiments/recipe.md` compares both laws with measured rates.
 """
 
 import time
@@ -29,7 +23,7 @@ from charrnn.training.network.language import CharRNN
 from charrnn.training.network.language_batch import LanguageBatch
 from charrnn.training.network.language_objective import LanguageObjective
 from charrnn.training.network.precision import full_precision
-from charrnn.training.recipe.shape import GPU_BATCH, GPU_SEQ_LEN
+from charrnn.training.recipe.plan import CPU_BATCH, CPU_SEQ_LEN, GPU_BATCH, GPU_SEQ_LEN
 from charrnn.training.step import Gradients
 
 HALF_SPEED = 25.0  # units at which a layer reaches half of a CPU's peak in float32
@@ -37,11 +31,10 @@ HALF_SPEEDS = {torch.float32: HALF_SPEED, torch.bfloat16: 50.0}
 SHARE = 0.8  # of a run's time, for gradients; the rest goes to weights, evaluations and saves
 SECONDS = 0.6  # of the measurement of one size
 CPU_SIZE, GPU_SIZES = 256, (512, 2048)
-CPU_SHAPE, GPU_SHAPE = (16, 64), (GPU_BATCH, GPU_SEQ_LEN)  # readers, characters of each
 
 
 @dataclass(frozen=True)
-class Speed:
+class Throughput:
     """How fast a machine learns, as a function of the network's size.
 
     Attributes:
@@ -59,48 +52,52 @@ class Speed:
         return SHARE / (operations * (1 + self.half_speed / units) / self.peak + self.waiting * layers)
 
 
+def count_recurrent_weights(config: ModelConfig) -> int:
+    """Number of recurrent weights that are multiplied for one symbol; one-hot input is a look-up."""
+    width = config.directions * config.hidden_size
+    inputs = [config.embedding_size, *[width] * (config.layers - 1)]
+    return sum(config.directions * config.gates * config.hidden_size * (i + config.hidden_size) for i in inputs)
+
+
 def count_operations(config: ModelConfig) -> float:
     """Floating-point operations of learning one character."""
-    inputs = config.embedding_size or 0  # one-hot input is a look-up
-    recurrent = sum(
-        config.gates * config.hidden_size * (config.hidden_size + (config.hidden_size if layer else inputs))
-        for layer in range(config.layers)
-    )
-    return 6.0 * (recurrent + config.hidden_size * config.vocab_size)
+    return 6.0 * (count_recurrent_weights(config) + config.hidden_size * config.vocab_size)
 
 
-def estimate_speed(speed: Speed, config: ModelConfig) -> float:
+def estimate_throughput(throughput: Throughput, config: ModelConfig) -> float:
     """Characters per second that a language model of this size learns from."""
-    return speed.estimate(count_operations(config), config.hidden_size, config.layers)
+    return throughput.estimate(count_operations(config), config.hidden_size, config.layers)
 
 
-def measure_speed(cell: str, device: torch.device, world: World, precision: torch.dtype = torch.float32) -> Speed:
-    """The speed of all processes together, equal in all of them; `precision` is that of the large products."""
-    own = measure_own_speed(cell, device, precision)
+def measure_throughput(
+    cell: str, device: torch.device, world: World, precision: torch.dtype = torch.float32
+) -> Throughput:
+    """The throughput of all processes together, equal in all of them; `precision` is that of the large products."""
+    own = _measure_own(cell, device, precision)
     peak, waiting = world.all_reduce(own.peak), world.all_reduce(own.waiting)
-    return Speed(peak, own.half_speed, waiting / world.size**2)
+    return Throughput(peak, own.half_speed, waiting / world.size**2)
 
 
-def measure_own_speed(cell: str, device: torch.device, precision: torch.dtype = torch.float32) -> Speed:
-    """The speed of this process: on a CPU from the time of one size, elsewhere from those of two."""
+def _measure_own(cell: str, device: torch.device, precision: torch.dtype = torch.float32) -> Throughput:
+    """The throughput of this process: on a CPU from the time of one size, elsewhere from those of two."""
     if device.type == "cpu":
         config = _make_config(cell, CPU_SIZE)
         rate = count_operations(config) / measure_seconds(config, device, precision)
         half_speed = HALF_SPEEDS[precision]
-        return Speed(rate * (1 + half_speed / CPU_SIZE), half_speed)
+        return Throughput(rate * (1 + half_speed / CPU_SIZE), half_speed)
     small, large = (_make_config(cell, size) for size in GPU_SIZES)
-    return fit_speed(
+    return fit_throughput(
         (count_operations(small), measure_seconds(small, device, precision)),
         (count_operations(large), measure_seconds(large, device, precision)),
     )
 
 
-def fit_speed(small: tuple[float, float], large: tuple[float, float]) -> Speed:
+def fit_throughput(small: tuple[float, float], large: tuple[float, float]) -> Throughput:
     """The line through the operations and seconds per character of two sizes."""
     slope = (large[1] - small[1]) / (large[0] - small[0])
     if slope <= 0:  # too fast to tell
-        return Speed(large[0] / large[1], 0.0)
-    return Speed(1 / slope, 0.0, max(0.0, small[1] - small[0] * slope))
+        return Throughput(large[0] / large[1], 0.0)
+    return Throughput(1 / slope, 0.0, max(0.0, small[1] - small[0] * slope))
 
 
 def _make_config(cell: str, size: int) -> ModelConfig:
@@ -110,7 +107,7 @@ def _make_config(cell: str, size: int) -> ModelConfig:
 def measure_seconds(config: ModelConfig, device: torch.device, precision: torch.dtype) -> float:
     """Seconds in which the gradients of one character are computed, from the faster steps."""
     states = torch.get_rng_state()
-    width, length = CPU_SHAPE if device.type == "cpu" else GPU_SHAPE
+    width, length = (CPU_BATCH, CPU_SEQ_LEN) if device.type == "cpu" else (GPU_BATCH, GPU_SEQ_LEN)
     network = CharRNN(config).to(device).train()
     workers = Workers(width, torch.get_num_threads() if device.type == "cpu" else None)
     gradients = Gradients(LanguageObjective(network, precision), workers)
