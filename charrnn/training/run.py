@@ -145,11 +145,11 @@ def _assemble(request: Request, files: RunFiles, saved: Checkpoint | None, world
     from charrnn.training.tasks.factory import make_task
     from charrnn.training.tasks.task import Resources
 
-    device = choose_device(run.device, world.local, world.size)
+    device = choose_device(run.device, world.local_rank, world.size)
     stack.callback(torch.set_num_threads, torch.get_num_threads())
     if run.threads:
         torch.set_num_threads(run.threads)
-    resources = Resources(device, world, choose_precision(settings.language.precision, device))
+    resources = Resources(device, world, choose_precision(settings.language.precision, device), run.kernel)
     description = {"settings": asdict(settings), "corpus": describe_corpus(corpus)}
     task = make_task(settings, request.given, corpus, resources, saved, source)
     logdir = world.broadcast(lambda: choose_logdir(run, files.output, saved))

@@ -12,25 +12,22 @@ layer, forward and backward, however small the layer is. So on a CPU one measure
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from charrnn.model.config import ModelConfig
 from charrnn.training.data.feeding import TextFeed
-from charrnn.training.data.readers import Readers
+from charrnn.training.data.streams import Streams
 from charrnn.training.devices.device import synchronize
 from charrnn.training.devices.workers import Workers
 from charrnn.training.devices.world import World
 from charrnn.training.network.base import detach
-from charrnn.training.network.dropout import NO_MASKS
 from charrnn.training.network.language import CharRNN
-from charrnn.training.network.language_batch import LanguageBatch
 from charrnn.training.network.language_objective import LanguageObjective
 from charrnn.training.network.precision import full_precision
 from charrnn.training.recipe.shape import GPU_BATCH, GPU_SEQ_LEN
-from charrnn.training.step import Gradients
 
 HALF_SPEED = 25.0  # units at which a layer reaches half of a CPU's peak in float32
 HALF_SPEEDS = {torch.float32: HALF_SPEED, torch.bfloat16: 50.0}
@@ -74,18 +71,30 @@ def estimate_speed(speed: Speed, config: ModelConfig) -> float:
     return speed.estimate(count_operations(config), config.hidden_size, config.layers)
 
 
-def measure_speed(cell: str, device: torch.device, world: World, precision: torch.dtype = torch.float32) -> Speed:
-    """The speed of all processes together, equal in all of them; `precision` is that of the large products."""
-    own = measure_own_speed(cell, device, precision)
+def measure_speed(
+    cell: str,
+    device: torch.device,
+    world: World,
+    precision: torch.dtype = torch.float32,
+    *,
+    uses_kernel: bool = True,
+) -> Speed:
+    """The speed of all processes together, equal in all of them; `precision` is that of the large products.
+
+    `uses_kernel` says whether the kernel computes on a CPU.
+    """
+    own = measure_own_speed(cell, device, precision, uses_kernel=uses_kernel)
     peak, waiting = world.all_reduce(own.peak), world.all_reduce(own.waiting)
     return Speed(peak, own.half_speed, waiting / world.size**2)
 
 
-def measure_own_speed(cell: str, device: torch.device, precision: torch.dtype = torch.float32) -> Speed:
+def measure_own_speed(
+    cell: str, device: torch.device, precision: torch.dtype = torch.float32, *, uses_kernel: bool = True
+) -> Speed:
     """The speed of this process: on a CPU from the time of one size, elsewhere from those of two."""
     if device.type == "cpu":
         config = _make_config(cell, CPU_SIZE)
-        rate = count_operations(config) / measure_seconds(config, device, precision)
+        rate = count_operations(config) / measure_seconds(config, device, precision, uses_kernel=uses_kernel)
         half_speed = HALF_SPEEDS[precision]
         return Speed(rate * (1 + half_speed / CPU_SIZE), half_speed)
     small, large = (_make_config(cell, size) for size in GPU_SIZES)
@@ -107,15 +116,18 @@ def _make_config(cell: str, size: int) -> ModelConfig:
     return ModelConfig(cell, 1, size, 64, 64)
 
 
-def measure_seconds(config: ModelConfig, device: torch.device, precision: torch.dtype) -> float:
+def measure_seconds(
+    config: ModelConfig, device: torch.device, precision: torch.dtype, *, uses_kernel: bool = True
+) -> float:
     """Seconds in which the gradients of one character are computed, from the faster steps."""
     states = torch.get_rng_state()
     width, length = CPU_SHAPE if device.type == "cpu" else GPU_SHAPE
     network = CharRNN(config).to(device).train()
-    workers = Workers(width, torch.get_num_threads() if device.type == "cpu" else None)
-    gradients = Gradients(LanguageObjective(network, precision), workers)
-    readers = Readers(np.zeros(width * length, dtype=np.int32), width, restart=0.0, seed=0)
-    feed = TextFeed(readers, slice(0, width), device)
+    network.uses_kernel = uses_kernel
+    objective = LanguageObjective(network, precision)
+    workers = Workers(width, torch.get_num_threads() if objective.find_kernel() is not None else None)
+    streams = Streams(np.zeros(width * length, dtype=np.int32), width, restart=0.0, seed=0)
+    feed = TextFeed(streams, slice(0, width), device)
     state = detach(network.initial_state(width))
     durations: list[float] = []
     begin = time.perf_counter()
@@ -123,7 +135,7 @@ def measure_seconds(config: ModelConfig, device: torch.device, precision: torch.
         while time.perf_counter() - begin < SECONDS or len(durations) < 3:
             synchronize(device)
             before = time.perf_counter()
-            gradients.compute(LanguageBatch.from_window(feed.next(length), state, NO_MASKS))
+            objective.compute_gradients(replace(feed.next(length), state=state), workers)
             synchronize(device)
             durations.append(time.perf_counter() - before)
     torch.set_rng_state(states)

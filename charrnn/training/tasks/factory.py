@@ -57,7 +57,9 @@ def make_task(
 
 
 def _plan_classifier(settings: TrainSettings, corpus: LabelledCorpus, resources: Resources) -> ClassifierPlan:
-    speed = measure_speed(settings.model.cell, resources.device, resources.world)  # classifiers learn in fp32
+    speed = measure_speed(  # classifiers learn in fp32
+        settings.model.cell, resources.device, resources.world, uses_kernel=resources.kernel != "torch"
+    )
     return make_classifier_plan(settings, corpus, speed)
 
 
@@ -67,5 +69,6 @@ def _plan_language_model(
     world, device = resources.world, resources.device
     shape, speed = choose_shape(device.type, world.size, ON_CPU), Speed(1.0)
     if depends_on_speed(settings):
-        speed = measure_speed(settings.model.cell, device, world, resources.precision)
+        uses_kernel = resources.kernel != "torch"
+        speed = measure_speed(settings.model.cell, device, world, resources.precision, uses_kernel=uses_kernel)
     return make_language_plan(settings, corpus, speed, shape)
