@@ -38,19 +38,25 @@ def documents() -> Documents:
     )
 
 
+@pytest.fixture
+def _no_autocast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is none on `meta`."""
+    monkeypatch.setattr(language_objective, "use_precision", lambda *_: nullcontext())
+    monkeypatch.setattr(base, "lower_precision", lambda _: None)
+
+
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_a_step_of_a_labelled_model(documents: Documents, cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("_no_autocast")
+def test_a_step_of_a_labelled_model(documents: Documents, cell: str) -> None:
     network = CharRNN(LabelledConfig(cell, 1, 6, 5, 11, classes=3)).to(META)
     batch = DocumentFeed(DocumentStreams(documents, 4, 1), slice(0, 4), META).next(6)
     state = tuple(part.detach() for part in network.initial_state(4, batch.labels))
     batch = replace(batch, state=state, masks=network.draw_masks(4))
-    with monkeypatch.context() as patch:
-        patch.setattr(language_objective, "use_precision", lambda *_: nullcontext())  # there is no autocast on `meta`
-        patch.setattr(base, "lower_precision", lambda _: None)
-        _, _, gradients = LanguageObjective(network).differentiate(batch, batch.count)
+    _, _, gradients = LanguageObjective(network).differentiate(batch, batch.count)
     assert len(gradients) == len(list(network.parameters()))
 
 
+@pytest.mark.usefixtures("_no_autocast")
 def test_a_step_of_a_classifier(documents: Documents) -> None:
     config = ClassifierConfig("lstm", 1, 6, 5, 11, classes=3, bidirectional=True, pool="all")
     network = TextClassifier(config).to(META)

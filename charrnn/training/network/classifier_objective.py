@@ -72,7 +72,8 @@ class ClassifierObjective:
         (total, gradients), *others = workers.map(self.differentiate, shares)
         for nats, part in others:
             total = total + nats
-            gradients = torch._foreach_add(gradients, part)  # not in place: both biases of a layer may share one tensor
+            # Not in place, because the gradients of a layer's two biases may be one tensor.
+            gradients = tuple(a + b for a, b in zip(gradients, part, strict=True))
         for parameter, gradient in zip(self._parameters, gradients, strict=True):
             parameter.grad = gradient
         return total, ()

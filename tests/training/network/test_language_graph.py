@@ -19,9 +19,7 @@ from tests.devices import on_devices, on_gpu
 
 def make_network(cell: str, dropout: float, weight_dropout: float, embedding: int, device: torch.device) -> CharRNN:
     torch.manual_seed(1)
-    network = CharRNN(ModelConfig(cell, 2, 12, embedding, 9), dropout, weight_dropout).to(device).train()
-    network.flatten()
-    return network
+    return CharRNN(ModelConfig(cell, 2, 12, embedding, 9), dropout, weight_dropout).to(device).train()
 
 
 def make_feed(device: torch.device) -> TextFeed:

@@ -81,5 +81,5 @@ def test_processes_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
         def all_reduce(self, value: float) -> float:
             return 4 * value
 
-    monkeypatch.setattr(speed, "measure_own_speed", lambda *_: Speed(1e12, 0.0, 4e-6))
+    monkeypatch.setattr(speed, "measure_own_speed", lambda *_, **__: Speed(1e12, 0.0, 4e-6))
     assert measure_speed("lstm", torch.device("cpu"), Four()) == Speed(4e12, 0.0, 1e-6)
