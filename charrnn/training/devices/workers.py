@@ -1,11 +1,8 @@
 """CPU cores that work side by side.
 
 PyTorch divides every matrix product among the cores, which wait for each other after each product. One worker for
-each core, taking its share of the batch through a whole step, waits only at the end of the step:
-
-    LSTM 2x100, batch 100, sequence 200, two idle cores     86 against 71 thousand characters/s
-    LSTM 1x128 to 1x512, batch 16, two idle cores           the same to 4 %
-    LSTM 1x256, batch 16, cores shared with other programs  7.3 against 0.3 thousand characters/s
+each core, taking its share of the batch through a whole step, waits only at the end of the step (measurements:
+docs/experiments/streams.md).
 """
 
 from collections.abc import Callable, Sequence

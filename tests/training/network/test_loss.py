@@ -26,8 +26,8 @@ def test_pieces_give_the_loss_and_gradients_of_the_whole(
         lambda h, w, b: output_loss(h, w, b, targets),
     ):
         leaves = [value.clone().requires_grad_() for value in values]
-        found = compute(*leaves)
-        (found * 0.5).backward()
+        found = compute(*leaves)  # type: ignore[no-untyped-call]
+        (found * 0.5).backward()  # type: ignore[no-untyped-call]
         results.append([found.detach(), *(leaf.grad for leaf in leaves)])
     for plain, piecewise in zip(*results, strict=True):
         torch.testing.assert_close(piecewise, plain, rtol=1e-9, atol=1e-9)
@@ -46,7 +46,7 @@ def test_an_ignored_row_does_not_hide_a_loss_that_is_not_finite() -> None:
     hidden = torch.tensor([[1.0], [torch.nan]])
     weight, bias = torch.ones(3, 1, requires_grad=True), torch.zeros(3)
     found = output_loss(hidden, weight, bias, torch.tensor([IGNORED, 1]))
-    found.backward()
+    found.backward()  # type: ignore[no-untyped-call]
     assert found.isnan()
     assert weight.grad is not None
     assert weight.grad.isnan().any()
