@@ -35,7 +35,9 @@ SHORTEST = 200  # characters of a document
 LONGEST = 30_000  # characters of a document: longer ones are divided, so that the sources mix well
 CENSUS_ARTICLES = 300  # of the tens of thousands that a program wrote from a census
 LAST_SPEECH = 1939  # the year of the last speech: later ones are left for measurements
-ALLOWED = re.compile(r"[^\n\t -~‘’“”–—…\u00a0-\u00ff\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0141\u0142\u0107\u010d£€]")
+ALLOWED = re.compile(
+    r"[^\n\t -~‘’“”–—…\u00a0-\u00ff\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0141\u0142\u0107\u010d£€]"
+)
 Document = list[str]  # paragraphs; one that begins with a tab is kept as it is, line by line
 
 
@@ -65,7 +67,9 @@ ELEMENT = re.compile(
 )
 TAG = re.compile(r"<[^<>]{1,300}>")
 BRACES = re.compile(r"\{\{[^{}]*\}\}|\{\|[^{}]*?\|\}", re.DOTALL)
-FILE_LINK = re.compile(r"\[\[(?:image|file|category|[a-z]{2,3}|[a-z-]{4,12}):(?:[^\[\]]|\[\[[^\[\]]*\]\])*\]\]", re.IGNORECASE)
+FILE_LINK = re.compile(
+    r"\[\[(?:image|file|category|[a-z]{2,3}|[a-z-]{4,12}):(?:[^\[\]]|\[\[[^\[\]]*\]\])*\]\]", re.IGNORECASE
+)
 PIPE_LINK = re.compile(r"\[\[[^\[\]|]*\|([^\[\]]*)\]\]")
 PLAIN_LINK = re.compile(r"\[\[([^\[\]|]*)\]\]")
 WEB_LINK = re.compile(r"\[(?:https?|ftp)://[^\s\]]+ ?([^\]]*)\]")
@@ -116,7 +120,12 @@ def strip_wiki_markup(title: str, markup: str) -> Iterator[str]:
             continue
         prose = line.lstrip("*#: ")
         listed = prose != line
-        if len(prose) < (120 if listed else 60) or prose.startswith(("|", "{", "!", "}")) or "http:" in prose or "[[" in prose:
+        if (
+            len(prose) < (120 if listed else 60)
+            or prose.startswith(("|", "{", "!", "}"))
+            or "http:" in prose
+            or "[[" in prose
+        ):
             continue
         if heading:
             yield heading
@@ -203,7 +212,9 @@ def read_dictionary(folder: Path, name: str, clean: Callable[[str], str]) -> Ite
             value = value * 64 + digits[character]
         return value
 
-    places = sorted({(number(b), number(n)) for w, b, n, *_ in (line.split("\t") for line in index) if not w.startswith("00")})
+    places = sorted(
+        {(number(b), number(n)) for w, b, n, *_ in (line.split("\t") for line in index) if not w.startswith("00")}
+    )
     entries = [clean(data[begin : begin + size].decode("utf-8", "replace")) for begin, size in places]
     entries = [entry for entry in entries if entry]
     for begin in range(0, len(entries), 50):
@@ -263,7 +274,9 @@ def read_endless_sky(folder: Path) -> Iterator[Document]:
     for path in sorted(folder.glob("usr/share/games/endless-sky/data/**/*.txt")):
         lines = []
         for line in path.read_text(encoding="utf-8").split("\n"):
-            match = re.match(r"\s*(?:description |spaceport |dialog |log [^`\"]*|blurb |message )?([`\"])(.*)\1\s*$", line)
+            match = re.match(
+                r"\s*(?:description |spaceport |dialog |log [^`\"]*|blurb |message )?([`\"])(.*)\1\s*$", line
+            )
             if match and len(match[2]) > 60:
                 lines.append(re.sub(r"<[^<>]*>", "Marcus", match[2]).strip())
         yield lines
@@ -308,7 +321,9 @@ def read_plain(folder: Path, pattern: str) -> Iterator[Document]:
     for path in sorted(folder.glob(pattern)):
         if path.is_file():
             parts = re.split(r"\n\s*\n", read_maybe_packed(path))
-            yield ["\t" + p.strip("\n") if p.startswith((" ", "\t")) else " ".join(p.split()) for p in parts if len(p) > 60]
+            yield [
+                "\t" + p.strip("\n") if p.startswith((" ", "\t")) else " ".join(p.split()) for p in parts if len(p) > 60
+            ]
 
 
 CAMPAIGNS = "wesnoth-1.16-data " + " ".join(
@@ -331,11 +346,19 @@ SOURCE_LIST = (
     Source("endless-sky-data", "GPL 3", read_endless_sky, copies=2),
     Source(CAMPAIGNS, "GPL 2", read_wesnoth, copies=2),
     Source("bible-kjv-text bible-kjv", "public domain", read_bible),
-    Source("dict-gcide", "GPL 3; Webster 1913, public domain", partial(read_dictionary, name="gcide", clean=clean_definitions)),
+    Source(
+        "dict-gcide",
+        "GPL 3; Webster 1913, public domain",
+        partial(read_dictionary, name="gcide", clean=clean_definitions),
+    ),
     Source("dict-jargon", "public domain", partial(read_dictionary, name="jargon", clean=clean_entry)),
     Source("dict-devil", "public domain", partial(read_dictionary, name="devil", clean=clean_entry), copies=2),
     Source("crawl-common", "GPL 2", read_crawl),
-    Source("debian-handbook", "CC BY-SA 3.0 or GPL 2", partial(read_html, pattern="usr/share/doc/debian-handbook/html/en-US/*.html")),
+    Source(
+        "debian-handbook",
+        "CC BY-SA 3.0 or GPL 2",
+        partial(read_html, pattern="usr/share/doc/debian-handbook/html/en-US/*.html"),
+    ),
     Source("debian-reference-en", "GPL 2", partial(read_html, pattern="usr/share/debian-reference/*.en.html")),
     Source("developers-reference", "GPL 2", partial(read_html, pattern="usr/share/developers-reference/*.html")),
     Source("gnome-user-docs", "CC BY-SA 3.0", read_mallard),
@@ -372,7 +395,13 @@ def fetch(source: Source, cache: Path) -> Path:
 
 def clean_paragraph(paragraph: str) -> str:
     """Return a paragraph in the alphabet of the model, empty if most of it is in another one."""
-    text = paragraph.replace("\u00a0", " ").replace("\r", "").replace("\u2212", "-").replace("\u2010", "-").replace("\u2011", "-")
+    text = (
+        paragraph.replace("\u00a0", " ")
+        .replace("\r", "")
+        .replace("\u2212", "-")
+        .replace("\u2010", "-")
+        .replace("\u2011", "-")
+    )
     text = re.sub(r" ?\([^()]*[^\x00-\u024f\u2000-\u206f€][^()]*\)", "", text)  # a name in its own script
     kept = ALLOWED.sub("", text)
     return kept if len(kept) > 0.97 * len(text) else ""
@@ -500,7 +529,9 @@ def make_text(cache: Path) -> None:
 def main() -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cache", type=Path, default=ROOT / "data/packages", metavar="DIR", help="the packages' folder")
+    parser.add_argument(
+        "--cache", type=Path, default=ROOT / "data/packages", metavar="DIR", help="the packages' folder"
+    )
     return run_script("english_text.py", partial(make_text, parser.parse_args().cache))
 
 

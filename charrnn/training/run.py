@@ -179,8 +179,8 @@ def _make_session(
     from charrnn.training.tasks.task import Resources
 
     run = settings.run
-    device = choose_device(run.device, world.local, world.size)
-    resources = Resources(device, world, choose_precision(settings.language.precision, device))
+    device = choose_device(run.device, world.local_rank, world.size)
+    resources = Resources(device, world, choose_precision(settings.language.precision, device), run.kernel)
     description = {"settings": asdict(settings), "corpus": describe_corpus(corpus)}
     task = make_task(settings, given, corpus, resources, saved, source)
     logdir = world.broadcast(lambda: choose_logdir(run, output, saved))

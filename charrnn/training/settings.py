@@ -171,6 +171,13 @@ class RunSettings:
         choices=("auto", "cpu", "cuda", "mps"),
         group=RUN,
     )
+    kernel: str = setting(
+        "auto",
+        "What computes the recurrent layers on a CPU: native is compiled for them, torch is PyTorch; auto uses native "
+        "where it can.",
+        choices=("auto", "native", "torch"),
+        group=RUN,
+    )
     threads: int | None = setting(
         None, "CPU threads per process.", at_least=1, at_most=1024, group=RUN, shown_default="all cores"
     )

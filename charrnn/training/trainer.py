@@ -8,13 +8,10 @@ import torch
 from torch import Tensor
 
 from charrnn.model.config import Tensors
-from charrnn.training.averaging import WeightAverage
 from charrnn.training.checkpoint.files import select_tensors
 from charrnn.training.devices.workers import Workers
-from charrnn.training.metrics import DeviceStepMetrics, StepMetrics
-from charrnn.training.network.base import State
-from charrnn.training.optimizer import WeightUpdate, make_optimizer
-from charrnn.training.step import Gradients
+from charrnn.training.metrics import StepMetrics
+from charrnn.training.optimizer import FlatWeights, Optimizer, WeightAverage
 from charrnn.training.tasks.task import Resources, Task
 
 PREDICTABLE = 0.05  # progress of a timed run from which the number of its steps can be told
@@ -33,19 +30,19 @@ class Trainer:
     """
 
     def __init__(self, task: Task, resources: Resources) -> None:
-        device, world = resources.device, resources.world
+        device, self._world = resources.device, resources.world
         self.task = task
         self.device = device
-        threads = torch.get_num_threads() if device.type == "cpu" and world.size == 1 else None
-        self.workers = Workers(task.plan.batch_size, threads)
-        self._gradients = Gradients(task.objective, self.workers, world)
-        self.optimizer = make_optimizer(task.network, task.plan)
-        self.average = WeightAverage(task.network)
-        self._update = WeightUpdate(task.network, self.optimizer, self.average, self.workers, task.plan.grad_clip)
+        # Without the kernel PyTorch divides each of its operations among the threads.
+        shares = self._world.size == 1 and task.objective.find_kernel() is not None
+        self.workers = Workers(task.plan.batch_size, torch.get_num_threads() if shares else None)
+        weights = FlatWeights(task.network)
+        self._world.copy_from_leader(weights.values)
+        self.optimizer = Optimizer(weights, task.plan)
+        self.average = WeightAverage(weights)
         self.steps = self.symbols = self.bad_steps = 0
         self.runs_ahead = device.type == "cuda"
-        self._metrics = StepMetrics()
-        self._device_metrics = DeviceStepMetrics(device if self.runs_ahead else torch.device("cpu"))
+        self._pending: list[tuple[Tensor, int]] = []  # nats and norm of each step on the device, and its predictions
 
     @property
     def diverged(self) -> bool:
@@ -60,59 +57,43 @@ class Trainer:
         """
         known = progress >= PREDICTABLE
         batch = self.task.next_batch(self.steps * (1 - progress) / progress if known else None)
-        nats, after = self._gradients.compute(batch)
+        nats, after = self.task.objective.compute_gradients(batch, self.workers)
+        norm = self.optimizer.collect_gradient(self._world)
+        self._pending.append((torch.stack([nats, norm]), batch.count))
         self.steps += 1
         self.symbols += batch.symbols
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        if self.runs_ahead:
-            norm = self._update_on_device(after, progress)
-            self._device_metrics.add(nats, batch.count, norm)
-            return
-        norm = self._update.measure_norm()
-        if math.isfinite(norm):
-            self._update.apply(self.steps, progress)
-            self.task.carry(after)
-            self.bad_steps = 0
-            self._metrics.add(float(nats), batch.count, float(norm))
-        else:
-            self.bad_steps += 1
-            self.optimizer.zero_grad(set_to_none=True)
+        if not self.runs_ahead and not math.isfinite(norm):
             self.task.reset_state()
+            return
+        self.optimizer.step(rate, norm)
+        self.average.update(self.steps, progress)  # of a step that the device skips, it hardly moves
+        if self.runs_ahead:
+            self.task.carry_unless(~torch.isfinite(norm), after)
+        else:
+            self.task.carry(after)
 
     def take_metrics(self) -> StepMetrics:
         """Metrics of the steps since the last call, those that changed nothing left out; updates `diverged`.
 
         Where the device runs ahead, this waits for it.
         """
-        if self.runs_ahead:
-            metrics, self.bad_steps = self._device_metrics.read()
-            return metrics
-        metrics, self._metrics = self._metrics, StepMetrics()
+        pending, self._pending, metrics = self._pending, [], StepMetrics()
+        values = torch.stack([both for both, _ in pending]).tolist() if pending else []
+        for (nats, norm), (_, count) in zip(values, pending, strict=True):
+            if math.isfinite(norm):
+                metrics.add(nats, count, norm)
+                self.bad_steps = 0
+            else:
+                self.bad_steps += 1
         return metrics
 
-    def _update_on_device(self, after: State, progress: float) -> Tensor:
-        """Update or skip as the device decides, without waiting for it; the average of a skipped step hardly moves.
-
-        Returns the norm of the gradient.
-        """
-        norm = torch.nn.utils.clip_grad_norm_(self.task.network.parameters(), self.task.plan.grad_clip)
-        bad = ~torch.isfinite(norm)
-        self.optimizer.found_inf = bad.float()  # type: ignore[attr-defined] # as torch.amp tells the fused kernel
-        self.optimizer.step()
-        self.average.update(self.steps, progress)
-        self.task.carry_unless(bad, after)
-        return norm
-
     def state_tensors(self) -> dict[str, Tensor]:
-        """Every tensor that decides how training continues, by name, not copied.
+        """Every tensor that decides how training continues, by name; most are not copied.
 
         All processes must call it at once, because the states that their readers carry are gathered.
         """
         named = {f"network.{name}": tensor for name, tensor in self.task.network.state_dict().items()}
-        for index, values in self.optimizer.state_dict()["state"].items():
-            present = {key: value for key, value in values.items() if value is not None}
-            named.update({f"optimizer.{index}.{key}": torch.as_tensor(value) for key, value in present.items()})
+        named.update({f"optimizer.{name}": tensor for name, tensor in self.optimizer.state_tensors().items()})
         named.update({f"average.{name}": tensor for name, tensor in self.average.tensors().items()})
         named.update(self.task.state_tensors())
         return named
@@ -126,14 +107,14 @@ class Trainer:
         """Continue from copies of what `state_tensors` and `get_state` returned."""
         self._load_weights(tensors)
         self.steps, self.symbols = state["steps"], state["chars"]
-        self._set_bad_steps(state["bad_steps"])
+        self.bad_steps = state["bad_steps"]
         self.task.set_state(state, tensors)
 
     def go_back(self, tensors: Mapping[str, Tensor]) -> None:
         """Undo what was learned since `tensors` were copied, but read on from the present position."""
         self._load_weights(tensors)
         self.task.reset_state()
-        self._set_bad_steps(0)
+        self.bad_steps = 0
 
     def load_weights(self, weights: Tensors) -> None:
         """Learn on from these weights, and read on from the present position."""
@@ -141,16 +122,7 @@ class Trainer:
         self.average.load({name: torch.from_numpy(array) for name, array in weights.items()})
         self.task.reset_state()
 
-    def _set_bad_steps(self, count: int) -> None:
-        self.bad_steps = count
-        self._device_metrics.bad_steps.fill_(count)
-
     def _load_weights(self, tensors: Mapping[str, Tensor]) -> None:
         self.task.network.load_state_dict(select_tensors(tensors, "network"))
         self.average.load(select_tensors(tensors, "average"))
-        states: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in select_tensors(tensors, "optimizer").items():
-            index, _, key = name.partition(".")
-            states.setdefault(int(index), {})[key] = tensor
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": states, "param_groups": groups})
+        self.optimizer.load(select_tensors(tensors, "optimizer"))

@@ -24,13 +24,11 @@ from torch.nn import functional as F  # noqa: N812
 from charrnn.model.config import GATES, ModelConfig
 from charrnn.native.recurrent.compiled import FUNCTIONS, Kernel, load_kernel
 from charrnn.native.recurrent.recording import Recording
+from charrnn.training.data.feeding import LanguageBatch
 from charrnn.training.devices.workers import Workers
 from charrnn.training.kernel import recurrence
-from charrnn.training.kernel.update import KernelUpdate, load_update_functions
-from charrnn.training.network.dropout import NO_MASKS
 from charrnn.training.network.kernel_weights import make_layer_weights
 from charrnn.training.network.language import CharRNN
-from charrnn.training.network.language_batch import LanguageBatch
 from charrnn.training.network.language_step import LanguageStep
 from scripts.common import table
 
@@ -41,7 +39,6 @@ STAGES = (
     "the kernel's product for the gradient of the weights",
     "the first layer's inputs from a table",
     "lists of calls instead of a graph, including the output layer",
-    "the kernel's update of the weights",
 )
 LISTS = 4  # the first stage without a graph
 PARTS = ("forward", "output layer and loss", "backward", "update")
@@ -63,16 +60,11 @@ class StagedStep:
         self._parameters = list(self._network.parameters())
         self._optimizer = torch.optim.AdamW(self._parameters, lr=1e-3, fused=True)
         self._averages = {parameter: parameter.detach().clone() for parameter in self._parameters}
-        functions = load_update_functions()
-        assert functions is not None  # noqa: S101 - there is a kernel, so there are these
-        self._update = KernelUpdate(functions, self._optimizer, self._averages)
         self._workers = Workers(options.batch_size, 1)
         text = torch.randint(SYMBOLS, (options.seq_len + 1, options.batch_size))
-        fresh = torch.zeros(options.batch_size, dtype=torch.bool)
+        restarted = torch.zeros(options.batch_size, dtype=torch.bool)
         state = tuple(part.detach() for part in self._network.initial_state(options.batch_size))
-        self._batch = LanguageBatch(
-            text[:-1], text[1:], fresh, fresh.nonzero()[:, 0], state, NO_MASKS, None, None, text[1:].numel()
-        )
+        self._batch = LanguageBatch(text[:-1], text[1:], restarted, text[1:].numel(), state=state)
         self._step = LanguageStep(self._network, kernel, self._workers, self._batch)
         self._hidden = self._loss = torch.zeros(())
 
@@ -83,7 +75,9 @@ class StagedStep:
     def forward(self) -> None:
         """The embedding and the recurrent layers; without a graph, the whole gradient."""
         if self._stage >= LISTS:
-            self._step.compute(self._batch)
+            _, _, gradients = self._step.compute(self._batch)
+            for parameter, gradient in zip(self._parameters, gradients, strict=True):
+                parameter.grad = gradient
             return
         network, batch = self._network, self._batch
         self._hidden = batch.inputs if self._stage > 2 else network.embed(batch.inputs, None)
@@ -116,13 +110,9 @@ class StagedStep:
 
     def update(self) -> None:
         """Norm, clipping, AdamW and the average of the weights."""
-        if self._stage < 5:
-            nn.utils.clip_grad_norm_(self._parameters, 1.0)
-            self._optimizer.step()
-            torch._foreach_lerp_(list(self._averages.values()), [p.detach() for p in self._parameters], 0.01)
-            return
-        scale = min(1.0, 1.0 / (self._update.measure_norm() + 1e-6))
-        self._update.apply(scale, 0.01, 1, self._workers.map)
+        nn.utils.clip_grad_norm_(self._parameters, 1.0)
+        self._optimizer.step()
+        torch._foreach_lerp_(list(self._averages.values()), [p.detach() for p in self._parameters], 0.01)
 
 
 def _multiply_by_pytorch(kernel: Kernel, a: Tensor, b: Tensor) -> Tensor:  # noqa: ARG001

@@ -7,12 +7,12 @@ import torch
 from charrnn.errors import TrainingError, is_out_of_memory
 from charrnn.model.file import load_model
 from charrnn.text.corpus import Corpus
+from charrnn.training.devices.workers import Workers
 from charrnn.training.metrics import StepMetrics
-from charrnn.training.network.base import State
+from charrnn.training.network.base import Batch, State
 from charrnn.training.recipe.schedule import Schedule
 from charrnn.training.reporting import Evaluation, Progress, Reporter
 from charrnn.training.session import MAX_RETRIES, Session
-from charrnn.training.step import Batch
 from charrnn.training.trainer import MAX_BAD_STEPS
 from tests.training.runs import make_plan, make_session
 
@@ -41,10 +41,10 @@ def session(corpus: Corpus, output: Path, listener: Reporter, steps: int = 120) 
 
 def poison(run: Session, first: int, last: int) -> None:
     """Let steps `first` to `last` have a loss that is not a number."""
-    compute = run.trainer._gradients.compute
+    compute = run.task.objective.compute_gradients
 
-    def compute_nan(batch: Batch) -> tuple[torch.Tensor, State]:
-        nats, after = compute(batch)
+    def compute_nan(batch: Batch, workers: Workers) -> tuple[torch.Tensor, State]:
+        nats, after = compute(batch, workers)
         if first <= run.trainer.steps + 1 <= last:
             for parameter in run.task.network.parameters():
                 assert parameter.grad is not None
@@ -52,7 +52,7 @@ def poison(run: Session, first: int, last: int) -> None:
             return nats * np.nan, after
         return nats, after
 
-    run.trainer._gradients.compute = compute_nan  # type: ignore[method-assign]
+    run.task.objective.compute_gradients = compute_nan  # type: ignore[method-assign]
 
 
 def test_a_bad_step_changes_no_weight(corpus: Corpus, tmp_path: Path) -> None:
@@ -138,11 +138,11 @@ def test_an_absurd_learning_rate_ends_in_a_clear_line(corpus: Corpus, tmp_path: 
 def test_memory_that_runs_out_is_told_in_one_line(corpus: Corpus, tmp_path: Path) -> None:
     run = session(corpus, tmp_path / "m.safetensors", Reporter())
 
-    def huge(batch: Batch) -> tuple[torch.Tensor, State]:
+    def huge(batch: Batch, workers: Workers) -> tuple[torch.Tensor, State]:
         torch.empty(2**60, dtype=torch.uint8)
         raise AssertionError
 
-    run.trainer._gradients.compute = huge  # type: ignore[method-assign]
+    run.task.objective.compute_gradients = huge  # type: ignore[method-assign]
     with pytest.raises(TrainingError, match=r"out of memory at step 0; try a smaller --batch-size, --seq-len or"):
         run.run()
 

@@ -4,7 +4,7 @@ Tensors on PyTorch's device `meta` have shapes and no values, so whatever asks f
 """
 
 from contextlib import nullcontext
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,13 +13,12 @@ import torch
 from charrnn.model.config import ClassifierConfig, LabelledConfig
 from charrnn.text.documents.corpus import Documents
 from charrnn.text.tokens import TokenIds
-from charrnn.training.data.documents import DocumentReaders, collate
+from charrnn.training.data.documents import DocumentStreams, collate
 from charrnn.training.data.feeding import DocumentFeed
-from charrnn.training.network import language, language_objective
+from charrnn.training.network import base, language_objective
 from charrnn.training.network.classifier import TextClassifier
 from charrnn.training.network.classifier_objective import ClassifierBatch, ClassifierObjective
 from charrnn.training.network.language import CharRNN
-from charrnn.training.network.language_batch import LanguageBatch
 from charrnn.training.network.language_objective import LanguageObjective
 
 META = torch.device("meta")
@@ -39,26 +38,25 @@ def documents() -> Documents:
     )
 
 
-def learn(objective: torch.nn.Module, batch: Any) -> None:
-    loss, _, _ = objective(batch)
-    loss.backward()
-    assert any(parameter.grad is not None for parameter in objective.parameters())
+@pytest.fixture
+def _no_autocast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is none on `meta`."""
+    monkeypatch.setattr(language_objective, "use_precision", lambda *_: nullcontext())
+    monkeypatch.setattr(base, "lower_precision", lambda _: None)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_a_step_of_a_labelled_model(documents: Documents, cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("_no_autocast")
+def test_a_step_of_a_labelled_model(documents: Documents, cell: str) -> None:
     network = CharRNN(LabelledConfig(cell, 1, 6, 5, 11, classes=3)).to(META)
-    window = DocumentFeed(DocumentReaders(documents, 4, 1), slice(0, 4), META).next(6)
-    assert window.inside is not None
-    assert window.chars == len(window.inside) + 4
-    state = tuple(part.detach() for part in network.initial_state(4, window.labels))
-    batch = LanguageBatch.from_window(window, state, network.draw_masks(4))
-    with monkeypatch.context() as patch:
-        patch.setattr(language_objective, "use_precision", lambda *_: nullcontext())  # there is no autocast on `meta`
-        patch.setattr(language, "lower_precision", lambda _: None)
-        learn(LanguageObjective(network), batch)
+    batch = DocumentFeed(DocumentStreams(documents, 4, 1), slice(0, 4), META).next(6)
+    state = tuple(part.detach() for part in network.initial_state(4, batch.labels))
+    batch = replace(batch, state=state, masks=network.draw_masks(4))
+    _, _, gradients = LanguageObjective(network).differentiate(batch, batch.count)
+    assert len(gradients) == len(list(network.parameters()))
 
 
+@pytest.mark.usefixtures("_no_autocast")
 def test_a_step_of_a_classifier(documents: Documents) -> None:
     config = ClassifierConfig("lstm", 1, 6, 5, 11, classes=3, bidirectional=True, pool="all")
     network = TextClassifier(config).to(META)
@@ -67,4 +65,5 @@ def test_a_step_of_a_classifier(documents: Documents) -> None:
     batch = ClassifierBatch.from_documents(group, torch.from_numpy(group.ids).to(META), masks)
     own = batch.columns(slice(2, 4))  # what one of two processes computes
     assert own.ids.shape == (7, 2)
-    learn(ClassifierObjective(network, 0.1, None), own)
+    _, gradients = ClassifierObjective(network, 0.1, None).differentiate(own)
+    assert len(gradients) == len(list(network.parameters()))

@@ -12,7 +12,7 @@ from charrnn.training.recipe.language import LanguagePlan
 from charrnn.training.tasks.language import LanguageTask
 from charrnn.training.tasks.task import Resources
 from charrnn.training.trainer import MAX_BAD_STEPS, Trainer
-from tests.devices import on_devices
+from tests.devices import CPU, on_devices
 from tests.training.runs import make_plan, make_trainer
 
 
@@ -100,9 +100,7 @@ def test_steps_have_the_losses_of_plain_pytorch_on_a_cpu(corpus: Corpus, cell: s
     sizes = {"cell": cell, "hidden_size": 24, "layers": 2, "embedding_size": 8, "dropout": 0.0, "weight_dropout": 0.0}
     plan = make_plan(corpus, steps=40, batch_size=4, seq_len=16, lr=0.01, **sizes)
     found = make_trainer(plan, corpus, resources=Resources(device, World()))
-    expected = make_trainer(plan, corpus)
-    expected._update._kernel = None
-    expected._gradients._differentiate = lambda *_: None
+    expected = make_trainer(plan, corpus, resources=Resources(CPU, World(), kernel="torch"))
     with full_precision():
         for _ in range(30):  # differences of rounding grow with the number of steps
             for trainer in (found, expected):
@@ -111,13 +109,28 @@ def test_steps_have_the_losses_of_plain_pytorch_on_a_cpu(corpus: Corpus, cell: s
 
 
 def test_only_matrices_decay(small: LanguagePlan, corpus: Corpus) -> None:
-    trainer = make_trainer(small, corpus)
-    decaying, others = trainer.optimizer.param_groups
-    assert decaying["weight_decay"] == small.weight_decay
-    assert others["weight_decay"] == 0.0
-    assert all(p.ndim == 2 for p in decaying["params"])
-    everything = {id(p) for p in trainer.task.network.parameters()}
-    assert {id(p) for group in trainer.optimizer.param_groups for p in group["params"]} == everything
+    trainer, gentle = (make_trainer(dataclasses.replace(small, weight_decay=decay), corpus) for decay in (0.5, 0.0))
+    for each in (trainer, gentle):
+        torch.manual_seed(3)
+        each.step(0.01, 0.1)
+    pairs = zip(trainer.task.network.named_weights(), gentle.task.network.parameters(), strict=True)
+    for (name, decayed), plain in pairs:
+        assert torch.equal(decayed, plain) == (decayed.ndim == 1 or name.startswith("initial")), name
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_pytorch_computes_on_two_threads(small: LanguagePlan, corpus: Corpus, precision: torch.dtype) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    plan = dataclasses.replace(small, batch_size=16)
+    trainer = make_trainer(plan, corpus, resources=Resources(CPU, World(), precision, kernel="torch"))
+    for _ in range(3):
+        trainer.step(0.01, 0.1)
+    assert trainer.workers.count == 1
+    assert math.isfinite(trainer.task.validate(trainer.workers).loss)
+    assert trainer.take_metrics().steps == 3
+    trainer.workers.close()
+    torch.set_num_threads(before)
 
 
 def test_a_tally_gives_exact_means() -> None:
@@ -132,7 +145,6 @@ def test_a_tally_gives_exact_means() -> None:
 def test_a_device_that_runs_ahead_learns_the_same_and_is_read_now_and_then(small: LanguagePlan, corpus: Corpus) -> None:
     waiting, ahead = (make_trainer(small, corpus) for _ in range(2))
     ahead.runs_ahead = True
-    waiting._update._kernel = None  # PyTorch's optimizer, as on a GPU
     learned = StepMetrics()
     for trainer in (waiting, ahead):
         torch.manual_seed(3)

@@ -7,7 +7,7 @@
 The order follows from the seed and the number of the epoch, so a position in it is a few integers.
 
 A classifier reads whole documents (`ClassifierBatches`). A language model reads a batch in windows of T symbols
-(`DocumentReaders`), from the learned initial state of each document's label; `.` ends a document and `-` is padding:
+(`DocumentStreams`), from the learned initial state of each document's label; `.` ends a document and `-` is padding:
 
     batch      A n n a .    E v a . -
     step 1     the first T symbols of each document
@@ -140,22 +140,22 @@ class ClassifierBatches:
 class DocumentWindow:
     """The symbols of one step of a language model.
 
-    `inputs` (T, B) are read, `targets` (T, B) follow them, negative after a document's end; `fresh` (B,) marks
+    `inputs` (T, B) are read, `targets` (T, B) follow them, negative after a document's end; `restarted` (B,) marks
     documents that begin, and `labels` (B,) are their labels.
     """
 
     inputs: NDArray[np.int64]
     targets: NDArray[np.int64]
-    fresh: NDArray[np.bool_]
+    restarted: NDArray[np.bool_]
     labels: NDArray[np.int64]
 
     @property
     def chars(self) -> int:
         """Number of symbols that this step predicts."""
-        return int((self.targets >= 0).sum() + self.fresh.sum())
+        return int((self.targets >= 0).sum() + self.restarted.sum())
 
 
-class DocumentReaders:
+class DocumentStreams:
     """An endless sequence of windows over batches of exactly B documents, at most as many as there are.
 
     The last batch of an epoch is filled up with documents from the epoch's beginning; the order follows from `seed`.
@@ -170,12 +170,12 @@ class DocumentReaders:
     def next_window(self, length: int) -> DocumentWindow:
         """The next symbols of the batch's documents, at most `length` of each, and the symbols after them."""
         window = self._rows[self._at : self._at + length + 1]
-        fresh = np.full(self._batch, self._at == 0)
+        restarted = np.full(self._batch, self._at == 0)
         labels = self._documents.labels[self._groups[self._group]].astype(np.int64)
         self._at += length
         if self._at >= len(self._rows) - 1:
             self._advance()
-        return DocumentWindow(np.maximum(window[:-1], 0), window[1:], fresh, labels)
+        return DocumentWindow(np.maximum(window[:-1], 0), window[1:], restarted, labels)
 
     def chars_per_step(self, length: int) -> float:
         """Mean number of symbols in a window of this length."""

@@ -1,7 +1,7 @@
-"""The windows of a step as tensors on the device that learns from them.
+"""The batches of a language model as tensors on the device that learns from them.
 
 On a GPU the whole text is uploaded if it takes little of the memory: a step then sends B positions only. A larger
-text is read on the host, and each window is copied from pinned memory. In both cases the host runs ahead of the GPU,
+text is read on the host, and each batch is copied from pinned memory. In both cases the host runs ahead of the GPU,
 and neither waits for the other.
 """
 
@@ -15,37 +15,61 @@ from torch import Tensor
 
 from charrnn.text.tokens import TokenIds
 from charrnn.text.vocabulary.base import Ids
-from charrnn.training.data.documents import DocumentReaders
-from charrnn.training.data.readers import Readers
+from charrnn.training.data.documents import DocumentStreams
+from charrnn.training.data.streams import Streams
+from charrnn.training.network.base import NO_MASKS, Masks, State
 
 RESIDENT_SHARE = 0.25  # of a GPU's free memory, at most, for the text
 UPLOAD_SIZE = 2**24  # ids at a time
 
 
 @dataclass(frozen=True)
-class Window:
-    """What one step reads, in this process's columns.
+class LanguageBatch:
+    """What one step of a language model reads, in this process's columns.
 
-    `inputs` (T, b) are read, `targets` (T, b) follow them; `fresh` (b,) marks the readers that start anew, and
-    `starts` (n,) are their numbers. `chars` counts the characters that all processes predict in this step. For
-    documents `labels` (b,) are their labels, targets after a document's end are negative, and `inside` (m,) are the
-    places of the others in the flattened targets, known here so that no GPU has to be asked for their number.
+    Attributes:
+        inputs: ids (T, b) that are read.
+        targets: ids (T, b) that follow them; negative where a document has ended.
+        restarted: marks the streams (b,) that start anew.
+        count: symbols that all processes predict in this step.
+        labels: of documents, (b,).
+        state: what the streams carry over.
+        masks: their dropout.
     """
 
     inputs: Tensor
     targets: Tensor
-    fresh: Tensor
-    starts: Tensor
-    chars: int
+    restarted: Tensor
+    count: int
     labels: Tensor | None = None
-    inside: Tensor | None = None
+    state: State = ()
+    masks: Masks = NO_MASKS
+
+    @property
+    def symbols(self) -> int:
+        """Number of symbols that all processes read: as many as they predict."""
+        return self.count
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """What differs from step to step of a text without labels."""
+        masks = self.masks
+        return [self.inputs, self.targets, self.restarted, *self.state, *masks.outputs, *masks.recurrent]
+
+    def clone(self) -> "LanguageBatch":
+        """A copy of a batch without labels, in memory of its own."""
+        state, outputs, recurrent = (
+            tuple(part.clone() for part in parts) for parts in (self.state, self.masks.outputs, self.masks.recurrent)
+        )
+        inputs, targets, restarted = (part.clone() for part in (self.inputs, self.targets, self.restarted))
+        return LanguageBatch(inputs, targets, restarted, self.count, None, state, Masks(outputs, recurrent))
 
 
 class Feed(Protocol):
-    """A source of windows."""
+    """A source of batches."""
 
-    def next(self, length: int, left: float | None = None) -> Window:
-        """The next `length` characters of each reader; of documents there may be fewer.
+    def next(self, length: int, left: float | None = None) -> LanguageBatch:
+        """The next `length` characters of each stream, without state and dropout; of documents there may be fewer.
 
         `left` is how many characters each will still read in this run, if that is known.
         """
@@ -53,48 +77,44 @@ class Feed(Protocol):
 
 @dataclass(frozen=True)
 class TextFeed:
-    """Windows at the positions of the readers.
+    """Batches at the positions of the streams.
 
     Attributes:
-        readers: all of them; every process moves them alike.
+        streams: all of them; every process moves them alike.
         columns: those whose characters this process reads.
         device: where it learns.
         resident: the text (n,) on the device, if it is there.
     """
 
-    readers: Readers
+    streams: Streams
     columns: slice
     device: torch.device
     resident: Tensor | None = None
 
-    def next(self, length: int, left: float | None = None) -> Window:  # noqa: D102
-        positions = self.readers.next_positions(length, left)
-        at, fresh = positions.at[self.columns], positions.fresh[self.columns]
+    def next(self, length: int, left: float | None = None) -> LanguageBatch:  # noqa: D102
+        positions = self.streams.next_positions(length, left)
+        at, restarted = positions.at[self.columns], positions.restarted[self.columns]
         if self.resident is None:
-            window = to_device(self.readers.window(at, length), self.device)
+            window = to_device(self.streams.window(at, length), self.device)
         else:
             ahead = torch.arange(length + 1, device=self.device)[:, None]
             window = self.resident[(to_device(at, self.device) + ahead) % len(self.resident)].long()
-        marks = to_device(fresh, self.device), to_device(np.flatnonzero(fresh), self.device)
-        return Window(window[:-1], window[1:], *marks, positions.chars)
+        return LanguageBatch(window[:-1], window[1:], to_device(restarted, self.device), positions.chars)
 
 
 @dataclass(frozen=True)
 class DocumentFeed:
-    """Windows over labelled documents; attributes as of `TextFeed`."""
+    """Batches of labelled documents; attributes as of `TextFeed`."""
 
-    readers: DocumentReaders
+    streams: DocumentStreams
     columns: slice
     device: torch.device
 
-    def next(self, length: int, left: float | None = None) -> Window:  # noqa: ARG002, D102
-        window, own = self.readers.next_window(length), self.columns
-        fresh = window.fresh[own]
-        targets = window.targets[:, own]
-        arrays = window.inputs[:, own], targets, fresh, np.flatnonzero(fresh), window.labels[own]
-        inputs, targets_there, marks, starts, labels = (to_device(array, self.device) for array in arrays)
-        inside = to_device(np.flatnonzero(targets >= 0), self.device)
-        return Window(inputs, targets_there, marks, starts, window.chars, labels, inside)
+    def next(self, length: int, left: float | None = None) -> LanguageBatch:  # noqa: ARG002, D102
+        window, own = self.streams.next_window(length), self.columns
+        arrays = window.inputs[:, own], window.targets[:, own], window.restarted[own], window.labels[own]
+        inputs, targets, restarted, labels = (to_device(array, self.device) for array in arrays)
+        return LanguageBatch(inputs, targets, restarted, window.chars, labels)
 
 
 def to_device(array: NDArray[Any], device: torch.device) -> Tensor:

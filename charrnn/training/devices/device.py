@@ -7,10 +7,10 @@ import torch
 from charrnn.errors import TrainingError
 
 
-def choose_device(name: str, local: int = 0, processes: int = 1) -> torch.device:
+def choose_device(name: str, local_rank: int = 0, processes: int = 1) -> torch.device:
     """The device with this name; `auto` takes a GPU where there is one.
 
-    Process `local` of this machine gets the GPU of its number; several `processes` cannot share an mps device.
+    Process `local_rank` of this machine gets the GPU of its number; several `processes` cannot share an mps device.
 
     Raises:
         TrainingError: if the device does not exist here.
@@ -25,13 +25,13 @@ def choose_device(name: str, local: int = 0, processes: int = 1) -> torch.device
     if name != "cuda":
         return torch.device(name)
     count = torch.cuda.device_count()
-    if local >= count:
+    if local_rank >= count:
         raise TrainingError(
-            f"no GPU is left for process {local + 1}: this machine has {count}; start no more processes "
+            f"no GPU is left for process {local_rank + 1}: this machine has {count}; start no more processes "
             f"than that (torchrun --nproc-per-node {count})"
         )
-    torch.cuda.set_device(local)
-    return torch.device("cuda", local)
+    torch.cuda.set_device(local_rank)
+    return torch.device("cuda", local_rank)
 
 
 def get_random_states(device: torch.device) -> dict[str, torch.Tensor]:

@@ -1,7 +1,7 @@
 """Several processes that train one model with torch.distributed: gloo between CPUs, NCCL between GPUs.
 
 Decisions (clocks, stops, plans) are exchanged over gloo, so that no process has to wait for a GPU to make them.
-DistributedDataParallel averages the gradients bucket by bucket during the backward pass.
+Gradients are summed over the processes after the backward pass.
 """
 
 import os
@@ -12,9 +12,8 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributed.rendezvous import rendezvous
-from torch.nn.parallel import DistributedDataParallel
 
 from charrnn.errors import CharrnnError, TrainingError
 from charrnn.training.devices.world import FollowerError, ReportedElsewhereError, World
@@ -33,7 +32,7 @@ class ProcessWorld(World):
     def __init__(self) -> None:
         self.rank = dist.get_rank()
         self.size = dist.get_world_size()
-        self.local = int(os.environ.get("LOCAL_RANK", self.rank))
+        self.local_rank = int(os.environ.get("LOCAL_RANK", self.rank))
         self._step_group = dist.new_group(timeout=STEP_TIMEOUT)
         rows: list[Any] = [None] * self.size
         dist.all_gather_object(rows, int(os.environ.get("GROUP_RANK", "0")))
@@ -81,14 +80,11 @@ class ProcessWorld(World):
         dist.all_reduce(whole, group=self._step_group)
         return whole
 
-    def wrap(self, module: nn.Module) -> nn.Module:  # noqa: D102
-        device = next(module.parameters()).device
-        return DistributedDataParallel(
-            module,
-            device_ids=[device] if device.type == "cuda" else None,
-            process_group=self._step_group,
-            gradient_as_bucket_view=True,
-        )
+    def sum_tensor(self, tensor: Tensor) -> None:  # noqa: D102
+        dist.all_reduce(tensor, group=self._step_group)
+
+    def copy_from_leader(self, tensor: Tensor) -> None:  # noqa: D102
+        dist.broadcast(tensor, 0, group=self._step_group)
 
 
 @contextmanager

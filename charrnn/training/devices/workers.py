@@ -1,8 +1,8 @@
 """CPU cores that work side by side.
 
 PyTorch divides every matrix product among the cores, which wait for each other after each product. One worker for
-each core, taking its share of the batch through a whole step, waits only at the end of the step.
-`docs/experiments/recipe.md` compares the two.
+each core, taking its share of the batch through a whole step, waits only at the end of the step (measurements:
+docs/experiments/recipe.md).
 """
 
 from collections.abc import Callable, Sequence

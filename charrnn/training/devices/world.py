@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 T = TypeVar("T")
 
@@ -47,12 +47,12 @@ class World:
     Attributes:
         rank: number of this process; 0 is the leader.
         size: number of processes.
-        local: number of this process on its machine.
+        local_rank: number of this process on its machine.
     """
 
     rank = 0
     size = 1
-    local = 0
+    local_rank = 0
 
     @property
     def is_leader(self) -> bool:
@@ -83,9 +83,11 @@ class World:
         """The whole tensor (L, columns, H) of which every process holds its shard (L, b, H)."""
         return shard
 
-    def wrap(self, module: "nn.Module") -> "nn.Module":
-        """The module, with gradients averaged over all processes in every backward pass."""
-        return module
+    def sum_tensor(self, tensor: "Tensor") -> None:
+        """Replace a tensor by its sum over all processes."""
+
+    def copy_from_leader(self, tensor: "Tensor") -> None:
+        """Replace a tensor by that of rank 0."""
 
     def describe(self, device: Any) -> str:
         """The device for people: `cpu`, or for several processes `2 x cpu`."""

@@ -3,15 +3,17 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from charrnn.native.recurrent.compiled import Kernel
 from charrnn.training.data.documents import DocumentBatch
 from charrnn.training.data.feeding import to_device
-from charrnn.training.network.base import Objective
-from charrnn.training.network.classifier import Masks, TextClassifier
-from charrnn.training.network.kernel_weights import KernelWeights
+from charrnn.training.devices.workers import Workers
+from charrnn.training.network.base import Masks, State
+from charrnn.training.network.classifier import TextClassifier
 
 
 @dataclass(frozen=True)
@@ -49,23 +51,38 @@ class ClassifierBatch:
         return ClassifierBatch(ids, self.lengths[part], self.labels[part], masks, lengths, self.count, self.symbols)
 
 
-class ClassifierObjective(Objective):
+class ClassifierObjective:
     """The summed log-loss of a batch; what is minimised has label smoothing and class weights (K,), if any."""
 
     def __init__(self, network: TextClassifier, smoothing: float, class_weights: Tensor | None) -> None:
-        super().__init__()
         self.network = network
+        self._parameters = list(network.parameters())
         self._smoothing = smoothing
         self._class_weights = class_weights
 
-    def prepare(self, batch: ClassifierBatch) -> KernelWeights | None:
-        """The weights that `forward` of all shares of a batch uses; None where PyTorch's layers are used."""
-        return self.network.make_kernel_weights(batch.masks)
+    def find_kernel(self) -> Kernel | None:
+        """See `Objective`."""
+        return self.network.find_kernel()
 
-    def forward(self, batch: ClassifierBatch, weights: KernelWeights | None = None) -> tuple[Tensor, Tensor, tuple[()]]:
-        """The loss to minimise and the plain log-loss, both in nats; no state is carried over."""
-        scores = self.network(batch.ids, batch.lengths, batch.masks, weights)
+    def compute_gradients(self, batch: ClassifierBatch, workers: Workers) -> tuple[Tensor, State]:
+        """See `Objective`: each worker takes a share of the documents; no state is carried over."""
+        shares = [batch]
+        if workers.count > 1:
+            shares = [batch.columns(part) for part in workers.split(len(batch.labels))]
+        (total, gradients), *others = workers.map(self.differentiate, shares)
+        for nats, part in others:
+            total = total + nats
+            # Not in place, because the gradients of a layer's two biases may be one tensor.
+            gradients = tuple(a + b for a, b in zip(gradients, part, strict=True))
+        for parameter, gradient in zip(self._parameters, gradients, strict=True):
+            parameter.grad = gradient
+        return total, ()
+
+    def differentiate(self, batch: ClassifierBatch) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """The log-loss to report, in nats, and the gradients of the mean loss to minimise."""
+        scores = self.network(batch.ids, batch.lengths, batch.masks)
         loss = F.cross_entropy(
             scores, batch.labels, self._class_weights, reduction="sum", label_smoothing=self._smoothing
         )
-        return loss, F.cross_entropy(scores.detach(), batch.labels, reduction="sum"), ()
+        gradients = torch.autograd.grad(loss / batch.count, self._parameters)
+        return F.cross_entropy(scores.detach(), batch.labels, reduction="sum"), gradients

@@ -1,11 +1,11 @@
 """A step of a language network on a CPU as lists of calls of the kernel: loss and gradients without a graph.
 
     1 pack         the weights, as products read them               each worker some of their rows
-    2 read         forward, loss and backward                       each worker its readers
-    3 gradients    of the weights, from all readers together        each worker some of their rows
+    2 read         forward, loss and backward                       each worker its streams
+    3 gradients    of the weights, from all streams together        each worker some of their rows
 
 A list is written down once and run at every step, as one call that needs no lock of Python's. What is small is done by
-PyTorch before and after: what begins a reader has a graph, as it has with PyTorch's layers (see `sequence_loss`).
+PyTorch before and after: the states and the first characters of streams that restart (see `CharRNN.first_loss`).
 """
 
 from itertools import zip_longest
@@ -16,13 +16,13 @@ from torch import Tensor
 
 from charrnn.native.recurrent.compiled import Kernel
 from charrnn.native.recurrent.recording import Recording
+from charrnn.training.data.feeding import LanguageBatch
 from charrnn.training.devices.workers import Workers
 from charrnn.training.kernel.layer import PackedMatrix, Passes, StepLayer, divide
 from charrnn.training.kernel.linear import check_range, scale_rows
 from charrnn.training.kernel.output import OutputPass
 from charrnn.training.network.base import State
-from charrnn.training.network.language import CharRNN, first_loss
-from charrnn.training.network.language_batch import LanguageBatch
+from charrnn.training.network.language import CharRNN
 
 ROWS = 8  # parts of gradients end at multiples of so many rows, which products take at once
 
@@ -42,7 +42,7 @@ class LanguageStep:
         self._parameters = list(network.parameters())
         self._key = self._make_key(batch, workers)
         self._table = network.reads_table(batch.inputs.numel())
-        embedding, masked = network.embedding, bool(network.dropout.weights)
+        embedding, masked = network.embedding, bool(network.weight_dropout)
         vectors = None if embedding is None else embedding.weight.detach()
         first = (network.config.vocab_size, vectors) if self._table else (None, None)
         self._layers = [
@@ -50,7 +50,7 @@ class LanguageStep:
         ]
         self._decoder = PackedMatrix(network.decoder.weight.detach())
         self._scale, self._results = torch.empty(1), torch.empty(2, batch.inputs.numel())
-        self._shares = [self._make_share(columns, batch) for columns in workers.split(batch.width)]
+        self._shares = [self._make_share(columns, batch) for columns in workers.split(batch.inputs.shape[1])]
         count = len(self._shares)
         self._parts = range(count)
         self._rows = divide(self._layers[0].width, count, ROWS)
@@ -98,19 +98,19 @@ class LanguageStep:
             layer.record_gradients(recording, [share.passes[k] for share in self._shares], rows)
         return recording
 
-    def compute(self, batch: LanguageBatch) -> tuple[Tensor, State]:
-        """Set the gradient of every parameter to that of the mean loss.
+    def compute(self, batch: LanguageBatch) -> tuple[Tensor, State, tuple[Tensor, ...]]:
+        """The summed loss in nats, the state after the batch, and the gradient of the mean loss for each parameter.
 
-        Returns the summed loss in nats, and the state after the batch.
+        The next call overwrites the gradients.
 
         Raises:
             IndexError: if a symbol is none of the network's.
         """
         network, symbols = self._network, self._network.config.vocab_size
         check_range(batch.inputs, symbols)
-        check_range(batch.targets if batch.inside is None else batch.targets.clamp(min=0), symbols)
-        starting = len(batch.starts) > 0
-        state = network.restart(batch.state, batch.fresh, batch.labels) if starting else batch.state
+        check_range(batch.targets if batch.labels is None else batch.targets.clamp(min=0), symbols)
+        starting = bool(batch.restarted.any())
+        state = network.restart(batch.state, batch.restarted, batch.labels) if starting else batch.state
         vectors = None if self._table else network.embed(batch.inputs, batch.labels)
         with torch.no_grad():
             self._run(batch, state, vectors)
@@ -118,11 +118,11 @@ class LanguageStep:
         edges = [] if vectors is None else [(vectors, torch.cat([share.by_vectors for share in self._shares], dim=1))]
         if starting:
             edges.extend(zip(state, self._join(self._by_first), strict=True))
-            loss = first_loss(network, batch.inputs[0], state, batch.starts, batch.masks)
+            loss = network.first_loss(batch.inputs[0], state, batch.restarted, batch.masks)
             edges.append((loss, self._scale[0]))
             nats = nats + loss.detach()
-        self._set_gradients(edges)
-        return nats, self._join(self._last)
+        self._complete_gradients(edges)
+        return nats, self._join(self._last), tuple(self._by_parameter)
 
     def _run(self, batch: LanguageBatch, state: State, vectors: Tensor | None) -> None:
         """Everything that lists of calls do."""
@@ -165,8 +165,8 @@ class LanguageStep:
                 known[network.embedding.weight] = layer.by_vectors
         return known
 
-    def _set_gradients(self, edges: list[tuple[Tensor, Tensor]]) -> None:
-        """Set the gradients of all parameters; more come through the graphs of `edges`: tensors and their gradients."""
+    def _complete_gradients(self, edges: list[tuple[Tensor, Tensor]]) -> None:
+        """Add up the gradients; some come through the graphs of `edges`, which are tensors and their gradients."""
         first = self._shares[0].output
         for share in self._shares[1:]:
             first.by_weight += share.output.by_weight
@@ -179,8 +179,6 @@ class LanguageStep:
             for gradient, part in zip(self._by_parameter, more, strict=True):
                 if part is not None:
                     gradient.add_(part)
-        for parameter, gradient in zip(self._parameters, self._by_parameter, strict=True):
-            parameter.grad = gradient
 
 
 class _Share:

@@ -6,25 +6,22 @@ however small the layer is, so there two sizes do. `docs/experiments/recipe.md` 
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from charrnn.model.config import ModelConfig
 from charrnn.training.data.feeding import TextFeed
-from charrnn.training.data.readers import Readers
+from charrnn.training.data.streams import Streams
 from charrnn.training.devices.device import synchronize
 from charrnn.training.devices.workers import Workers
 from charrnn.training.devices.world import World
 from charrnn.training.network.base import detach
-from charrnn.training.network.dropout import NO_MASKS
 from charrnn.training.network.language import CharRNN
-from charrnn.training.network.language_batch import LanguageBatch
 from charrnn.training.network.language_objective import LanguageObjective
 from charrnn.training.network.precision import full_precision
 from charrnn.training.recipe.plan import CPU_BATCH, CPU_SEQ_LEN, GPU_BATCH, GPU_SEQ_LEN
-from charrnn.training.step import Gradients
 
 HALF_SPEED = 25.0  # units at which a layer reaches half of a CPU's peak in float32
 HALF_SPEEDS = {torch.float32: HALF_SPEED, torch.bfloat16: 50.0}
@@ -70,19 +67,29 @@ def estimate_throughput(throughput: Throughput, config: ModelConfig) -> float:
 
 
 def measure_throughput(
-    cell: str, device: torch.device, world: World, precision: torch.dtype = torch.float32
+    cell: str,
+    device: torch.device,
+    world: World,
+    precision: torch.dtype = torch.float32,
+    *,
+    uses_kernel: bool = True,
 ) -> Throughput:
-    """The throughput of all processes together, equal in all of them; `precision` is that of the large products."""
-    own = _measure_own(cell, device, precision)
+    """The throughput of all processes together, equal in all of them; `precision` is that of the large products.
+
+    `uses_kernel` says whether the kernel computes on a CPU.
+    """
+    own = measure_own_throughput(cell, device, precision, uses_kernel=uses_kernel)
     peak, waiting = world.all_reduce(own.peak), world.all_reduce(own.waiting)
     return Throughput(peak, own.half_speed, waiting / world.size**2)
 
 
-def _measure_own(cell: str, device: torch.device, precision: torch.dtype = torch.float32) -> Throughput:
+def measure_own_throughput(
+    cell: str, device: torch.device, precision: torch.dtype = torch.float32, *, uses_kernel: bool = True
+) -> Throughput:
     """The throughput of this process: on a CPU from the time of one size, elsewhere from those of two."""
     if device.type == "cpu":
         config = _make_config(cell, CPU_SIZE)
-        rate = count_operations(config) / measure_seconds(config, device, precision)
+        rate = count_operations(config) / measure_seconds(config, device, precision, uses_kernel=uses_kernel)
         half_speed = HALF_SPEEDS[precision]
         return Throughput(rate * (1 + half_speed / CPU_SIZE), half_speed)
     small, large = (_make_config(cell, size) for size in GPU_SIZES)
@@ -104,15 +111,18 @@ def _make_config(cell: str, size: int) -> ModelConfig:
     return ModelConfig(cell, 1, size, 64, 64)
 
 
-def measure_seconds(config: ModelConfig, device: torch.device, precision: torch.dtype) -> float:
+def measure_seconds(
+    config: ModelConfig, device: torch.device, precision: torch.dtype, *, uses_kernel: bool = True
+) -> float:
     """Seconds in which the gradients of one character are computed, from the faster steps."""
     states = torch.get_rng_state()
     width, length = (CPU_BATCH, CPU_SEQ_LEN) if device.type == "cpu" else (GPU_BATCH, GPU_SEQ_LEN)
     network = CharRNN(config).to(device).train()
-    workers = Workers(width, torch.get_num_threads() if device.type == "cpu" else None)
-    gradients = Gradients(LanguageObjective(network, precision), workers)
-    readers = Readers(np.zeros(width * length, dtype=np.int32), width, restart=0.0, seed=0)
-    feed = TextFeed(readers, slice(0, width), device)
+    network.uses_kernel = uses_kernel
+    objective = LanguageObjective(network, precision)
+    workers = Workers(width, torch.get_num_threads() if objective.find_kernel() is not None else None)
+    streams = Streams(np.zeros(width * length, dtype=np.int32), width, restart=0.0, seed=0)
+    feed = TextFeed(streams, slice(0, width), device)
     state = detach(network.initial_state(width))
     durations: list[float] = []
     begin = time.perf_counter()
@@ -120,7 +130,7 @@ def measure_seconds(config: ModelConfig, device: torch.device, precision: torch.
         while time.perf_counter() - begin < SECONDS or len(durations) < 3:
             synchronize(device)
             before = time.perf_counter()
-            gradients.compute(LanguageBatch.from_window(feed.next(length), state, NO_MASKS))
+            objective.compute_gradients(replace(feed.next(length), state=state), workers)
             synchronize(device)
             durations.append(time.perf_counter() - before)
     torch.set_rng_state(states)

@@ -21,7 +21,6 @@ from charrnn.training.devices.workers import Workers
 from charrnn.training.linear.selection import NgramModel, learn_ngrams
 from charrnn.training.network.classifier import TextClassifier
 from charrnn.training.network.classifier_objective import ClassifierBatch, ClassifierObjective
-from charrnn.training.network.initialization import initialize
 from charrnn.training.recipe.classifier import DEFAULT_SECONDS, ClassifierPlan
 from charrnn.training.tasks.classifier_validation import ClassifierValidation
 from charrnn.training.tasks.task import Measurement, Metric, OnShare, Resources, Row, Task, Traceable, ignore_share
@@ -58,8 +57,9 @@ class ClassifierTask(Task):
         self._world, self._device = resources.world, resources.device
         self.network = TextClassifier(plan.config)
         counts = np.bincount(self.corpus.train.labels, minlength=plan.config.classes)
-        initialize(self.network, torch.from_numpy(counts))
+        self.network.initialize(torch.from_numpy(counts))
         self.network.to(self._device).train()
+        self.network.choose_kernel(resources.kernel)
         weights = torch.from_numpy(balance_classes(counts)).to(self._device) if plan.class_weights else None
         self.objective = ClassifierObjective(self.network, plan.label_smoothing, weights)
         self._batches = ClassifierBatches(self.corpus.train, plan.batch_size, plan.seq_len, plan.seed)

@@ -9,8 +9,7 @@ from charrnn.training.data.documents import collate
 from charrnn.training.devices.workers import Workers
 from charrnn.training.devices.world import World
 from charrnn.training.linear.calibration import find_scales, find_temperature, log_loss
-from charrnn.training.network.classifier import TextClassifier
-from charrnn.training.network.long_documents import CHUNK, score_long
+from charrnn.training.network.classifier import CHUNK, TextClassifier, score_long
 from charrnn.training.tasks.task import Measurement, OnShare, ignore_share
 
 BATCH_SYMBOLS = 2**15  # padding included
@@ -83,10 +82,10 @@ class ClassifierValidation:
     def _scores(self, network: TextClassifier, which: NDArray[np.int64]) -> NDArray[np.float64]:
         if len(which) == 1 and self._documents.lengths[which[0]] > CHUNK:
             ids = torch.from_numpy(self._documents[int(which[0])].astype(np.int64)).to(self._device)
-            return np.asarray(score_long(network, ids).double().cpu().numpy())
+            return np.asarray(score_long(network, ids).cpu().double().numpy())
         batch = collate([self._documents[int(index)] for index in which], self._documents.labels[which])
         ids, lengths = (torch.from_numpy(part).to(self._device) for part in (batch.ids, batch.lengths))
-        scores: NDArray[np.float64] = network(ids, lengths).double().cpu().numpy()
+        scores: NDArray[np.float64] = network(ids, lengths).cpu().double().numpy()
         return scores
 
 

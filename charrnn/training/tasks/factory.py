@@ -57,8 +57,9 @@ def make_task(
 
 
 def _plan_classifier(settings: TrainSettings, corpus: LabelledCorpus, resources: Resources) -> ClassifierPlan:
-    # Classifiers learn in fp32.
-    throughput = measure_throughput(settings.model.cell, resources.device, resources.world)
+    throughput = measure_throughput(  # classifiers learn in fp32
+        settings.model.cell, resources.device, resources.world, uses_kernel=resources.kernel != "torch"
+    )
     return make_classifier_plan(settings, corpus, throughput)
 
 
@@ -68,5 +69,8 @@ def _plan_language_model(
     world, device = resources.world, resources.device
     throughput = Throughput(1.0)
     if depends_on_throughput(settings):
-        throughput = measure_throughput(settings.model.cell, device, world, resources.precision)
+        uses_kernel = resources.kernel != "torch"
+        throughput = measure_throughput(
+            settings.model.cell, device, world, resources.precision, uses_kernel=uses_kernel
+        )
     return make_language_plan(settings, corpus, throughput, choose_batch_shape(device.type, world.size))

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,15 +12,14 @@ from charrnn.errors import UsageError
 from charrnn.model.header import LANGUAGE, ModelHeader
 from charrnn.text.corpus import Corpus
 from charrnn.text.documents.corpus import LabelledCorpus
-from charrnn.training.data.documents import DocumentReaders
-from charrnn.training.data.feeding import DocumentFeed, Feed, TextFeed, upload_if_small
-from charrnn.training.data.readers import Readers
+from charrnn.training.data.documents import DocumentStreams
+from charrnn.training.data.feeding import DocumentFeed, Feed, LanguageBatch, TextFeed, upload_if_small
+from charrnn.training.data.streams import Streams
 from charrnn.training.devices.workers import Workers
 from charrnn.training.network.base import State, detach
-from charrnn.training.network.initialization import initialize
 from charrnn.training.network.language import CharRNN
-from charrnn.training.network.language_batch import LanguageBatch
 from charrnn.training.network.language_objective import LanguageObjective
+from charrnn.training.network.precision import use_precision
 from charrnn.training.recipe.language import LanguagePlan
 from charrnn.training.tasks.language_validation import DocumentValidation, Validation, count_validated
 from charrnn.training.tasks.task import (
@@ -78,13 +78,14 @@ class LanguageTask(Task):
         self._columns = self._world.shard(plan.batch_size)
         self.network = CharRNN(plan.config, plan.dropout, plan.weight_dropout)
         sample = torch.from_numpy(corpus.sample(FREQUENCY_SAMPLE).astype("int64"))
-        initialize(self.network, torch.bincount(sample, minlength=plan.config.vocab_size))
+        self.network.initialize(torch.bincount(sample, minlength=plan.config.vocab_size))
         if initial_weights is not None:
             self.network.load(initial_weights(self.network.export()))
         self.network.to(self._device).train()
-        self.network.flatten()
+        with use_precision(self._precision, self._device):
+            self.network.choose_kernel(resources.kernel)
         self.objective = LanguageObjective(self.network, self._precision)
-        self._readers, self._feed = self._make_readers()
+        self._streams, self._feed = self._make_streams()
         self._validation = self._make_validation()
         if self._validation.unknown:
             charged = Metric("charged", "loss_charged", "charged loss {}", self._charge, follows_loss=False)
@@ -92,14 +93,14 @@ class LanguageTask(Task):
         self._state: State = ()
         self.reset_state()
 
-    def _make_readers(self) -> tuple[Readers | DocumentReaders, Feed]:
-        """The readers of the corpus, and the feed of windows of what this process reads."""
+    def _make_streams(self) -> tuple[Streams | DocumentStreams, Feed]:
+        """The streams of the corpus, and the feed of what this process reads."""
         plan, corpus, device = self.plan, self.corpus, self._device
         if isinstance(corpus, LabelledCorpus):
-            documents = DocumentReaders(corpus.train, plan.batch_size, plan.seed)
+            documents = DocumentStreams(corpus.train, plan.batch_size, plan.seed)
             return documents, DocumentFeed(documents, self._columns, device)
         line_end = int(corpus.vocabulary.encode("\n")[0])
-        readers = Readers(
+        streams = Streams(
             corpus.train,
             plan.batch_size,
             restart=plan.restart,
@@ -107,7 +108,7 @@ class LanguageTask(Task):
             line_end=None if line_end < 0 else line_end,
         )
         resident = upload_if_small(corpus.train, plan.config.vocab_size, device)
-        return readers, TextFeed(readers, self._columns, device, resident)
+        return streams, TextFeed(streams, self._columns, device, resident)
 
     def _make_validation(self) -> Validation | DocumentValidation:
         corpus, symbols = self.corpus, self.corpus.vocabulary
@@ -130,10 +131,10 @@ class LanguageTask(Task):
 
     def next_batch(self, steps_left: float | None) -> LanguageBatch:  # noqa: D102
         length = self.plan.seq_len
-        window = self._feed.next(length, None if steps_left is None else length * steps_left)
-        # Every process draws the dropout of all readers, so its own have the masks that they have in a run of one.
+        batch = self._feed.next(length, None if steps_left is None else length * steps_left)
+        # Every process draws the dropout of all streams, so its own have the masks that they have in a run of one.
         masks = self.network.draw_masks(self.plan.batch_size).columns(self._columns)
-        return LanguageBatch.from_window(window, self._state, masks)
+        return replace(batch, state=self._state, masks=masks)
 
     def carry(self, after: State) -> None:  # noqa: D102
         self._state = after
@@ -157,7 +158,7 @@ class LanguageTask(Task):
 
     @property
     def steps_per_epoch(self) -> float:  # noqa: D102
-        return self.corpus.train_size / self._readers.chars_per_step(self.plan.seq_len)
+        return self.corpus.train_size / self._streams.chars_per_step(self.plan.seq_len)
 
     @property
     def characters_per_symbol(self) -> float:  # noqa: D102
@@ -229,9 +230,9 @@ class LanguageTask(Task):
         return {f"carried.{index}": part for index, part in enumerate(carried)}
 
     def get_state(self) -> dict[str, Any]:  # noqa: D102
-        return {"readers": self._readers.get_state()}
+        return {"readers": self._streams.get_state()}
 
     def set_state(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:  # noqa: D102
         carried = (tensors[f"carried.{index}"] for index in range(len(self._state)))
         self._state = tuple(part[:, self._columns].to(self._device).contiguous() for part in carried)
-        self._readers.set_state(state["readers"])
+        self._streams.set_state(state["readers"])

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
 
 from charrnn.errors import CorpusError
 from charrnn.text.documents.corpus import Documents
@@ -17,6 +16,7 @@ from charrnn.training.data.documents import pad_documents
 from charrnn.training.devices.workers import Workers
 from charrnn.training.devices.world import World
 from charrnn.training.network.language import CharRNN
+from charrnn.training.network.loss import IGNORED
 from charrnn.training.tasks.task import OnShare, ignore_share
 
 WARM_UP = 256  # characters read but not counted before each piece except the first
@@ -181,13 +181,12 @@ def _iterate_nats(
     if not all_ids.numel():
         return
     state = network.initial_state(all_ids.shape[1], labels)
-    before = network.next_logits(state)[None]
+    before = network.next_hidden(state)[None]
     for begin in range(0, len(all_ids), chunk):
         ids, counted = all_ids[begin : begin + chunk], all_counted[begin : begin + chunk]
-        after, state = network(ids, state, labels=labels)
-        logits = torch.cat([before, after[:-1]])
-        nats = F.cross_entropy(logits.flatten(0, 1), ids.flatten(), reduction="none")
-        yield float(nats[counted.flatten()].sum())  # Python sums in double precision, which not every device has
+        after, state = network.read(ids, state, labels=labels)
+        nats = network.loss(torch.cat([before, after[:-1]]), torch.where(counted, ids, IGNORED))
+        yield float(nats)  # Python sums in double precision, which not every device has
         before = after[-1:]
 
 

@@ -17,9 +17,8 @@ from charrnn.text.corpus import Corpus
 from charrnn.text.documents.corpus import LabelledCorpus
 from charrnn.training.devices.workers import Workers
 from charrnn.training.devices.world import World
-from charrnn.training.network.base import Objective, RecurrentNetwork, State
+from charrnn.training.network.base import Batch, Objective, RecurrentNetwork, State
 from charrnn.training.recipe.plan import Plan
-from charrnn.training.step import Batch
 
 Row = tuple[str, str]  # what it is, and the words
 InitialWeights = Callable[[Tensors], Tensors]
@@ -32,11 +31,12 @@ def ignore_share(share: float) -> None:
 
 @dataclass(frozen=True)
 class Resources:
-    """What a run computes on: a device, its processes, and the precision of large products."""
+    """What a run computes on: a device, its processes, the precision of large products, and the setting `--kernel`."""
 
     device: torch.device
     world: World
     precision: torch.dtype = torch.float32
+    kernel: str = "auto"
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Labelled documents as the language model learns them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +13,12 @@ from charrnn.model.config import LabelledConfig
 from charrnn.model.header import ModelHeader
 from charrnn.text.documents.corpus import LabelledCorpus, read_labelled
 from charrnn.text.settings import TextSettings
-from charrnn.training.data.documents import DocumentReaders
+from charrnn.training.data.documents import DocumentStreams
 from charrnn.training.data.feeding import DocumentFeed
 from charrnn.training.devices.workers import Workers
 from charrnn.training.network.base import detach
-from charrnn.training.network.dropout import NO_MASKS
 from charrnn.training.network.language import CharRNN
-from charrnn.training.network.language_batch import LanguageBatch
 from charrnn.training.network.language_objective import LanguageObjective
-from charrnn.training.step import Gradients
 from charrnn.training.tasks import language_validation
 from charrnn.training.tasks.language_validation import DocumentValidation
 from tests.training.runs import measure_in_two
@@ -59,13 +57,13 @@ def naive_nats(network: CharRNN, ids: np.ndarray, label: int) -> np.ndarray:
 @pytest.mark.parametrize("tokens", ["char", "word"])
 def test_every_document_comes_whole_once_an_epoch(tmp_path: Path, tokens: str) -> None:
     corpus = corpus_of(tmp_path, tokens)
-    readers = DocumentReaders(corpus.train, 1, seed=3)
+    streams = DocumentStreams(corpus.train, 1, seed=3)
     found: list[tuple[str, str]] = []
     text: list[int] = []
     while len(found) < 2 * len(ROWS):
-        batch = readers.next_window(4)
+        batch = streams.next_window(4)
         assert batch.labels is not None
-        text += ([batch.inputs[0, 0]] if batch.fresh[0] else []) + batch.targets[batch.targets >= 0].tolist()
+        text += ([batch.inputs[0, 0]] if batch.restarted[0] else []) + batch.targets[batch.targets >= 0].tolist()
         if text[-1] == corpus.vocabulary.end:
             found.append((corpus.labels[batch.labels[0]], corpus.vocabulary.decode(text[:-1]).decode()))
             text = []
@@ -74,17 +72,17 @@ def test_every_document_comes_whole_once_an_epoch(tmp_path: Path, tokens: str) -
 
 def test_a_place_in_the_documents_comes_back(tmp_path: Path) -> None:
     corpus = corpus_of(tmp_path)
-    readers = DocumentReaders(corpus.train, 2, seed=3)
+    streams = DocumentStreams(corpus.train, 2, seed=3)
     for _ in range(5):
-        readers.next_window(4)
-    again = DocumentReaders(corpus.train, 2, seed=3)
-    again.set_state(readers.get_state())
+        streams.next_window(4)
+    again = DocumentStreams(corpus.train, 2, seed=3)
+    again.set_state(streams.get_state())
     for _ in range(9):
-        one, two = readers.next_window(4), again.next_window(4)
-        assert (one.inputs.tolist(), one.targets.tolist(), one.fresh.tolist()) == (
+        one, two = streams.next_window(4), again.next_window(4)
+        assert (one.inputs.tolist(), one.targets.tolist(), one.restarted.tolist()) == (
             two.inputs.tolist(),
             two.targets.tolist(),
-            two.fresh.tolist(),
+            two.restarted.tolist(),
         )
 
 
@@ -94,14 +92,14 @@ def test_a_step_costs_what_its_documents_cost(tmp_path: Path, cell: str, length:
     """Padding and the documents beside it change nothing, and those longer than a step carry their state on."""
     corpus = corpus_of(tmp_path)
     network = network_of(corpus, cell)
-    readers = DocumentReaders(corpus.train, 5, seed=1)
-    feed, gradients = DocumentFeed(readers, slice(0, 5), CPU), Gradients(LanguageObjective(network), Workers(5, None))
+    streams = DocumentStreams(corpus.train, 5, seed=1)
+    feed, objective = DocumentFeed(streams, slice(0, 5), CPU), LanguageObjective(network)
     state = detach(network.initial_state(5, torch.zeros(5, dtype=torch.long)))
     total, chars = 0.0, 0
     while chars < corpus.train_size:
-        window = feed.next(length)
-        nats, state = gradients.compute(LanguageBatch.from_window(window, state, NO_MASKS))
-        total, chars = total + float(nats), chars + window.chars
+        batch = replace(feed.next(length), state=state)
+        nats, state = objective.compute_gradients(batch, Workers(5, None))
+        total, chars = total + float(nats), chars + batch.count
     expected = sum(
         naive_nats(network, ids, int(label)).sum() for ids, label in zip(corpus.train, corpus.train.labels, strict=True)
     )
@@ -132,9 +130,8 @@ def test_only_its_own_label_learns_from_a_document(tmp_path: Path) -> None:
     network = network_of(corpus, "lstm")
     animals = corpus.train.select(np.flatnonzero(corpus.train.labels == 0))
     state = detach(network.initial_state(2, torch.zeros(2, dtype=torch.long)))
-    window = DocumentFeed(DocumentReaders(animals, 2, 1), slice(0, 2), CPU).next(50)
-    batch = LanguageBatch.from_window(window, state, NO_MASKS)
-    Gradients(LanguageObjective(network), Workers(2, None)).compute(batch)
+    batch = replace(DocumentFeed(DocumentStreams(animals, 2, 1), slice(0, 2), CPU).next(50), state=state)
+    LanguageObjective(network).compute_gradients(batch, Workers(2, None))
     assert network.label is not None
     for parameter in (network.label.weight, network.initial_hidden, network.initial_cell):
         assert parameter is not None

@@ -3,19 +3,18 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
 from torch import Tensor
 
-from charrnn.training.network import kernel_weights
+from charrnn.training.network.base import RecurrentNetwork
 
 LIMIT = 1e-5
 
 
 @contextmanager
-def without_kernel() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kernel_weights, "load_kernel", lambda cell, **_: None)
-        yield
+def without_kernel(network: RecurrentNetwork) -> Iterator[None]:
+    network.choose_kernel("torch")
+    yield
+    network.choose_kernel("auto")
 
 
 def agree(found: list[Tensor], wanted: list[Tensor]) -> None:

@@ -8,9 +8,8 @@ from torch import nn
 from charrnn.inference.network import classifier as chunked
 from charrnn.inference.network.classifier import ClassifierNetwork, Reading
 from charrnn.model.config import GATES, POOLS, ClassifierConfig
-from charrnn.training.network import long_documents
-from charrnn.training.network.classifier import TextClassifier
-from charrnn.training.network.long_documents import score_long
+from charrnn.training.network import classifier
+from charrnn.training.network.classifier import TextClassifier, score_long
 from charrnn.training.network.precision import full_precision
 from tests.devices import on_devices
 
@@ -96,7 +95,7 @@ def test_a_long_document_in_chunks_is_the_whole(
     with torch.no_grad():
         whole = learning(ids, lengths)
     monkeypatch.setattr(chunked, "CHUNK", 7)
-    monkeypatch.setattr(long_documents, "CHUNK", 7)
+    monkeypatch.setattr(classifier, "CHUNK", 7)
     np.testing.assert_allclose(using.scores(ids.numpy(), lengths.numpy()), whole.numpy(), atol=1e-5)
     torch.testing.assert_close(score_long(learning, ids[:, 0]), whole, atol=1e-5, rtol=0)
 

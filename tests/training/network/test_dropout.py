@@ -4,17 +4,16 @@ import pytest
 import torch
 
 from charrnn.model.config import ModelConfig
-from charrnn.training.network.dropout import Dropout
+from charrnn.training.network.language import CharRNN
 from tests.devices import on_devices
 
 CONFIG = ModelConfig("lstm", 2, 200, 8, 5)
-LIKE = torch.zeros(1)
 
 
 @on_devices
-def test_units_are_dropped_for_each_layer_and_reader_and_the_others_scaled_up(device: torch.device) -> None:
+def test_units_are_dropped_for_each_layer_and_stream_and_the_others_scaled_up(device: torch.device) -> None:
     torch.manual_seed(0)
-    masks = Dropout(CONFIG, units=0.25).draw(3, LIKE.to(device))
+    masks = CharRNN(CONFIG, 0.25).to(device).draw_masks(3)
     assert [mask.shape for mask in masks.outputs] == [(1, 3, 200)] * 2
     together = torch.stack(masks.outputs)
     assert not any(torch.equal(a, b) for a, b in combinations(together.view(6, 200), 2))
@@ -26,28 +25,28 @@ def test_units_are_dropped_for_each_layer_and_reader_and_the_others_scaled_up(de
 @on_devices
 def test_recurrent_weights_are_dropped_anew_for_each_layer_and_step(device: torch.device) -> None:
     torch.manual_seed(0)
-    dropout, like = Dropout(CONFIG, weights=0.2), LIKE.to(device)
-    masks = [mask for _ in range(2) for mask in dropout.draw(3, like).recurrent]
+    network = CharRNN(CONFIG, weight_dropout=0.2).to(device)
+    masks = [mask for _ in range(2) for mask in network.draw_masks(3).recurrent]
     assert [mask.shape for mask in masks] == [(800, 200)] * 4
     assert not any(torch.equal(a, b) for a, b in combinations(masks, 2))
     for mask in masks:
         assert mask.mean().item() == pytest.approx(1.0, abs=0.01)
         assert set(mask.flatten().tolist()) == {0.0, 1.25}
-    assert dropout.draw(3, like).outputs == ()
+    assert network.draw_masks(3).outputs == ()
 
 
 def test_the_same_random_state_draws_the_same_masks_in_another_process() -> None:
     def draw() -> list[torch.Tensor]:
-        dropout = Dropout(CONFIG, 0.5, 0.2)
+        network = CharRNN(CONFIG, 0.5, 0.2)
         torch.manual_seed(3)
-        masks = dropout.draw(4, LIKE)
+        masks = network.draw_masks(4)
         return [*masks.outputs, *masks.recurrent]
 
     assert all(torch.equal(a, b) for a, b in zip(draw(), draw(), strict=True))
 
 
-def test_some_readers_masks_are_theirs_and_weights_are_everybody_s() -> None:
-    masks = Dropout(CONFIG, 0.5, 0.2).draw(4, LIKE)
+def test_some_streams_masks_are_theirs_and_weights_are_everybody_s() -> None:
+    masks = CharRNN(CONFIG, 0.5, 0.2).draw_masks(4)
     part = masks.columns(slice(1, 3))
     assert torch.equal(part.outputs[1], masks.outputs[1][:, 1:3])
     assert part.recurrent is masks.recurrent

@@ -4,14 +4,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from charrnn.errors import TrainingError
 from charrnn.model.config import ClassifierConfig, ModelConfig
 from charrnn.native.recurrent.compiled import load_kernel
 from charrnn.training.devices.workers import Workers
 from charrnn.training.network.classifier import TextClassifier
 from charrnn.training.network.classifier_objective import ClassifierBatch, ClassifierObjective
-from charrnn.training.network.kernel_weights import find_kernel
 from charrnn.training.network.language import CharRNN
-from charrnn.training.step import Gradients
 from tests.training.network.comparison import agree, without_kernel
 
 T, B, V = 13, 18, 11
@@ -29,14 +28,14 @@ def test_a_classifier_s_gradients_equal_those_of_pytorch_s_layers(bidirectional:
 
     def compute() -> tuple[list[Tensor], list[Tensor]]:
         sharing = Workers(B, 2)
-        nats, _ = Gradients(ClassifierObjective(network, 0.1, None), sharing).compute(batch)
+        nats, _ = ClassifierObjective(network, 0.1, None).compute_gradients(batch, sharing)
         sharing.close()
         with torch.no_grad():
             scores = network(ids, lengths)
         return [nats, scores], [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
 
     results, gradients = compute()
-    with without_kernel():
+    with without_kernel(network):
         wanted, exact = compute()
     agree(results, wanted)
     agree(gradients, exact)
@@ -57,14 +56,25 @@ def test_chunks_with_carried_state_equal_the_whole() -> None:
 
 
 def test_pytorch_s_layers_compute_other_types_other_devices_and_traces() -> None:
-    weight = torch.zeros(1)
-    assert find_kernel("gru", weight) is not None
-    assert find_kernel("gru", weight.double()) is None
-    assert find_kernel("gru", weight.to("meta")) is None
+    config = ModelConfig("gru", 1, 4, 3, V)
+    network = CharRNN(config)
+    assert network.find_kernel() is not None
+    assert CharRNN(config).double().find_kernel() is None
+    assert CharRNN(config).to("meta").find_kernel() is None
     with torch.autocast("cpu", dtype=torch.float16):
-        assert find_kernel("gru", weight) is None
+        assert network.find_kernel() is None
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert find_kernel("gru", weight) is load_kernel("gru", paired=True)
+        assert network.find_kernel() is load_kernel("gru", paired=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.jit, "is_tracing", lambda: True)
-        assert find_kernel("gru", weight) is None
+        assert network.find_kernel() is None
+
+
+def test_the_kernel_is_a_choice() -> None:
+    network = CharRNN(ModelConfig("gru", 1, 4, 3, V))
+    network.choose_kernel("torch")
+    assert network.find_kernel() is None
+    network.choose_kernel("native")
+    assert network.find_kernel() is not None
+    with pytest.raises(TrainingError, match="the native kernel cannot be used: it does not run on a meta device"):
+        network.to("meta").choose_kernel("native")

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from charrnn.model.config import GATES, ModelConfig
-from charrnn.training.network.initialization import FORGET_BIAS, initialize
+from charrnn.training.network.base import FORGET_BIAS
 from charrnn.training.network.language import CharRNN, sequence_loss
 from charrnn.training.network.precision import full_precision
 from tests.devices import CPU, on_devices
@@ -16,9 +16,7 @@ CASES = [(cell, layers, embedding) for cell in GATES for layers in (1, 2, 3) for
 
 def to_device(network: CharRNN, device: torch.device) -> CharRNN:
     """The network there, as a task has it."""
-    network.to(device).train()
-    network.flatten()
-    return network
+    return network.to(device).train()
 
 
 def make(
@@ -82,12 +80,12 @@ def test_gradient_of_every_weight_equals_finite_differences(
     network = make(cell, layers, embedding, hidden=3, vocab=4, device=device)
     ids = torch.tensor([[0, 1], [3, 2], [1, 1]], device=device)
     targets = torch.tensor([[3, 2], [1, 1], [2, 0]], device=device)
-    fresh = torch.tensor([True, False], device=device)
+    restarted = torch.tensor([True, False], device=device)
     carried = tuple(torch.randn_like(part) for part in network.initial_state(2))
 
     def loss() -> Tensor:
-        state = network.restart(tuple(part.detach() for part in carried), fresh)
-        return sequence_loss(network, ids, targets, state, fresh.nonzero()[:, 0])[0]
+        state = network.restart(tuple(part.detach() for part in carried), restarted)
+        return sequence_loss(network, ids, targets, state, restarted)[0]
 
     network.zero_grad()
     loss().backward()  # type: ignore[no-untyped-call]
@@ -129,11 +127,11 @@ def test_restarted_streams_have_the_initial_state_and_the_others_their_own() -> 
         torch.testing.assert_close(found[:, 1], initial[:, 1])
 
 
-def test_a_fresh_reader_also_pays_for_its_first_character() -> None:
+def test_a_stream_that_starts_also_pays_for_its_first_character() -> None:
     network = make("gru")
     ids, targets = torch.tensor([[2, 1]]), torch.tensor([[3, 0]])
     state = network.initial_state(2)
-    nobody, second = torch.tensor([], dtype=torch.long), torch.tensor([1])
+    nobody, second = torch.tensor([False, False]), torch.tensor([False, True])
     without = sequence_loss(network, ids, targets, state, nobody)[0]
     with_first = sequence_loss(network, ids, targets, state, second)[0]
     nats = -network.next_logits(state).log_softmax(-1)[1, 1]
@@ -184,7 +182,7 @@ def test_exported_weights_have_the_model_file_s_names_and_shapes_and_can_be_adop
 def test_initial_weights_are_orthogonal_per_gate_and_forget_gates_start_open() -> None:
     torch.manual_seed(1)
     network = CharRNN(ModelConfig("lstm", 2, 16, 4, 5))
-    initialize(network, torch.tensor([0, 1, 2, 3, 94]))
+    network.initialize(torch.tensor([0, 1, 2, 3, 94]))
     weights = dict(network.named_weights())
     for gate in weights["rnn.weight_hh_l1"].chunk(4):
         torch.testing.assert_close(gate @ gate.T, torch.eye(16), atol=1e-5, rtol=0)

@@ -5,13 +5,12 @@ import torch
 from torch import Tensor
 
 from charrnn.model.config import GATES, LabelledConfig, ModelConfig
+from charrnn.training.data.feeding import LanguageBatch
 from charrnn.training.devices.workers import Workers
-from charrnn.training.network import kernel_weights
+from charrnn.training.network import base
 from charrnn.training.network.base import detach
 from charrnn.training.network.language import CharRNN
-from charrnn.training.network.language_batch import LanguageBatch
 from charrnn.training.network.language_objective import LanguageObjective
-from charrnn.training.step import Gradients
 from tests.training.kernel.reference import build_kernel
 from tests.training.network.comparison import agree, without_kernel
 
@@ -24,32 +23,33 @@ def language_gradients(
     """The loss and the states after a batch, and the gradients of all parameters."""
     sharing = Workers(8 * workers, workers)
     try:
-        nats, after = Gradients(LanguageObjective(network, precision), sharing).compute(batch)
+        nats, after = LanguageObjective(network, precision).compute_gradients(batch, sharing)
     finally:
         sharing.close()
     return [nats, *after], [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
 
 
 def make_batch(network: CharRNN, labels: Tensor | None = None) -> LanguageBatch:
-    """A batch whose second reader starts afresh; with labels, the last reader's text ends early."""
+    """A batch whose second stream starts anew; with labels, the last stream's text ends early."""
     text = torch.randint(network.config.vocab_size, (T + 1, B))
     targets = text[1:].clone()
     if labels is not None:
         targets[T // 2 :, -1] = -1
     state = tuple(torch.randn_like(part) * 0.3 for part in detach(network.initial_state(B, labels)))
-    fresh = torch.zeros(B, dtype=torch.bool)
-    fresh[1] = True
-    return LanguageBatch(
-        text[:-1],
-        targets,
-        fresh,
-        fresh.nonzero()[:, 0],
-        state,
-        network.draw_masks(B),
-        labels,
-        None if labels is None else (targets.flatten() >= 0).nonzero()[:, 0],
-        int((targets >= 0).sum()),
+    restarted = torch.zeros(B, dtype=torch.bool)
+    restarted[1] = True
+    count = int((targets >= 0).sum())
+    return LanguageBatch(text[:-1], targets, restarted, count, labels, state, network.draw_masks(B))
+
+
+def take_columns(batch: LanguageBatch, count: int) -> LanguageBatch:
+    """The first streams of a batch."""
+    inputs, targets, state = (
+        batch.inputs[:, :count],
+        batch.targets[:, :count],
+        [part[:, :count] for part in batch.state],
     )
+    return LanguageBatch(inputs, targets, batch.restarted[:count], batch.count, None, tuple(state))
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
@@ -64,7 +64,7 @@ def test_a_step_s_gradients_equal_those_of_pytorch_s_layers(
     batch = make_batch(network)
     for workers in (1, 2):
         results, gradients = language_gradients(network, batch, workers)
-        with without_kernel():
+        with without_kernel(network):
             wanted, exact = language_gradients(network, batch, workers)
         agree(results, wanted)
         agree(gradients, exact)
@@ -74,7 +74,7 @@ def test_a_step_s_gradients_equal_those_of_pytorch_s_layers(
 @pytest.mark.parametrize("cell", GATES)
 def test_a_step_in_bfloat16_is_near_one_in_float32(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
-    monkeypatch.setattr(kernel_weights, "load_kernel", build_kernel)  # on every processor
+    monkeypatch.setattr(base, "load_kernel", build_kernel)  # on every processor
     network = CharRNN(ModelConfig(cell, 2, 36, 6, V), 0.3, 0.3)
     batch = make_batch(network)
     wanted, exact = language_gradients(network, batch, 1)
@@ -95,7 +95,7 @@ def test_labelled_texts_and_vocabularies_larger_than_a_step(embedding: int) -> N
     for network, labels in ((labelled, torch.randint(3, (B,))), (large, None)):
         batch = make_batch(network, labels)
         results, gradients = language_gradients(network, batch, 2)
-        with without_kernel():
+        with without_kernel(network):
             wanted, exact = language_gradients(network, batch, 2)
         agree(results, wanted)
         agree(gradients, exact)
@@ -125,11 +125,11 @@ def test_a_later_step_of_another_shape_or_with_other_weights() -> None:
     torch.manual_seed(0)
     network = CharRNN(ModelConfig("lstm", 1, 12, 3, V))
     workers = Workers(B, 2)
-    gradients = Gradients(LanguageObjective(network), workers)
-    for batch in (make_batch(network), make_batch(network).columns(slice(5)), make_batch(network)):
-        nats, after = gradients.compute(batch)
+    objective = LanguageObjective(network)
+    for batch in (make_batch(network), take_columns(make_batch(network), 5), make_batch(network)):
+        nats, after = objective.compute_gradients(batch, workers)
         found = [nats, *after, *(parameter.grad for parameter in network.parameters() if parameter.grad is not None)]
-        with without_kernel():
+        with without_kernel(network):
             results, exact = language_gradients(network, batch, 1)
         agree(found, [*results, *exact])
         with torch.no_grad():

@@ -50,7 +50,6 @@ def test_float32_on_a_gpu_is_that_of_a_cpu(cell: str) -> None:
     with torch.no_grad(), full_precision():
         expected, _ = network(ids, network.initial_state(16))
         network.to("cuda")
-        network.flatten()
         scores, _ = network(ids.cuda(), network.initial_state(16))
     # TF32 is off by 1e-3, cuDNN's tanh by 1e-5.
     torch.testing.assert_close(scores.cpu(), expected, rtol=1e-5, atol=1e-4)
@@ -60,23 +59,24 @@ def test_float32_on_a_gpu_is_that_of_a_cpu(cell: str) -> None:
 @pytest.mark.parametrize("cell", GATES)
 def test_cudnn_finds_weights_with_dropout_side_by_side(cell: str) -> None:
     network = CharRNN(ModelConfig(cell, 2, 32, 8, 11), weight_dropout=0.3).to("cuda")
-    network.flatten()
     ids = torch.randint(11, (7, 4), device="cuda")
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # PyTorch warns of weights that it has to copy
         network.read(ids, network.initial_state(4), network.draw_masks(4))
 
 
+@pytest.mark.parametrize("kernel", ["auto", "torch"])
 @pytest.mark.parametrize("cell", GATES)
-def test_bfloat16_steps_have_nearly_the_loss_and_gradients_of_float32(cell: str) -> None:
+def test_bfloat16_steps_have_nearly_the_loss_and_gradients_of_float32(cell: str, kernel: str) -> None:
     torch.manual_seed(0)
     network = CharRNN(ModelConfig(cell, 2, 32, 8, 11))
+    network.choose_kernel(kernel)
     ids = torch.randint(11, (13, 4))
-    starts = torch.tensor([1])
+    restarted = torch.tensor([False, True, False, False])
 
     def run(dtype: torch.dtype) -> tuple[torch.Tensor, list[torch.Tensor]]:
         with use_precision(dtype, CPU):
-            loss, after = sequence_loss(network, ids[:-1], ids[1:], network.initial_state(4), starts)
+            loss, after = sequence_loss(network, ids[:-1], ids[1:], network.initial_state(4), restarted)
         assert all(part.dtype == torch.float32 for part in after)
         return loss.detach(), list(torch.autograd.grad(loss, list(network.parameters())))
 
@@ -91,6 +91,7 @@ def test_bfloat16_steps_have_nearly_the_loss_and_gradients_of_float32(cell: str)
 @pytest.mark.parametrize("cell", GATES)
 def test_layers_in_one_call_are_layers_in_turn(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
     network = CharRNN(ModelConfig(cell, 3, 16, 8, 11))
+    network.choose_kernel("torch")
     ids = torch.randint(11, (7, 4))
     for dtype in (torch.float32, torch.bfloat16):
         with monkeypatch.context() as patch, use_precision(dtype, CPU):

@@ -18,7 +18,10 @@ def test_the_speed_of_the_machine_is_that_in_the_precision_of_the_run(
 ) -> None:
     asked: list[torch.dtype] = []
 
-    def measure(cell: str, device: torch.device, world: World, of_products: torch.dtype) -> Throughput:
+    def measure(
+        cell: str, device: torch.device, world: World, of_products: torch.dtype, *, uses_kernel: bool
+    ) -> Throughput:
+        assert uses_kernel
         asked.append(of_products)
         return Throughput(1e11)
 

@@ -1,15 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from charrnn.model.config import ModelConfig
 from charrnn.training.data.feeding import TextFeed
-from charrnn.training.data.readers import Readers
+from charrnn.training.data.streams import Streams
 from charrnn.training.devices.workers import Workers
 from charrnn.training.network.language import CharRNN
-from charrnn.training.network.language_batch import LanguageBatch
 from charrnn.training.network.language_objective import LanguageObjective
-from charrnn.training.step import Gradients
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
@@ -20,15 +20,15 @@ def test_several_workers_find_the_gradients_of_one(cell: str, dropout: float) ->
     ids = np.random.default_rng(0).integers(0, 9, 900).astype(np.int32)
 
     def run(threads: int) -> tuple[float, list[torch.Tensor], tuple[torch.Tensor, ...]]:
-        readers = Readers(ids, 70, restart=0.2, seed=0)
-        feed = TextFeed(readers, slice(0, 70), torch.device("cpu"))
+        streams = Streams(ids, 70, restart=0.2, seed=0)
+        feed = TextFeed(streams, slice(0, 70), torch.device("cpu"))
         workers = Workers(70, threads)
-        gradients = Gradients(LanguageObjective(network), workers)
+        objective = LanguageObjective(network)
         state = tuple(part.detach() for part in network.initial_state(70))
         for seed in range(3):
             torch.manual_seed(seed)
-            window = feed.next(8)
-            nats, state = gradients.compute(LanguageBatch.from_window(window, state, network.draw_masks(70)))
+            batch = replace(feed.next(8), state=state, masks=network.draw_masks(70))
+            nats, state = objective.compute_gradients(batch, workers)
         workers.close()
         return float(nats), [p.grad for p in network.parameters() if p.grad is not None], state
 
