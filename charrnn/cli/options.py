@@ -17,7 +17,7 @@ from typer.core import TyperCommand
 
 from charrnn.cli.models import complete_model
 from charrnn.errors import OutputError
-from charrnn.settings import Rule, check_settings, get_flag, get_rule, refuse
+from charrnn.settings import Rule, check_settings, get_flag, get_rule, raise_usage_errors
 
 WIDTH = 80  # columns of a help page
 Texts = Annotated[
@@ -62,7 +62,7 @@ def add_command(app: typer.Typer, function: Callable[..., None], name: str, exam
             key: group(**{declared.name: values.pop(declared.name) for declared in fields(group)})
             for key, group in groups.items()
         }
-        refuse(check_settings(*settings.values()))
+        raise_usage_errors(check_settings(*settings.values()))
         try:
             function(**values, **settings)
         except BrokenPipeError as error:  # typer would exit without a word

@@ -7,7 +7,7 @@ from os import PathLike
 from typing import Any
 
 from charrnn.errors import CorpusError
-from charrnn.settings import refuse
+from charrnn.settings import raise_usage_errors
 from charrnn.text.reading import OnProgress, TextReader
 from charrnn.text.scanning import TextScan
 from charrnn.text.settings import TextSettings
@@ -115,7 +115,7 @@ def check_settings(settings: TextSettings, counter: TokenCounter) -> None:
             errors.append("--min-count and --max-vocab are for characters; leave them out with --tokens byte")
         if settings.encoding is not None:
             errors.append("--encoding is for characters; leave it out with --tokens byte")
-    refuse(errors)
+    raise_usage_errors(errors)
 
 
 def _find_border(named: str, size: int, unit: str, settings: TextSettings, valid_size: int | None) -> int:

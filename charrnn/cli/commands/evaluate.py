@@ -15,7 +15,7 @@ from charrnn.files import check_output
 from charrnn.inference.classification.settings import PlotSettings
 from charrnn.inference.scoring.settings import DetailSettings, DynamicSettings
 from charrnn.inference.settings import OutputSettings, UseSettings
-from charrnn.settings import refuse, unread_settings
+from charrnn.settings import raise_usage_errors, unread_settings
 from charrnn.text.settings import ColumnSettings, ReadingSettings
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def evaluate(
     announce_stdin(text, quiet=output.quiet)
     kind = _choose_kind(path, text, detail.label, columns)
     groups: dict[str, list[object]] = {PLAIN: [detail], LABELLED: [columns, plot]}
-    refuse(
+    raise_usage_errors(
         unread_settings(kind, groups, "use charrnn classify for single lines" if kind == LABELLED else "leave it out")
     )
     if kind == LABELLED:

@@ -20,7 +20,7 @@ from charrnn.inference.settings import (
     PrimeSettings,
     SamplingSettings,
 )
-from charrnn.settings import refuse
+from charrnn.settings import raise_usage_errors
 
 if TYPE_CHECKING:
     from charrnn.inference.generation.best import Choice
@@ -58,7 +58,7 @@ def generate(
     output: OutputSettings,
 ) -> None:
     """Generate text with a model, continuing a prime."""
-    refuse(_find_conflicts(text, sampling, adaptation, output))
+    raise_usage_errors(_find_conflicts(text, sampling, adaptation, output))
     path = choose_model(use.model, quiet=output.quiet)
     check_adaptation(adaptation, [path])
     from charrnn.cli.display.samples import SampleWriter

@@ -13,7 +13,7 @@ from charrnn.errors import CorpusError, UsageError
 from charrnn.files import atomic_write, check_output
 from charrnn.inference.inspection.settings import PageSettings, SpanSettings, UnitSettings
 from charrnn.inference.settings import OutputSettings, UseSettings
-from charrnn.settings import refuse, unread_settings
+from charrnn.settings import raise_usage_errors, unread_settings
 from charrnn.text.settings import ReadingSettings
 from charrnn.wording import count_of
 
@@ -55,11 +55,11 @@ def inspect(
 
     header = read_header(path)
     kind = CLASSIFIERS if header.task == CLASSIFY else LANGUAGE_MODELS
-    refuse(unread_settings(kind, {LANGUAGE_MODELS: [units]}))
+    raise_usage_errors(unread_settings(kind, {LANGUAGE_MODELS: [units]}))
     if kind == CLASSIFIERS:
         notes = _inspect_classifier(path, text, span, page, reading, output)
     else:
-        refuse(_check_units(units, header.config))
+        raise_usage_errors(_check_units(units, header.config))
         from charrnn.inference.loading import load_language_model
 
         notes = _Inspection(path, load_language_model(path), units, span, page, output).run(text, reading)

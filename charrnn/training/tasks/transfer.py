@@ -18,7 +18,7 @@ from charrnn.errors import UsageError
 from charrnn.model.config import Tensors
 from charrnn.model.file import load_model
 from charrnn.model.header import ModelHeader
-from charrnn.settings import get_flag, refuse
+from charrnn.settings import get_flag, raise_usage_errors
 from charrnn.text.corpus import Corpus
 from charrnn.text.settings import TextSettings
 from charrnn.text.tokens import TokenIds
@@ -65,7 +65,7 @@ class Source:
                     differing.append(
                         f"{flag} {value} does not match {self.path}, which has {flag} {present[name]}; leave it out"
                     )
-        refuse(differing)
+        raise_usage_errors(differing)
         sizes = {name: present[name] for name in SIZES}
         return dataclasses.replace(text, tokens=self.vocabulary.tokens), dataclasses.replace(model, **sizes)
 
