@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.display.notes import write_notes
-from charrnn.cli.display.progress import Progress
+from charrnn.cli.display.notes import Progress, write_notes
 from charrnn.errors import UsageError
 from charrnn.files import check_output
 from charrnn.inference.settings import AdaptSettings

@@ -3,8 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from charrnn.corpora.lines import read_lines
-from charrnn.corpora.names import read_names
+from charrnn.corpora.plain import read_lines, read_names
 from charrnn.errors import CorpusError
 from charrnn.text import reading
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from charrnn.corpora.output import require_items, write_file
+from charrnn.corpora.plain import require_items, write_file
 from charrnn.errors import CorpusError
 
 

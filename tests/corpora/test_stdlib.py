@@ -1,4 +1,4 @@
-from charrnn.corpora.stdlib import read_stdlib
+from charrnn.corpora.plain import read_stdlib
 
 
 def test_stdlib_is_python_source_without_tests() -> None:

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from charrnn.cli.display.notes import announce_stdin, write_notes
-from charrnn.cli.display.progress import Progress
+from charrnn.cli.display.notes import Progress, announce_stdin, write_notes
 from charrnn.cli.models import choose_model
 from charrnn.inference.classification.settings import ClassifySettings
 from charrnn.inference.settings import OutputSettings, UseSettings

@@ -9,8 +9,7 @@ import typer
 
 from charrnn.cli.display.escape import VisibleStream
 from charrnn.cli.display.notes import announce_stdin, write_notes
-from charrnn.cli.groups import PlainGroup
-from charrnn.cli.options import add_command, format_examples
+from charrnn.cli.options import PlainGroup, add_command, format_examples
 from charrnn.corpora.settings import (
     BracketsSettings,
     CorpusOutput,
@@ -89,23 +88,21 @@ def tunes(
     output: CorpusOutput,
 ) -> None:
     """Write the 1,059 fiddle tunes of Ryan's Mammoth Collection (1883) as an ABC file."""
-    from charrnn.corpora.abc import read_collection
+    from charrnn.corpora.tunes import read_collection
 
     _write("tunes", read_collection(archive), output, [archive] if archive else [])
 
 
 def stdlib(*, output: CorpusOutput) -> None:
     """Write the source of Python's standard library; needs no network."""
-    from charrnn.corpora.stdlib import read_stdlib
+    from charrnn.corpora.plain import read_stdlib
 
     _write("stdlib", read_stdlib(), output)
 
 
 def names(files: Files, *, items: ItemSettings, output: CorpusOutput) -> None:
     """Write each distinct name once, in random order: each line of text files, or the last column of TSV files."""
-    from charrnn.corpora.lines import read_lines
-    from charrnn.corpora.names import read_names
-    from charrnn.corpora.output import require_items
+    from charrnn.corpora.plain import read_lines, read_names, require_items
 
     pieces = read_names(read_lines(files, items.encoding), items.seed)
     _write(
@@ -116,8 +113,7 @@ def names(files: Files, *, items: ItemSettings, output: CorpusOutput) -> None:
 def fasta(files: Files, *, keep: FastaSettings, output: CorpusOutput) -> None:
     """Write the sequences of FASTA files (genomes or proteins) in upper case, without headers and unknown bases (N)."""
     from charrnn.corpora.fasta import read_sequences
-    from charrnn.corpora.lines import read_lines
-    from charrnn.corpora.output import require_items
+    from charrnn.corpora.plain import read_lines, require_items
 
     pieces = read_sequences(
         read_lines(files),
@@ -132,9 +128,8 @@ def fasta(files: Files, *, keep: FastaSettings, output: CorpusOutput) -> None:
 
 def abc(files: Files, *, items: ItemSettings, output: CorpusOutput) -> None:
     """Write the tunes of ABC files in random order, reduced to what affects the sound."""
-    from charrnn.corpora.abc import read_tunes
-    from charrnn.corpora.lines import read_lines
-    from charrnn.corpora.output import require_items
+    from charrnn.corpora.plain import read_lines, require_items
+    from charrnn.corpora.tunes import read_tunes
 
     pieces = read_tunes(read_lines(files, items.encoding), items.seed)
     message = f"no ABC tunes in {_join(files)}; a tune starts with X:, and K: with its key comes before the notes"
@@ -155,8 +150,8 @@ def text_to_midi(
     output: CorpusOutput,
 ) -> None:
     """Convert text from `charrnn corpus midi`, or from a model trained on it, to a MIDI file; needs mido."""
-    from charrnn.corpora.lines import read_lines
     from charrnn.corpora.midi import text_to_midi as convert
+    from charrnn.corpora.plain import read_lines
 
     if output.output == "-" and sys.stdout.isatty():
         raise UsageError("a MIDI file cannot be shown in a terminal; name a file with -o new.mid")
@@ -190,7 +185,7 @@ def _write(
     unit: str = "character",
 ) -> None:
     """Write a corpus, and a line about it on stderr. The pieces are not requested before the output is checked."""
-    from charrnn.corpora.output import write_file, write_pieces
+    from charrnn.corpora.plain import write_file, write_pieces
 
     file = None if output.output == "-" else Path(output.output)
     if file is not None:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.adaptation import adapt_model, check_adaptation
 from charrnn.cli.display.escape import to_cell, unescape
-from charrnn.cli.display.notes import announce_stdin, write_notes
-from charrnn.cli.display.progress import Progress
+from charrnn.cli.display.notes import Progress, announce_stdin, write_notes
 from charrnn.cli.display.records import print_record
 from charrnn.cli.models import NO_LABELS, choose_model
 from charrnn.errors import CorpusError, GenerationError, UsageError

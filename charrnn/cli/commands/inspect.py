@@ -5,8 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.display.notes import announce_stdin, write_notes
-from charrnn.cli.display.progress import Progress
+from charrnn.cli.display.notes import Progress, announce_stdin, write_notes
 from charrnn.cli.models import choose_model
 from charrnn.cli.options import Texts
 from charrnn.errors import CorpusError, UsageError

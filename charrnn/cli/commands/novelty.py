@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.cli.display.escape import visible
-from charrnn.cli.display.notes import announce_stdin, write_notes
-from charrnn.cli.display.progress import Progress
+from charrnn.cli.display.notes import Progress, announce_stdin, write_notes
 from charrnn.cli.display.records import print_record
 from charrnn.cli.streams import write_line, write_text
 from charrnn.errors import CorpusError, UsageError

@@ -11,7 +11,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from charrnn.errors import CorpusError
 from charrnn.text.documents.corpus import Documents
-from charrnn.text.tokens import TokenIds
+from charrnn.text.storage import TokenIds
 from charrnn.text.vocabulary.base import Ids
 from charrnn.training.data.documents import pad_documents
 from charrnn.training.devices.workers import Workers

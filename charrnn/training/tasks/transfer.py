@@ -21,9 +21,9 @@ from charrnn.model.header import ModelHeader
 from charrnn.settings import get_flag, raise_usage_errors
 from charrnn.text.corpus import Corpus
 from charrnn.text.settings import TextSettings
-from charrnn.text.tokens import TokenIds
+from charrnn.text.storage import TokenIds
+from charrnn.text.vocabulary import vocabulary_from_json
 from charrnn.text.vocabulary.base import UNKNOWN, Vocabulary
-from charrnn.text.vocabulary.loading import vocabulary_from_json
 from charrnn.training.settings import ModelSettings
 
 SIZES = ("cell", "layers", "hidden_size", "embedding_size")

@@ -5,7 +5,7 @@ import sys
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from charrnn.cli.display.progress import Progress
+from charrnn.cli.display.notes import Progress
 from charrnn.training.observer import Observer, OnProgress, Surroundings
 
 if TYPE_CHECKING:
