@@ -80,7 +80,7 @@ def resolve_output(path: Path) -> Path:
 
 
 def check_output(path: Path, inputs: Iterable[str | Path], *, overwrite: bool, option: str = "") -> None:
-    """Refuse an output file in whose place something would be lost; to be called before slow work.
+    """Refuse an output file that would replace an input or, unless `overwrite`, any file; call it before slow work.
 
     `inputs` are the files to read; `option` names the output in the message.
 

@@ -46,7 +46,7 @@ def adapt_model(model: "Model", settings: AdaptSettings, label: str | None, *, q
         if label is None:
             raise UsageError("with a model of labelled texts, --adapt also needs --label")
         model = model.for_label(label)
-    reader = TextReader.of_names([settings.adapt], ReadingSettings(), binary=model.vocabulary.binary)
+    reader = TextReader.from_names([settings.adapt], ReadingSettings(), binary=model.vocabulary.binary)
     codes = model.vocabulary.tokenize_pieces(reader)
     with Progress("adapting", unit="characters", quiet=quiet) as progress:
         adapted, before, after = model.adapt_to_codes(

@@ -1,12 +1,11 @@
-"""Text files as corpora: their lines, lists of names, Python's own source; and writing a corpus to a file or stream."""
+"""Plain texts as corpora: the lines of files, lists of names, Python's own source."""
 
 import random
 import sysconfig
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from charrnn.errors import CorpusError
-from charrnn.files import atomic_write
 from charrnn.text.reading import TextReader
 from charrnn.text.settings import ReadingSettings
 from charrnn.text.sources import find_sources
@@ -62,18 +61,3 @@ def require_items(pieces: Iterable[str], message: str) -> Iterator[str]:
             yield piece
     if empty:
         raise CorpusError(message)
-
-
-def write_file(pieces: Iterable[str | bytes], file: Path) -> int:
-    """Write text (as UTF-8) or bytes to a file; returns the number of characters or bytes."""
-    with atomic_write(file) as stream:
-        return write_pieces(pieces, stream.write)
-
-
-def write_pieces(pieces: Iterable[str | bytes], write: Callable[[bytes], object]) -> int:
-    """Write text (as UTF-8) or bytes piece by piece; returns the number of characters or bytes."""
-    size = 0
-    for piece in pieces:
-        write(piece.encode() if isinstance(piece, str) else piece)
-        size += len(piece)
-    return size

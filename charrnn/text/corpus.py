@@ -79,7 +79,7 @@ def read_corpus(
     check_settings(settings, counter)
     binary = counter.kind.binary
     readers = [
-        TextReader.of_names(part, settings, binary=binary, progress=progress)
+        TextReader.from_names(part, settings, binary=binary, progress=progress)
         for part in (names, [settings.valid] if settings.valid else [])
         if part
     ]

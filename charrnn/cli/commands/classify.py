@@ -36,7 +36,7 @@ def classify(
     from charrnn.text.reading import TextReader
 
     scorer = load_scorer(path)
-    reader = TextReader.of_names(text, reading, binary=scorer.vocabulary.binary)
+    reader = TextReader.from_names(text, reading, binary=scorer.vocabulary.binary)
     rows = ClassTable(scorer.labels, every=table.all, as_json=output.json)
     done = 0
     # On a terminal the table itself shows the progress.

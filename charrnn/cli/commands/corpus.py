@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
@@ -19,7 +19,7 @@ from charrnn.corpora.settings import (
     TextToMidiSettings,
 )
 from charrnn.errors import UsageError
-from charrnn.files import check_output
+from charrnn.files import atomic_write, check_output
 from charrnn.wording import count_of
 
 if TYPE_CHECKING:
@@ -179,22 +179,30 @@ def _write(
     unit: str = "character",
 ) -> None:
     """Write a corpus, and a line about it on stderr. The pieces are not requested before the output is checked."""
-    from charrnn.corpora.plain import write_file, write_pieces
-
     file = None if output.output == "-" else Path(output.output)
     if file is not None:
         check_output(file, inputs, overwrite=output.overwrite, option="-o")
     announce_stdin(inputs, quiet=output.quiet)
     if file is None:
         shown = VisibleStream(sys.stdout.buffer) if sys.stdout.isatty() else None
-        size = write_pieces(pieces, shown.write if shown else sys.stdout.buffer.write)
+        size = _write_pieces(pieces, shown or sys.stdout.buffer)
         if shown:
             shown.finish()
         sys.stdout.buffer.flush()
     else:
-        size = write_file(pieces, file)
+        with atomic_write(file) as stream:
+            size = _write_pieces(pieces, stream)
     where = f" written to {file}" if file else ""
     write_notes([f"{kind}: {count_of(size, unit)}{where}"], quiet=output.quiet)
+
+
+def _write_pieces(pieces: Iterable[str | bytes], stream: BinaryIO | VisibleStream) -> int:
+    """Write text (as UTF-8) or bytes piece by piece; returns the number of characters or bytes."""
+    size = 0
+    for piece in pieces:
+        stream.write(piece.encode() if isinstance(piece, str) else piece)
+        size += len(piece)
+    return size
 
 
 def _join(files: Sequence[str]) -> str:

@@ -98,7 +98,7 @@ def _evaluate_text(
     from charrnn.text.reading import TextReader
 
     model = _choose_label(load_language_model(path), detail.label, quiet=output.quiet)
-    reader = TextReader.of_names(text, reading, binary=model.vocabulary.binary)
+    reader = TextReader.from_names(text, reading, binary=model.vocabulary.binary)
     before = _read_end(detail.compare_after, reading, binary=model.vocabulary.binary)
     kept: list[str | bytes] = []
     pieces = _keep_pieces(reader, kept) if detail.compares else reader
@@ -151,7 +151,7 @@ def _read_end(name: str | None, reading: ReadingSettings, *, binary: bool) -> st
     from charrnn.text.reading import TextReader
 
     text: str | bytes = b"" if binary else ""
-    for piece in TextReader.of_names([name], reading, binary=binary) if name is not None else ():
+    for piece in TextReader.from_names([name], reading, binary=binary) if name is not None else ():
         text = (text + piece)[-MAX_BEFORE:]  # type: ignore[operator] # pieces are of one type
     return text
 

@@ -101,7 +101,7 @@ def _inspect_classifier(
     from charrnn.text.reading import TextReader
 
     model = load_classifier(path)
-    reader = TextReader.of_names(text, reading, binary=model.vocabulary.binary)
+    reader = TextReader.from_names(text, reading, binary=model.vocabulary.binary)
     with Progress("reading", unit="lines", quiet=output.quiet) as progress:
         courses, notes = follow_lines(model, reader.lines(), span.shown or min(span.length, LONGEST), progress)
     if not courses:
@@ -183,7 +183,7 @@ class _Inspection:
         from charrnn.text.reading import TextReader
 
         vocabulary, length = self.model.vocabulary, self.span.length
-        reader = TextReader.of_names(text, reading, binary=vocabulary.binary)
+        reader = TextReader.from_names(text, reading, binary=vocabulary.binary)
         pieces, count = [], 0
         for piece in vocabulary.tokenize_pieces(reader):
             pieces.append(piece)

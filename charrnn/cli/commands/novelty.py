@@ -42,7 +42,7 @@ def novelty(
     from charrnn.text.novelty import Comparison
     from charrnn.text.reading import TextReader
 
-    text_reader, corpus_reader = (TextReader.of_names([name], reading) for name in (text, corpus))
+    text_reader, corpus_reader = (TextReader.from_names([name], reading) for name in (text, corpus))
     content = "".join(map(str, text_reader))
     if not content:
         raise CorpusError(f"{'stdin' if text == '-' else text} is empty: nothing to compare")

@@ -163,7 +163,7 @@ class LabelledReader:
 
     Rows without a label or a text are left out, and counted in the notes. Texts are bytes if `binary`, else str;
     labels are str in any case. `columns` names those of label and text, by number from 1 or by name in a header; None
-    is `1,2`. Everything else is as for `TextReader.of_names`.
+    is `1,2`. Everything else is as for `TextReader.from_names`.
 
     Attributes:
         sounds_like_header: whether the first row reads like a header; known once it was returned.
