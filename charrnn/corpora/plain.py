@@ -27,9 +27,7 @@ def read_lines(files: Sequence[str], encoding: str | None = None) -> Iterator[st
 def read_names(lines: Iterable[str], seed: int = 0) -> Iterator[str]:
     """Yield each distinct name once, in random order, so that the held-out end is of the same kind as the rest.
 
-    Args:
-        lines: one name each; of a line with tabs, the last column.
-        seed: of the order.
+    Of a line with tabs, the name is the last column.
     """
     names = list({name: None for line in lines if (name := line.rpartition("\t")[2].strip())})
     random.Random(seed).shuffle(names)
@@ -49,11 +47,7 @@ def read_stdlib() -> Iterator[str]:
 
 
 def require_items(pieces: Iterable[str], message: str) -> Iterator[str]:
-    """Yield the pieces that are not empty.
-
-    Raises:
-        CorpusError: with the message, at the end, if there were none.
-    """
+    """Yield the pieces that are not empty; a CorpusError with the message, at the end, if there were none."""
     empty = True
     for piece in pieces:
         if piece:

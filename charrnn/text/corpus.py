@@ -83,7 +83,7 @@ def read_corpus(
         for part in (names, [settings.valid] if settings.valid else [])
         if part
     ]
-    text, *held_out = [TextScan(reader, counter, in_memory, reader=reader) for reader in readers]
+    text, *held_out = [TextScan(reader, counter, in_memory) for reader in readers]
     vocabulary, table, merge_notes = counter.build(settings.min_count, settings.max_vocab)
     if vocabulary.never_generated == list(range(len(vocabulary))) and text.size:
         raise CorpusError(
@@ -151,7 +151,7 @@ def hash_symbols(digest: Any, vocabulary: Vocabulary) -> str:
 class TextScan:
     """The tokens of one text, cut anywhere between its characters, as the numbers that a counter gave them.
 
-    A text of more than `in_memory` bytes stays on disk: in its own file, which `reader` reads, if that holds the
+    A text of more than `in_memory` bytes stays on disk: in its own file, if `pieces` is its reader and that holds the
     numbers as they are (ASCII or bytes), else in a temporary one.
 
     Attributes:
@@ -170,7 +170,6 @@ class TextScan:
         counter: TokenCounter,
         in_memory: int = IN_MEMORY,
         *,
-        reader: TextReader | None = None,
         documents: bool = False,
     ) -> None:
         self.hash = hashlib.sha256(usedforsecurity=False)
@@ -179,6 +178,7 @@ class TextScan:
         self._ends = [np.empty(0, dtype=np.int64)]
         self.size = 0
         store = NumberStore(in_memory)
+        reader = pieces if isinstance(pieces, TextReader) else None
         file = reader.open_single_file() if reader and reader.total_bytes > in_memory else None
         try:
             self.stored = self._scan(pieces, store, reader, file)
