@@ -68,6 +68,6 @@ def quote_value(value: object) -> str:
     """A value from a file for a message, in at most 60 printable ASCII characters."""
     try:
         quoted = ascii(value)
-    except ValueError:  # an integer of thousands of digits
-        quoted = "a number of absurd size"
+    except ValueError:  # Python converts no longer integers to text
+        quoted = "an integer of thousands of digits"
     return quoted if len(quoted) <= 60 else f"{quoted[:60]}..."

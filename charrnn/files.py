@@ -3,6 +3,7 @@
 Symbolic links are written through, and only regular files are replaced: devices and pipes stay what they are.
 """
 
+import glob
 import os
 import stat
 import threading
@@ -26,7 +27,7 @@ def models_folder() -> Path:
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """Open a temporary file next to `path`; on exit, flush it to disk and rename it to `path`.
 
-    The name of the temporary file is fixed, so that one left behind by a killed process is replaced by the next
+    Each process has a temporary file of its own; those that killed processes left behind are removed by the next
     write. If the body raises, the temporary file is removed and `path` is untouched. The new file has the permissions
     of the one that it replaces.
 
@@ -40,7 +41,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     try:
         with ExitStack() as stack:
             with _naming:
-                partial.unlink(missing_ok=True)  # opening one that somebody else has put there could follow a link
+                remove_partial(target)  # opening one that somebody else has put there could follow a link
                 stream = stack.enter_context(partial.open("xb"))
                 if target.exists():
                     partial.chmod(stat.S_IMODE(target.stat().st_mode))
@@ -50,7 +51,8 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         with _naming:
             partial.replace(target)
     except BaseException:
-        remove_partial(target)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise
     _sync_folder(target.parent)
 
@@ -78,7 +80,7 @@ def resolve_output(path: Path) -> Path:
 
 
 def check_output(path: Path, inputs: Iterable[str | Path], *, overwrite: bool, option: str = "") -> None:
-    """Refuse an output file in whose place something would be lost; to be called before slow work.
+    """Refuse an output file that would replace an input or, unless `overwrite`, any file; call it before slow work.
 
     `inputs` are the files to read; `option` names the output in the message.
 
@@ -94,15 +96,32 @@ def check_output(path: Path, inputs: Iterable[str | Path], *, overwrite: bool, o
 
 
 def partial_path(path: Path) -> Path:
-    """The temporary file of `atomic_write` for `path`, beside the file that a symbolic link leads to."""
+    """This process's temporary file of `atomic_write` for `path`, beside the file that a symbolic link leads to."""
     target = Path(os.path.realpath(path))
-    return target.with_name(f".{target.name}.partial")
+    return target.with_name(f".{target.name}.{os.getpid()}.partial")
 
 
 def remove_partial(path: Path) -> None:
-    """Remove the temporary file that a killed writer of `path` left behind; no other writer may be active."""
-    with suppress(OSError):
-        partial_path(path).unlink(missing_ok=True)
+    """Remove this process's temporary file for `path`, and those that killed processes left behind."""
+    target = Path(os.path.realpath(path))
+    for found in target.parent.glob(f".{glob.escape(target.name)}.*.partial"):
+        process = found.name.split(".")[-2]
+        if process.isdecimal() and (int(process) == os.getpid() or not _is_running(int(process))):
+            with suppress(OSError):
+                found.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    """Whether there is a process with this number; on Windows, where an open file cannot be removed, never."""
+    if os.name == "nt":
+        return False
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # another user's
+        pass
+    return True
 
 
 def end_writing(partials: Iterable[Path]) -> None:

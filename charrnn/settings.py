@@ -119,7 +119,7 @@ def check_settings(*groups: Any) -> list[str]:
     return errors
 
 
-def refuse(complaints: Sequence[str]) -> None:
+def raise_usage_errors(complaints: Sequence[str]) -> None:
     """Raise a `UsageError` of all complaints, if there are any."""
     if complaints:
         raise UsageError("\n".join(complaints))

@@ -4,10 +4,9 @@ python scripts/benchmark.py                          everything, in a quarter of
 python scripts/benchmark.py generate                 start-up, one stream, many samples, large vocabularies
 python scripts/benchmark.py quality TEXT...          held-out loss by training time, with automatic settings
 python scripts/benchmark.py quality TEXT... --grid   the same, compared with a grid of fixed settings
-python scripts/benchmark.py kernel                   the training kernel, stage by stage, compared with PyTorch's layers
+python scripts/benchmark.py kernel                   training by the kernel, compared with PyTorch's layers
 python scripts/benchmark.py classify FILE.tsv...     classifiers, compared with logistic regression on n-grams
-python scripts/benchmark.py gpu                      training and generation on a GPU, compared with bare loops
-python scripts/benchmark.py gpu --all                everything on a GPU, the tests and whole runs too
+python scripts/benchmark.py gpu                      training and generation on a GPU, compared with a bare loop
 
 Alternatives are measured in the same run, in turns, and the best turn of each counts, so a burst of work by another
 program affects all of them alike.
@@ -19,8 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the checkout: no installation or path is needed
 
-from scripts.benchmarks import classification, generation, kernel, quality, report
-from scripts.benchmarks.gpu import command as gpu
+from scripts.benchmarks import classification, generation, gpu, kernel, quality, report
 from scripts.common import run_script
 
 COMMANDS = (generation, quality, classification, kernel, gpu)  # each module adds its command

@@ -35,8 +35,12 @@ SHORTEST = 200  # characters of a document
 LONGEST = 30_000  # characters of a document: longer ones are divided, so that the sources mix well
 CENSUS_ARTICLES = 300  # of the tens of thousands that a program wrote from a census
 LAST_SPEECH = 1939  # the year of the last speech: later ones are left for measurements
-ALLOWED = re.compile(
-    r"[^\n\t -~‘’“”–—…\u00a0-\u00ff\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0141\u0142\u0107\u010d£€]"
+FOREIGN = re.compile(  # whatever is not in the alphabet of the model
+    r"[^\n\t -~\u2018\u2019\u201c\u201d\u2013\u2014\u2026"
+    r"\u00a0-\u00ff\u0107\u010d\u0141\u0142\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u20ac]"
+)
+PLAIN_MARKS = str.maketrans(
+    {"\u201c": '"', "\u201d": '"', "\u2018": "'", "\u2019": "'", "\u2014": "--", "\u2013": "-", "\u2026": "..."}
 )
 Document = list[str]  # paragraphs; one that begins with a tab is kept as it is, line by line
 
@@ -111,8 +115,8 @@ def strip_wiki_markup(title: str, markup: str) -> Iterator[str]:
     text = EMPTY_BRACKETS.sub("", QUOTES.sub("", text))
     yield title
     heading = ""
-    for line in text.split("\n"):
-        line = line.strip()
+    for raw in text.split("\n"):
+        line = raw.strip()
         if line.startswith("=") and line.endswith("="):
             heading = line.strip("= ")
             if heading.lower() in ("see also", "external links", "references", "further reading", "links", "sources"):
@@ -139,7 +143,32 @@ def strip_wiki_markup(title: str, markup: str) -> Iterator[str]:
 class TextParser(html.parser.HTMLParser):
     """Collects the paragraphs of an HTML page; `pre` is kept line by line."""
 
-    BLOCKS = frozenset("p div h1 h2 h3 h4 h5 h6 li dd dt td th tr br table ul ol dl blockquote section title".split())
+    BLOCKS = frozenset(
+        [
+            "p",
+            "div",
+            "h1",
+            "h2",
+            "h3",
+            "h4",
+            "h5",
+            "h6",
+            "li",
+            "dd",
+            "dt",
+            "td",
+            "th",
+            "tr",
+            "br",
+            "table",
+            "ul",
+            "ol",
+            "dl",
+            "blockquote",
+            "section",
+            "title",
+        ]
+    )
     SKIPPED = frozenset(("script", "style", "head", "nav", "table"))
 
     def __init__(self) -> None:
@@ -166,10 +195,7 @@ class TextParser(html.parser.HTMLParser):
 
     def _flush(self) -> None:
         text, self._words = "".join(self._words), []
-        if self._pre:
-            text = "\t" + text.strip("\n")
-        else:
-            text = " ".join(text.split())
+        text = "\t" + text.strip("\n") if self._pre else " ".join(text.split())
         if text.strip():
             self.paragraphs.append(text)
 
@@ -259,7 +285,7 @@ def read_speeches(folder: Path) -> Iterator[Document]:
 def read_bible(folder: Path) -> Iterator[Document]:
     """Yield the chapters of the King James Version, a verse a paragraph; the package's own program reads its format."""
     (program,), (data,) = folder.glob("usr/bin/bible"), folder.glob("usr/lib/bible.data")
-    command = [program, "-f", "-p", f"{data.parent}/", "Genesis1:1-Revelation22:21"]
+    command = [str(program), "-f", "-p", f"{data.parent}/", "Genesis1:1-Revelation22:21"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, encoding="latin-1")
     chapters: dict[str, Document] = {}
     for line in done.stdout.splitlines():
@@ -327,7 +353,25 @@ def read_plain(folder: Path, pattern: str) -> Iterator[Document]:
 
 
 CAMPAIGNS = "wesnoth-1.16-data " + " ".join(
-    f"wesnoth-1.16-{name}" for name in "did dm dw ei httt l low nr sof sota sotbe thot trow tsg ttb utbs".split()
+    f"wesnoth-1.16-{name}"
+    for name in [
+        "did",
+        "dm",
+        "dw",
+        "ei",
+        "httt",
+        "l",
+        "low",
+        "nr",
+        "sof",
+        "sota",
+        "sotbe",
+        "thot",
+        "trow",
+        "tsg",
+        "ttb",
+        "utbs",
+    ]
 )
 ARCHIVES = {  # of Python packages: file and SHA-256
     "titans-pytorch==0.4.14": (
@@ -403,20 +447,20 @@ def clean_paragraph(paragraph: str) -> str:
         .replace("\u2011", "-")
     )
     text = re.sub(r" ?\([^()]*[^\x00-\u024f\u2000-\u206f€][^()]*\)", "", text)  # a name in its own script
-    kept = ALLOWED.sub("", text)
+    kept = FOREIGN.sub("", text)
     return kept if len(kept) > 0.97 * len(text) else ""
 
 
 def use_typographic_marks(text: str) -> str:
     """Return a text with typographic quotes, dashes and ellipses."""
-    text = re.sub(r"(?<=\w)--(?=\w)| -- ", "—", text.replace("...", "…"))
-    text = re.sub(r'(^|[\s(\[—“‘])"', r"\1“", text, flags=re.MULTILINE).replace('"', "”")
-    return re.sub(r"(^|[\s(\[—“])'", r"\1‘", text, flags=re.MULTILINE).replace("'", "’")
+    text = re.sub(r"(?<=\w)--(?=\w)| -- ", "\u2014", text.replace("...", "\u2026"))
+    text = re.sub(r'(^|[\s(\[\u2014\u201c\u2018])"', "\\1\u201c", text, flags=re.MULTILINE).replace('"', "\u201d")
+    return re.sub(r"(^|[\s(\[\u2014\u201c])'", "\\1\u2018", text, flags=re.MULTILINE).replace("'", "\u2019")
 
 
 def use_plain_marks(text: str) -> str:
     """Return a text with the quotes and dashes of a typewriter."""
-    return text.translate(str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "—": "--", "–": "-", "…": "..."}))
+    return text.translate(PLAIN_MARKS)
 
 
 def lay_out(document: Document, draw: random.Random) -> str:
@@ -437,7 +481,7 @@ def lay_out(document: Document, draw: random.Random) -> str:
         elif style < 0.40:
             text = "\n".join(re.split(r"(?<=[a-z][.!?]) (?=[A-Z])", text))
         blocks.append(text)
-    gap = "\n" if 0.05 < style < 0.08 or 0.85 < style else "\n\n"
+    gap = "\n" if 0.05 < style < 0.08 or style > 0.85 else "\n\n"
     return gap.join(blocks) + "\n\n"
 
 
@@ -461,7 +505,7 @@ def make_documents(source: Source, folder: Path, measured: set[str]) -> list[Doc
     Paragraphs that stood before in the same source, or share a piece with the texts of `measured`, are left out.
     """
     seen: set[int] = set()
-    documents = []
+    documents: list[Document] = []
     for document in source.read(folder):
         paragraphs = []
         for paragraph in map(clean_paragraph, document):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from charrnn.corpora import abc, fasta, shakespeare, stdlib
+from charrnn.corpora import fasta, plain, shakespeare, tunes
 from scripts import benchmark, experiments, pictures, versions, wheel
 
 SHORT = ["--hidden-size", "16", "--batch-size", "4", "--seq-len", "16"]
@@ -43,9 +43,9 @@ class Shell:
         self._again = False
         monkeypatch.setattr(shakespeare, "read_plays", lambda _archive: [text])
         monkeypatch.setattr(shakespeare, "read_tiny_shakespeare", lambda _file: text)
-        monkeypatch.setattr(stdlib, "read_stdlib", lambda: [text])
+        monkeypatch.setattr(plain, "read_stdlib", lambda: [text])
         monkeypatch.setattr(fasta, "read_genome", lambda _archive: [SEQUENCES])
-        monkeypatch.setattr(abc, "read_collection", lambda _archive: [TUNES])
+        monkeypatch.setattr(tunes, "read_collection", lambda _archive: [TUNES])
 
     def run(self, line: str, *, again: bool = False) -> str:
         """Return the stdout of a line, whose commands have to succeed; `again` if its files may exist already."""

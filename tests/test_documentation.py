@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from charrnn.cli.groups import COMMANDS as COMMAND_SUMMARIES
+from charrnn.cli.options import COMMANDS as COMMAND_SUMMARIES
 from charrnn.corpora.midi import write_midi
 from charrnn.corpora.score import Note
 from charrnn.model.file import save_model

@@ -28,4 +28,4 @@ def test_other_errors_are_not_among_them(error: Exception) -> None:
 
 def test_values_from_files_are_short() -> None:
     assert quote_value("a" * 3_000_000) == "'" + "a" * 59 + "..."
-    assert quote_value(10**5000) == "a number of absurd size"
+    assert quote_value(10**5000) == "an integer of thousands of digits"

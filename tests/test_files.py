@@ -79,6 +79,35 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_two_processes_that_write_one_file_do_not_disturb_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    code = """if True:
+        import sys
+        from pathlib import Path
+        from charrnn.files import atomic_write
+        with atomic_write(Path(sys.argv[1])) as stream:
+            stream.write(b"theirs")
+    """
+    with atomic_write(path) as stream:
+        stream.write(b"mine")
+        subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+        assert path.read_bytes() == b"theirs"
+    assert path.read_bytes() == b"mine"
+    assert [found.name for found in tmp_path.iterdir()] == ["file"]
+
+
+@posix
+def test_what_another_process_left_is_removed_unless_it_is_running(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left, active = (tmp_path / f".file.{process}.partial" for process in (ended.pid, os.getppid()))
+    for partial in (left, active):
+        partial.write_bytes(b"half")
+    with atomic_write(tmp_path / "file") as stream:
+        stream.write(b"x")
+    assert sorted(found.name for found in tmp_path.iterdir()) == [active.name, "file"]
+
+
 def test_an_output_in_whose_place_something_would_be_lost_is_refused(tmp_path: Path) -> None:
     new, existing, folder = tmp_path / "new", tmp_path / "existing", tmp_path / "folder"
     existing.write_bytes(b"mine")

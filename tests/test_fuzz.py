@@ -41,8 +41,7 @@ def build(cell: str, embedding_size: int, tokens: str, precision: str = "single"
     from charrnn.model.file import save_model
     from charrnn.model.header import ModelHeader
     from charrnn.text.vocabulary.base import Vocabulary
-    from charrnn.text.vocabulary.bytes import ByteVocabulary
-    from charrnn.text.vocabulary.characters import CharVocabulary
+    from charrnn.text.vocabulary.characters import ByteVocabulary, CharVocabulary
     from charrnn.text.vocabulary.words import WordVocabulary
 
     labels: dict[str, Any] = {}

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.display.notes import write_notes
-from charrnn.cli.display.progress import Progress
+from charrnn.cli.display.notes import Progress, write_notes
 from charrnn.errors import UsageError
 from charrnn.files import check_output
 from charrnn.inference.settings import AdaptSettings
@@ -47,7 +46,7 @@ def adapt_model(model: "Model", settings: AdaptSettings, label: str | None, *, q
         if label is None:
             raise UsageError("with a model of labelled texts, --adapt also needs --label")
         model = model.for_label(label)
-    reader = TextReader.of_names([settings.adapt], ReadingSettings(), binary=model.vocabulary.binary)
+    reader = TextReader.from_names([settings.adapt], ReadingSettings(), binary=model.vocabulary.binary)
     codes = model.vocabulary.tokenize_pieces(reader)
     with Progress("adapting", unit="characters", quiet=quiet) as progress:
         adapted, before, after = model.adapt_to_codes(

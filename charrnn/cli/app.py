@@ -11,9 +11,8 @@ import typer
 
 from charrnn import __version__
 from charrnn.cli.display.escape import visible
-from charrnn.cli.groups import LazyGroup
 from charrnn.cli.interrupts import STATUS, exit_on_interrupt, raise_on_interrupt
-from charrnn.cli.options import format_examples
+from charrnn.cli.options import LazyGroup, format_examples
 from charrnn.cli.streams import ReaderGoneError, flush_stdout, prepare_streams, write_line
 from charrnn.errors import FREE_MEMORY, CharrnnError, is_out_of_memory
 from charrnn.training.devices.world import FollowerError, get_rank

@@ -1,25 +1,42 @@
 """Commands from settings: the fields of settings dataclasses become options.
 
     def evaluate(text: Texts, *, use: UseSettings, output: OutputSettings) -> None: ...
-    add_command(app, evaluate, "evaluate", ["charrnn evaluate sequel.txt"])
+    make_command(evaluate, "evaluate", ["charrnn evaluate sequel.txt"])
 
 Keyword-only parameters of the function receive instances of these dataclasses; its other parameters are arguments of
 the command. All settings that break a limit are reported together, before the function is called.
+
+Help pages are plain text, by group of options. A command is imported when it is used, so that `charrnn --help` does not
+wait for every command's settings.
 """
 
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import Field, fields
+from importlib import import_module
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from charrnn.cli.models import complete_model
 from charrnn.errors import OutputError
-from charrnn.settings import Rule, check_settings, get_flag, get_rule, refuse
+from charrnn.settings import Rule, check_settings, get_flag, get_rule, raise_usage_errors
 
 WIDTH = 80  # columns of a help page
+# ruff: noqa: E501 - summaries are one line each
+COMMANDS = {  # the summary is the first line of the command's own help; a test holds them equal
+    "train": "Train a model on a text and write the best version to a file.",
+    "generate": "Generate text with a model, continuing a prime.",
+    "evaluate": "Score a text: cross-entropy, bits per character, perplexity; for a model of labelled texts, also accuracy.",
+    "classify": "Classify every line: print its label, the label's probability and the line, separated by tabs.",
+    "novelty": "Measure how much of a text is copied from a corpus: the longest shared span, and whole lines.",
+    "inspect": "Show what each unit does along a text and which units follow its properties; for a classifier, every class.",
+    "export": "Export a model as a web page that generates text in any browser, offline, or as an ONNX graph.",
+    "models": "List the models in models/: size, corpus, held-out loss and date.",
+    "info": "Show what a model file contains, without reading its weights.",
+    "corpus": "Make a text to train on: convert files, extract it from a package, or generate it.",
+}
 Texts = Annotated[
     list[str],
     typer.Argument(
@@ -49,29 +66,36 @@ class PlainCommand(TyperCommand):
                 formatter.write_dl(records, col_max=26)
 
 
-def add_command(app: typer.Typer, function: Callable[..., None], name: str, examples: Iterable[str]) -> None:
-    """Register a function as the command `name`, with the fields of its keyword-only parameters as options."""
+def make_command(function: Callable[..., None], name: str, examples: Iterable[str]) -> Any:
+    """A click command that calls a function, with the fields of its keyword-only parameters as options."""
     hints = get_type_hints(function, include_extras=True)
-    own = inspect.signature(function).parameters.values()
-    groups = {p.name: hints[p.name] for p in own if p.kind is p.KEYWORD_ONLY}
-    plain = [p.replace(annotation=_name_argument(p.name, hints[p.name])) for p in own if p.name not in groups]
-    options = [_make_option(group, declared) for group in groups.values() for declared in fields(group)]
+    groups: dict[str, Any] = {}
+    parameters: list[inspect.Parameter] = []
+    for own in inspect.signature(function).parameters.values():
+        if own.kind is own.KEYWORD_ONLY:
+            groups[own.name] = group = hints[own.name]
+            parameters += [_make_option(group, declared) for declared in fields(group)]
+        else:
+            hint = _name_argument(own.name, hints[own.name])
+            parameters.append(own.replace(annotation=hint, kind=own.KEYWORD_ONLY))
 
     def run(**values: Any) -> None:
         settings = {
             key: group(**{declared.name: values.pop(declared.name) for declared in fields(group)})
             for key, group in groups.items()
         }
-        refuse(check_settings(*settings.values()))
+        raise_usage_errors(check_settings(*settings.values()))
         try:
             function(**values, **settings)
         except BrokenPipeError as error:  # typer would exit without a word
             raise OutputError(f"{error.filename or 'a pipe'} cannot be written: {error.strerror}") from None
 
-    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*plain, *options]]
+    # typer reads the options of a command from the signature of its function.
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {p.name: p.annotation for p in parameters}
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
     app.command(name, cls=PlainCommand, help=function.__doc__, epilog=format_examples(examples))(run)
+    return typer.main.get_command(app)
 
 
 def format_examples(lines: Iterable[str]) -> str:
@@ -128,3 +152,40 @@ def _make_completion(rule: Rule) -> Callable[[str], list[str]] | None:
     if rule.model:
         return complete_model
     return (lambda incomplete: [c for c in rule.choices if c.startswith(incomplete)]) if rule.choices else None
+
+
+class PlainGroup(TyperGroup):
+    """A group whose help page shows the whole summary of each command."""
+
+    def summarize(self) -> list[tuple[str, str]]:
+        """The name and summary of each command."""
+        return [(name, (command.help or "").partition("\n")[0]) for name, command in self.commands.items()]
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        """Write each command's summary."""
+        formatter.width = min(formatter.width, WIDTH)
+        with formatter.section("Commands"):
+            formatter.write_dl(self.summarize())
+
+
+class LazyGroup(PlainGroup):
+    """The commands of `COMMANDS`, each imported from the module of its name in `charrnn.cli.commands`.
+
+    A module holds a function of its name and the `EXAMPLES` of its help page, or a group of commands.
+    """
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = dict.fromkeys(COMMANDS)  # type: ignore[assignment] # the names that a mistyped one may mean
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+        """The command with this name, None if there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"charrnn.cli.commands.{cmd_name}")
+        command = getattr(module, cmd_name)
+        return command if isinstance(command, PlainGroup) else make_command(command, cmd_name, module.EXAMPLES)
+
+    def summarize(self) -> list[tuple[str, str]]:
+        """The name and summary of each command, without importing it."""
+        return list(COMMANDS.items())

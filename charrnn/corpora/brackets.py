@@ -15,10 +15,7 @@ MAX_DEPTH = 4
 def generate_brackets(length: int = 400_000, seed: int = 0, *, lines: bool = False) -> Iterator[str]:
     """Yield a random string of the language symbol by symbol, all brackets closed at its end.
 
-    Args:
-        length: number of symbols before the brackets that are still open are closed.
-        seed: of the random numbers; equal seeds give equal strings.
-        lines: whether to end the line after each outermost bracket.
+    Brackets that are open after `length` symbols are closed. `lines` ends the line after each outermost bracket.
     """
     draw = random.Random(seed)
     depth = 0

@@ -56,7 +56,6 @@ def download_archive(archive: Archive, folder: Path) -> Path:
             f"downloading needs pip, which this Python does not have; type: {sys.executable} -m ensurepip"
         )
     kind = "--only-binary" if archive.file.endswith(".whl") else "--no-binary"
-    # -P: this folder has modules named like those of the standard library.
     command = [sys.executable, "-P", isolated_pip.__file__, archive.file, str(folder)]
     command += ["download", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-build-isolation"]
     command += [kind, ":all:", "--dest", str(folder), archive.requirement]

@@ -29,11 +29,7 @@ GENOME_MEMBER = "pyrodigal-3.7.1/src/pyrodigal/tests/data/GCF_001457455.1_NCTC11
 def read_genome(archive: str | None = None) -> Iterator[str]:
     """Yield the genome of Corynebacterium diphtheriae NCTC 11397 (NCBI's NZ_LN831026.1), a FASTA file, as one piece.
 
-    Args:
-        archive: path of the source archive that contains it; None downloads it.
-
-    Raises:
-        CorpusError: if the archive cannot be downloaded, or is not the expected one.
+    See `open_archive` for the archive and errors.
     """
     with open_archive(GENOME, archive) as path, tarfile.open(path) as tar:
         member = tar.extractfile(GENOME_MEMBER)

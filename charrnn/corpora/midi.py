@@ -40,10 +40,7 @@ class Performance:
 def midi_to_text(files: Sequence[str], grid: int = GRID, keys: int = 1) -> Iterator[str]:
     """Yield the text of MIDI files line by line, an empty line after each piece.
 
-    Args:
-        files: MIDI files, and folders of them.
-        grid: time steps per quarter note.
-        keys: how many times to write each piece: as it is, then transposed by 1, -1, 2, -2 ... semitones.
+    Each piece is written `keys` times: as it is, then transposed by 1, -1, 2, -2 ... semitones.
 
     Raises:
         CorpusError: if a file is not a MIDI file or has no notes, or mido is missing.
@@ -63,11 +60,7 @@ def midi_to_text(files: Sequence[str], grid: int = GRID, keys: int = 1) -> Itera
 def text_to_midi(lines: Iterable[str], name: str, grid: int = GRID, tempo: float = 120.0) -> Performance:
     """Convert text as `midi_to_text` writes it to one MIDI file, its pieces one after the other.
 
-    Args:
-        lines: without line ends; lines that are not notes are skipped.
-        name: of the text, for the error message.
-        grid: time steps per quarter note.
-        tempo: quarter notes per minute.
+    Lines that are not notes are skipped; `name` is that of the text, for the error message.
 
     Raises:
         CorpusError: if there are no notes, or mido is missing.
@@ -132,10 +125,7 @@ def write_midi(notes: Iterable[Note], grid: int = GRID, tempo: float = 120.0) ->
 
     Notes of the same pitch that overlap are written to different channels, of which there are 15; more are dropped.
 
-    Args:
-        notes: in grid steps, in any order.
-        grid: time steps per quarter note.
-        tempo: quarter notes per minute.
+    Times are in grid steps, `grid` per quarter note; `tempo` is quarter notes per minute.
     """
     mido = _import_mido()
     ticks = max(1, MAX_TICKS // grid)  # per step

@@ -39,11 +39,7 @@ TINY_SOURCE = "data/tinyshakespeare/input.txt from the repository karpathy/char-
 def read_plays(archive: str | None = None) -> Iterator[str]:
     """Yield the plays, without titles and casts, in the order of their file names; speakers are written as ROMEO:.
 
-    Args:
-        archive: path of the source archive; None downloads it.
-
-    Raises:
-        CorpusError: if the archive cannot be downloaded, or is not the expected one.
+    See `open_archive` for the archive and errors.
     """
     with open_archive(PLAYS, archive) as path:
         yield from extract_plays(path)

@@ -11,8 +11,8 @@ from charrnn.inference.network.language import Network
 from charrnn.model.config import ClassifierConfig, LabelledConfig, Tensors
 from charrnn.model.file import load_model
 from charrnn.model.header import ModelHeader
+from charrnn.text.vocabulary import vocabulary_from_json
 from charrnn.text.vocabulary.base import Vocabulary
-from charrnn.text.vocabulary.loading import vocabulary_from_json
 
 if TYPE_CHECKING:
     from charrnn.inference.classification.classifier import Classifier, LabelScorer

@@ -4,20 +4,69 @@ It is a safetensors file with tensors under PyTorch's parameter names, and one J
 format number, the configuration, the vocabulary and a summary of the training (`charrnn.model.header`). The weights
 are float32 in format 1; format 2 adds `precision`, and "half" is float16 on disk; format 4 adds n-grams beside a
 classifier's network, whose weights are float16 in any case. In memory all weights are float32.
+
+A safetensors file is the length of its header (8 bytes, little-endian), the header (JSON: type, shape and place of each
+tensor, and metadata), and the tensors; see https://github.com/huggingface/safetensors#format. The library aborts the
+process where memory is short, so tensors are read with a check and written one after the other here.
 """
 
+import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.errors import ModelFileError, quote_value
+from charrnn.errors import ModelFileError, OutputError, quote_value
 from charrnn.files import atomic_write
 from charrnn.model.config import HASHES, Tensors
 from charrnn.model.header import ModelHeader
-from charrnn.model.tensors import read_tensor, write_tensors
+
+TYPES = {
+    "f2": "F16",
+    "f4": "F32",
+    "f8": "F64",
+    "b1": "BOOL",
+    **{f"{kind}{size}": f"{kind.upper()}{8 * size}" for kind in "iu" for size in (1, 2, 4, 8)},
+}
+ALIGNMENT = 8  # bytes; the header is padded with spaces
+
+
+def read_tensor(file: Any, name: str) -> NDArray[Any]:
+    """A tensor by name from a file that `safetensors.safe_open` has opened; MemoryError if there is no room for it."""
+    view = file.get_slice(name)
+    np.empty(math.prod(view.get_shape()), dtype=np.float64)  # raises the error that the library does not
+    tensor: NDArray[Any] = file.get_tensor(name)
+    return tensor
+
+
+def write_tensors(stream: BinaryIO, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:
+    """Write named tensors and metadata as a safetensors file; OSError if the stream cannot be written."""
+    text = _encode_header(tensors, metadata)
+    stream.write(len(text).to_bytes(8, "little") + text)
+    for name in _order_tensors(tensors):
+        tensor = tensors[name]
+        ordered = np.ascontiguousarray(tensor, dtype=tensor.dtype.newbyteorder("<"))
+        stream.write(ordered.reshape(-1).view(np.uint8).data)
+
+
+def _order_tensors(tensors: Mapping[str, NDArray[Any]]) -> list[str]:
+    """The names in the order of the file, in which each tensor is aligned."""
+    return sorted(tensors, key=lambda name: (-tensors[name].itemsize, name))
+
+
+def _encode_header(tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> bytes:
+    header: dict[str, Any] = {"__metadata__": dict(metadata)}
+    end = 0
+    for name in _order_tensors(tensors):
+        tensor = tensors[name]
+        begin, end = end, end + tensor.nbytes
+        header[name] = {"dtype": TYPES[tensor.dtype.str[1:]], "shape": tensor.shape, "data_offsets": [begin, end]}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    return text + b" " * (-len(text) % ALIGNMENT)
+
 
 Storage = tuple[str, type[np.number[Any]]]  # on disk: name in the file, type
 DTYPES: dict[str, Storage] = {"single": ("F32", np.float32), "half": ("F16", np.float16)}
@@ -34,14 +83,21 @@ def save_model(path: Path, header: ModelHeader, tensors: Tensors) -> None:
 
     Raises:
         OSError: if it cannot be written.
+        OutputError: if its header would be too long to be read again.
         FloatingPointError: if a weight is too large for half precision (65,504 is the largest).
     """
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     assert shapes == header.config.shapes(), "weights do not match their configuration"  # noqa: S101 - a bug, not input
     with np.errstate(over="raise"):
         converted = {name: tensor.astype(_get_dtype(name, header)[1], copy=False) for name, tensor in tensors.items()}
+    metadata = {METADATA_KEY: header.to_json()}
+    if (size := len(_encode_header(converted, metadata))) > MAX_HEADER:
+        raise OutputError(
+            f"{path} cannot be written: vocabulary, labels and summary take {size:,} bytes, and a model file has room "
+            f"for {MAX_HEADER:,}; give a smaller --max-vocab, or fewer labels"
+        )
     with atomic_write(path) as stream:
-        write_tensors(stream, converted, {METADATA_KEY: header.to_json()})
+        write_tensors(stream, converted, metadata)
 
 
 def read_header(path: Path) -> ModelHeader:

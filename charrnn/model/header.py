@@ -22,7 +22,7 @@ class ModelHeader:
 
     Attributes:
         config: sizes of the network.
-        vocabulary: see `charrnn.text.vocabulary.loading`.
+        vocabulary: see `charrnn.text.vocabulary`.
         training: summary of the run that made the model.
         task: language or classify.
         labels: names of the classes of labelled texts.

@@ -18,6 +18,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.text.vocabulary.characters import code_points
+
 MAX_ORDER = 12
 MAX_TEXT, MAX_BEFORE = 2**22, 2**24  # characters that are compared, and read before
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 divided by the golden ratio: spreads hashes
@@ -109,6 +111,4 @@ def _encode(text: str | bytes) -> bytes:
 
 
 def _to_codes(text: str | bytes) -> Codes:
-    if isinstance(text, str):
-        return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.int64)
-    return np.frombuffer(text, dtype=np.uint8).astype(np.int64)
+    return (code_points(text) if isinstance(text, str) else np.frombuffer(text, dtype=np.uint8)).astype(np.int64)

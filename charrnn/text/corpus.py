@@ -1,19 +1,20 @@
 """Corpora: sources as token ids, in two contiguous parts, one to learn from and one to validate on."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
 
 from charrnn.errors import CorpusError
-from charrnn.settings import refuse
+from charrnn.settings import raise_usage_errors
 from charrnn.text.reading import OnProgress, TextReader
-from charrnn.text.scanning import TextScan
 from charrnn.text.settings import TextSettings
 from charrnn.text.sources import corpus_name
-from charrnn.text.storage import IN_MEMORY
-from charrnn.text.tokens import TokenIds
+from charrnn.text.storage import IN_MEMORY, MappedNumbers, Numbers, NumberStore, TokenIds
 from charrnn.text.vocabulary.base import Ids, Vocabulary, has_surrogates
 from charrnn.text.vocabulary.counting import TokenCounter, create_counter
 from charrnn.wording import count_of
@@ -78,11 +79,11 @@ def read_corpus(
     check_settings(settings, counter)
     binary = counter.kind.binary
     readers = [
-        TextReader.of_names(part, settings, binary=binary, progress=progress)
+        TextReader.from_names(part, settings, binary=binary, progress=progress)
         for part in (names, [settings.valid] if settings.valid else [])
         if part
     ]
-    text, *held_out = [TextScan(reader, counter, in_memory, reader=reader) for reader in readers]
+    text, *held_out = [TextScan(reader, counter, in_memory) for reader in readers]
     vocabulary, table, merge_notes = counter.build(settings.min_count, settings.max_vocab)
     if vocabulary.never_generated == list(range(len(vocabulary))) and text.size:
         raise CorpusError(
@@ -115,7 +116,7 @@ def check_settings(settings: TextSettings, counter: TokenCounter) -> None:
             errors.append("--min-count and --max-vocab are for characters; leave them out with --tokens byte")
         if settings.encoding is not None:
             errors.append("--encoding is for characters; leave it out with --tokens byte")
-    refuse(errors)
+    raise_usage_errors(errors)
 
 
 def _find_border(named: str, size: int, unit: str, settings: TextSettings, valid_size: int | None) -> int:
@@ -145,3 +146,68 @@ def hash_symbols(digest: Any, vocabulary: Vocabulary) -> str:
     """The fingerprint of a corpus: a hash to which the vocabulary's symbols are added."""
     digest.update("\0".join(vocabulary.symbols).encode("utf-8"))
     return str(digest.hexdigest()[:32])
+
+
+class TextScan:
+    """The tokens of one text, cut anywhere between its characters, as the numbers that a counter gave them.
+
+    A text of more than `in_memory` bytes stays on disk: in its own file, if `pieces` is its reader and that holds the
+    numbers as they are (ASCII or bytes), else in a temporary one.
+
+    Attributes:
+        stored: the numbers.
+        size: how many they are.
+        hash: SHA-256 of the text, a str as UTF-8.
+        ends: where each of `documents` ends in the numbers, behind its end symbol (N,).
+
+    Raises:
+        CorpusError: if the text cannot be read or the disk is full.
+    """
+
+    def __init__(
+        self,
+        pieces: Iterable[str | bytes],
+        counter: TokenCounter,
+        in_memory: int = IN_MEMORY,
+        *,
+        documents: bool = False,
+    ) -> None:
+        self.hash = hashlib.sha256(usedforsecurity=False)
+        self._counter = counter
+        self._documents = documents
+        self._ends = [np.empty(0, dtype=np.int64)]
+        self.size = 0
+        store = NumberStore(in_memory)
+        reader = pieces if isinstance(pieces, TextReader) else None
+        file = reader.open_single_file() if reader and reader.total_bytes > in_memory else None
+        try:
+            self.stored = self._scan(pieces, store, reader, file)
+        except BaseException:
+            store.close()
+            raise
+        finally:
+            if file:
+                file.close()
+        self.ends: NDArray[np.int64] = np.concatenate(self._ends)
+
+    def _scan(
+        self, pieces: Iterable[str | bytes], store: NumberStore, reader: TextReader | None, file: BinaryIO | None
+    ) -> Numbers | MappedNumbers:
+        """Read all; as long as the file holds exactly the numbers, nothing is stored."""
+        for codes in self._counter.kind.tokenize_pieces(self._hash_pieces(pieces)):
+            numbers = self._counter.add(codes)
+            if file and reader and (not reader.verbatim or codes.dtype != np.uint8):
+                if self.size:
+                    store.append_mapped(MappedNumbers(file, self.size, np.dtype(np.uint8)))
+                file = None
+            if not file:
+                store.append(numbers)
+            if self._documents:
+                self._ends.append(self.size + np.flatnonzero(numbers == self._counter.end_number) + 1)
+            self.size += len(numbers)
+        return MappedNumbers(file, self.size, np.dtype(np.uint8)) if file and self.size else store.finish()
+
+    def _hash_pieces(self, pieces: Iterable[str | bytes]) -> Iterator[str | bytes]:
+        for piece in pieces:
+            self.hash.update(piece.encode("utf-8", "surrogatepass") if isinstance(piece, str) else piece)
+            yield piece

@@ -20,7 +20,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.text.vocabulary.splitting import is_letter
+from charrnn.text.vocabulary.words import is_letter
 
 CHARACTERS = 5  # of the longest n-grams
 KINDS = ("1 to 5 characters", "1 to 2 words", "2 to 5 characters within words")

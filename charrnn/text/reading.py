@@ -1,6 +1,6 @@
 """From sources to text, piece by piece: decoding, line ends, and refusing what is not text.
 
-    reader = TextReader.of_names(["book.txt.gz"], ReadingSettings())
+    reader = TextReader.from_names(["book.txt.gz"], ReadingSettings())
     for piece in reader:
         ...                     # str of up to about a million characters, or bytes
     reader.notes                # ["612 line ends CRLF or CR were read as LF; ..."]
@@ -83,7 +83,7 @@ class TextReader:
         self.total_bytes = total_size(self._sources)
 
     @classmethod
-    def of_names(
+    def from_names(
         cls,
         names: Sequence[str | os.PathLike[str]],
         settings: ReadingSettings,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.errors import TrainingError, UsageError
-from charrnn.settings import check_settings, parse_duration, refuse
+from charrnn.settings import check_settings, parse_duration, raise_usage_errors
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.documents.corpus import LabelledCorpus, read_labelled
 from charrnn.training.checkpoint.files import Checkpoint
@@ -70,7 +70,7 @@ def run_training(
     Raises:
         CharrnnError: if the run cannot start or continue.
     """
-    refuse(check_settings(*(getattr(settings, name) for name in GROUPS)))
+    raise_usage_errors(check_settings(*(getattr(settings, name) for name in GROUPS)))
     with _join_world(settings.run.device) as world, ExitStack() as stack:
         files = world.broadcast(lambda: choose_output(settings.run, corpus))
         world.broadcast(lambda: stack.enter_context(lock_output(files.output, files.folder)))

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
-from charrnn.settings import TEXT, auto_setting, get_flag, refuse, setting
+from charrnn.settings import TEXT, auto_setting, get_flag, raise_usage_errors, setting
 from charrnn.text.settings import ColumnSettings, TextSettings
 
 MODEL, LEARNING, FILES, RUN = "The model", "Training", "Files", "The run"
@@ -218,7 +218,7 @@ class TrainSettings:
         elif not self.language.labels:
             reasons[ColumnSettings] = "works with --task classify or --labels only"
         flags = ((get_flag(each), each.name, reason) for group, reason in reasons.items() for each in fields(group))
-        refuse([f"{flag} {reason}" for flag, name, reason in flags if name in given])
+        raise_usage_errors([f"{flag} {reason}" for flag, name, reason in flags if name in given])
 
 
 GROUPS: dict[str, Any] = {declared.name: declared.type for declared in fields(TrainSettings)}

@@ -31,7 +31,7 @@ def print_report() -> None:
     """Print the tables, each as soon as it is complete, and progress on stderr."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        text = _find_text(folder)
+        text = find_text(folder)
         print(f"{available_cores()} cores, Python {platform.python_version()}, NumPy {np.__version__}\n")
         sections: dict[str, Callable[[], str]] = {
             "training speed": lambda: tabulate_training(text),
@@ -47,7 +47,7 @@ def print_report() -> None:
             print(section(), end="\n\n", flush=True)
 
 
-def _find_text(folder: Path) -> Path:
+def find_text(folder: Path) -> Path:
     """Return tiny Shakespeare, downloaded if necessary and possible, or else Python's own source."""
     if TEXT.exists():
         return TEXT

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.corpora.fasta import read_sequences, reverse_complement
-from charrnn.corpora.lines import read_lines
+from charrnn.corpora.plain import read_lines
 from scripts.common import ScriptError, table
 from scripts.experiment import blast
 from scripts.experiment.context_models import encode_bases, measure_bits_per_base

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from charrnn.corpora.lines import read_lines
+from charrnn.corpora.plain import read_lines
 from scripts.common import ScriptError, table
 from scripts.experiment.workspace import Workspace
 

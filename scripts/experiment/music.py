@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from charrnn.corpora.abc import read_tunes
-from charrnn.corpora.lines import read_lines
 from charrnn.corpora.midi import find_midi_files, midi_to_text, write_midi
+from charrnn.corpora.plain import read_lines
 from charrnn.corpora.score import Note, Piece, read_notes
+from charrnn.corpora.tunes import read_tunes
 from scripts.common import ScriptError, table
 from scripts.experiment.abc2midi import check_tunes
 from scripts.experiment.workspace import Workspace, require_programs

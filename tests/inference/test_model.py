@@ -8,8 +8,7 @@ from charrnn.inference.model import make_request
 from charrnn.inference.settings import SamplingSettings
 from charrnn.model.file import save_model
 from charrnn.text.vocabulary.base import Vocabulary
-from charrnn.text.vocabulary.bytes import ByteVocabulary
-from charrnn.text.vocabulary.characters import CharVocabulary
+from charrnn.text.vocabulary.characters import ByteVocabulary, CharVocabulary
 from charrnn.text.vocabulary.words import WordVocabulary
 from tests.models import make_model
 

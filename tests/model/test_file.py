@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from charrnn.errors import ModelFileError
+from charrnn.errors import ModelFileError, OutputError
 from charrnn.model.config import HASHES, LIMITS, ClassifierConfig, ModelConfig, Tensors
 from charrnn.model.file import MAX_HEADER, load_model, read_header, save_model
 from charrnn.model.header import ModelHeader
@@ -43,6 +43,14 @@ def rewritten(path: Path, **description: Any) -> Path:
     text = json.dumps(header).encode()
     path.write_bytes(struct.pack("<Q", len(text)) + text + data[8 + length :])
     return path
+
+
+def test_a_header_that_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    header = replace(HEADER, training={"command": "x" * MAX_HEADER})
+    with pytest.raises(OutputError, match=r"a model file has room for 4,194,304; give a smaller --max-vocab"):
+        save_model(path, header, weights())
+    assert not path.exists()
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import load, save
 
-from charrnn.model.tensors import TYPES, read_tensor, write_tensors
+from charrnn.model.file import TYPES, read_tensor, write_tensors
 
 
 def write(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> bytes:

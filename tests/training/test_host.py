@@ -12,7 +12,7 @@ import torch
 
 from charrnn.model.config import ClassifierConfig, LabelledConfig
 from charrnn.text.documents.corpus import Documents
-from charrnn.text.tokens import TokenIds
+from charrnn.text.storage import TokenIds
 from charrnn.training.data.documents import DocumentStreams, collate
 from charrnn.training.data.feeding import DocumentFeed
 from charrnn.training.network import base, language_objective

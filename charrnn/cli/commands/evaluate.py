@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.cli.display.escape import to_cell
-from charrnn.cli.display.notes import announce_stdin, write_notes
-from charrnn.cli.display.progress import Progress
+from charrnn.cli.display.notes import Progress, announce_stdin, write_notes
 from charrnn.cli.models import NO_LABELS, choose_model
 from charrnn.cli.options import Texts
 from charrnn.errors import CorpusError, UsageError
@@ -15,7 +14,7 @@ from charrnn.files import check_output
 from charrnn.inference.classification.settings import PlotSettings
 from charrnn.inference.scoring.settings import DetailSettings, DynamicSettings
 from charrnn.inference.settings import OutputSettings, UseSettings
-from charrnn.settings import refuse, unread_settings
+from charrnn.settings import raise_usage_errors, unread_settings
 from charrnn.text.settings import ColumnSettings, ReadingSettings
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def evaluate(
     announce_stdin(text, quiet=output.quiet)
     kind = _choose_kind(path, text, detail.label, columns)
     groups: dict[str, list[object]] = {PLAIN: [detail], LABELLED: [columns, plot]}
-    refuse(
+    raise_usage_errors(
         unread_settings(kind, groups, "use charrnn classify for single lines" if kind == LABELLED else "leave it out")
     )
     if kind == LABELLED:
@@ -99,7 +98,7 @@ def _evaluate_text(
     from charrnn.text.reading import TextReader
 
     model = _choose_label(load_language_model(path), detail.label, quiet=output.quiet)
-    reader = TextReader.of_names(text, reading, binary=model.vocabulary.binary)
+    reader = TextReader.from_names(text, reading, binary=model.vocabulary.binary)
     before = _read_end(detail.compare_after, reading, binary=model.vocabulary.binary)
     kept: list[str | bytes] = []
     pieces = _keep_pieces(reader, kept) if detail.compares else reader
@@ -152,7 +151,7 @@ def _read_end(name: str | None, reading: ReadingSettings, *, binary: bool) -> st
     from charrnn.text.reading import TextReader
 
     text: str | bytes = b"" if binary else ""
-    for piece in TextReader.of_names([name], reading, binary=binary) if name is not None else ():
+    for piece in TextReader.from_names([name], reading, binary=binary) if name is not None else ():
         text = (text + piece)[-MAX_BEFORE:]  # type: ignore[operator] # pieces are of one type
     return text
 

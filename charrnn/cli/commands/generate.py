@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.adaptation import adapt_model, check_adaptation
 from charrnn.cli.display.escape import to_cell, unescape
-from charrnn.cli.display.notes import announce_stdin, write_notes
-from charrnn.cli.display.progress import Progress
+from charrnn.cli.display.notes import Progress, announce_stdin, write_notes
 from charrnn.cli.display.records import print_record
 from charrnn.cli.models import NO_LABELS, choose_model
 from charrnn.errors import CorpusError, GenerationError, UsageError
@@ -20,7 +19,7 @@ from charrnn.inference.settings import (
     PrimeSettings,
     SamplingSettings,
 )
-from charrnn.settings import refuse
+from charrnn.settings import raise_usage_errors
 
 if TYPE_CHECKING:
     from charrnn.inference.generation.best import Choice
@@ -58,7 +57,7 @@ def generate(
     output: OutputSettings,
 ) -> None:
     """Generate text with a model, continuing a prime."""
-    refuse(_find_conflicts(text, sampling, adaptation, output))
+    raise_usage_errors(_find_conflicts(text, sampling, adaptation, output))
     path = choose_model(use.model, quiet=output.quiet)
     check_adaptation(adaptation, [path])
     from charrnn.cli.display.samples import SampleWriter

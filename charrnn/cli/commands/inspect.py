@@ -5,15 +5,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.display.notes import announce_stdin, write_notes
-from charrnn.cli.display.progress import Progress
+from charrnn.cli.display.notes import Progress, announce_stdin, write_notes
 from charrnn.cli.models import choose_model
 from charrnn.cli.options import Texts
 from charrnn.errors import CorpusError, UsageError
 from charrnn.files import atomic_write, check_output
 from charrnn.inference.inspection.settings import PageSettings, SpanSettings, UnitSettings
 from charrnn.inference.settings import OutputSettings, UseSettings
-from charrnn.settings import refuse, unread_settings
+from charrnn.settings import raise_usage_errors, unread_settings
 from charrnn.text.settings import ReadingSettings
 from charrnn.wording import count_of
 
@@ -55,11 +54,11 @@ def inspect(
 
     header = read_header(path)
     kind = CLASSIFIERS if header.task == CLASSIFY else LANGUAGE_MODELS
-    refuse(unread_settings(kind, {LANGUAGE_MODELS: [units]}))
+    raise_usage_errors(unread_settings(kind, {LANGUAGE_MODELS: [units]}))
     if kind == CLASSIFIERS:
         notes = _inspect_classifier(path, text, span, page, reading, output)
     else:
-        refuse(_check_units(units, header.config))
+        raise_usage_errors(_check_units(units, header.config))
         from charrnn.inference.loading import load_language_model
 
         notes = _Inspection(path, load_language_model(path), units, span, page, output).run(text, reading)
@@ -102,7 +101,7 @@ def _inspect_classifier(
     from charrnn.text.reading import TextReader
 
     model = load_classifier(path)
-    reader = TextReader.of_names(text, reading, binary=model.vocabulary.binary)
+    reader = TextReader.from_names(text, reading, binary=model.vocabulary.binary)
     with Progress("reading", unit="lines", quiet=output.quiet) as progress:
         courses, notes = follow_lines(model, reader.lines(), span.shown or min(span.length, LONGEST), progress)
     if not courses:
@@ -184,7 +183,7 @@ class _Inspection:
         from charrnn.text.reading import TextReader
 
         vocabulary, length = self.model.vocabulary, self.span.length
-        reader = TextReader.of_names(text, reading, binary=vocabulary.binary)
+        reader = TextReader.from_names(text, reading, binary=vocabulary.binary)
         pieces, count = [], 0
         for piece in vocabulary.tokenize_pieces(reader):
             pieces.append(piece)

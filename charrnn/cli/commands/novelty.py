@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.cli.display.escape import visible
-from charrnn.cli.display.notes import announce_stdin, write_notes
-from charrnn.cli.display.progress import Progress
+from charrnn.cli.display.notes import Progress, announce_stdin, write_notes
 from charrnn.cli.display.records import print_record
 from charrnn.cli.streams import write_line, write_text
 from charrnn.errors import CorpusError, UsageError
@@ -43,7 +42,7 @@ def novelty(
     from charrnn.text.novelty import Comparison
     from charrnn.text.reading import TextReader
 
-    text_reader, corpus_reader = (TextReader.of_names([name], reading) for name in (text, corpus))
+    text_reader, corpus_reader = (TextReader.from_names([name], reading) for name in (text, corpus))
     content = "".join(map(str, text_reader))
     if not content:
         raise CorpusError(f"{'stdin' if text == '-' else text} is empty: nothing to compare")

@@ -20,8 +20,8 @@ from charrnn.inference.export.weights import pack_weights
 from charrnn.inference.markup import content_hash, embed_json, escape_text, printable
 from charrnn.model.config import LabelledConfig, Tensors
 from charrnn.model.header import CLASSIFY, ModelHeader
-from charrnn.text.vocabulary.loading import vocabulary_from_json
-from charrnn.text.vocabulary.splitting import LONGEST, RUNS, letter_ranges
+from charrnn.text.vocabulary import vocabulary_from_json
+from charrnn.text.vocabulary.words import LONGEST, RUNS, letter_ranges
 
 ENGINE = ("kernel", "network", "sampling", "vocabulary", "engine", "serve")
 APPLICATION = ("dom", "client", "history", "interface", "marks", "reveal", "sheet", "controls", "main")

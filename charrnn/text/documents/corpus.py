@@ -17,18 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import CorpusError
-from charrnn.text.corpus import VALID_FRACTION, check_settings, hash_symbols
+from charrnn.text.corpus import VALID_FRACTION, TextScan, check_settings, hash_symbols
 from charrnn.text.documents.columns import LabelledReader
 from charrnn.text.reading import PIECE, OnProgress
-from charrnn.text.scanning import TextScan
 from charrnn.text.settings import TextSettings
 from charrnn.text.sources import corpus_name
-from charrnn.text.storage import IN_MEMORY
-from charrnn.text.tokens import TokenIds
+from charrnn.text.storage import IN_MEMORY, TokenIds
 from charrnn.text.vocabulary.base import MARKS, Codes, Ids, Vocabulary
 from charrnn.text.vocabulary.characters import decode_points
 from charrnn.text.vocabulary.counting import TokenCounter, create_counter
-from charrnn.text.vocabulary.splitting import split_words
+from charrnn.text.vocabulary.words import split_words
 from charrnn.wording import count_of
 
 MIN_HELD_OUT = 60  # documents; fewer are too few to hold any out

@@ -24,10 +24,8 @@ from charrnn.text.vocabulary.base import (
     MergedTokens,
     Vocabulary,
 )
-from charrnn.text.vocabulary.bytes import ByteVocabulary
-from charrnn.text.vocabulary.characters import CharVocabulary, CodeVocabulary
-from charrnn.text.vocabulary.splitting import Words, to_array
-from charrnn.text.vocabulary.words import WordVocabulary
+from charrnn.text.vocabulary.characters import ByteVocabulary, CharVocabulary, CodeVocabulary
+from charrnn.text.vocabulary.words import Words, WordVocabulary, to_array
 from charrnn.wording import count_of
 
 ASCII, BYTES = 128, 256

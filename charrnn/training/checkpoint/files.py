@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import TrainingError
-from charrnn.files import atomic_write, partial_path
-from charrnn.model.tensors import read_tensor, write_tensors
+from charrnn.files import atomic_write, partial_path, remove_partial
+from charrnn.model.file import read_tensor, write_tensors
 
 FORMAT = 1
 EVALUATED, LATEST = "evaluated", "latest"
@@ -133,8 +133,8 @@ class RunFiles:
 
     def remove_partials(self) -> None:
         """Remove the half-written files of a killed run."""
-        for partial in self.partials():
-            partial.unlink(missing_ok=True)
+        for path in (self.output, *map(self._path, SLOTS)):
+            remove_partial(path)
 
     def _path(self, slot: str) -> Path:
         return self.folder / f"{slot}.safetensors"

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from charrnn.errors import TrainingError
 from charrnn.model.config import ClassifierConfig, LabelledConfig, ModelConfig
-from charrnn.settings import format_duration, get_flag, refuse
+from charrnn.settings import format_duration, get_flag, raise_usage_errors
 from charrnn.text.corpus import Corpus
 from charrnn.text.documents.corpus import LabelledCorpus
 from charrnn.training.checkpoint.files import Checkpoint
@@ -59,7 +59,7 @@ def merge_settings(settings: TrainSettings, given: Collection[str], saved: Check
                 )
         groups[name] = group(**values)
     if contradictions:
-        refuse([*contradictions, "To train from the start instead, replace --resume with --overwrite"])
+        raise_usage_errors([*contradictions, "To train from the start instead, replace --resume with --overwrite"])
     return TrainSettings(**groups)
 
 

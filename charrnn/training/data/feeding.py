@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from charrnn.text.tokens import TokenIds
+from charrnn.text.storage import TokenIds
 from charrnn.text.vocabulary.base import Ids
 from charrnn.training.data.documents import DocumentStreams
 from charrnn.training.data.streams import Streams

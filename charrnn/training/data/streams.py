@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.text.tokens import TokenIds
+from charrnn.text.storage import TokenIds
 from charrnn.text.vocabulary.base import Ids
 
 LINE_SEARCH = 512  # characters searched for a line end

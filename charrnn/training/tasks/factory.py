@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from charrnn.text.corpus import Corpus
 from charrnn.text.documents.corpus import LabelledCorpus
-from charrnn.text.vocabulary.loading import vocabulary_from_json
+from charrnn.text.vocabulary import vocabulary_from_json
 from charrnn.training.checkpoint.files import Checkpoint
 from charrnn.training.checkpoint.resume import restore_plan
 from charrnn.training.recipe.classifier import ClassifierPlan, make_classifier_plan

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from charrnn.errors import CorpusError
 from charrnn.text.documents.corpus import Documents
-from charrnn.text.tokens import TokenIds
+from charrnn.text.storage import TokenIds
 from charrnn.text.vocabulary.base import Ids
 from charrnn.training.data.documents import pad_documents
 from charrnn.training.devices.workers import Workers

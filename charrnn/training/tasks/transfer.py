@@ -18,11 +18,11 @@ from charrnn.errors import UsageError
 from charrnn.model.config import Tensors
 from charrnn.model.file import load_model
 from charrnn.model.header import ModelHeader
-from charrnn.settings import get_flag, refuse
+from charrnn.settings import get_flag, raise_usage_errors
 from charrnn.text.corpus import Corpus
-from charrnn.text.tokens import TokenIds
+from charrnn.text.storage import TokenIds
+from charrnn.text.vocabulary import vocabulary_from_json
 from charrnn.text.vocabulary.base import UNKNOWN, Vocabulary
-from charrnn.text.vocabulary.loading import vocabulary_from_json
 from charrnn.training.settings import TrainSettings
 
 SIZES = ("cell", "layers", "hidden_size", "embedding_size")
@@ -62,7 +62,7 @@ class Source:
                     differing.append(
                         f"{flag} {value} does not match {self.path}, which has {flag} {present[name]}; leave it out"
                     )
-        refuse(differing)
+        raise_usage_errors(differing)
         text = dataclasses.replace(settings.text, tokens=self.vocabulary.tokens)
         model = dataclasses.replace(settings.model, **{name: present[name] for name in SIZES})
         return dataclasses.replace(settings, text=text, model=model)

@@ -1,6 +1,7 @@
 import io
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,20 @@ def test_from_the_command_line_to_a_closed_pipe(tmp_path: Path) -> None:
         process.stdout.close()  # as head does
         assert process.stderr.read() == b""
         assert process.wait(timeout=60) == 0
+
+
+def test_a_corpus_is_written_completely_or_not_at_all(in_process: Any, monkeypatch: Any, tmp_path: Path) -> None:
+    def read_half() -> Iterator[str]:
+        yield "half"
+        raise OSError("the disk is broken")
+
+    path = tmp_path / "new" / "text.txt"
+    monkeypatch.setattr("charrnn.corpora.plain.read_stdlib", read_half)
+    assert in_process("corpus", "stdlib", "-o", str(path))[0] == 1
+    assert list(path.parent.iterdir()) == []
+    monkeypatch.setattr("charrnn.corpora.plain.read_stdlib", lambda: iter(["whole ", "text"]))
+    assert in_process("corpus", "stdlib", "-o", str(path))[0] == 0
+    assert path.read_text() == "whole text"
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,7 @@ import pytest
 
 import charrnn as library
 from charrnn.model.file import save_model
-from charrnn.text.vocabulary.bytes import ByteVocabulary
-from charrnn.text.vocabulary.characters import CharVocabulary
+from charrnn.text.vocabulary.characters import ByteVocabulary, CharVocabulary
 from tests.cli.notes import newest
 from tests.conftest import Charrnn
 from tests.models import make_model

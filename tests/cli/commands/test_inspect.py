@@ -12,8 +12,7 @@ import pytest
 from charrnn.cli.display.colours import background
 from charrnn.inference.inspection.settings import SpanSettings
 from charrnn.model.file import save_model
-from charrnn.text.vocabulary.bytes import ByteVocabulary
-from charrnn.text.vocabulary.characters import CharVocabulary
+from charrnn.text.vocabulary.characters import ByteVocabulary, CharVocabulary
 from tests.cli.notes import without_note
 from tests.models import make_model
 

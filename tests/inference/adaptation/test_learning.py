@@ -15,8 +15,7 @@ from charrnn.inference.loading import load
 from charrnn.inference.model import Model
 from charrnn.inference.scoring.lines import score_sequences
 from charrnn.model.file import save_model
-from charrnn.text.vocabulary.bytes import ByteVocabulary
-from charrnn.text.vocabulary.characters import CharVocabulary
+from charrnn.text.vocabulary.characters import ByteVocabulary, CharVocabulary
 from charrnn.text.vocabulary.words import WordVocabulary
 from tests.models import make_model
 

@@ -12,10 +12,8 @@ from charrnn.inference.model import Model
 from charrnn.model.config import LabelledConfig, ModelConfig, Tensors
 from charrnn.model.header import ModelHeader
 from charrnn.text.vocabulary.base import END, Vocabulary
-from charrnn.text.vocabulary.bytes import ByteVocabulary
-from charrnn.text.vocabulary.characters import CharVocabulary
-from charrnn.text.vocabulary.splitting import split_words
-from charrnn.text.vocabulary.words import WordVocabulary
+from charrnn.text.vocabulary.characters import ByteVocabulary, CharVocabulary
+from charrnn.text.vocabulary.words import WordVocabulary, split_words
 
 RHYME = "the cat sat on the mat.\nthe dog, it's said, ran off -- far away\n"
 KINDS: dict[str, tuple[Vocabulary, dict[str, Any]]] = {

@@ -15,7 +15,7 @@ from charrnn.inference.labelled import LabelledModel
 from charrnn.model.config import ModelConfig
 from charrnn.model.header import ModelHeader
 from charrnn.text.vocabulary.characters import CharVocabulary
-from charrnn.text.vocabulary.splitting import LONGEST, RUNS, letter_ranges, split_words
+from charrnn.text.vocabulary.words import LONGEST, RUNS, letter_ranges, split_words
 from tests.browser import Browser
 from tests.inference.export.models import KINDS, RHYME, build_model, draw_weights, make_kind, make_labelled, write_page
 from tests.needs import in_browser

@@ -2,8 +2,7 @@ import pytest
 
 from charrnn.inference.scoring.lines import split_documents
 from charrnn.text.vocabulary.base import Vocabulary
-from charrnn.text.vocabulary.bytes import ByteVocabulary
-from charrnn.text.vocabulary.characters import CharVocabulary
+from charrnn.text.vocabulary.characters import ByteVocabulary, CharVocabulary
 from charrnn.text.vocabulary.words import WordVocabulary
 
 TEXT = "ab\n\nba"

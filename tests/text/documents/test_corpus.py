@@ -8,7 +8,7 @@ from charrnn.errors import CorpusError, UsageError
 from charrnn.text.documents.columns import LabelledReader
 from charrnn.text.documents.corpus import LabelledCorpus, read_labelled
 from charrnn.text.settings import ReadingSettings, TextSettings
-from charrnn.text.vocabulary.loading import vocabulary_from_json
+from charrnn.text.vocabulary import vocabulary_from_json
 
 
 def read(

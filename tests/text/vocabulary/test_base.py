@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from charrnn.errors import ModelFileError
+from charrnn.text.vocabulary import vocabulary_from_json
 from charrnn.text.vocabulary.base import Vocabulary
-from charrnn.text.vocabulary.bytes import ByteVocabulary
-from charrnn.text.vocabulary.characters import CharVocabulary
-from charrnn.text.vocabulary.loading import vocabulary_from_json
+from charrnn.text.vocabulary.characters import ByteVocabulary, CharVocabulary
 from charrnn.text.vocabulary.words import WordVocabulary
 
 TEXT = "caf\u00e9 au lait\n"

@@ -8,10 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.errors import ModelFileError
+from charrnn.text.vocabulary import vocabulary_from_json
 from charrnn.text.vocabulary.base import UNKNOWN
-from charrnn.text.vocabulary.bytes import ByteVocabulary
-from charrnn.text.vocabulary.characters import CharVocabulary
-from charrnn.text.vocabulary.loading import vocabulary_from_json
+from charrnn.text.vocabulary.characters import ByteVocabulary, CharVocabulary
 
 
 @given(text=st.text())

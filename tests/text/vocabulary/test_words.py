@@ -15,11 +15,10 @@ from hypothesis import strategies as st
 from charrnn.errors import CorpusError, ModelFileError
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.settings import TextSettings
+from charrnn.text.vocabulary import vocabulary_from_json
 from charrnn.text.vocabulary.base import UNKNOWN
 from charrnn.text.vocabulary.counting import WordCounter
-from charrnn.text.vocabulary.loading import vocabulary_from_json
-from charrnn.text.vocabulary.splitting import LONGEST, find_unfinished, split_pieces, split_words, to_array
-from charrnn.text.vocabulary.words import WordVocabulary
+from charrnn.text.vocabulary.words import LONGEST, WordVocabulary, find_unfinished, split_pieces, split_words, to_array
 
 split_words("")  # the pattern is made once, which takes longer than Hypothesis allows a test
 TRICKY = st.text(alphabet="ab'\u2019 \n\t-.=,_9é\u0301你ไ\0", max_size=40)

@@ -1,7 +1,7 @@
 import numpy as np
 
 from charrnn.text.documents.corpus import Documents
-from charrnn.text.tokens import TokenIds
+from charrnn.text.storage import TokenIds
 from charrnn.training.data.documents import ClassifierBatches
 
 

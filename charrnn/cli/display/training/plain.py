@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.cli.display.escape import visible
-from charrnn.cli.display.progress import Progress as ReadingProgress
+from charrnn.cli.display.notes import Progress as ReadingProgress
 from charrnn.settings import format_duration
 from charrnn.training.reporting import Command, Evaluation, OnProgress, Progress, Reporter, Summary
 from charrnn.wording import count_of

@@ -3,8 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from charrnn.corpora.lines import read_lines
-from charrnn.corpora.names import read_names
+from charrnn.corpora.plain import read_lines, read_names, read_stdlib, require_items
 from charrnn.errors import CorpusError
 from charrnn.text import reading
 
@@ -29,3 +28,16 @@ def test_names_come_once_in_an_order_of_their_own() -> None:
     found = list(read_names(lines))
     assert sorted(found) == sorted({line.split("\t")[1] + "\n" for line in lines})
     assert found == list(read_names(lines)) != list(read_names(lines, seed=1))
+
+
+def test_stdlib_is_python_source_without_tests() -> None:
+    pieces = read_stdlib()
+    start = "".join(next(pieces) for _ in range(20))
+    assert "import" in start
+    assert "\r" not in start
+
+
+def test_at_least_one_item_is_required() -> None:
+    assert list(require_items(["", "a", "", "b"], "none")) == ["a", "b"]
+    with pytest.raises(CorpusError, match=r"^no tunes$"):
+        list(require_items(["", ""], "no tunes"))

