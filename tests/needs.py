@@ -18,6 +18,7 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs L
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX system: named pipes, modes, limits")
 in_browser = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 blastn = pytest.mark.skipif(not shutil.which("blastn"), reason="needs BLAST+ (Debian: ncbi-blast+)")
+wat2wasm = pytest.mark.skipif(not shutil.which("wat2wasm"), reason="needs wat2wasm (Debian: wabt)")
 abc2midi = pytest.mark.skipif(not shutil.which("abc2midi"), reason="needs abc2midi (Debian: abcmidi)")
 
 

@@ -11,11 +11,11 @@ runs in a worker that is made from its own text, or in the page itself where a b
 import base64
 import re
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any
 
 from charrnn.errors import ModelFileError
 from charrnn.inference.export.facts import describe_model
-from charrnn.inference.export.kernel import assemble_kernel
 from charrnn.inference.export.weights import pack_weights
 from charrnn.inference.markup import content_hash, embed_json, escape_text, printable
 from charrnn.model.config import LabelledConfig, Tensors
@@ -52,7 +52,7 @@ def build_page(title: str, header: ModelHeader, tensors: Tensors, file_date: str
         "labels": list(header.labels),
         "label": _find_likeliest_label(header),
         "facts": describe_model(header, file_date),
-        "wasm": base64.b64encode(assemble_kernel()).decode(),
+        "wasm": base64.b64encode(_locate("kernel.wasm").read_bytes()).decode(),
     }
     engine = f'"use strict";\nconst engine = (() => {{\n{join_modules(ENGINE)}return {{ serve }};\n}})();\n'
     parts = {"ENGINE": engine, "APPLICATION": join_modules(APPLICATION), "STYLE": _read("page.css")}
@@ -73,7 +73,11 @@ def join_modules(modules: tuple[str, ...]) -> str:
 
 
 def _read(name: str) -> str:
-    return resources.files("charrnn.inference.export").joinpath("web", name).read_text(encoding="utf-8")
+    return _locate(name).read_text(encoding="utf-8")
+
+
+def _locate(name: str) -> Traversable:
+    return resources.files("charrnn.inference.export").joinpath("web", name)
 
 
 def _describe_config(header: ModelHeader) -> dict[str, Any]:
