@@ -7,12 +7,14 @@ parameters are views of the first vector.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import accumulate, pairwise
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from charrnn.model.config import Tensors
+from charrnn.training.devices.workers import Workers
 from charrnn.training.devices.world import World
 from charrnn.training.network.base import RecurrentNetwork
 from charrnn.training.recipe.plan import Plan
@@ -47,10 +49,10 @@ class FlatWeights:
         shapes = (parameter.shape for parameter in self.parameters.values())
         return [vector[a:b].view(shape) for (a, b), shape in zip(pairwise(self._bounds), shapes, strict=True)]
 
-    def split_groups(self, vector: Tensor) -> tuple[Tensor, Tensor]:
-        """The parts of a vector (n,) for the weights that decay, and for the others."""
-        middle = self._bounds[self.decaying]
-        return vector[:middle], vector[middle:]
+    @property
+    def middle(self) -> int:
+        """Where the weights that do not decay begin."""
+        return self._bounds[self.decaying]
 
 
 def _decays(name: str, parameter: Tensor) -> bool:
@@ -59,67 +61,91 @@ def _decays(name: str, parameter: Tensor) -> bool:
 
 
 class Optimizer:
-    """AdamW (Loshchilov and Hutter 2019) or SGD with momentum, with a limit to the norm of the gradient."""
+    """AdamW (Loshchilov and Hutter 2019) or SGD with momentum, with a limit to the norm of the gradient.
 
-    def __init__(self, weights: FlatWeights, plan: Plan) -> None:
-        self._weights, self._clip = weights, plan.grad_clip
+    Each worker updates its part of the weights.
+    """
+
+    def __init__(self, weights: FlatWeights, plan: Plan, workers: Workers) -> None:
+        self._weights, self._clip, self._workers = weights, plan.grad_clip, workers
         self._gradient = torch.zeros_like(weights.values)
         self._gradients = weights.split(self._gradient)
-        flat = [nn.Parameter(part) for part in weights.split_groups(weights.values)]
-        for parameter, gradient in zip(flat, weights.split_groups(self._gradient), strict=True):
-            parameter.grad = gradient
-        groups = [{"params": flat[:1], "weight_decay": plan.weight_decay}, {"params": flat[1:], "weight_decay": 0.0}]
-        # Only fused kernels can skip a step that the device alone knows to be bad.
-        self._fused = fused = weights.values.device.type in ("cpu", "cuda")
+        # Only fused kernels can scale the gradient, and skip a step that the device alone knows to be bad.
+        self._fused = weights.values.device.type in ("cpu", "cuda")
+        names = ("momentum_buffer",) if plan.optimizer == "sgd" else ("exp_avg", "exp_avg_sq")
+        self._moments = {name: torch.zeros_like(weights.values) for name in names}
+        self._parts = workers.split(len(weights.values))
+        self._optimizers = [self._make_optimizer(plan, part) for part in self._parts]
+
+    def _make_optimizer(self, plan: Plan, part: slice) -> torch.optim.Optimizer:
+        """PyTorch's optimizer for a part of the weights; its state are views of the moments."""
+        middle, groups = self._weights.middle, []
+        for begin, end, decay in ((0, middle, plan.weight_decay), (middle, len(self._gradient), 0.0)):
+            begin, end = max(begin, part.start), min(end, part.stop)  # noqa: PLW2901 - what is in this part
+            if begin < end:
+                flat = nn.Parameter(self._weights.values[begin:end])
+                flat.grad = self._gradient[begin:end]
+                groups.append({"params": [flat], "weight_decay": decay, "bounds": (begin, end)})
         if plan.optimizer == "sgd":
-            self._optimizer: torch.optim.Optimizer = torch.optim.SGD(groups, lr=plan.lr, momentum=MOMENTUM, fused=fused)
+            optimizer: torch.optim.Optimizer = torch.optim.SGD(groups, lr=plan.lr, momentum=MOMENTUM, fused=self._fused)
         else:
-            self._optimizer = torch.optim.AdamW(groups, lr=plan.lr, betas=BETAS, fused=fused)
+            optimizer = torch.optim.AdamW(groups, lr=plan.lr, betas=BETAS, fused=self._fused)
+        for group in optimizer.param_groups:
+            begin, end = group["bounds"]
+            state = {name: moment[begin:end] for name, moment in self._moments.items()}
+            if plan.optimizer != "sgd":
+                state["step"] = torch.zeros((), device=self._gradient.device if self._fused else "cpu")
+            optimizer.state[group["params"][0]].update(state)
+        return optimizer
 
     @torch.no_grad()
     def collect_gradient(self, world: World) -> Tensor:
-        """Take the gradients of the parameters, summed over all processes, and clip them; the norm before that."""
+        """Take the gradients of the parameters, summed over all processes; returns the norm, as yet without a limit."""
         found: list[Tensor] = [parameter.grad for parameter in self._weights.parameters.values()]  # type: ignore[misc]
         torch._foreach_copy_(self._gradients, found)
         world.sum_tensor(self._gradient)
-        norm: Tensor = torch.linalg.vector_norm(self._gradient)
-        self._gradient.mul_(torch.clamp(self._clip / (norm + CLIP_EPSILON), max=1.0))
-        return norm
+        norms = self._workers.map(lambda part: torch.linalg.vector_norm(self._gradient[part]), self._parts)
+        return torch.linalg.vector_norm(torch.stack(norms))
 
     def step(self, rate: float, norm: Tensor) -> None:
         """Update the weights at a learning rate, if the norm is finite; a GPU decides that without the host."""
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
-        if self._fused:
-            self._optimizer.found_inf = (~torch.isfinite(norm)).float()  # type: ignore[attr-defined] # as torch.amp does
-        self._optimizer.step()
+        scale = torch.clamp((norm + CLIP_EPSILON) / self._clip, min=1.0)  # that the gradient is divided by
+        if not self._fused:
+            self._gradient.div_(scale)
+        skip = (~torch.isfinite(norm)).float()
+
+        def update(optimizer: Any) -> None:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            if self._fused:  # as torch.amp does
+                optimizer.grad_scale, optimizer.found_inf = scale, skip
+            optimizer.step()
+
+        self._workers.map(update, self._optimizers)
 
     def state_tensors(self) -> dict[str, Tensor]:
-        """Copies of what PyTorch's optimizer keeps for each parameter, such as `3.exp_avg`."""
-        decayed, others = (self._optimizer.state[group["params"][0]] for group in self._optimizer.param_groups)
+        """What PyTorch's optimizer keeps for each parameter, such as `3.exp_avg`, not copied."""
+        steps = next((state["step"] for state in self._optimizers[0].state.values() if "step" in state), None)
         found: dict[str, Tensor] = {}
-        for key in [key for key, value in decayed.items() if value is not None]:
-            first, second = torch.as_tensor(decayed[key]), torch.as_tensor(others[key])
-            if first.ndim:
-                parts = self._weights.split(torch.cat([first, second]))
-            else:  # the number of steps
-                kinds = self._weights.decaying, len(self._weights.parameters) - self._weights.decaying
-                parts = [first.clone() for _ in range(kinds[0])] + [second.clone() for _ in range(kinds[1])]
-            found.update({f"{index}.{key}": part for index, part in enumerate(parts)})
+        for name, moment in self._moments.items():
+            for index, part in enumerate(self._weights.split(moment)):
+                found[f"{index}.{name}"] = part
+                if steps is not None:
+                    found[f"{index}.step"] = steps
         return found
 
+    @torch.no_grad()
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Set the state from what `state_tensors` returned."""
-        states: dict[int, dict[str, Tensor]] = {0: {}, 1: {}} if tensors else {}
-        for key in {name.partition(".")[2] for name in tensors}:
-            parts = [tensors[f"{index}.{key}"] for index in range(len(self._weights.parameters))]
-            whole = parts[0], parts[-1]
-            if parts[0].ndim:
-                whole = self._weights.split_groups(torch.cat([part.flatten() for part in parts]))
-            for state, part in zip(states.values(), whole, strict=True):
-                state[key] = part.clone()
-        groups = self._optimizer.state_dict()["param_groups"]
-        self._optimizer.load_state_dict({"state": states, "param_groups": groups})
+        """Set the state from what `state_tensors` returned; that of a run without steps may be empty."""
+        for name, moment in self._moments.items():
+            moment.zero_()
+            for index, part in enumerate(self._weights.split(moment)):
+                if f"{index}.{name}" in tensors:
+                    part.copy_(tensors[f"{index}.{name}"])
+        for optimizer in self._optimizers:
+            for state in optimizer.state.values():
+                if "step" in state:
+                    state["step"].fill_(float(tensors.get("0.step", 0.0)))
 
 
 class WeightAverage:
@@ -129,15 +155,17 @@ class WeightAverage:
     interrupted or starts to overfit loses little.
     """
 
-    def __init__(self, weights: FlatWeights) -> None:
-        self._weights = weights
+    def __init__(self, weights: FlatWeights, workers: Workers) -> None:
+        self._weights, self._workers = weights, workers
         self._average = weights.values.clone()
+        self._parts = workers.split(len(self._average))
 
     @torch.no_grad()
     def update(self, steps: int, progress: float) -> None:
         """Add the weights after `steps` steps, at this progress of the run."""
         horizon = min(YOUNG * steps, HORIZON * steps / max(progress, 1e-9))
-        self._average.lerp_(self._weights.values, 1.0 / max(1.0, horizon))
+        values, share = self._weights.values, 1.0 / max(1.0, horizon)
+        self._workers.map(lambda part: self._average[part].lerp_(values[part], share), self._parts)
 
     @contextmanager
     def apply(self) -> Iterator[None]:

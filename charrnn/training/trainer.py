@@ -38,8 +38,8 @@ class Trainer:
         self.workers = Workers(task.plan.batch_size, torch.get_num_threads() if shares else None)
         weights = FlatWeights(task.network)
         self._world.copy_from_leader(weights.values)
-        self.optimizer = Optimizer(weights, task.plan)
-        self.average = WeightAverage(weights)
+        self.optimizer = Optimizer(weights, task.plan, self.workers)
+        self.average = WeightAverage(weights, self.workers)
         self.steps = self.symbols = self.bad_steps = 0
         self.runs_ahead = device.type == "cuda"
         self._pending: list[tuple[Tensor, int]] = []  # nats and norm of each step on the device, and its predictions

@@ -9,12 +9,15 @@ from torch import Tensor
 
 from charrnn.model.config import ModelConfig
 from charrnn.text.corpus import Corpus
+from charrnn.training.devices.workers import Workers
 from charrnn.training.devices.world import World
 from charrnn.training.network.language import CharRNN
 from charrnn.training.optimizer import BETAS, HORIZON, FlatWeights, Optimizer, WeightAverage
 from charrnn.training.recipe.language import LanguagePlan
 from tests.devices import on_devices
 from tests.training.runs import make_plan
+
+ONE = Workers(1, None)
 
 
 @pytest.fixture
@@ -41,11 +44,16 @@ def update(network: CharRNN, optimizer: Optimizer, seed: int) -> Tensor:
 
 
 @on_devices
+@pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("grad_clip", [1.0, 1e6])
 @pytest.mark.parametrize("kind", ["adamw", "sgd"])
-def test_it_updates_as_pytorch_does(plan: LanguagePlan, grad_clip: float, kind: str, device: torch.device) -> None:
+def test_it_updates_as_pytorch_does(
+    plan: LanguagePlan, grad_clip: float, kind: str, threads: int, device: torch.device, request: pytest.FixtureRequest
+) -> None:
+    workers = Workers(16, threads)
+    request.addfinalizer(workers.close)
     ours, theirs = make_network(device), make_network(device)
-    made = Optimizer(FlatWeights(ours), dataclasses.replace(plan, grad_clip=grad_clip, optimizer=kind))
+    made = Optimizer(FlatWeights(ours), dataclasses.replace(plan, grad_clip=grad_clip, optimizer=kind), workers)
     matrices = [p for name, p in theirs.named_weights() if p.ndim > 1 and "initial" not in name]
     others = [p for name, p in theirs.named_weights() if p.ndim == 1 or "initial" in name]
     groups = [{"params": matrices, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]
@@ -71,13 +79,13 @@ def test_it_updates_as_pytorch_does(plan: LanguagePlan, grad_clip: float, kind: 
 def test_it_goes_on_from_a_saved_state(plan: LanguagePlan, kind: str, device: torch.device) -> None:
     plan = dataclasses.replace(plan, optimizer=kind)
     network = make_network(device)
-    optimizer = Optimizer(FlatWeights(network), plan)
+    optimizer = Optimizer(FlatWeights(network), plan, ONE)
     update(network, optimizer, 1)
     saved, weights = {name: t.clone() for name, t in optimizer.state_tensors().items()}, network.export()
     update(network, optimizer, 2)
     other = make_network(device)
     other.load(weights)
-    restored = Optimizer(FlatWeights(other), plan)
+    restored = Optimizer(FlatWeights(other), plan, ONE)
     restored.load(saved)
     update(other, restored, 2)
     for a, b in zip(network.parameters(), other.parameters(), strict=True):
@@ -88,7 +96,7 @@ def test_it_goes_on_from_a_saved_state(plan: LanguagePlan, kind: str, device: to
 @pytest.mark.parametrize("kind", ["adamw", "sgd"])
 def test_a_gradient_that_is_not_finite_changes_nothing(plan: LanguagePlan, kind: str, device: torch.device) -> None:
     network = make_network(device)
-    optimizer = Optimizer(FlatWeights(network), dataclasses.replace(plan, optimizer=kind))
+    optimizer = Optimizer(FlatWeights(network), dataclasses.replace(plan, optimizer=kind), ONE)
     update(network, optimizer, 1)
     before = network.export(), {name: t.clone() for name, t in optimizer.state_tensors().items()}
     set_gradients(network, 2)
@@ -106,7 +114,7 @@ def set_bias(network: CharRNN, value: float) -> None:
 
 def test_the_first_update_forgets_the_random_weights() -> None:
     network = CharRNN(ModelConfig("gru", 1, 4, 0, 3))
-    average = WeightAverage(FlatWeights(network))
+    average = WeightAverage(FlatWeights(network), ONE)
     set_bias(network, 7.0)
     average.update(steps=1, progress=0.01)
     assert (average.tensors()["decoder.bias"] == 7.0).all()
@@ -116,7 +124,7 @@ def test_the_first_update_forgets_the_random_weights() -> None:
 def test_it_is_the_exponential_average_over_a_share_of_the_run(device: torch.device) -> None:
     network = CharRNN(ModelConfig("gru", 1, 4, 0, 3)).to(device)
     set_bias(network, 0.0)
-    average = WeightAverage(FlatWeights(network))
+    average = WeightAverage(FlatWeights(network), ONE)
     total, expected = 1000, 0.0
     for step in range(900, total + 1):
         set_bias(network, float(step))
@@ -128,7 +136,7 @@ def test_it_is_the_exponential_average_over_a_share_of_the_run(device: torch.dev
 @on_devices
 def test_the_network_has_the_average_within_the_block_only(device: torch.device) -> None:
     network = CharRNN(ModelConfig("lstm", 2, 4, 2, 3)).to(device)
-    average = WeightAverage(FlatWeights(network))
+    average = WeightAverage(FlatWeights(network), ONE)
     before = network.export()
     with torch.no_grad():
         for parameter in network.parameters():
@@ -144,9 +152,9 @@ def test_the_network_has_the_average_within_the_block_only(device: torch.device)
 
 def test_a_restored_average_is_the_same() -> None:
     network = CharRNN(ModelConfig("rnn", 1, 4, 2, 3))
-    one = WeightAverage(FlatWeights(network))
+    one = WeightAverage(FlatWeights(network), ONE)
     set_bias(network, 3.0)
     one.update(10, 0.5)
-    other = WeightAverage(FlatWeights(network))
+    other = WeightAverage(FlatWeights(network), ONE)
     other.load({name: tensor.clone() for name, tensor in one.tensors().items()})
     assert all(torch.equal(tensor, other.tensors()[name]) for name, tensor in one.tensors().items())
