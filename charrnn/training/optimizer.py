@@ -105,7 +105,8 @@ class Optimizer:
         torch._foreach_copy_(self._gradients, found)
         world.sum_tensor(self._gradient)
         norms = self._workers.map(lambda part: torch.linalg.vector_norm(self._gradient[part]), self._parts)
-        return torch.linalg.vector_norm(torch.stack(norms))
+        norm: Tensor = torch.linalg.vector_norm(torch.stack(norms))
+        return norm
 
     def step(self, rate: float, norm: Tensor) -> None:
         """Update the weights at a learning rate, if the norm is finite; a GPU decides that without the host."""
