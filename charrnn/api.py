@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from charrnn.inference.classification.classifier import Classifier
-from charrnn.inference.loading import load
+from charrnn.inference.loading import load, write_preview
 from charrnn.inference.locating import find_model
 from charrnn.inference.model import Model
-from charrnn.inference.preview import write_preview
 from charrnn.training.run import run_training
 from charrnn.training.settings import TrainSettings
 

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from charrnn.errors import GenerationError, ModelFileError
 from charrnn.inference.locating import default_model, find_model
@@ -16,6 +16,9 @@ from charrnn.text.vocabulary.base import Vocabulary
 
 if TYPE_CHECKING:
     from charrnn.inference.classification.classifier import Classifier, LabelScorer
+
+PREVIEW: dict[str, Any] = {"length": 300, "temperature": 0.7, "seed": 1}
+PREVIEW_LABELS = 6  # of a labelled model
 
 
 def load(model: str | os.PathLike[str] | None = None, device: str = "auto") -> "Model | Classifier":
@@ -107,3 +110,15 @@ def _read_vocabulary(header: ModelHeader) -> Vocabulary:
     if header.labels and vocabulary.end is None:
         raise ModelFileError("the model is damaged: its vocabulary has no symbol for the end of a text")
     return vocabulary
+
+
+def write_preview(header: ModelHeader, tensors: Tensors) -> str:
+    """A text to show while a network learns; of a labelled model, one for each of its first labels."""
+    from charrnn.inference.labelled import LabelledModel
+
+    model = build_language_model(header, tensors)
+    if isinstance(model, LabelledModel):
+        return "\n".join(
+            f"{label}\t{model.generate(label=label, **PREVIEW)}" for label in model.labels[:PREVIEW_LABELS]
+        )
+    return model.generate(**PREVIEW)

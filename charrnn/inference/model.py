@@ -122,7 +122,7 @@ class Model:
         request = self.constrain(replace(request, prefix=start.prefix), match)
         seed = random_seed() if sampling.seed is None else sampling.seed
         if sampling.best > 1:
-            from charrnn.inference.generation.best import choose_best
+            from charrnn.inference.generation.samples import choose_best
 
             samples = self.samples(self.read(start.ids), seeds=range(seed, seed + sampling.best), request=request)
             yield from (choice.sample.text.decode("utf-8", "replace") for choice in choose_best(samples, sampling.best))

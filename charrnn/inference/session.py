@@ -8,8 +8,7 @@ import numpy as np
 
 from charrnn.errors import GenerationError
 from charrnn.files import atomic_write, check_output
-from charrnn.inference.generation.best import choose_best
-from charrnn.inference.generation.samples import Request, Sample
+from charrnn.inference.generation.samples import Request, Sample, choose_best
 from charrnn.inference.model import Model, Prime
 from charrnn.inference.network.language import State
 from charrnn.text.vocabulary.base import Ids

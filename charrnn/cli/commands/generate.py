@@ -22,8 +22,7 @@ from charrnn.inference.settings import (
 from charrnn.settings import raise_usage_errors
 
 if TYPE_CHECKING:
-    from charrnn.inference.generation.best import Choice
-    from charrnn.inference.generation.samples import Piece, Request
+    from charrnn.inference.generation.samples import Choice, Piece, Request
     from charrnn.inference.model import Model
     from charrnn.inference.network.language import State
     from charrnn.inference.session import Session
@@ -217,8 +216,7 @@ def _count(pieces: "Iterator[Piece]", total: int, progress: Progress) -> "Iterat
 
 def _choose(pieces: "Iterator[Piece]", seeds: Sequence[int], count: int) -> "Iterator[Choice]":
     """The best of every `count` texts, as soon as they and those before them are complete."""
-    from charrnn.inference.generation.best import choose_best
-    from charrnn.inference.generation.samples import join_pieces
+    from charrnn.inference.generation.samples import choose_best, join_pieces
 
     return choose_best(join_pieces(pieces, seeds), count)
 

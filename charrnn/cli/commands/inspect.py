@@ -242,7 +242,7 @@ class _Inspection:
         self.notes.append(_write_page(file, content, f"{shown:,} {self.model.vocabulary.units}"))
 
     def _write_arrays(self, file: Path, read: "ReadText", trace: "Trace") -> None:
-        from charrnn.inference.inspection.arrays import collect_arrays, write_arrays
+        from charrnn.inference.inspection.tracing import collect_arrays, write_arrays
 
         arrays = collect_arrays(self.model.vocabulary, read, trace)
         with atomic_write(file) as stream:

@@ -46,7 +46,7 @@ def train(  # noqa: PLR0913 - a parameter for each group of options
     run: RunSettings,
 ) -> None:
     """Train a model on a text and write the best version to a file."""
-    from charrnn.inference.preview import write_preview
+    from charrnn.inference.loading import write_preview
     from charrnn.training.run import run_training
 
     if language.init_from is not None:

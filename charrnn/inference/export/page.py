@@ -9,14 +9,17 @@ runs in a worker that is made from its own text, or in the page itself where a b
 """
 
 import base64
+import gzip
 import re
+from collections.abc import Iterable
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any
 
+import numpy as np
+
 from charrnn.errors import ModelFileError
 from charrnn.inference.export.facts import describe_model
-from charrnn.inference.export.weights import pack_weights
 from charrnn.inference.markup import content_hash, embed_json, escape_text, printable
 from charrnn.model.config import LabelledConfig, Tensors
 from charrnn.model.header import CLASSIFY, ModelHeader
@@ -26,6 +29,8 @@ from charrnn.text.vocabulary.words import LONGEST, RUNS, letter_ranges
 ENGINE = ("kernel", "network", "sampling", "vocabulary", "engine", "serve")
 APPLICATION = ("dom", "client", "history", "interface", "marks", "reveal", "sheet", "controls", "main")
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
+LARGEST_EXPONENT = 15  # 2**15 is a half, 2**16 is none
+PIECE_BYTES = 3 * 2**20  # of text; browsers limit how long a piece may be
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const|let) )", re.MULTILINE)
 
 
@@ -104,3 +109,24 @@ def _describe_vocabulary(header: ModelHeader) -> dict[str, Any]:
 def _find_likeliest_label(header: ModelHeader) -> int:
     counts = header.label_counts
     return max(range(len(counts)), key=counts.__getitem__) if counts else 0
+
+
+def pack_weights(tensors: Tensors, names: Iterable[str]) -> tuple[list[tuple[str, int, int]], list[str]]:
+    """The tensors of these names: (name, size, exponent of the scale) of each, and all weights as pieces of base64.
+
+    Half precision, a power of two as each tensor's scale, packed with gzip. Scaled so, the largest weight of a tensor
+    lies just below the largest half; what was in half precision already keeps every bit, and a weight of any size has a
+    place. All low bytes come before all high ones, which packs better.
+    """
+    layout, halves = [], []
+    for name in names:
+        values = tensors[name]
+        _, exponent = np.frexp(np.abs(values).max(initial=0.0))
+        shift = int(exponent) - LARGEST_EXPONENT
+        layout.append((name, int(values.size), shift))
+        # In double precision, for the scale of tiny weights is no float32.
+        halves.append(np.ldexp(values.astype(np.float64), -shift).astype("<f2").ravel())
+    planes = np.concatenate(halves).view(np.uint8).reshape(-1, 2).T
+    packed = gzip.compress(planes.tobytes(), compresslevel=6, mtime=0)
+    pieces = (packed[at : at + PIECE_BYTES] for at in range(0, len(packed), PIECE_BYTES))
+    return layout, [base64.b64encode(piece).decode() for piece in pieces]

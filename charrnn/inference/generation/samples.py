@@ -7,6 +7,7 @@ number of samples nor on where bursts end.
 """
 
 import copy
+import math
 import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
@@ -355,3 +356,18 @@ def join_pieces(pieces: Iterator[Piece], seeds: Sequence[int]) -> Iterator[Sampl
         while current in done:
             yield done.pop(current)
             current += 1
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A text, and the losses of all those it was chosen from; None is the loss of an empty text."""
+
+    sample: Sample
+    losses: tuple[float | None, ...]
+
+
+def choose_best(samples: Iterator[Sample], count: int) -> Iterator[Choice]:
+    """The best of every `count` texts, which must come with their losses; an empty text is the last choice."""
+    while candidates := list(islice(samples, count)):
+        best = min(candidates, key=lambda sample: math.inf if sample.loss is None else sample.loss)
+        yield Choice(best, tuple(sample.loss for sample in candidates))

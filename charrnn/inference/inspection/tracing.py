@@ -11,7 +11,7 @@ chunk, so one product gives all gates of the chunk.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -172,3 +172,22 @@ def layer_gates(network: Network, layer: int, below: NDArray[Any], earlier: Floa
         inside = network.tensors[f"rnn.bias_hh_l{layer}"][2 * size :]
         parts = [reset, update, np.tanh(inputs[2] + reset * (states[2] + inside))]
     return dict(zip(PARTS[cell], parts, strict=True))
+
+
+def collect_arrays(vocabulary: Vocabulary, read: ReadText, trace: Trace) -> dict[str, NDArray[np.generic]]:
+    """All arrays by name: states and gates (L, T, H), then those of each character (T) and of the next ones (T, K)."""
+    arrays: dict[str, NDArray[np.generic]] = {"hidden": trace.hidden}
+    if trace.cell is not None:
+        arrays["cell"] = trace.cell
+    for name, values in trace.gates.items():
+        arrays[GATE_NAMES.get(name, name).replace(" ", "_")] = values
+    arrays["codes"] = read.codes.astype(vocabulary.export_type)
+    arrays["nats"] = trace.nats
+    arrays["next_codes"] = vocabulary.codes[trace.likeliest].astype(vocabulary.export_type)
+    arrays["next_probabilities"] = trace.probabilities
+    return arrays
+
+
+def write_arrays(stream: BinaryIO, arrays: dict[str, NDArray[np.generic]]) -> None:
+    """Write arrays as a compressed .npz file, which loads without pickle: none of them holds objects."""
+    np.savez_compressed(stream, **arrays)  # type: ignore[arg-type] # of `allow_pickle`, which NumPy 1.26 has not

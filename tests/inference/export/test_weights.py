@@ -4,8 +4,8 @@ import gzip
 import numpy as np
 import pytest
 
-from charrnn.inference.export import weights
-from charrnn.inference.export.weights import pack_weights
+from charrnn.inference.export import page
+from charrnn.inference.export.page import pack_weights
 from charrnn.model.config import Tensors
 
 
@@ -37,7 +37,7 @@ def test_weights_of_any_size_have_eleven_bits() -> None:
 
 
 def test_long_texts_come_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "PIECE", 30)
+    monkeypatch.setattr(page, "PIECE_BYTES", 30)
     tensors = {"w": np.random.default_rng(0).standard_normal(100).astype(np.float16).astype(np.float32)}
     _, pieces = pack_weights(tensors, tensors)
     assert len(pieces) > 3

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from charrnn.inference.inspection.arrays import collect_arrays, write_arrays
 from charrnn.inference.inspection.finding import Finding
 from charrnn.inference.inspection.trace_page import View, default_length, render_trace
-from charrnn.inference.inspection.tracing import ReadText, Trace, read_text, trace_network
+from charrnn.inference.inspection.tracing import ReadText, Trace, collect_arrays, read_text, trace_network, write_arrays
 from charrnn.inference.model import Model
 from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.models import make_model

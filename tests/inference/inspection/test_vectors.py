@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from charrnn.inference.inspection.vectors import project_vectors, symbol_vectors
+from charrnn.inference.inspection.trace_page import project_vectors, symbol_vectors
 from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.models import make_model
 
