@@ -123,7 +123,7 @@ def capture_page(path: Path) -> None:
         browser.ask("window.charrnn.ready")
         browser.ask("document.getElementById('text').focus()")
         browser.call("Input.insertText", text=PAGE_TEXT)
-        browser.wait_for("document.querySelectorAll('#way-list li').length === 3")
+        browser.wait_for("document.querySelectorAll('#suggestion-list li').length === 3")
         time.sleep(0.5)  # for what moves
         picture = browser.call("Page.captureScreenshot", format="png")["data"]
         path.write_bytes(base64.b64decode(picture))

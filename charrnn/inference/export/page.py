@@ -4,8 +4,8 @@ Everything of the model's is data in it, never markup: JSON in which the charact
 are written as \u003c, and weights in base64. The page's policy lets no script and no style run but its own, and
 connects to nothing.
 
-The scripts are ES modules in `web/`; here they are joined, in the order in which they need each other. The engine
-runs in a worker that is made from its own text, or in the page itself where a browser allows no such worker.
+The page has two scripts, joined from files of `web/` in the order in which they use each other. The engine runs in a
+worker made from its own text, or in the page itself where a browser allows no such worker.
 """
 
 import base64
@@ -26,12 +26,10 @@ from charrnn.model.header import CLASSIFY, ModelHeader
 from charrnn.text.vocabulary import vocabulary_from_json
 from charrnn.text.vocabulary.words import LONGEST, RUNS, letter_ranges
 
-ENGINE = ("kernel", "network", "sampling", "vocabulary", "engine", "serve")
-APPLICATION = ("dom", "client", "history", "interface", "marks", "reveal", "sheet", "controls", "main")
-IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
+ENGINE = ("kernel", "network", "sampling", "vocabulary", "engine")
+APPLICATION = ("controls", "client", "editor", "main")
 LARGEST_EXPONENT = 15  # 2**15 is a half, 2**16 is none
 PIECE_BYTES = 3 * 2**20  # of text; browsers limit how long a piece may be
-EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const|let) )", re.MULTILINE)
 
 
 def build_page(title: str, header: ModelHeader, tensors: Tensors, file_date: str | None = None) -> bytes:
@@ -59,8 +57,8 @@ def build_page(title: str, header: ModelHeader, tensors: Tensors, file_date: str
         "facts": describe_model(header, file_date),
         "wasm": base64.b64encode(_locate("kernel.wasm").read_bytes()).decode(),
     }
-    engine = f'"use strict";\nconst engine = (() => {{\n{join_modules(ENGINE)}return {{ serve }};\n}})();\n'
-    parts = {"ENGINE": engine, "APPLICATION": join_modules(APPLICATION), "STYLE": _read("page.css")}
+    engine = f'"use strict";\nconst engine = (() => {{\n{join_scripts(ENGINE)}return {{ serve }};\n}})();\n'
+    parts = {"ENGINE": engine, "APPLICATION": join_scripts(APPLICATION), "STYLE": _read("page.css")}
     filled = _read("page.html").replace("@TITLE@", escape_text(title).replace("@", "&#64;"))
     for name, part in parts.items():
         filled = filled.replace(f"@{name}_HASH@", content_hash(part))
@@ -72,9 +70,9 @@ def build_page(title: str, header: ModelHeader, tensors: Tensors, file_date: str
     return f"{before}{embed_json(model)}{between}{pieces}{behind}".encode()
 
 
-def join_modules(modules: tuple[str, ...]) -> str:
-    """ES modules as one script: without their imports and exports of each other."""
-    return "".join(EXPORT.sub("", IMPORT.sub("", _read(f"{name}.js"))) for name in modules)
+def join_scripts(names: tuple[str, ...]) -> str:
+    """The files of these names as one script with one scope."""
+    return "".join(_read(f"{name}.js") for name in names)
 
 
 def _read(name: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from charrnn.inference.classification.classifier import encode_document
-from charrnn.inference.export.page import join_modules
+from charrnn.inference.export.page import join_scripts
 from charrnn.inference.generation.sampling import Sampler
 from charrnn.inference.labelled import LabelledModel
 from charrnn.model.config import ModelConfig
@@ -148,7 +148,7 @@ def test_the_filters_keep_what_those_of_generate_keep(chromium: Browser, setting
     sampler = Sampler(**settings)
     names = {"top_k": "topK", "top_p": "topP", "min_p": "minP"}
     asked = json.dumps({names.get(name, name): value for name, value in settings.items()})
-    script = f"(() => {{ {join_modules(('sampling',))} return {json.dumps(logits.tolist())}.map((row) => [...weightsOf("
+    script = f"(() => {{ {join_scripts(('sampling',))} return {json.dumps(logits.tolist())}.map((row) => [...weightsOf("
     found = np.array(chromium.ask(f"{script}Float32Array.from(row), {asked}, () => true)]); }})()"))
     if sampler.greedy:
         assert (found.argmax(axis=1) == logits.argmax(axis=1)).all()
@@ -162,6 +162,6 @@ def test_words_are_cut_as_training_cuts_them(chromium: Browser) -> None:
     alphabet = " \t\n-.=*#~'\u2019_aZ9éßж中かกあ\u0301\u0e33\u05d0\u0628😀\U0001d4b3\u00a0\u200b\u2028"
     texts = ["".join(draw.choice(list(alphabet), 60)) for _ in range(40)] + ["x" * 200 + "-" * 99, "don't 'tis o'er's"]
     letters = {"ranges": [code for each in letter_ranges() for code in each], "runs": RUNS, "longest": LONGEST}
-    script = f"(() => {{ {join_modules(('vocabulary',))} const split = splitter({json.dumps(letters)});"
+    script = f"(() => {{ {join_scripts(('vocabulary',))} const split = splitter({json.dumps(letters)});"
     found = chromium.ask(f"{script} return {json.dumps(texts)}.map((text) => split(text)); }})()")
     assert found == [split_words(text) for text in texts]

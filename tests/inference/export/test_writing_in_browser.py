@@ -19,8 +19,8 @@ from tests.needs import in_browser
 pytestmark = in_browser
 TEXT = "document.getElementById('text')"
 GHOST = "(document.querySelector('#mirror .ghost')?.textContent ?? '')"
-WAYS = "[...document.querySelectorAll('#way-list li')].map((row) => row.textContent)"
-CHOSEN = "[...document.querySelectorAll('#way-list li')].findIndex((row) => row.ariaSelected === 'true')"
+SUGGESTIONS = "[...document.querySelectorAll('#suggestion-list li')].map((row) => row.textContent)"
+CHOSEN = "[...document.querySelectorAll('#suggestion-list li')].findIndex((row) => row.ariaSelected === 'true')"
 COLOURED = "document.querySelector('#mirror [class^=s]') !== null"
 IDLE = "!document.getElementById('text').readOnly"
 
@@ -42,11 +42,11 @@ def page(chromium: Browser, tmp_path: Path) -> Browser:
     return chromium
 
 
-def open_page(browser: Browser, file: Path, ways: int = 3) -> None:
+def open_page(browser: Browser, file: Path, suggestions: int = 3) -> None:
     browser.open(file)
     browser.ask("window.charrnn.ready")
     browser.ask(f"{TEXT}.focus()")
-    browser.wait_for(f"{GHOST} && {WAYS}.length >= {ways}")
+    browser.wait_for(f"{GHOST} && {SUGGESTIONS}.length >= {suggestions}")
 
 
 def text_of(browser: Browser) -> str:
@@ -116,26 +116,26 @@ def test_shift_tab_tries_another(page: Browser) -> None:
     ghosts = {ghost_of(page)}
     for _ in range(3):
         page.key("Tab", shift=True)
-        page.wait_for(f"{WAYS}.length === 3")
+        page.wait_for(f"{SUGGESTIONS}.length === 3")
         ghosts.add(ghost_of(page))
     assert len(ghosts) > 1
     assert text_of(page) == "the "
 
 
-def test_ways_are_chosen_and_taken_by_keys(page: Browser) -> None:
+def test_suggestions_are_chosen_and_taken_by_keys(page: Browser) -> None:
     page.type("the ")
-    page.wait_for(f"{WAYS}.length === 3")
-    ways = page.ask(WAYS)
+    page.wait_for(f"{SUGGESTIONS}.length === 3")
+    suggestions = page.ask(SUGGESTIONS)
     page.key("ArrowDown", alt=True)
     page.key("ArrowDown", alt=True)
     page.key("ArrowUp", alt=True)
     assert page.ask(CHOSEN) == 1
     ghost = ghost_of(page)
-    assert ghost.replace("\n", " ↵ ").split() == (ways[1] + (" ↵" if ghost.endswith("\n") else "")).split()
+    assert ghost.replace("\n", " ↵ ").split() == (suggestions[1] + (" ↵" if ghost.endswith("\n") else "")).split()
     page.key("Enter", alt=True)
     assert text_of(page) == "the " + ghost
-    page.ask("document.getElementById('way-list').focus()")
-    page.wait_for(f"{WAYS}.length === 3")
+    page.ask("document.getElementById('suggestion-list').focus()")
+    page.wait_for(f"{SUGGESTIONS}.length === 3")
     page.key("ArrowDown")
     page.key("Enter")
     assert text_of(page).startswith("the " + ghost)
@@ -206,7 +206,7 @@ def test_escape_puts_the_grey_text_away_and_tab_leaves(page: Browser) -> None:
     page.key("Escape")
     assert page.ask(GHOST) == ""
     page.key("Tab")
-    assert page.ask("document.activeElement.id") == "way-list"
+    assert page.ask("document.activeElement.id") == "suggestion-list"
     assert text_of(page) == "the cat"
 
 
@@ -227,7 +227,7 @@ def test_a_caret_in_the_middle_has_its_own_grey_text(page: Browser) -> None:
 
 def test_bars_show_what_comes_next_and_follow_the_temperature(page: Browser) -> None:
     page.type("the ca")
-    page.wait_for(f"{WAYS}.length === 3")
+    page.wait_for(f"{SUGGESTIONS}.length === 3")
     shares = bars(page)
     assert len(shares) == 8
     set_value(page, "temperature", "0")
@@ -293,7 +293,7 @@ def test_everything_of_a_strangers_model_is_text(chromium: Browser, tmp_path: Pa
     header = ModelHeader(config, vocabulary.to_json(), training)
     tensors = draw_weights(config)
     tensors["decoder.bias"][:] = 3e38
-    open_page(chromium, write_page(tmp_path, header, tensors, HOSTILE + "\udcff"), ways=1)
+    open_page(chromium, write_page(tmp_path, header, tensors, HOSTILE + "\udcff"), suggestions=1)
     set_value(chromium, "length", "100")
     click(chromium, "write")
     chromium.wait_for(f"{TEXT}.value.length > 50 && {IDLE}")

@@ -1,15 +1,11 @@
-// What the page asks of the model: read a text, write on, tell what may follow, score.
-
-import { Network, unpackTensors } from "./network.js";
-import { draw, generator, sumOf, surprise, weightsOf } from "./sampling.js";
-import { makeVocabulary } from "./vocabulary.js";
+// What the page asks of the model: read a text, continue it, predict the next symbols, score it.
 
 const MARK = 64; // symbols between states that are kept
 const AHEAD = 1000; // unread symbols that a look ahead reads at most
 const SHOWN = 8; // likeliest symbols
-const LINE = 24; // characters: a way to go on that has so many ends with its line
+const LINE = 24; // characters: a suggestion at least this long ends at its line's end
 
-export class Engine {
+class Engine {
   constructor(model, bytes, wasm) {
     this.vocabulary = makeVocabulary(model.vocabulary);
     this.network = new Network(model.config, unpackTensors(model.layout, bytes), wasm);
@@ -117,21 +113,21 @@ export class Engine {
     return "length";
   }
 
-  // The likeliest symbols that follow, and several ways to go on, each told as soon as it is known.
-  async look({ text, keep = "", ways = 3, length = 64, seed = 0, settings = {} }, { emit, pause }) {
+  // The likeliest symbols that follow, and several suggestions, each sent as soon as it is complete.
+  async look({ text, keep = "", suggestions = 3, length = 64, seed = 0, settings = {} }, { emit, pause }) {
     const { unfinished, unseen } = await this.open(text, { pause, most: AHEAD });
     const here = this.network.save();
     emit({ next: this.likeliest(this.weights(settings, unfinished), unfinished), unseen });
-    for (let way = 0; way < ways; way++) {
+    for (let index = 0; index < suggestions; index++) {
       this.network.load(here);
-      const prefix = way === 0 ? keep : "";
-      const written = await this.way(unfinished, prefix, { length, seed: seed + way, settings }, pause);
-      emit({ way, text: written });
+      const prefix = index === 0 ? keep : "";
+      const written = await this.suggest(unfinished, prefix, { length, seed: seed + index, settings }, pause);
+      emit({ index, text: written });
     }
   }
 
-  // One way to go on: to the end of a line, or of the last word that fits.
-  async way(unfinished, prefix, { length, seed, settings }, pause) {
+  // One suggestion: to the end of a line, or of the last word that fits.
+  async suggest(unfinished, prefix, { length, seed, settings }, pause) {
     let text = prefix;
     if (prefix) for (const id of this.readable(this.vocabulary.encode(unfinished + prefix).ids)) this.step(id);
     for (const [piece] of this.symbols(settings, seed, prefix ? "" : unfinished)) {
@@ -179,7 +175,7 @@ export class Engine {
 }
 
 // Passes text on until one of `stops` is complete; keeps back what may begin one.
-export function stopFinder(stops) {
+function stopFinder(stops) {
   const texts = stops.filter(Boolean);
   let rest = "";
   const finder = {
@@ -201,4 +197,89 @@ export function stopFinder(stops) {
     flush: () => rest,
   };
   return finder;
+}
+
+// --- the worker's side: one request at a time, answered in pieces ---
+
+const BURST_MS = 12; // work before other messages are heard
+
+class Cancelled extends Error {}
+
+// Let messages that wait come in.
+const breathe = (() => {
+  const { port1, port2 } = new MessageChannel(), waiting = [];
+  port1.onmessage = () => waiting.shift()();
+  return () => new Promise((resolve) => {
+    waiting.push(resolve);
+    port2.postMessage(null);
+  });
+})();
+
+function fromBase64(text) {
+  const binary = atob(text), bytes = new Uint8Array(binary.length);
+  for (let k = 0; k < bytes.length; k++) bytes[k] = binary.charCodeAt(k);
+  return bytes;
+}
+
+async function unzip(pieces) {
+  const stream = new Blob(pieces.map(fromBase64)).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+function serve(port) {
+  const queue = [];
+  let engine, current = null;
+
+  // A look ahead makes those before it pointless, and comes before the colours.
+  const pointless = (task) => task.kind === "look" || task.kind === "colour";
+
+  port.onmessage = ({ data }) => {
+    if (data.kind === "cancel" || data.kind === "look") {
+      for (const task of [current, ...queue]) {
+        if (task && (data.kind === "look" ? pointless(task) : task.id === data.of)) task.cancelled = true;
+      }
+    }
+    if (data.kind === "cancel") return;
+    queue.push({ ...data, cancelled: false });
+    if (!current) work();
+  };
+
+  async function work() {
+    while ((current = queue.shift())) {
+      const { id } = current;
+      try {
+        port.postMessage({ id, result: (await perform(current)) ?? null });
+      } catch (error) {
+        port.postMessage(error instanceof Cancelled ? { id, result: null, cancelled: true } : { id, error: String(error) });
+      }
+    }
+  }
+
+  async function perform(task) {
+    if (task.cancelled) throw new Cancelled();
+    if (task.kind === "open") {
+      engine = new Engine(task.model, await unzip(task.weights), task.wasm && fromBase64(task.wasm));
+      return engine.network.kernel.name;
+    }
+    engine.choose(task.label);
+    let pieces = "", deadline = performance.now() + BURST_MS;
+    const send = () => {
+      if (pieces) port.postMessage({ id: task.id, piece: pieces });
+      pieces = "";
+    };
+    const pause = () => (performance.now() < deadline ? undefined : rest());
+    const rest = async () => {
+      send();
+      await breathe();
+      if (task.cancelled) throw new Cancelled();
+      deadline = performance.now() + BURST_MS;
+    };
+    const emit = (piece) => {
+      if (typeof piece === "string") pieces += piece;
+      else port.postMessage({ id: task.id, piece });
+    };
+    const result = await engine[task.kind === "colour" ? "score" : task.kind](task, { emit, pause });
+    send();
+    return result;
+  }
 }

@@ -4,9 +4,9 @@
 const ROWS = 32;
 const { fround, min, max } = Math;
 
-export const panelRows = (rows) => Math.ceil(rows / ROWS) * ROWS;
+const panelRows = (rows) => Math.ceil(rows / ROWS) * ROWS;
 
-export function makeKernel(module, floats) {
+function makeKernel(module, floats) {
   try {
     return wasmKernel(module, floats);
   } catch {
@@ -28,7 +28,7 @@ function wasmKernel(module, floats) {
   };
 }
 
-export function plainKernel(floats) {
+function plainKernel(floats) {
   const heap = new Float32Array(floats);
   return {
     name: "JavaScript",

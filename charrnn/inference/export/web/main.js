@@ -1,17 +1,8 @@
 // What happens when: keys, buttons, the engine's answers. `window.charrnn` is for programs.
 
-import { connect } from "./client.js";
-import { listenToSettings, nameKeys, readSettings, showBars, showModel, showWays } from "./controls.js";
-import { el, element } from "./dom.js";
-import { makeHistory } from "./history.js";
-import { makeInterface } from "./interface.js";
-import { firstWord, visible } from "./marks.js";
-import { makeRevealer } from "./reveal.js";
-import { makeSheet } from "./sheet.js";
-
-const WAYS = 3, AHEAD = 56; // suggestions, and characters of one
+const SUGGESTIONS = 3, AHEAD = 56; // suggestions, and characters of one
 const REVEAL = 4; // seconds that a written text takes to appear
-const MOST = 20_000; // symbols before the caret that are read anew to write on
+const MAX_CONTEXT = 20_000; // symbols before the caret that are read again to continue
 const UNSEEN = "Not in the vocabulary, skipped:";
 const model = JSON.parse(el("model").textContent);
 
@@ -22,15 +13,15 @@ const ready = request("open", { model: { config, layout, vocabulary }, weights, 
 document.querySelectorAll(".weights").forEach((piece) => piece.remove());
 
 const random = () => Math.floor(Math.random() * 2 ** 31);
-const now = { ways: [], choice: 0, seed: random(), draw: 0, ghostOff: false, inside: false, pending: false, wordDue: false, colours: false, writing: null };
+const state = { suggestions: [], choice: 0, seed: random(), draw: 0, ghostOff: false, inside: false, pending: false, wordDue: false, colours: false, writing: null };
 const say = (text) => (el("status").textContent = text);
 
 // --- what the model would write ---
 
-const sheet = makeSheet({ area: el("text"), mirror: el("mirror") }, { onType, onMove, onPlace: placeBars });
+const editor = makeEditor({ area: el("text"), mirror: el("mirror") }, { onType, onMove, onPlace: placeBars });
 const history = makeHistory({
-  read: () => ({ text: sheet.text, caret: sheet.caret }),
-  write: sheet.restore,
+  read: () => ({ text: editor.text, caret: editor.caret }),
+  write: editor.restore,
   onChange: () => {
     el("undo").disabled = !history.canUndo;
     el("redo").disabled = !history.canRedo;
@@ -38,35 +29,35 @@ const history = makeHistory({
 });
 
 function show() {
-  sheet.show(now.ghostOff || now.inside || sheet.busy ? "" : now.ways[now.choice] ?? "");
-  showWays(now.ways, now.choice, choose);
+  editor.show(state.ghostOff || state.inside || editor.busy ? "" : state.suggestions[state.choice] ?? "");
+  showSuggestions(state.suggestions, state.choice, choose);
 }
 
-// Ask what comes next here; `keep` is what the first way begins with.
+// Ask what comes next here; `keep` is what the first suggestion begins with.
 async function look(keep = "") {
-  if (now.writing || sheet.busy) return;
-  const { label, sampling, seed = now.seed } = readSettings();
+  if (state.writing || editor.busy) return;
+  const { label, sampling, seed = state.seed } = readSettings();
   const fresh = keep ? [keep] : [];
-  const options = { text: sheet.before, keep, ways: WAYS, length: AHEAD, seed: seed + WAYS * now.draw, settings: sampling, label };
-  now.ways = fresh;
-  now.choice = 0;
+  const options = { text: editor.before, keep, suggestions: SUGGESTIONS, length: AHEAD, seed: seed + SUGGESTIONS * state.draw, settings: sampling, label };
+  state.suggestions = fresh;
+  state.choice = 0;
   show();
-  now.pending = true;
-  const looking = (now.looking = request("look", options, (piece) => {
-    if (now.looking !== looking) return;
+  state.pending = true;
+  const looking = (state.looking = request("look", options, (piece) => {
+    if (state.looking !== looking) return;
     if (piece.next) {
       nameUnseen(piece.unseen);
       return showBars(piece.next, take);
     }
-    if (piece.way === 0 && keep) now.ways[0] = piece.text;
-    else if (piece.text && !now.ways.includes(piece.text)) now.ways.push(piece.text);
+    if (piece.index === 0 && keep) state.suggestions[0] = piece.text;
+    else if (piece.text && !state.suggestions.includes(piece.text)) state.suggestions.push(piece.text);
     show();
-    if (now.wordDue) takeWord();
+    if (state.wordDue) takeWord();
   }));
   colour();
   await looking;
-  if (now.looking !== looking) return;
-  now.pending = false;
+  if (state.looking !== looking) return;
+  state.pending = false;
   announce();
 }
 
@@ -78,16 +69,16 @@ function nameUnseen(symbols) {
 let announcing = 0;
 function announce() {
   clearTimeout(announcing);
-  announcing = setTimeout(() => (el("heard").textContent = sheet.ghost ? `Suggestion: ${sheet.ghost}` : ""), 900);
+  announcing = setTimeout(() => (el("heard").textContent = editor.ghost ? `Suggestion: ${editor.ghost}` : ""), 900);
 }
 
 async function colour() {
-  el("scale").hidden = !now.colours;
-  if (!now.colours) return sheet.colour(null);
-  const text = sheet.text, { label } = readSettings();
+  el("scale").hidden = !state.colours;
+  if (!state.colours) return editor.colour(null);
+  const text = editor.text, { label } = readSettings();
   const figures = await request("colour", { text, label });
-  if (!figures || !now.colours || text !== sheet.text) return;
-  sheet.colour(figures);
+  if (!figures || !state.colours || text !== editor.text) return;
+  editor.colour(figures);
   if (figures.chars) say(`${figures.loss.toFixed(2)} nats per character (${(figures.loss / Math.LN2).toFixed(2)} bits)`);
 }
 
@@ -96,30 +87,30 @@ async function colour() {
 // What is typed as the grey text has it leaves the rest of it in place.
 function onType(inserted) {
   history.record("typing");
-  now.wordDue = false;
+  state.wordDue = false;
   wake();
-  now.draw = 0;
-  const ghost = now.ways[now.choice] ?? "";
+  state.draw = 0;
+  const ghost = state.suggestions[state.choice] ?? "";
   look(inserted && ghost.startsWith(inserted) ? ghost.slice(inserted.length) : "");
   inView();
 }
 
-// A caret that is set into the text covers none of it: the grey text comes when it is options for.
+// Inside the text, grey text would cover what follows: it is shown only on request.
 function onMove() {
   wake();
-  now.inside = sheet.caret < sheet.text.length;
-  now.draw = 0;
+  state.inside = editor.caret < editor.text.length;
+  state.draw = 0;
   look();
 }
 
 function wake() {
-  now.ghostOff = now.inside = false;
+  state.ghostOff = state.inside = false;
 }
 
 // Put a text at the caret; the grey text that follows it stays.
 function take(text, rest = "") {
-  if (!text || now.writing) return;
-  sheet.insert(text);
+  if (!text || state.writing) return;
+  editor.insert(text);
   history.record("taken");
   look(rest);
   refocus();
@@ -127,56 +118,56 @@ function take(text, rest = "") {
 }
 
 function takeWord() {
-  if (now.inside || now.ghostOff) {
+  if (state.inside || state.ghostOff) {
     wake();
     return show();
   }
   // Who is faster than the grey text gets its word as soon as it is there.
-  now.wordDue = !sheet.ghost && now.pending;
-  const ghost = sheet.ghost, word = firstWord(ghost);
+  state.wordDue = !editor.ghost && state.pending;
+  const ghost = editor.ghost, word = firstWord(ghost);
   take(word, ghost.slice(word.length));
 }
 
 function another() {
   wake();
-  now.draw++;
+  state.draw++;
   look();
   refocus();
 }
 
-function choose(way, { taken = false, take: whole = taken } = {}) {
-  if (!now.ways.length) return;
-  now.choice = (way + now.ways.length) % now.ways.length;
+function choose(index, { accept = false } = {}) {
+  if (!state.suggestions.length) return;
+  state.choice = (index + state.suggestions.length) % state.suggestions.length;
   wake();
   show();
   announce();
-  if (whole) take(now.ways[now.choice]);
+  if (accept) take(state.suggestions[state.choice]);
 }
 
 // --- writing on ---
 
 async function write() {
-  if (now.writing) return stop();
+  if (state.writing) return stop();
   const { label, length, seed, stops, sampling } = readSettings();
-  const keep = seed === undefined ? sheet.ghost : "";
-  const before = sheet.before;
+  const keep = seed === undefined ? editor.ghost : "";
+  const before = editor.before;
   const reveal = makeRevealer(Math.max(60, length / REVEAL), insert);
-  now.ways = [];
+  state.suggestions = [];
   say("Generating …");
   el("write").classList.add("busy");
   el("write").firstElementChild.textContent = "Stop";
-  const options = { text: before + keep, length: length - keep.length, seed: seed ?? random(), stops, settings: sampling, label, most: MOST };
+  const options = { text: before + keep, length: length - keep.length, seed: seed ?? random(), stops, settings: sampling, label, most: MAX_CONTEXT };
   show();
-  const writing = (now.writing = { request: request("write", options, reveal.feed), reveal });
-  sheet.lock(true);
+  const writing = (state.writing = { request: request("write", options, reveal.feed), reveal });
+  editor.lock(true);
   reveal.feed(keep);
   const finish = await writing.request.catch(() => null);
   const chars = await reveal.end(finish === null);
   const stopped = finish === null || reveal.halted;
-  now.writing = null;
-  now.seed = random();
-  now.draw = 0;
-  sheet.lock(false);
+  state.writing = null;
+  state.seed = random();
+  state.draw = 0;
+  editor.lock(false);
   history.record("written");
   el("write").classList.remove("busy");
   el("write").firstElementChild.textContent = "Continue";
@@ -187,18 +178,18 @@ async function write() {
 
 // Back to the text; on a phone that would bring up its keyboard.
 function refocus() {
-  if (matchMedia("(hover: hover)").matches) sheet.focus();
+  if (matchMedia("(hover: hover)").matches) editor.focus();
 }
 
 function insert(text) {
-  sheet.insert(text);
-  sheet.draw();
+  editor.insert(text);
+  editor.draw();
   inView();
 }
 
 function stop() {
-  now.writing?.request.cancel();
-  now.writing?.reveal.halt();
+  state.writing?.request.cancel();
+  state.writing?.reveal.halt();
 }
 
 // --- the look of things ---
@@ -208,18 +199,18 @@ function placeBars(caret) {
   const next = el("next"), main = next.parentElement.getBoundingClientRect();
   const most = Math.min(main.height, el("tools").getBoundingClientRect().top - main.top) - next.offsetHeight;
   next.style.setProperty("--top", `${Math.max(0, Math.min(caret.top - main.top - 44, most))}px`);
-  now.caret = caret;
+  state.caret = caret;
 }
 
 // Keep the caret in sight, above the tools.
 function inView() {
-  const limit = el("tools").getBoundingClientRect().top - 24, below = now.caret.bottom - Math.min(limit, innerHeight - 24);
+  const limit = el("tools").getBoundingClientRect().top - 24, below = state.caret.bottom - Math.min(limit, innerHeight - 24);
   if (below > 0) scrollBy(0, below);
 }
 
 async function copy() {
   try {
-    await navigator.clipboard.writeText(sheet.text);
+    await navigator.clipboard.writeText(editor.text);
   } catch {
     el("text").select();
     document.execCommand("copy");
@@ -228,7 +219,7 @@ async function copy() {
 }
 
 function save() {
-  const url = URL.createObjectURL(new Blob([sheet.text], { type: "text/plain;charset=utf-8" }));
+  const url = URL.createObjectURL(new Blob([editor.text], { type: "text/plain;charset=utf-8" }));
   element("a", { href: url, download: `${title.replace(/[^\p{L}\p{N} ._-]/gu, "_") || "text"}.txt` }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
   say("Downloaded");
@@ -236,25 +227,25 @@ function save() {
 
 // --- keys and buttons ---
 
-function hush() {
+function hideSuggestion() {
   wake();
-  now.ghostOff = true;
+  state.ghostOff = true;
   show();
 }
 
 function press(event) {
   const command = event.ctrlKey || event.metaKey, key = event.key;
-  const grey = sheet.ghost || now.inside || (now.pending && !now.ghostOff);
+  const grey = editor.ghost || state.inside || (state.pending && !state.ghostOff);
   if (event.isComposing) return;
   const actions = [
     [key === "Enter" && command, write],
-    [key === "Escape" && now.writing, stop],
-    [key === "Escape" && grey, hush],
+    [key === "Escape" && state.writing, stop],
+    [key === "Escape" && grey, hideSuggestion],
     [key === "Tab" && event.shiftKey && grey, another],
     [key === "Tab" && !event.shiftKey && !command && !event.altKey && grey, takeWord],
-    [key === "ArrowDown" && event.altKey, () => choose(now.choice + 1)],
-    [key === "ArrowUp" && event.altKey, () => choose(now.choice - 1)],
-    [key === "Enter" && event.altKey, () => choose(now.choice, { take: true })],
+    [key === "ArrowDown" && event.altKey, () => choose(state.choice + 1)],
+    [key === "ArrowUp" && event.altKey, () => choose(state.choice - 1)],
+    [key === "Enter" && event.altKey, () => choose(state.choice, { accept: true })],
     [command && !event.altKey && key.toLowerCase() === "z", event.shiftKey ? redo : undo],
     [command && !event.altKey && key.toLowerCase() === "y", redo],
   ];
@@ -265,14 +256,14 @@ function press(event) {
 }
 
 function undo() {
-  if (now.writing) stop();
+  if (state.writing) stop();
   else history.undo();
-  now.draw = 0;
+  state.draw = 0;
   look();
 }
 
 function redo() {
-  if (!now.writing) history.redo();
+  if (!state.writing) history.redo();
   look();
 }
 
@@ -282,13 +273,13 @@ el("text").addEventListener("beforeinput", (event) => {
   if (action) event.preventDefault();
   action?.();
 });
-el("way-list").addEventListener("keydown", (event) => {
+el("suggestion-list").addEventListener("keydown", (event) => {
   const actions = {
-    ArrowDown: () => choose(now.choice + 1),
-    ArrowUp: () => choose(now.choice - 1),
-    Enter: () => choose(now.choice, { take: true }),
-    " ": () => choose(now.choice, { take: true }),
-    Escape: sheet.focus,
+    ArrowDown: () => choose(state.choice + 1),
+    ArrowUp: () => choose(state.choice - 1),
+    Enter: () => choose(state.choice, { accept: true }),
+    " ": () => choose(state.choice, { accept: true }),
+    Escape: editor.focus,
   };
   if (!(event.key in actions)) return;
   event.preventDefault();
@@ -298,13 +289,13 @@ for (const [id, action] of Object.entries({ write, word: takeWord, another, undo
   el(id).addEventListener("click", action);
 }
 el("surprise").addEventListener("click", () => {
-  now.colours = !now.colours;
-  el("surprise").setAttribute("aria-pressed", String(now.colours));
-  if (!now.colours) say("");
+  state.colours = !state.colours;
+  el("surprise").setAttribute("aria-pressed", String(state.colours));
+  if (!state.colours) say("");
   colour();
 });
 listenToSettings(() => {
-  now.draw = 0;
+  state.draw = 0;
   look();
 });
 nameKeys();

@@ -1,12 +1,10 @@
 // The network, one symbol at a time. Gates stand in PyTorch's order: LSTM i, f, g, o; GRU r, z, n.
 
-import { makeKernel, panelRows, plainKernel } from "./kernel.js";
-
 const GATES = { lstm: 4, gru: 3, rnn: 1 };
 const LARGE_TABLE = 2 ** 22; // numbers: larger tables of an embedding's products are not made
 
 // Every tensor of the file as a function of its name. `bytes` are all low bytes of the halves, then all high ones.
-export function unpackTensors(layout, bytes) {
+function unpackTensors(layout, bytes) {
   const places = new Map(), half = bytes.length / 2, floats = halves();
   let at = 0;
   for (const [name, size, exponent] of layout) {
@@ -32,7 +30,7 @@ function halves() {
   return values;
 }
 
-export class Network {
+class Network {
   // `wasm` is the kernel's module, null for plain JavaScript.
   constructor(config, tensors, wasm) {
     const { cell, layers, hidden, embedding, vocab } = config;

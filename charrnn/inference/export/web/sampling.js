@@ -3,7 +3,7 @@
 const LEAST_TEMPERATURE = 1e-4;
 
 // Uniform numbers of [0, 1): xoshiro128** (Blackman and Vigna 2018), its state filled by splitmix32.
-export function generator(seed) {
+function generator(seed) {
   let state = (seed >>> 0) ^ Math.imul(Math.floor(seed / 2 ** 32), 0x9e3779b1);
   const fill = () => {
     state = (state + 0x9e3779b9) | 0;
@@ -27,7 +27,7 @@ export function generator(seed) {
 }
 
 // What is drawn from: a weight for each symbol; `allowed(id)` tells which may be written at all.
-export function weightsOf(logits, { temperature = 1, topK = 0, topP = 1, minP = 0 }, allowed) {
+function weightsOf(logits, { temperature = 1, topK = 0, topP = 1, minP = 0 }, allowed) {
   const weights = new Float64Array(logits.length);
   let top = -Infinity;
   for (let id = 0; id < logits.length; id++) if (logits[id] > top && allowed(id)) top = logits[id];
@@ -58,14 +58,14 @@ function leastOfShare(weights, share) {
   return weights.find((weight) => (sum += weight) > wanted) ?? 0;
 }
 
-export function sumOf(weights) {
+function sumOf(weights) {
   let sum = 0;
   for (const weight of weights) sum += weight;
   return sum;
 }
 
 // The symbol at which the cumulative weights pass a uniform share of their sum.
-export function draw(weights, uniform) {
+function draw(weights, uniform) {
   const wanted = uniform * sumOf(weights);
   let sum = 0, last = 0;
   for (let id = 0; id < weights.length; id++) {
@@ -78,7 +78,7 @@ export function draw(weights, uniform) {
 }
 
 // -ln p of a symbol, in nats, at temperature 1.
-export function surprise(logits, id) {
+function surprise(logits, id) {
   let top = -Infinity, sum = 0;
   for (const score of logits) if (score > top) top = score;
   for (const score of logits) sum += Math.exp(score - top);

@@ -2,7 +2,7 @@
 
 // What a model knows: `encode(text)` gives ids (-1: unknown) and where each ends in the text, in UTF-16 units.
 // A model of documents that hold no line ends has "\n" as the end of a document.
-export function makeVocabulary({ tokens, symbols, unknown = -1, end = -1, letters }) {
+function makeVocabulary({ tokens, symbols, unknown = -1, end = -1, letters }) {
   const pieces = tokens === "word" ? symbols : [...symbols];
   const ids = new Map(pieces.map((piece, id) => [piece, id]));
   if (end >= 0 && tokens !== "byte" && !ids.has("\n")) ids.set("\n", end);

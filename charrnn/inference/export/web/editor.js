@@ -1,11 +1,9 @@
 // The text area, and behind it a mirror of its text that carries colours and the grey continuation.
 
-import { stepOf } from "./marks.js";
-
 // Calls `onType(inserted)` and `onMove()` for what the person did, `onPlace(box)` with where the caret is.
-export function makeSheet({ area, mirror }, { onType, onMove, onPlace }) {
+function makeEditor({ area, mirror }, { onType, onMove, onPlace }) {
   let ghost = "", colours = null, caret = 0, composing = false;
-  const sheet = {
+  const editor = {
     get text() {
       return area.value;
     },
@@ -62,7 +60,7 @@ export function makeSheet({ area, mirror }, { onType, onMove, onPlace }) {
     onPlace(anchor.getBoundingClientRect());
   }
 
-  Object.assign(sheet, {
+  Object.assign(editor, {
     draw,
     show(text) {
       ghost = text;
@@ -115,5 +113,83 @@ export function makeSheet({ area, mirror }, { onType, onMove, onPlace }) {
     onMove();
   });
   new ResizeObserver(draw).observe(mirror.parentElement);
-  return sheet;
+  return editor;
+}
+
+// --- undo and redo over the whole text, for typing, words accepted and text generated ---
+
+const PAUSE = 1500; // milliseconds after which typing is a step of its own
+const STEPS = 500; // that are kept
+
+// `read()` gives {text, caret}; `write(state)` puts one back; `onChange()` is called when there is more or less to undo.
+function makeHistory({ read, write, onChange }) {
+  let before = [], after = [], last = read(), kind = "", time = 0;
+
+  // Call this when the text has become another: typing that goes on is one step.
+  function record(change) {
+    const state = read(), at = performance.now();
+    if (state.text === last.text) return;
+    const same = change === "typing" && kind === "typing" && at - time < PAUSE && !/\n$/.test(state.text);
+    if (!same) before.push(last);
+    if (before.length > STEPS) before.shift();
+    after = [];
+    [last, kind, time] = [state, change, at];
+    onChange();
+  }
+
+  function move(from, to) {
+    const state = from.pop();
+    if (!state) return;
+    to.push(read());
+    kind = "";
+    last = state;
+    write(state);
+    onChange();
+  }
+
+  return {
+    record,
+    undo: () => move(before, after),
+    redo: () => move(after, before),
+    get canUndo() {
+      return before.length > 0;
+    },
+    get canRedo() {
+      return after.length > 0;
+    },
+  };
+}
+
+// --- text that appears at a pace that can be read along; at once for those who want no motion ---
+
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+// `pace` is characters a second; `insert(text)` shows more of the text.
+function makeRevealer(pace, insert) {
+  let characters = [], count = 0, complete = false, halted = false, last = performance.now(), due = 0, finish;
+  const done = new Promise((resolve) => (finish = resolve));
+  function frame(time) {
+    if (halted || (complete && !characters.length)) return finish(count);
+    due = calm.matches || document.hidden ? characters.length : due + (Math.max(0, time - last) / 1000) * pace;
+    last = time;
+    const ready = characters.splice(0, Math.floor(due));
+    if (ready.length) insert(ready.join(""));
+    count += ready.length;
+    due = Math.min(due - ready.length, pace / 10);
+    requestAnimationFrame(frame);
+  }
+  requestAnimationFrame(frame);
+  return {
+    feed: (text) => characters.push(...text),
+    halt: () => (halted = true),
+    get halted() {
+      return halted;
+    },
+    // How many characters were shown, when all are or it was halted.
+    end(cancelled) {
+      complete = true;
+      halted ||= cancelled;
+      return done;
+    },
+  };
 }
