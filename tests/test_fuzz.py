@@ -194,9 +194,8 @@ def commands(model: str, text: str, page: str, *, as_json: bool) -> list[Callabl
     """Everything that can be done with a model of any kind."""
     from charrnn.cli.commands import classify, evaluate, generate, info, inspect
     from charrnn.inference import settings
-    from charrnn.inference.classification.settings import ClassifySettings, PlotSettings
-    from charrnn.inference.inspection.settings import PageSettings, SpanSettings, UnitSettings
     from charrnn.inference.scoring.settings import DetailSettings, DynamicSettings
+    from charrnn.inference.settings import ClassifySettings, PageSettings, PlotSettings, SpanSettings, UnitSettings
     from charrnn.text.settings import ColumnSettings, ReadingSettings
 
     output = settings.OutputSettings(json=as_json, quiet=True)

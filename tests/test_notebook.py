@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import charrnn
-from charrnn.inference.export.notebook import Frame
+from charrnn.inference.export.page import Frame
 from tests.notebooks import run_notebook
 
 NOTEBOOK = Path(__file__).parent.parent / "docs" / "charrnn.ipynb"

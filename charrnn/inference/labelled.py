@@ -16,13 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import GenerationError
-from charrnn.inference.classification.classifier import Text, encode_document, log_softmax
+from charrnn.inference.classification.classifier import encode_document, log_softmax
 from charrnn.inference.model import GenerateOptions, Model, random_seed
 from charrnn.inference.network.language import Network
 from charrnn.inference.scoring.lines import score_sequences
 from charrnn.inference.scoring.texts import OnProgress, Score, batch_by_size
 from charrnn.model.config import LabelledConfig, Tensors
 from charrnn.model.header import ModelHeader
+from charrnn.text.ngrams import Text
 from charrnn.text.vocabulary.base import Ids, Vocabulary
 
 WINDOW = 2**19  # symbols of texts that are read together

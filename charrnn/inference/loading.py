@@ -41,8 +41,7 @@ def load(model: str | os.PathLike[str] | None = None, device: str = "auto") -> "
         return build_language_model(header, tensors, gpu)
     if gpu:
         raise GenerationError(f"a classifier runs only with NumPy; leave out device={device!r}")
-    from charrnn.inference.classification.classifier import Classifier
-    from charrnn.inference.classification.ngrams import NgramScorer
+    from charrnn.inference.classification.classifier import Classifier, NgramScorer
     from charrnn.inference.network.classifier import ClassifierNetwork
 
     ngrams = NgramScorer(header.config, tensors) if header.config.ngram_features else None

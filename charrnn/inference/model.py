@@ -19,7 +19,7 @@ from charrnn.text.vocabulary.base import UNKNOWN, Codes, Ids, Vocabulary
 MEASURED_SUFFIXES = ("_loss", "_bpc", "_perplexity", "_accuracy")  # of figures that do not hold once weights change
 
 if TYPE_CHECKING:
-    from charrnn.inference.export.notebook import Frame
+    from charrnn.inference.export.page import Frame
     from charrnn.inference.scoring.texts import OnProgress, Score
 
 
@@ -216,13 +216,13 @@ class Model:
 
     def page(self, title: str | None = None, *, height: int = 900) -> "Frame":
         """The page that `charrnn export` writes, in a frame `height` pixels high; the default title is the corpus."""
-        from charrnn.inference.export.notebook import Frame
+        from charrnn.inference.export.page import Frame
 
         return Frame.of_model(*self._contents(), title, height)
 
     def _repr_html_(self) -> str:
         """The facts of the model, as a notebook shows them."""
-        from charrnn.inference.export.notebook import render_facts
+        from charrnn.inference.export.page import render_facts
 
         return render_facts(self._contents()[0])
 

@@ -7,8 +7,7 @@ import typer
 
 from charrnn.cli.display.notes import Progress, announce_stdin, write_notes
 from charrnn.cli.models import choose_model
-from charrnn.inference.classification.settings import ClassifySettings
-from charrnn.inference.settings import OutputSettings, UseSettings
+from charrnn.inference.settings import ClassifySettings, OutputSettings, UseSettings
 from charrnn.text.settings import ReadingSettings
 
 EXAMPLES = ("charrnn classify -m kinds new.txt", "charrnn classify -m kinds new.txt --all --json")

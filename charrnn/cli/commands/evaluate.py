@@ -11,9 +11,8 @@ from charrnn.cli.models import NO_LABELS, choose_model
 from charrnn.cli.options import Texts
 from charrnn.errors import CorpusError, UsageError
 from charrnn.files import check_output
-from charrnn.inference.classification.settings import PlotSettings
 from charrnn.inference.scoring.settings import DetailSettings, DynamicSettings
-from charrnn.inference.settings import OutputSettings, UseSettings
+from charrnn.inference.settings import OutputSettings, PlotSettings, UseSettings
 from charrnn.settings import raise_usage_errors, unread_settings
 from charrnn.text.settings import ColumnSettings, ReadingSettings
 

@@ -7,7 +7,7 @@ from charrnn.cli.display.notes import write_notes
 from charrnn.cli.models import choose_model
 from charrnn.errors import UsageError
 from charrnn.files import atomic_write, check_output
-from charrnn.inference.export.settings import ExportSettings
+from charrnn.inference.settings import ExportSettings
 
 EXAMPLES = ("charrnn export -o book.html", "charrnn export -m shakespeare -o shakespeare.onnx")
 

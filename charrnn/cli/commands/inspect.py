@@ -10,8 +10,7 @@ from charrnn.cli.models import choose_model
 from charrnn.cli.options import Texts
 from charrnn.errors import CorpusError, UsageError
 from charrnn.files import atomic_write, check_output
-from charrnn.inference.inspection.settings import PageSettings, SpanSettings, UnitSettings
-from charrnn.inference.settings import OutputSettings, UseSettings
+from charrnn.inference.settings import OutputSettings, PageSettings, SpanSettings, UnitSettings, UseSettings
 from charrnn.settings import raise_usage_errors, unread_settings
 from charrnn.text.settings import ReadingSettings
 from charrnn.wording import count_of
@@ -96,7 +95,8 @@ def _inspect_classifier(
 ) -> list[str]:
     """Show the classes' probabilities along each line; returns notes."""
     from charrnn.cli.display.activity import print_courses
-    from charrnn.inference.inspection.course import LONGEST, follow_lines, render_courses
+    from charrnn.inference.inspection.course import LONGEST, follow_lines
+    from charrnn.inference.inspection.pages import render_courses
     from charrnn.inference.loading import load_classifier
     from charrnn.text.reading import TextReader
 
@@ -226,7 +226,7 @@ class _Inspection:
         self, file: Path, read: "ReadText", trace: "Trace", findings: "list[Finding]", first: "Unit"
     ) -> None:
         from charrnn.inference.inspection.finding import select_findings
-        from charrnn.inference.inspection.trace_page import View, default_length, render_trace
+        from charrnn.inference.inspection.pages import View, default_length, render_trace
 
         shown = min(len(read.codes), self.span.shown or default_length(trace))
         content = render_trace(

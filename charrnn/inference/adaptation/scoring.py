@@ -6,11 +6,12 @@ import numpy as np
 
 from charrnn.inference.adaptation.learning import score_stream
 from charrnn.inference.adaptation.mixture import AdaptedScorer
-from charrnn.inference.classification.classifier import Text, encode_document
+from charrnn.inference.classification.classifier import encode_document
 from charrnn.inference.labelled import LabelledModel
 from charrnn.inference.network.language import Floats, Network
 from charrnn.inference.scoring.lines import score_line_tokens, score_sequences
 from charrnn.inference.scoring.texts import NOTHING, OnProgress, Score, score_text, sum_columns
+from charrnn.text.ngrams import Text
 from charrnn.text.vocabulary.base import Codes, Vocabulary
 
 

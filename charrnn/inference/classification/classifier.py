@@ -12,11 +12,12 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.inference.classification.ngrams import NgramScorer
 from charrnn.inference.network.classifier import ClassifierNetwork
 from charrnn.inference.network.cores import map_parallel
 from charrnn.inference.scoring.texts import Score, batch_by_size
+from charrnn.model.config import HASHES, ClassifierConfig, Tensors
 from charrnn.model.header import ModelHeader
+from charrnn.text.ngrams import Text, chunk_texts, count_ngrams
 from charrnn.text.vocabulary.base import UNKNOWN, Ids, Vocabulary
 
 SYMBOLS = 2**14  # of one batch, padding included
@@ -24,7 +25,6 @@ WIDEST = 256  # documents of one batch
 CHUNK = 8192  # texts that are in memory at a time, fewer if they are long:
 CHUNK_CHARACTERS = 2**22
 
-Text = str | bytes
 Row = TypeVar("Row")
 
 
@@ -44,6 +44,33 @@ class LabelScorer(Protocol):
 
     def evaluate(self, texts: Sequence[Text], classes: Sequence[int]) -> tuple[NDArray[np.float64], Score | None]:
         """Give ln p(class | text) (N, K), and from a language model the score of the texts given their classes (N,)."""
+
+
+class NgramScorer:
+    """A classifier's linear model of n-grams, beside its network (see `charrnn.text.ngrams`).
+
+    Args:
+        config: sizes.
+        tensors: those of the model file.
+    """
+
+    def __init__(self, config: ClassifierConfig, tensors: Tensors) -> None:
+        self._kinds = config.ngram_kinds
+        self._hashes: NDArray[Any] = tensors[HASHES]
+        self._idf, self._weight = tensors["ngram.idf"], tensors["ngram.weight"]
+        self.bias = tensors["ngram.bias"]
+
+    def score(self, texts: Sequence[Text]) -> NDArray[np.float32]:
+        """The scores (N, K) of texts."""
+        parts = [self._score(chunk) for chunk in chunk_texts(texts)]
+        return np.concatenate(parts) if parts else np.empty((0, len(self.bias)), dtype=np.float32)
+
+    def _score(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        known = count_ngrams(texts, self._kinds).match(self._hashes)
+        values = known.weigh(self._idf)
+        owners = np.repeat(np.arange(len(texts)), np.diff(known.text_ends, prepend=0))
+        columns = [np.bincount(owners, values * row[known.columns], len(texts)) for row in self._weight]
+        return (np.stack(columns, axis=1) + self.bias).astype(np.float32)
 
 
 class Classifier:

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import CorpusError
-from charrnn.inference.classification.classifier import LabelScorer, Text, chunk_rows
+from charrnn.inference.classification.classifier import LabelScorer, chunk_rows
 from charrnn.inference.classification.metrics import Metrics, compute_metrics
 from charrnn.inference.scoring.texts import NOTHING, Score
 from charrnn.text.documents.columns import LabelledReader
+from charrnn.text.ngrams import Text
 from charrnn.text.vocabulary.base import escape_unprintable
 
 ScoreTexts = Callable[[Sequence[Text], Sequence[int]], Score]  # of texts given their classes

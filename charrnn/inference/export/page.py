@@ -9,9 +9,12 @@ worker made from its own text, or in the page itself where a browser allows no s
 """
 
 import base64
+import datetime as dt
 import gzip
+import math
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any
@@ -19,7 +22,6 @@ from typing import Any
 import numpy as np
 
 from charrnn.errors import ModelFileError
-from charrnn.inference.export.facts import describe_model
 from charrnn.inference.markup import content_hash, embed_json, escape_text, printable
 from charrnn.model.config import LabelledConfig, Tensors
 from charrnn.model.header import CLASSIFY, ModelHeader
@@ -30,6 +32,8 @@ ENGINE = ("kernel", "network", "sampling", "vocabulary", "engine")
 APPLICATION = ("controls", "client", "editor", "main")
 LARGEST_EXPONENT = 15  # 2**15 is a half, 2**16 is none
 PIECE_BYTES = 3 * 2**20  # of text; browsers limit how long a piece may be
+UNITS = {"char": "characters", "byte": "bytes", "word": "words and punctuation marks"}
+LARGEST_NUMBER = 2**53  # of a training summary; larger ones are not shown
 
 
 def build_page(title: str, header: ModelHeader, tensors: Tensors, file_date: str | None = None) -> bytes:
@@ -128,3 +132,89 @@ def pack_weights(tensors: Tensors, names: Iterable[str]) -> tuple[list[tuple[str
     packed = gzip.compress(planes.tobytes(), compresslevel=6, mtime=0)
     pieces = (packed[at : at + PIECE_BYTES] for at in range(0, len(packed), PIECE_BYTES))
     return layout, [base64.b64encode(piece).decode() for piece in pieces]
+
+
+def describe_model(header: ModelHeader, file_date: str | None = None) -> list[tuple[str, str]]:
+    """Names and values to show. All of them are text that may come from a stranger: escape it.
+
+    Args:
+        header: of the model file.
+        file_date: when the file was written (ISO 8601), for a model that does not say when it learned.
+    """
+    config, training = header.config, header.training
+    layers = "1 layer" if config.layers == 1 else f"{config.layers} layers"
+    units = UNITS.get(str(header.vocabulary.get("tokens")), "symbols")
+    rows = [
+        ("Network", f"{config.cell.upper()}, {layers} of {config.hidden_size:,} units"),
+        ("Weights", f"{config.parameters:,}"),
+        ("Vocabulary", f"{config.vocab_size:,} {units}"),
+    ]
+    if header.labels:
+        rows.append(("Labels", f"{len(header.labels):,}"))
+    corpus, chars, epochs = training.get("corpus"), _get_number(training, "chars"), _get_number(training, "epochs")
+    if isinstance(corpus, str) and corpus:
+        read = f", read {epochs:.1f} times" if epochs else ""
+        rows.append(("Training text", corpus + read))
+    elif chars:
+        rows.append(("Training text", f"{chars:,.0f} characters"))
+    loss = _get_number(training, "valid_loss")
+    if loss is not None:
+        choices = math.exp(min(loss, 30.0))
+        bits = f"{loss / math.log(2):.2f} bits, like a choice among {choices:.1f}"
+        rows.append(("Held-out loss", f"{loss:.3f} nats per character ({bits})"))
+    learned = training.get("date")
+    if isinstance(learned, str) and learned:
+        rows.append(("Training date", _format_date(learned)))
+    elif file_date:
+        rows.append(("File dated", _format_date(file_date)))
+    return rows
+
+
+def _format_date(text: str) -> str:
+    """`_format_date("2026-03-01") == "1 March 2026"`; what is no such date stays as it is."""
+    try:
+        date = dt.date.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{date.day} {date:%B %Y}"
+
+
+def _get_number(training: dict[str, Any], name: str) -> float | None:
+    """A number of the training summary, if it is one that can be shown."""
+    value = training.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST_NUMBER:
+        return None
+    return float(value)
+
+
+def render_facts(header: ModelHeader) -> str:
+    """The facts of a model as an HTML table."""
+    rows = (
+        f"<tr><th>{escape_text(name)}</th><td>{escape_text(value)}</td></tr>" for name, value in describe_model(header)
+    )
+    return f"<table>{''.join(rows)}</table>"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A page that a notebook shows in a frame of its own.
+
+    Attributes:
+        html: the whole page, which can also be written to a file (UTF-8).
+        height: of the frame, in pixels.
+    """
+
+    html: str
+    height: int
+
+    @classmethod
+    def of_model(cls, header: ModelHeader, tensors: Tensors, title: str | None, height: int) -> "Frame":
+        """The page of a model; without a title, under the name of its corpus."""
+        corpus = header.training.get("corpus")
+        name = title or (corpus if isinstance(corpus, str) and corpus else "a model")
+        return cls(build_page(name, header, tensors).decode(), height)
+
+    def _repr_html_(self) -> str:
+        """The frame; what runs in it cannot reach the notebook."""
+        attributes = 'sandbox="allow-scripts allow-downloads" allow="clipboard-write" style="width: 100%; border: 0"'
+        return f'<iframe {attributes} height="{self.height:d}" srcdoc="{escape_text(self.html)}"></iframe>'

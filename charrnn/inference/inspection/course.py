@@ -7,17 +7,16 @@ For example:
     course.probabilities[-1]         # of the whole text
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.inference.classification.classifier import Classifier, Text
-from charrnn.inference.inspection.pages import pack, render_page
+from charrnn.inference.classification.classifier import Classifier
+from charrnn.text.ngrams import Text
 from charrnn.text.vocabulary.base import UNKNOWN, Codes
 
-CURVES = 5  # classes that the page draws of each text
 LINES = 20  # lines to follow
 LONGEST = 400  # characters of one
 
@@ -82,21 +81,3 @@ def follow_lines(
         courses.append(follow(model, line[:longest]))
         progress(len(courses), 0)
     return courses, notes
-
-
-def render_courses(title: str, courses: Sequence[Course], model: Classifier) -> bytes:
-    """The HTML page of some texts, with the curves of their likeliest classes."""
-    texts = []
-    for course in courses:
-        ranked = np.argsort(-course.probabilities.max(axis=0), kind="stable")[:CURVES].tolist()
-        chosen = sorted({course.label, *ranked}, key=lambda label: -course.probabilities[-1, label])
-        texts.append(
-            {
-                "parts": course.parts,
-                "label": chosen.index(course.label),
-                "explanation": course.explanation,
-                "classes": [model.labels[label] for label in chosen],
-                "probabilities": pack(course.probabilities[:, chosen].T.astype(np.float32)),
-            }
-        )
-    return render_page("course", title, {"texts": texts, "bytes": model.vocabulary.binary})

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from charrnn.cli.display.colours import background
-from charrnn.inference.inspection.settings import SpanSettings
+from charrnn.inference.settings import SpanSettings
 from charrnn.model.file import save_model
 from charrnn.text.vocabulary.characters import ByteVocabulary, CharVocabulary
 from tests.cli.notes import without_note

@@ -8,8 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from charrnn.inference.classification import classifier as module
-from charrnn.inference.classification.classifier import Classifier, chunk_rows
-from charrnn.inference.classification.ngrams import NgramScorer
+from charrnn.inference.classification.classifier import Classifier, NgramScorer, chunk_rows
 from charrnn.inference.inspection.course import follow
 from charrnn.inference.network.classifier import CHUNK, ClassifierNetwork
 from charrnn.model.config import HASHES, ClassifierConfig

@@ -5,7 +5,7 @@ from pathlib import Path
 from charrnn.inference.labelled import LabelledModel
 from tests.browser import Browser
 from tests.inference.export.models import build_model, make_kind, make_labelled
-from tests.inference.inspection.test_trace_page import HOSTILE
+from tests.inference.inspection.test_pages import HOSTILE
 from tests.needs import in_browser
 
 

@@ -2,20 +2,25 @@
 
 import base64
 import dataclasses
+import gzip
 import hashlib
 import json
 import re
 from importlib import resources
 from typing import Any
 
+import numpy as np
 import pytest
 
 from charrnn.errors import ModelFileError
-from charrnn.inference.export.page import APPLICATION, ENGINE, build_page, join_scripts
+from charrnn.inference.export import page
+from charrnn.inference.export.page import APPLICATION, ENGINE, build_page, describe_model, join_scripts, pack_weights
+from charrnn.model.config import Tensors
 from charrnn.model.header import CLASSIFY
 from tests.inference.export.models import KINDS, make_kind, make_labelled
-from tests.inference.inspection.test_trace_page import HOSTILE
+from tests.inference.inspection.test_pages import HOSTILE
 
+TRAINING = {"corpus": "rhyme", "epochs": 2.25, "valid_loss": 1.386294, "date": "2026-03-01", "chars": 12_345}
 WEB = resources.files("charrnn.inference.export").joinpath("web")
 
 
@@ -119,3 +124,70 @@ def test_text_stands_out_from_its_ground(scheme: str) -> None:
         assert (high + 0.05) / (low + 0.05) >= 4.5, (text, ground)
     low, high = sorted([luminance(colours["ghost"]), luminance(colours["desk"])])
     assert (high + 0.05) / (low + 0.05) >= 3  # large text: the heading
+
+
+def describe(training: dict[str, Any], file_date: str | None = None) -> dict[str, str]:
+    header, _ = make_kind("GRU of two layers")
+    return dict(describe_model(dataclasses.replace(header, training=training), file_date))
+
+
+def test_what_a_model_is_in_words() -> None:
+    assert describe(TRAINING, "2026-04-01") == {
+        "Network": "GRU, 2 layers of 21 units",
+        "Weights": "6,133",
+        "Vocabulary": "22 characters",
+        "Training text": "rhyme, read 2.2 times",
+        "Held-out loss": "1.386 nats per character (2.00 bits, like a choice among 4.0)",
+        "Training date": "1 March 2026",
+    }
+    assert dict(describe_model(make_labelled(("a", "b"))[0]))["Labels"] == "2"
+
+
+def test_a_model_that_does_not_say_when_it_learned_has_the_date_of_its_file() -> None:
+    assert describe({}, "2026-04-01")["File dated"] == "1 April 2026"
+    assert not {"File dated", "Training date", "Held-out loss"} & set(describe({}))
+
+
+@pytest.mark.parametrize(
+    "value", [pytest.param(10**5000, id="huge"), float("nan"), float("inf"), "1.5", None, [], True]
+)
+def test_what_a_stranger_says_never_breaks_it(value: Any) -> None:
+    rows = describe(dict.fromkeys(TRAINING, value))
+    assert "Held-out loss" not in rows
+    assert rows["Weights"] == "6,133"
+
+
+def unpack(tensors: Tensors) -> Tensors:
+    layout, pieces = pack_weights(tensors, tensors)
+    low, high = np.frombuffer(gzip.decompress(b"".join(map(base64.b64decode, pieces))), np.uint8).reshape(2, -1)
+    halves = np.stack([low, high], axis=1).reshape(-1).view("<f2").astype(np.float64)
+    ends = np.cumsum([size for _, size, _ in layout])
+    parts = np.split(halves, ends[:-1])
+    return {
+        name: np.ldexp(part, exponent).astype(np.float32).reshape(tensors[name].shape)
+        for (name, _, exponent), part in zip(layout, parts, strict=True)
+    }
+
+
+def test_halves_keep_every_bit() -> None:
+    draw = np.random.default_rng(0)
+    halves = {"a": draw.standard_normal((7, 5)), "b": draw.standard_normal(11) * 1e-5, "c": np.zeros(3)}
+    tensors = {name: values.astype(np.float16).astype(np.float32) for name, values in halves.items()}
+    for name, found in unpack(tensors).items():
+        assert (found == tensors[name]).all()
+
+
+def test_weights_of_any_size_have_eleven_bits() -> None:
+    draw = np.random.default_rng(0)
+    for scale in (3e38, 1e5, 1.0, 1e-30, 1e-44):
+        values = (draw.uniform(0.1, 1.0, 50) * scale).astype(np.float32)
+        assert unpack({"w": values})["w"] == pytest.approx(values, rel=2**-11)
+
+
+def test_long_texts_come_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "PIECE_BYTES", 30)
+    tensors = {"w": np.random.default_rng(0).standard_normal(100).astype(np.float16).astype(np.float32)}
+    _, pieces = pack_weights(tensors, tensors)
+    assert len(pieces) > 3
+    assert max(map(len, pieces)) == 40
+    assert (unpack(tensors)["w"] == tensors["w"]).all()

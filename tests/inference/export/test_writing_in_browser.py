@@ -13,7 +13,7 @@ from charrnn.model.header import ModelHeader
 from charrnn.text.vocabulary.words import WordVocabulary
 from tests.browser import Browser
 from tests.inference.export.models import RHYME, build_model, draw_weights, make_kind, make_labelled, write_page
-from tests.inference.inspection.test_trace_page import HOSTILE
+from tests.inference.inspection.test_pages import HOSTILE
 from tests.needs import in_browser
 
 pytestmark = in_browser

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from charrnn.inference.classification.classifier import Classifier
-from charrnn.inference.inspection.course import LINES, follow, follow_lines, render_courses
+from charrnn.inference.inspection.course import LINES, follow, follow_lines
+from charrnn.inference.inspection.pages import render_courses
 from charrnn.inference.network.classifier import ClassifierNetwork
 from charrnn.model.config import ClassifierConfig
 from charrnn.model.header import ModelHeader
 from charrnn.text.vocabulary.characters import CharVocabulary
 from tests.browser import Browser
-from tests.inference.inspection.test_trace_page import HOSTILE, Parts
+from tests.inference.inspection.test_pages import HOSTILE, Parts
 from tests.needs import in_browser
 
 LABELS = ("first", HOSTILE, "third")

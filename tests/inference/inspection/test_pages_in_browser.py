@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from charrnn.inference.inspection.finding import Finding
-from charrnn.inference.inspection.trace_page import View, render_trace
+from charrnn.inference.inspection.pages import View, render_trace
 from charrnn.inference.inspection.tracing import Trace
 from tests.browser import Browser
-from tests.inference.inspection.test_trace_page import HOSTILE, trace
+from tests.inference.inspection.test_pages import HOSTILE, trace
 from tests.needs import in_browser
 
 pytestmark = in_browser
@@ -85,7 +85,7 @@ def test_choosing_a_layer_a_unit_and_values(opened: tuple[Browser, Trace]) -> No
     browser.mouse("click", *browser.middle("document.getElementById('unit')"))
     browser.ask("document.getElementById('unit').select()")
     browser.call("Input.insertText", text="11")
-    assert browser.ask("[now.layer, now.unit]") == [1, 11]
+    assert browser.ask("[state.layer, state.unit]") == [1, 11]
     browser.mouse("move", *browser.middle(span(7)))
     assert abs(float(hover_rows(browser)["hidden"]) - found.hidden[1, 7, 11]) < 0.015
     for values in ("forget gate", "cell", "surprise"):
@@ -103,7 +103,7 @@ def test_a_finding_is_chosen_by_its_button(opened: tuple[Browser, Trace]) -> Non
     browser.ask("choose({ layer: 0, unit: 3, values: 'cell' })")
     assert browser.ask(f"{BUTTON}.classList.contains('on')") is False
     browser.mouse("click", *browser.middle(BUTTON))
-    assert browser.ask("[now.layer, now.unit, now.values]") == [1, 5, "hidden"]
+    assert browser.ask("[state.layer, state.unit, state.values]") == [1, 5, "hidden"]
     assert browser.ask(f"{BUTTON}.classList.contains('on')") is True
 
 
@@ -121,7 +121,7 @@ def test_the_map_of_units_tells_values_and_chooses_rows(opened: tuple[Browser, T
     assert told.startswith("unit 8, character 20 ")
     assert abs(float(told.split()[-1]) - found.hidden[0, 20, 8]) < 0.015
     browser.mouse("click", x, y)
-    assert browser.ask("[now.unit, now.at]") == [8, 20]
+    assert browser.ask("[state.unit, state.at]") == [8, 20]
     assert browser.ask("document.getElementById('unit').value") == "8"
 
 
@@ -141,7 +141,7 @@ def test_saturation_and_characters_are_drawn(opened: tuple[Browser, Trace]) -> N
     browser.mouse("move", x, y)
     assert "of the time" in browser.ask("document.getElementById('dot').textContent")
     browser.mouse("click", x, y)
-    assert browser.ask("now.unit") != 3
+    assert browser.ask("state.unit") != 3
     assert pixels(browser, "scatter") != before
     blank = browser.ask(
         "(() => { const c = document.createElement('canvas'); c.width = 520; c.height = 420; return c.toDataURL(); })()"

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from charrnn.errors import TrainingError
-from charrnn.inference.classification.ngrams import NgramScorer
+from charrnn.inference.classification.classifier import NgramScorer
 from charrnn.model.config import ClassifierConfig
 from charrnn.text.documents.corpus import LabelledCorpus, read_labelled
 from charrnn.text.ngrams import count_ngrams

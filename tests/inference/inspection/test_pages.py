@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 
 from charrnn.inference.inspection.finding import Finding
-from charrnn.inference.inspection.trace_page import View, default_length, render_trace
+from charrnn.inference.inspection.pages import (
+    View,
+    default_length,
+    measure_saturation,
+    project_vectors,
+    render_trace,
+    symbol_vectors,
+)
 from charrnn.inference.inspection.tracing import ReadText, Trace, collect_arrays, read_text, trace_network, write_arrays
 from charrnn.inference.model import Model
 from charrnn.text.vocabulary.characters import CharVocabulary
@@ -128,3 +135,32 @@ def test_arrays_have_names_and_shapes_and_need_no_pickle(tmp_path: Path) -> None
         np.testing.assert_array_equal(loaded["forget_gate"], found.gates["forget"])
         assert "".join(map(chr, loaded["codes"])) == "a text"
         assert set(map(chr, loaded["next_codes"].ravel())) <= set("a text")
+
+
+def test_shares_of_time_nearly_shut_and_nearly_open() -> None:
+    gate = np.array([[[0.05, 0.95], [0.5, 0.99], [0.01, 0.2], [0.95, 0.91]]], dtype=np.float32)  # (L, T, H)
+    shut, opened = measure_saturation(gate)
+    assert shut.tolist() == [[0.5, 0.0]]
+    assert opened.tolist() == [[0.25, 0.75]]
+
+
+@pytest.mark.parametrize("shape", [(30, 8), (8, 30), (5, 5), (4, 1), (1, 3)])
+def test_the_map_is_that_of_a_singular_value_decomposition(shape: tuple[int, int]) -> None:
+    vectors = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    places, shares = project_vectors(vectors)
+    left, values, _ = np.linalg.svd(vectors - vectors.mean(axis=0), full_matrices=False)
+    wanted = np.pad((left * values)[:, :2], ((0, 0), (0, max(0, 2 - len(values)))))
+    np.testing.assert_allclose(np.abs(places), np.abs(wanted), atol=1e-4)
+    assert (places.max(axis=0) >= -places.min(axis=0) - 1e-4).all()
+    if shape[0] > 1:
+        wanted_shares = np.pad(values**2 / (values**2).sum(), (0, 1))[:2]
+        np.testing.assert_allclose(shares, wanted_shares, atol=1e-5)
+
+
+def test_vectors_are_embeddings_or_input_weights() -> None:
+    vocabulary = CharVocabulary.of_text("abcd")
+    embedded = make_model(vocabulary, embedding_size=3).network
+    assert np.array_equal(symbol_vectors(embedded), embedded.tensors["embedding.weight"])
+    one_hot = make_model(vocabulary, hidden_size=6).network
+    assert symbol_vectors(one_hot).shape == (4, 24)
+    assert np.array_equal(symbol_vectors(one_hot)[2], one_hot.tensors["rnn.weight_ih_l0"][:, 2])
