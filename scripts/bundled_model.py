@@ -28,7 +28,7 @@ HELD_OUT = 0.05  # of the text, at its end
 TRAIN = ("train", TEXT, "--hidden-size", "448", "--time", "520s", "--valid-fraction", str(HELD_OUT))
 COMMAND = " ".join(["charrnn", *TRAIN])
 README = """\
-Models are kept here: `charrnn train data/NAME.txt` writes `models/NAME.safetensors`. Git ignores all but one.
+Models are kept here: `charrnn train data/NAME.txt` writes `models/NAME.safetensors`. Git ignores all but shakespeare.safetensors and base/.
 
 ## shakespeare.safetensors
 
@@ -45,7 +45,7 @@ Shakespeare's plays, and `charrnn generate --prime "ROMEO:"` uses it if there is
 
 Most of tiny Shakespeare is part of these plays, so it cannot serve as a test set for this model.
 """
-ENGLISH = "models/english.safetensors"
+ENGLISH = "models/base/english.safetensors"
 TRAIN_ENGLISH = (
     *("train", english_text.TEXT, "--valid", f"{english_text.HELD_OUT}.txt", "--hidden-size", "768"),
     *("--embedding-size", "64", "--batch-size", "64", "--seq-len", "128", "--dropout", "0", "--lr", "4e-3"),
@@ -85,7 +85,7 @@ def round_model(source: Path, target: Path, test: str, command: str = COMMAND, *
         **header.training,
         **figures,
         **more,
-        "model": f"models/{target.name}",
+        "model": target.relative_to(ROOT).as_posix() if target.is_relative_to(ROOT) else target.name,
         "command": command,
     }
     save_model(target, dataclasses.replace(header, training=training), tensors)

@@ -182,7 +182,7 @@ class Memory:
         self.code.builder.call(function, [self.at(index).pointer, *hints])
 
 
-class Record:
+class StructView:
     """A ctypes structure, whose fields all take eight bytes, as the code sees it."""
 
     def __init__(self, memory: Memory, structure: type[ctypes.Structure]) -> None:

@@ -4,7 +4,7 @@ from ctypes import Structure, addressof, c_double, c_int64, c_void_p
 import numpy as np
 from llvmlite import ir
 
-from charrnn.native.code import DOUBLE, FLOAT, INT, POINTER, Code, Memory, Number, Record
+from charrnn.native.code import DOUBLE, FLOAT, INT, POINTER, Code, Memory, Number, StructView
 from tests.native.machine import Function
 
 
@@ -69,7 +69,7 @@ def test_records_are_ctypes_structures() -> None:
 
     module = ir.Module("test")
     code = Code(module, "f", [POINTER], public=True)
-    record = Record(Memory(code, code.arguments[0], INT), Pair)
+    record = StructView(Memory(code, code.arguments[0], INT), Pair)
     numbers = record.memory("numbers", DOUBLE)
     with code.count(record.number("count")) as place:
         numbers.write(numbers.read(place) * record.number("factor"), place)

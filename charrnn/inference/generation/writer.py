@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from charrnn.inference.generation.constraint.tracking import ENDED, Tracker
 from charrnn.inference.generation.kernel.compiled import Kernel
-from charrnn.inference.generation.kernel.records import Batch, Job, Stage
+from charrnn.inference.generation.kernel.structs import Batch, Job, Stage
 from charrnn.inference.generation.sampling import Sampler, Symbols, log_softmax
 from charrnn.inference.network.language import Floats, Network, State
 from charrnn.native.arrays import aligned_array

@@ -14,7 +14,7 @@ from charrnn.inference.generation.sampling import log_softmax
 from charrnn.inference.network.language import SMALL_TABLE, Floats, Network
 from charrnn.native.arrays import aligned_array
 from charrnn.native.recurrent.compiled import Kernel, load_kernel
-from charrnn.native.recurrent.records import GROUP, Sequence
+from charrnn.native.recurrent.structs import GROUP, Sequence
 from charrnn.text.vocabulary.base import Ids
 
 CHUNK = 32  # time steps of one call by NumPy, so that one chunk's gates and scores stay in the cache
@@ -160,7 +160,7 @@ class KernelScorer:
             packed, bias = weights.projections[layer - 1]
             below = _address(self._hidden[layer - 1, 1:]), self._units
             out = _address(inputs), self._width
-            kernel.multiply(_address(packed), self._width, self._units, *below, _address(bias), 0, *out, rows)
+            kernel.gemm_nt(_address(packed), self._width, self._units, *below, _address(bias), 0, *out, rows)
         arrays: dict[str, Floats] = {
             "inputs": inputs,
             "weights": weights.recurrent[layer],
@@ -188,7 +188,7 @@ class KernelScorer:
         for begin in range(0, count, piece):
             rows = min(piece, count - begin)
             x, out = (_address(hidden[begin:]), self._units), (_address(self._scores), symbols)
-            kernel.multiply(_address(weights.decoder), symbols, self._units, *x, *bias, *out, rows)
+            kernel.gemm_nt(_address(weights.decoder), symbols, self._units, *x, *bias, *out, rows)
             results = _address(totals[begin:]), _address(differences[begin:]), _address(self._scale)
             kernel.softmax(_address(self._scores), symbols, _address(ids[begin:]), rows, *results)
         nats: Floats = np.log(totals) - differences

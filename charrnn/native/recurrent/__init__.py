@@ -7,9 +7,9 @@ cells.py               what equations are written with
 lstm.py gru.py rnn.py  the equations of the cells, each forward beside its backward
 softmax.py             softmax and its gradient
 rows.py                sums and products of rows
-records.py             arguments
+structs.py             arguments
 program.py             the loops over time that join them
-calls.py recording.py  many calls as one
+calls.py call_list.py  many calls as one
 compiled.py            from there to machine code
 
 Training calls them through functions that PyTorch differentiates (`charrnn.training.kernel`), scoring with NumPy's

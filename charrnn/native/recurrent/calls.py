@@ -6,7 +6,7 @@ A call is written down as the function's number and its arguments, eight bytes e
 from typing import Any
 
 from charrnn.native.code import INT, POINTER, Code, Memory, Number
-from charrnn.native.recurrent.records import MOST_ARGUMENTS
+from charrnn.native.recurrent.structs import MOST_ARGUMENTS
 
 
 def emit_run(module: Any, functions: list[Any]) -> Any:

@@ -11,8 +11,8 @@ class Units:
     """`lanes` units from `place` on, of one sample at one step. Gates are `units` floats apart.
 
     The forward pass reads `inputs`, `sums` (the projected state), `hidden` and `cells`, and writes the others. The
-    backward pass reads `gates`, the states and `by_outputs`, and replaces `gates`, `inner`, `by_hidden` and `by_cells`
-    by gradients.
+    backward pass reads `gates`, the states and `grad_outputs`, and replaces `gates`, `inner`, `grad_hidden` and
+    `grad_cells` by gradients.
     """
 
     lanes: int
@@ -27,9 +27,9 @@ class Units:
     next_cells: Memory
     gates: Memory
     inner: Memory
-    by_outputs: Memory
-    by_hidden: Memory
-    by_cells: Memory
+    grad_outputs: Memory
+    grad_hidden: Memory
+    grad_cells: Memory
 
     def read(self, memory: Memory, gate: int = 0) -> Number:
         """These units of an array; of a gate if it has several."""
@@ -43,9 +43,9 @@ class Units:
         """The projected input and state of a gate, together."""
         return self.read(self.inputs, gate) + self.read(self.sums, gate)
 
-    def by_output(self) -> Number:
+    def grad_output(self) -> Number:
         """The gradient of the state after this step: from its output and from the steps after it."""
-        return self.read(self.by_outputs) + self.read(self.by_hidden)
+        return self.read(self.grad_outputs) + self.read(self.grad_hidden)
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Cell:
         gates: G, the number of gates.
         forward: emits the equations of a step.
         backward: emits their gradients.
-        state_path: whether `backward` leaves in `by_hidden` a gradient that goes past the recurrent weights.
+        state_path: whether `backward` leaves in `grad_hidden` a gradient that goes past the recurrent weights.
         inner: whether gradients of the projected input and state differ.
     """
 

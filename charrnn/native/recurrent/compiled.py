@@ -9,13 +9,13 @@ from typing import Any
 
 from charrnn.native.cache import load_or_compile
 from charrnn.native.processor import Processor, Tiling
-from charrnn.native.recurrent.records import Call, Sequence
+from charrnn.native.recurrent.structs import Call, Sequence
 
 PASS = CFUNCTYPE(None, POINTER(Sequence))
 FUNCTIONS = {
     "pack": CFUNCTYPE(None, c_void_p, c_int64, c_int64, c_int64, c_int64, c_void_p),
-    "multiply": CFUNCTYPE(None, *[c_void_p, c_int64, c_int64], *[c_void_p, c_int64] * 3, c_int64),
-    "outer": CFUNCTYPE(None, *[c_void_p, c_int64, c_int64] * 2, *[c_void_p, c_int64] * 2, c_int64, c_void_p),
+    "gemm_nt": CFUNCTYPE(None, *[c_void_p, c_int64, c_int64], *[c_void_p, c_int64] * 3, c_int64),
+    "gemm_tn": CFUNCTYPE(None, *[c_void_p, c_int64, c_int64] * 2, *[c_void_p, c_int64] * 2, c_int64, c_void_p),
     "forward": PASS,
     "backward": PASS,
     "softmax": CFUNCTYPE(None, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_void_p, c_void_p),
@@ -32,8 +32,8 @@ class Kernel:
     """The functions for one kind of cell; they release the global interpreter lock. `alive` owns their memory."""
 
     pack: Any
-    multiply: Any
-    outer: Any
+    gemm_nt: Any
+    gemm_tn: Any
     forward: Any
     backward: Any
     softmax: Any
@@ -43,8 +43,8 @@ class Kernel:
     alive: Any
 
 
-def has_paired_products() -> bool:
-    """Whether there are paired kernels on this machine."""
+def has_bf16_products() -> bool:
+    """Whether there are bf16 kernels on this machine."""
     try:
         return Processor().has_bfloat16 and find_spec("llvmlite") is not None
     except (ImportError, RuntimeError):
@@ -52,33 +52,33 @@ def has_paired_products() -> bool:
 
 
 @cache
-def load_kernel(cell: str, *, paired: bool = False) -> Kernel | None:
+def load_kernel(cell: str, *, bf16: bool = False) -> Kernel | None:
     """The kernel for a kind of cell, or None on a system where llvmlite cannot be loaded or make code that runs.
 
-    Products of a `paired` kernel are of bfloat16 numbers (`charrnn.native.recurrent.terms`); it is None, too, where the
+    Products of a `bf16` kernel are of bfloat16 numbers (`charrnn.native.recurrent.terms`); it is None, too, where the
     processor has no instruction for them.
     """
     try:
         processor = Processor()
-        if paired and not processor.has_bfloat16:
+        if bf16 and not processor.has_bfloat16:
             return None
         code = load_or_compile(
-            f"recurrent-{cell}{'-bf16' if paired else ''}",
+            f"recurrent-{cell}{'-bf16' if bf16 else ''}",
             processor.name,
             SOURCES,
-            lambda: compile_kernel(processor, cell, processor.tiling, paired=paired),
+            lambda: compile_kernel(processor, cell, processor.tiling, bf16=bf16),
         )
         return link_kernel(processor, code)
     except (ImportError, OSError, RuntimeError):
         return None
 
 
-def compile_kernel(processor: Processor, cell: str, tiling: Tiling, *, paired: bool = False) -> bytes:
+def compile_kernel(processor: Processor, cell: str, tiling: Tiling, *, bf16: bool = False) -> bytes:
     """The kernel's object code."""
     from charrnn.native.recurrent.program import emit_kernel
     from charrnn.native.recurrent.terms import Terms
 
-    return processor.compile(emit_kernel(tiling, cell, Terms(paired, processor.has_bfloat16)))
+    return processor.compile(emit_kernel(tiling, cell, Terms(bf16, processor.has_bfloat16)))
 
 
 def link_kernel(processor: Processor, code: bytes) -> Kernel:

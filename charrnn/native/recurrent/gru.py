@@ -25,15 +25,15 @@ def _forward(units: Units) -> None:
 
 def _backward(units: Units) -> None:
     r, z, n = (units.read(units.gates, gate) for gate in range(3))
-    by_hidden = units.by_output()
-    by_z = by_hidden * (units.read(units.hidden) - n) * (z - z * z)
-    by_n = by_hidden * (z.like(1.0) - z) * (n.like(1.0) - n * n)
-    by_r = by_n * units.read(units.inner, 2) * (r - r * r)
-    for gate, value in enumerate((by_r, by_z, by_n)):
+    grad_hidden = units.grad_output()
+    grad_z = grad_hidden * (units.read(units.hidden) - n) * (z - z * z)
+    grad_n = grad_hidden * (z.like(1.0) - z) * (n.like(1.0) - n * n)
+    grad_r = grad_n * units.read(units.inner, 2) * (r - r * r)
+    for gate, value in enumerate((grad_r, grad_z, grad_n)):
         units.write(units.gates, value, gate)
-    for gate, value in enumerate((by_r, by_z, by_n * r)):
+    for gate, value in enumerate((grad_r, grad_z, grad_n * r)):
         units.write(units.inner, value, gate)
-    units.write(units.by_hidden, by_hidden * z)
+    units.write(units.grad_hidden, grad_hidden * z)
 
 
 GRU = Cell(3, _forward, _backward, state_path=True, inner=True)

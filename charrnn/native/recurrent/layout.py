@@ -62,7 +62,7 @@ def emit_pack(module: Any, lanes: int, vectors: int, terms: Terms) -> Any:
                         place.write(numbers.read(column_stride * n), n * width)
 
             cover(code, inner, LINE, transpose)
-        if terms.paired:
+        if terms.bf16:
             copy_panel(code, terms, lambda k: panel.at(k * width), inner, panel, min(lanes, width), width)
 
     cover_rows(code, rows, lanes, vectors, pack_panel)

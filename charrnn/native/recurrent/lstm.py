@@ -27,13 +27,13 @@ def _forward(units: Units) -> None:
 def _backward(units: Units) -> None:
     i, f, g, o = (units.read(units.gates, gate) for gate in range(4))
     tanh_cell = tanh(units.read(units.next_cells))
-    by_hidden = units.by_output()
-    by_cell = (by_hidden * o).times_plus(i.like(1.0) - tanh_cell * tanh_cell, units.read(units.by_cells))
-    units.write(units.gates, by_cell * g * (i - i * i), 0)
-    units.write(units.gates, by_cell * units.read(units.cells) * (f - f * f), 1)
-    units.write(units.gates, by_cell * i * (g.like(1.0) - g * g), 2)
-    units.write(units.gates, by_hidden * tanh_cell * (o - o * o), 3)
-    units.write(units.by_cells, by_cell * f)
+    grad_hidden = units.grad_output()
+    grad_cell = (grad_hidden * o).times_plus(i.like(1.0) - tanh_cell * tanh_cell, units.read(units.grad_cells))
+    units.write(units.gates, grad_cell * g * (i - i * i), 0)
+    units.write(units.gates, grad_cell * units.read(units.cells) * (f - f * f), 1)
+    units.write(units.gates, grad_cell * i * (g.like(1.0) - g * g), 2)
+    units.write(units.gates, grad_hidden * tanh_cell * (o - o * o), 3)
+    units.write(units.grad_cells, grad_cell * f)
 
 
 LSTM = Cell(4, _forward, _backward)

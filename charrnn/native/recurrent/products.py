@@ -1,9 +1,9 @@
 """Products of matrices with many rows, in tiles whose sums stay in registers.
 
-    multiply    out[n, r] = initial[n, r] + x[n, 0] w[r, 0] + x[n, 1] w[r, 1] + ...      w (R, K) packed
-    outer       out[r, c] = initial[r, c] + a[0, r] b[0, c] + a[1, r] b[1, c] + ...      in chunks of `CHUNK` terms
+    gemm_nt     out[n, r] = initial[n, r] + x[n, 0] w[r, 0] + x[n, 1] w[r, 1] + ...      w (R, K) packed
+    gemm_tn     out[r, c] = initial[r, c] + a[0, r] b[0, c] + a[1, r] b[1, c] + ...      in chunks of `CHUNK` terms
 
-always in this order. `multiply` is a layer's product with its weights, `outer` gives their gradient. A tile holds the
+always in this order. `gemm_nt` is a layer's product with its weights, `gemm_tn` gives their gradient. A tile holds the
 sums of one panel of columns (vectors) for several rows while k runs: what a vector is read for is done for all rows of
 the tile, what a number is read for is done for the whole panel. Words of pairs of bfloat16 numbers (`Terms`) take the
 place of float32 numbers where they are wanted; then k runs over pairs of terms.
@@ -16,7 +16,7 @@ from typing import Any
 from charrnn.native.code import FLOAT, INT, POINTER, Code, Memory, Number
 from charrnn.native.processor import Tiling
 from charrnn.native.recurrent.layout import LINE, copy_panel, cover, cover_rows, round_row
-from charrnn.native.recurrent.records import CHUNK, GAP
+from charrnn.native.recurrent.structs import CHUNK, GAP
 from charrnn.native.recurrent.terms import ReadWord, Terms
 
 
@@ -52,13 +52,13 @@ class _Tile:
                 row.write(total.value, place)
 
 
-def emit_multiply(module: Any, tiling: Tiling, terms: Terms) -> Any:
-    """multiply(packed, R, K, x, x stride, initial, initial stride, out, out stride, N).
+def emit_gemm_nt(module: Any, tiling: Tiling, terms: Terms) -> Any:
+    """gemm_nt(packed, R, K, x, x stride, initial, initial stride, out, out stride, N).
 
     Strides are in floats from row to row; that of `initial` may be 0. `out` may be `initial`.
     """
     kinds = [POINTER, INT, INT, POINTER, INT, POINTER, INT, POINTER, INT, INT]
-    code = Code(module, "multiply", kinds, public=True)
+    code = Code(module, "gemm_nt", kinds, public=True)
     packed, x, initial, out = (Memory(code, code.arguments[place], FLOAT) for place in (0, 3, 5, 7))
     rows, inner, x_stride, initial_stride, out_stride, count = (
         Number(code, code.arguments[place]) for place in (1, 2, 4, 6, 8, 9)
@@ -82,12 +82,12 @@ def emit_multiply(module: Any, tiling: Tiling, terms: Terms) -> Any:
         ).emit(code)
 
     def multiply_panel(row: Number, width: int) -> None:
-        def multiply(sample: Number, size: int) -> None:
+        def multiply_samples(sample: Number, size: int) -> None:
             multiply_tile(row, width, sample, [x.at((sample + n) * x_stride) for n in range(size)])
 
-        cover(code, count, tiling.samples, multiply)
+        cover(code, count, tiling.samples, multiply_samples)
 
-    if not terms.paired:
+    if not terms.bf16:
         cover_rows(code, rows, tiling.lanes, tiling.vectors, multiply_panel)
         return code.finish()
     rounded = code.stack(FLOAT, words * tiling.samples)
@@ -104,8 +104,8 @@ def emit_multiply(module: Any, tiling: Tiling, terms: Terms) -> Any:
     return code.finish()
 
 
-def emit_outer(module: Any, tiling: Tiling, terms: Terms) -> Any:
-    """outer(a, a stride, R, b, b stride, C, initial, initial stride, out, out stride, N, scratch).
+def emit_gemm_tn(module: Any, tiling: Tiling, terms: Terms) -> Any:
+    """gemm_tn(a, a stride, R, b, b stride, C, initial, initial stride, out, out stride, N, scratch).
 
     Strides are in floats from row to row; that of `initial` may be 0. `out` may be `initial`.
 
@@ -114,7 +114,7 @@ def emit_outer(module: Any, tiling: Tiling, terms: Terms) -> Any:
     `scratch_size` says how much memory that takes.
     """
     kinds = [POINTER, INT, INT, POINTER, INT, INT, POINTER, INT, POINTER, INT, INT, POINTER]
-    code = Code(module, "outer", kinds, public=True)
+    code = Code(module, "gemm_tn", kinds, public=True)
     a, b, out, scratch = (Memory(code, code.arguments[place], FLOAT) for place in (0, 3, 8, 11))
     a_stride, rows, b_stride, columns, initial_stride, out_stride, count = (
         Number(code, code.arguments[place]) for place in (1, 2, 4, 5, 7, 9, 10)

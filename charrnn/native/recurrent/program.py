@@ -12,18 +12,18 @@ from typing import Any
 
 from llvmlite import ir
 
-from charrnn.native.code import FLOAT, INT, POINTER, Code, Memory, Number, Record
+from charrnn.native.code import FLOAT, INT, POINTER, Code, Memory, Number, StructView
 from charrnn.native.processor import Tiling
 from charrnn.native.recurrent.calls import emit_run
 from charrnn.native.recurrent.cells import Cell, Units
 from charrnn.native.recurrent.gru import GRU
 from charrnn.native.recurrent.layout import cover, emit_pack
 from charrnn.native.recurrent.lstm import LSTM
-from charrnn.native.recurrent.products import emit_multiply, emit_outer
-from charrnn.native.recurrent.records import GROUP, Sequence
+from charrnn.native.recurrent.products import emit_gemm_nt, emit_gemm_tn
 from charrnn.native.recurrent.rnn import RNN
 from charrnn.native.recurrent.rows import emit_add_rows, emit_scale_rows
 from charrnn.native.recurrent.softmax import emit_softmax
+from charrnn.native.recurrent.structs import GROUP, Sequence
 from charrnn.native.recurrent.terms import Terms
 
 CELLS = {"lstm": LSTM, "gru": GRU, "rnn": RNN}
@@ -33,8 +33,8 @@ def emit_kernel(tiling: Tiling, name: str, terms: Terms) -> Any:
     """A module with the functions of `compiled.Kernel`, for one kind of cell."""
     module = ir.Module("charrnn")
     pack = emit_pack(module, tiling.lanes, tiling.vectors, terms)
-    product = emit_multiply(module, tiling, terms)
-    outer = emit_outer(module, tiling, terms)
+    product = emit_gemm_nt(module, tiling, terms)
+    outer = emit_gemm_tn(module, tiling, terms)
     passes = [_Pass(module, tiling, CELLS[name], product, kind).emit() for kind in ("forward", "backward")]
     rows = [emit(module, tiling.lanes) for emit in (emit_softmax, emit_add_rows, emit_scale_rows)]
     emit_run(module, [pack, product, outer, *passes, *rows])
@@ -47,10 +47,10 @@ class _Pass:
     def __init__(self, module: Any, tiling: Tiling, cell: Cell, product: Any, name: str) -> None:
         self.code = Code(module, name, [POINTER], public=True)
         self.tiling, self.cell, self.product, self.backward = tiling, cell, product, name == "backward"
-        record = Record(Memory(self.code, self.code.arguments[0], INT), Sequence)
+        record = StructView(Memory(self.code, self.code.arguments[0], INT), Sequence)
         self.steps, self.samples, self.units = (record.number(name) for name in ("steps", "samples", "units"))
         self.width = self.units * cell.gates
-        names = "inputs weights bias zeros hidden cells gates inner sums by_outputs by_hidden by_cells"
+        names = "inputs weights bias zeros hidden cells gates inner sums grad_outputs grad_hidden grad_cells"
         self.arrays = {name: record.memory(name, FLOAT) for name in names.split()}
         self.symbols, self.has_symbols = record.memory("symbols", INT), record.number("has_symbols")
         self.has_gates = record.number("has_gates")
@@ -83,9 +83,9 @@ class _Pass:
     def _multiply_backward(self, t: Number, first: Number, count: Number) -> None:
         """Set the gradient of the state to W^T D(a[t]), plus what went past the weights."""
         gradients = self.arrays["inner" if self.cell.inner else "gates"].at(self._row(t, first) * self.width)
-        by_hidden = self.arrays["by_hidden"].at(first * self.units)
-        initial = (by_hidden, self.units) if self.cell.state_path else (self.arrays["zeros"], self.code.integer(0))
-        x, out = (gradients, self.width), (by_hidden, self.units)
+        grad_hidden = self.arrays["grad_hidden"].at(first * self.units)
+        initial = (grad_hidden, self.units) if self.cell.state_path else (self.arrays["zeros"], self.code.integer(0))
+        x, out = (gradients, self.width), (grad_hidden, self.units)
         self.code.call(self.product, self.arrays["weights"], self.units, self.width, *x, *initial, *out, count)
 
     def _cells(self, t: Number, first: Number, count: Number) -> None:
@@ -97,9 +97,9 @@ class _Pass:
             input_row = code.variable(row)
             with code.only_if(self.has_symbols.equals(1)):
                 input_row.value = self.symbols.read(row)
-            at_row = {name: arrays[name].at(row * self.units) for name in ("hidden", "cells", "by_outputs")}
+            at_row = {name: arrays[name].at(row * self.units) for name in ("hidden", "cells", "grad_outputs")}
             gates = {name: arrays[name].at(row * self.width * self.has_gates) for name in ("gates", "inner")}
-            by_sample = {name: arrays[name].at(sample * self.units) for name in ("by_hidden", "by_cells")}
+            by_sample = {name: arrays[name].at(sample * self.units) for name in ("grad_hidden", "grad_cells")}
             others = {
                 "inputs": arrays["inputs"].at(input_row.value * self.width),
                 "sums": arrays["sums"].at(number * self.width),

@@ -17,7 +17,7 @@ def _forward(units: Units) -> None:
 
 def _backward(units: Units) -> None:
     h = units.read(units.next_hidden)
-    units.write(units.gates, units.by_output() * (h.like(1.0) - h * h))
+    units.write(units.gates, units.grad_output() * (h.like(1.0) - h * h))
 
 
 RNN = Cell(1, _forward, _backward)

@@ -27,20 +27,20 @@ class Terms:
     """How products keep their terms.
 
     Attributes:
-        paired: as pairs of bfloat16 numbers.
+        bf16: as pairs of bfloat16 numbers.
         native: the processor has the instruction for them (`Processor.has_bfloat16`).
     """
 
-    paired: bool = False
+    bf16: bool = False
     native: bool = False
 
     def count_words(self, terms: Number) -> Number:
         """The words that hold so many terms."""
-        return (terms + 1) // 2 if self.paired else terms
+        return (terms + 1) // 2 if self.bf16 else terms
 
     def add_product(self, factors: Number, vector: Number, total: Number) -> Number:
         """The total plus the products of two vectors of words, lane by lane."""
-        if not self.paired:
+        if not self.bf16:
             return factors.times_plus(vector, total)
         lanes = vector.kind.count
         if self.native and lanes in NATIVE_LANES:
@@ -54,7 +54,7 @@ class Terms:
 
         `read_word(read)` is the word, a vector, where `read(n)` is the vector of term n.
         """
-        if not self.paired:
+        if not self.bf16:
             with code.count(terms) as k:
                 body(k, partial(_read_term, k))
             return

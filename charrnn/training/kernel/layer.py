@@ -8,14 +8,14 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from charrnn.native.recurrent.call_list import CallList
 from charrnn.native.recurrent.compiled import Kernel
-from charrnn.native.recurrent.recording import Recording
-from charrnn.native.recurrent.records import GROUP, PANELS, Sequence
+from charrnn.native.recurrent.structs import GROUP, PANELS, Sequence
 from charrnn.training.kernel.linear import (
     add_rows,
+    gemm_nt,
+    gemm_tn_into,
     make_scratch,
-    multiply,
-    outer_into,
     pack_into,
     record_sum,
     scale_rows,
@@ -65,14 +65,14 @@ class StepLayer:
         bias: of both (G*H).
         inner: bias (H) inside the GRU's reset product; None for other cells.
         table: projected symbols (V, G*H), V = 0 for a layer that reads vectors.
-        by_table, by_vectors: gradients of the table and, if it is made of them, of the symbols' vectors.
+        grad_table, grad_vectors: gradients of the table and, if it is made of them, of the symbols' vectors.
     """
 
     def __init__(self, module: nn.Module, symbols: int | None, vectors: Tensor | None, *, masked: bool) -> None:
         self.states = 2 if isinstance(module, nn.LSTM) else 1
         self._vectors = vectors
-        self._by_vectors: list[Tensor] = []  # a part of their gradient for each part of the rows
-        self.by_vectors = None if vectors is None else torch.empty_like(vectors)
+        self._grad_vectors: list[Tensor] = []  # a part of their gradient for each part of the rows
+        self.grad_vectors = None if vectors is None else torch.empty_like(vectors)
         self.parameters = [module.get_parameter(name) for name in PARAMETERS]
         self.gradients = [torch.zeros_like(parameter) for parameter in self.parameters]
         self._weight_ih, self._weight_hh, *self._biases = (parameter.detach() for parameter in self.parameters)
@@ -82,7 +82,7 @@ class StepLayer:
         self.inputs = PackedMatrix(self._weight_ih) if symbols is None else None
         self.bias = torch.empty_like(self._biases[0])
         self.inner = self._biases[1][2 * self.units :] if isinstance(module, nn.GRU) else None
-        self.table, self.by_table = (self.bias.new_empty(symbols or 0, self.width) for _ in range(2))
+        self.table, self.grad_table = (self.bias.new_empty(symbols or 0, self.width) for _ in range(2))
 
     @property
     def sums(self) -> list[Tensor]:
@@ -97,7 +97,7 @@ class StepLayer:
         if self.inputs is None and self._vectors is None:
             torch.add(self._weight_ih.t(), self.bias, out=self.table)
 
-    def record_preparation(self, recording: Recording, part: int, parts: int, rows: slice) -> None:
+    def record_preparation(self, recording: CallList, part: int, parts: int, rows: slice) -> None:
         """Add the calls that pack one of some parts of the weights, and make some rows of the table."""
         for matrix in (self.recurrent, self.inputs):
             if matrix is not None:
@@ -106,7 +106,7 @@ class StepLayer:
             weight = self._weight_ih[rows]
             packed = recording.keep(torch.empty_like(weight))
             pack_into(recording.kernel, weight, packed)
-            multiply(recording.kernel, packed, self._vectors, self.bias[rows], self.table[:, rows])
+            gemm_nt(recording.kernel, packed, self._vectors, self.bias[rows], self.table[:, rows])
 
     def mask(self, kernel: Kernel, mask: Tensor, rows: slice) -> None:
         """Set some rows of the recurrent weights to those of the parameter times a mask."""
@@ -114,49 +114,51 @@ class StepLayer:
 
     def mask_gradient(self, kernel: Kernel, mask: Tensor, rows: slice) -> None:
         """Multiply some rows of their gradient by the mask."""
-        by_weight = self.gradients[1][rows]
-        scale_rows(kernel, by_weight, mask[rows], by_weight)
+        grad_weight = self.gradients[1][rows]
+        scale_rows(kernel, grad_weight, mask[rows], grad_weight)
 
-    def record_gradients(self, recording: Recording, passes: list["Passes"], rows: slice) -> None:
+    def record_gradients(self, recording: CallList, passes: list["Passes"], rows: slice) -> None:
         """Add the calls that compute some rows of the gradients from passes over all readers."""
-        kernel, (by_weight_ih, by_weight, by_bias, by_bias_hh) = recording.kernel, self.gradients
-        zeros = by_weight.new_zeros(max(by_weight.shape[1], by_weight_ih.shape[1], self.width))
-        scratch = recording.keep(make_scratch(by_weight.t()))
+        kernel, (grad_weight_ih, grad_weight, grad_bias, grad_bias_hh) = recording.kernel, self.gradients
+        zeros = grad_weight.new_zeros(max(grad_weight.shape[1], grad_weight_ih.shape[1], self.width))
+        scratch = recording.keep(make_scratch(grad_weight.t()))
         begin = [recording.keep(zeros)] * 2
-        set_rows(kernel, zeros, self.by_table[:, rows])
+        set_rows(kernel, zeros, self.grad_table[:, rows])
         for part in passes:
             gates, projected = (array.flatten(0, 1) for array in (part.gates, part.projected))
-            outer_into(kernel, projected[:, rows], part.hidden[:-1].flatten(0, 1), begin[0], by_weight[rows], scratch)
+            gemm_tn_into(
+                kernel, projected[:, rows], part.hidden[:-1].flatten(0, 1), begin[0], grad_weight[rows], scratch
+            )
             if self.inputs is None:
-                add_rows(kernel, gates[:, rows], part.inputs, self.by_table[:, rows])
+                add_rows(kernel, gates[:, rows], part.inputs, self.grad_table[:, rows])
             else:
-                outer_into(kernel, gates[:, rows], part.inputs.flatten(0, 1), begin[1], by_weight_ih[rows], scratch)
-                record_sum(recording, gates[:, rows], by_bias[rows])
+                gemm_tn_into(kernel, gates[:, rows], part.inputs.flatten(0, 1), begin[1], grad_weight_ih[rows], scratch)
+                record_sum(recording, gates[:, rows], grad_bias[rows])
             if self.inner is not None:
                 inner = slice(max(rows.start, 2 * self.units), max(rows.stop, 2 * self.units))
-                record_sum(recording, projected[:, inner], by_bias_hh[inner])
-            begin = [by_weight[rows], by_weight_ih[rows]]
+                record_sum(recording, projected[:, inner], grad_bias_hh[inner])
+            begin = [grad_weight[rows], grad_weight_ih[rows]]
         if self.inputs is None:
-            record_sum(recording, self.by_table[:, rows], by_bias[rows])
+            record_sum(recording, self.grad_table[:, rows], grad_bias[rows])
             if self._vectors is not None:
-                outer_into(kernel, self.by_table[:, rows], self._vectors, zeros, by_weight_ih[rows], scratch)
+                gemm_tn_into(kernel, self.grad_table[:, rows], self._vectors, zeros, grad_weight_ih[rows], scratch)
                 weight, result = self._weight_ih[rows].t(), recording.keep(torch.empty_like(self._vectors))
                 packed = recording.keep(weight.new_empty(weight.numel()))
                 pack_into(kernel, weight, packed)
-                multiply(kernel, packed, self.by_table[:, rows], zeros, result)
-                self._by_vectors.append(result)
+                gemm_nt(kernel, packed, self.grad_table[:, rows], zeros, result)
+                self._grad_vectors.append(result)
 
     def finish(self) -> None:
         """Complete the gradients."""
-        by_weight_ih, _, by_bias, by_bias_hh = self.gradients
+        grad_weight_ih, _, grad_bias, grad_bias_hh = self.gradients
         same = self.width if self.inner is None else 2 * self.units
-        by_bias_hh[:same] = by_bias[:same]
-        if self.by_vectors is not None:
-            self.by_vectors.copy_(self._by_vectors[0])
-            for part in self._by_vectors[1:]:
-                self.by_vectors += part
+        grad_bias_hh[:same] = grad_bias[:same]
+        if self.grad_vectors is not None:
+            self.grad_vectors.copy_(self._grad_vectors[0])
+            for part in self._grad_vectors[1:]:
+                self.grad_vectors += part
         elif self.inputs is None:
-            by_weight_ih.copy_(self.by_table.t())
+            grad_weight_ih.copy_(self.grad_table.t())
 
 
 class Passes:
@@ -171,7 +173,7 @@ class Passes:
         hidden: the first of them.
         gates: (T, b, G*H); after the backward pass the gradients of the projected inputs.
         projected: after the backward pass, the gradients of the projected states.
-        by_state: the gradients of the states after the last step (b, H), which become those before the first.
+        grad_state: the gradients of the states after the last step (b, H), which become those before the first.
     """
 
     def __init__(self, layer: StepLayer, inputs: Tensor) -> None:
@@ -179,41 +181,41 @@ class Passes:
         new = layer.bias.new_empty
         self.inputs, self._layer = inputs, layer
         self.state = [new(steps + 1, readers, layer.units) for _ in range(layer.states)]
-        self.by_state = [new(readers, layer.units) for _ in self.state]
+        self.grad_state = [new(readers, layer.units) for _ in self.state]
         self.hidden = self.state[0]
         self.gates = new(steps, readers, layer.width)
         self.projected = self.gates if layer.inner is None else torch.empty_like(self.gates)
         self._scratch = {"sums": new(GROUP, layer.width), "zeros": layer.bias.new_zeros(layer.width)}
 
-    def record_forward(self, recording: Recording) -> None:
+    def record_forward(self, recording: CallList) -> None:
         """Add the calls that read the inputs from the first states on."""
         layer, projected = self._layer, self._layer.table
         symbols = self.inputs if layer.inputs is None else None
         if layer.inputs is not None:
             projected = recording.keep(torch.empty_like(self.gates))
             rows = self.inputs.flatten(0, 1)
-            multiply(recording.kernel, layer.inputs.forward, rows, layer.bias, projected.flatten(0, 1))
+            gemm_nt(recording.kernel, layer.inputs.forward, rows, layer.bias, projected.flatten(0, 1))
         weights = layer.recurrent.forward
         recording.kernel.forward(
             self._make_sequence(inputs=projected, symbols=symbols, weights=weights, bias=layer.inner)
         )
 
-    def record_backward(self, recording: Recording, by_outputs: Tensor, by_inputs: Tensor | None) -> None:
+    def record_backward(self, recording: CallList, grad_outputs: Tensor, grad_inputs: Tensor | None) -> None:
         """Add the calls that compute the gradients from those of the outputs (T, b, H).
 
-        Those of inputs that are vectors go to `by_inputs` (T, b, I), which may be the same memory.
+        Those of inputs that are vectors go to `grad_inputs` (T, b, I), which may be the same memory.
         """
         layer = self._layer
-        recording.kernel.backward(self._make_sequence(weights=layer.recurrent.backward, by_outputs=by_outputs))
-        if layer.inputs is not None and by_inputs is not None:
-            zeros = recording.keep(layer.bias.new_zeros(by_inputs.shape[-1]))
+        recording.kernel.backward(self._make_sequence(weights=layer.recurrent.backward, grad_outputs=grad_outputs))
+        if layer.inputs is not None and grad_inputs is not None:
+            zeros = recording.keep(layer.bias.new_zeros(grad_inputs.shape[-1]))
             rows = self.gates.flatten(0, 1)
-            multiply(recording.kernel, layer.inputs.backward, rows, zeros, by_inputs.flatten(0, 1))
+            gemm_nt(recording.kernel, layer.inputs.backward, rows, zeros, grad_inputs.flatten(0, 1))
 
     def _make_sequence(self, **arrays: Tensor | None) -> Sequence:
         steps, readers = self.inputs.shape[:2]
         states = dict(zip(("hidden", "cells"), self.state, strict=False))
-        gradients = dict(zip(("by_hidden", "by_cells"), self.by_state, strict=False))
+        gradients = dict(zip(("grad_hidden", "grad_cells"), self.grad_state, strict=False))
         inner = None if self._layer.inner is None else self.projected
         every = {**states, **gradients, **self._scratch, "gates": self.gates, "inner": inner}
         return make_sequence((steps, readers, self._layer.units), **every, **arrays)

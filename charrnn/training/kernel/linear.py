@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from charrnn.native.recurrent.call_list import CallList
 from charrnn.native.recurrent.compiled import Kernel
-from charrnn.native.recurrent.recording import Recording
-from charrnn.native.recurrent.records import scratch_size
+from charrnn.native.recurrent.structs import scratch_size
 
 
 @dataclass(frozen=True)
@@ -50,18 +50,18 @@ class _LinearFunction(torch.autograd.Function):
         ctx.linear = linear
         x = x.contiguous()
         ctx.save_for_backward(x)
-        return multiply(linear.kernel, linear.packed, x, bias, x.new_empty(len(x), len(weight)))
+        return gemm_nt(linear.kernel, linear.packed, x, bias, x.new_empty(len(x), len(weight)))
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, by_result: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad_result: Tensor) -> tuple[Tensor | None, ...]:
         (x,) = ctx.saved_tensors
-        linear, by_result, by_x = ctx.linear, by_result.contiguous(), None
+        linear, grad_result, grad_x = ctx.linear, grad_result.contiguous(), None
         if ctx.needs_input_grad[1]:
-            by_x = multiply(
-                linear.kernel, linear.packed_transpose, by_result, x.new_zeros(x.shape[1]), torch.empty_like(x)
+            grad_x = gemm_nt(
+                linear.kernel, linear.packed_transpose, grad_result, x.new_zeros(x.shape[1]), torch.empty_like(x)
             )
-        return None, by_x, outer(linear.kernel, by_result, x), by_result.sum(dim=0)
+        return None, grad_x, gemm_tn(linear.kernel, grad_result, x), grad_result.sum(dim=0)
 
 
 @torch.no_grad()
@@ -82,32 +82,32 @@ def pack_both(kernel: Kernel, matrix: Tensor) -> tuple[Tensor, Tensor | None]:
     return pack(kernel, matrix), pack(kernel, matrix.t()) if torch.is_grad_enabled() else None
 
 
-def multiply(kernel: Kernel, packed: Tensor, x: Tensor, initial: Tensor, out: Tensor) -> Tensor:
+def gemm_nt(kernel: Kernel, packed: Tensor, x: Tensor, initial: Tensor, out: Tensor) -> Tensor:
     """Set out (N, R) to initial + x (N, K) w.T, w (R, K) packed; `initial` may be one row (R) for all."""
     start = initial.data_ptr(), initial.stride(0) if initial.ndim > 1 else 0
     target = out.data_ptr(), out.stride(0)
-    kernel.multiply(packed.data_ptr(), out.shape[1], x.shape[1], x.data_ptr(), x.stride(0), *start, *target, len(x))
+    kernel.gemm_nt(packed.data_ptr(), out.shape[1], x.shape[1], x.data_ptr(), x.stride(0), *start, *target, len(x))
     return out
 
 
-def outer(kernel: Kernel, a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
+def gemm_tn(kernel: Kernel, a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
     """a.T @ b of a (N, R) and b (N, C), whose rows are contiguous; added to `out` (R, C) if given."""
     if out is None:
         out = a.new_empty(a.shape[1], b.shape[1])
-        return outer_into(kernel, a, b, a.new_zeros(b.shape[1]), out, make_scratch(a))
-    return outer_into(kernel, a, b, out, out, make_scratch(a))
+        return gemm_tn_into(kernel, a, b, a.new_zeros(b.shape[1]), out, make_scratch(a))
+    return gemm_tn_into(kernel, a, b, out, out, make_scratch(a))
 
 
-def outer_into(kernel: Kernel, a: Tensor, b: Tensor, initial: Tensor, out: Tensor, scratch: Tensor) -> Tensor:
+def gemm_tn_into(kernel: Kernel, a: Tensor, b: Tensor, initial: Tensor, out: Tensor, scratch: Tensor) -> Tensor:
     """Set out (R, C) to initial + a.T @ b; `initial` may be one row (C) for all."""
     left, right = ((part.data_ptr(), part.stride(0), part.shape[1]) for part in (a, b))
     start = initial.data_ptr(), initial.stride(0) if initial.ndim > 1 else 0
-    kernel.outer(*left, *right, *start, out.data_ptr(), out.stride(0), len(a), scratch.data_ptr())
+    kernel.gemm_tn(*left, *right, *start, out.data_ptr(), out.stride(0), len(a), scratch.data_ptr())
     return out
 
 
 def make_scratch(a: Tensor) -> Tensor:
-    """The memory that `outer_into` works in, for a (N, R)."""
+    """The memory that `gemm_tn_into` works in, for a (N, R)."""
     return a.new_empty(scratch_size(a.shape[1]))
 
 
@@ -121,10 +121,10 @@ def add_rows(kernel: Kernel, rows: Tensor, symbols: Tensor, table: Tensor) -> Te
 def set_rows(kernel: Kernel, row: Tensor, out: Tensor) -> None:
     """Set every row of out (N, R) to `row` (R): a product without terms."""
     target = out.data_ptr(), out.stride(0)
-    kernel.multiply(target[0], out.shape[1], 0, target[0], 0, row.data_ptr(), 0, *target, len(out))
+    kernel.gemm_nt(target[0], out.shape[1], 0, target[0], 0, row.data_ptr(), 0, *target, len(out))
 
 
-def record_sum(recording: Recording, rows: Tensor, total: Tensor) -> None:
+def record_sum(recording: CallList, rows: Tensor, total: Tensor) -> None:
     """Add the call that adds all rows (N, W) to `total` (W)."""
     add_rows(recording.kernel, rows, recording.keep(torch.zeros(len(rows), dtype=torch.int64)), total[None])
 

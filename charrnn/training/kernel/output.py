@@ -11,9 +11,9 @@ cache.
 import torch
 from torch import Tensor
 
-from charrnn.native.recurrent.recording import Recording
+from charrnn.native.recurrent.call_list import CallList
 from charrnn.training.kernel.layer import PackedMatrix
-from charrnn.training.kernel.linear import make_scratch, multiply, outer_into, record_sum
+from charrnn.training.kernel.linear import gemm_nt, gemm_tn_into, make_scratch, record_sum
 
 PIECE = 2**16  # scores at a time
 LEAST_ROWS = 64  # at a time: the gradient of a large output layer does not stay in the cache between pieces
@@ -29,15 +29,15 @@ class OutputPass:
         results: (2, N); the loss of a row will be the logarithm of its first number minus the second.
 
     Attributes:
-        by_weight, by_bias: their gradients; `by_bias` has to be zero before.
+        grad_weight, grad_bias: their gradients; `grad_bias` has to be zero before.
     """
 
     def __init__(self, packed: PackedMatrix, bias: Tensor, targets: Tensor, results: Tensor) -> None:
         self._packed, self._bias, self._targets = packed, bias, targets
         self._totals, self._differences = results
-        self.by_weight, self.by_bias = torch.empty_like(packed.matrix), torch.zeros_like(bias)
+        self.grad_weight, self.grad_bias = torch.empty_like(packed.matrix), torch.zeros_like(bias)
 
-    def record(self, recording: Recording, hidden: Tensor, by_hidden: Tensor, scale: Tensor) -> None:
+    def record(self, recording: CallList, hidden: Tensor, grad_hidden: Tensor, scale: Tensor) -> None:
         """Add the calls that compute the loss of hidden (N, H), and the gradients of `scale` (1) times the loss."""
         kernel, count, symbols = recording.kernel, len(hidden), len(self._bias)
         rows = min(count, max(LEAST_ROWS, PIECE // symbols))
@@ -47,11 +47,11 @@ class OutputPass:
         for begin in range(0, count, rows):
             piece = slice(begin, min(begin + rows, count))
             part = scores[: piece.stop - begin]
-            multiply(kernel, self._packed.forward, hidden[piece], self._bias, part)
+            gemm_nt(kernel, self._packed.forward, hidden[piece], self._bias, part)
             arrays = self._targets[piece], self._totals[piece], self._differences[piece], scale
             targets, *others = (array.data_ptr() for array in arrays)
             kernel.softmax(part.data_ptr(), symbols, targets, len(part), *others)
-            multiply(kernel, self._packed.backward, part, zeros, by_hidden[piece])
-            outer_into(kernel, part, hidden[piece], initial, self.by_weight, scratch)
-            record_sum(recording, part, self.by_bias)
-            initial = self.by_weight
+            gemm_nt(kernel, self._packed.backward, part, zeros, grad_hidden[piece])
+            gemm_tn_into(kernel, part, hidden[piece], initial, self.grad_weight, scratch)
+            record_sum(recording, part, self.grad_bias)
+            initial = self.grad_weight

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from charrnn.native.recurrent.compiled import Kernel
-from charrnn.native.recurrent.records import GROUP, Sequence
-from charrnn.training.kernel.linear import add_rows, check_range, outer, pack_both
+from charrnn.native.recurrent.structs import GROUP, Sequence
+from charrnn.training.kernel.linear import add_rows, check_range, gemm_tn, pack_both
 
 State = tuple[Tensor, ...]
 
@@ -95,7 +95,7 @@ class _RecurrenceFunction(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, by_outputs: Tensor | None, *by_last: Tensor | None) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad_outputs: Tensor | None, *grad_last: Tensor | None) -> tuple[Tensor | None, ...]:
         if ctx.arrays is None:
             raise RuntimeError("the kernel's gradients replace what they were computed from: no second backward pass")
         recurrence, symbols, arrays = ctx.recurrence, ctx.symbols, ctx.arrays
@@ -103,22 +103,22 @@ class _RecurrenceFunction(torch.autograd.Function):
         hidden, gates = arrays["hidden"], arrays["gates"]
         steps, samples, width = gates.shape
         units = hidden.shape[-1]
-        by_outputs = hidden.new_zeros(steps, samples, units) if by_outputs is None else by_outputs.contiguous()
-        by_state = [
+        grad_outputs = hidden.new_zeros(steps, samples, units) if grad_outputs is None else grad_outputs.contiguous()
+        grad_state = [
             hidden.new_zeros(samples, units) if part is None else part.clone(memory_format=torch.contiguous_format)
-            for part in by_last
+            for part in grad_last
         ]
-        carried = dict(zip(("by_hidden", "by_cells"), by_state, strict=False))
-        more = {"weights": recurrence.packed_transpose, "by_outputs": by_outputs, "zeros": hidden.new_zeros(width)}
+        carried = dict(zip(("grad_hidden", "grad_cells"), grad_state, strict=False))
+        more = {"weights": recurrence.packed_transpose, "grad_outputs": grad_outputs, "zeros": hidden.new_zeros(width)}
         recurrence.kernel.backward(make_sequence((steps, samples, units), **arrays, **carried, **more))
-        by_projected = arrays.get("inner", gates).view(-1, width)
-        by_weight = outer(recurrence.kernel, by_projected, hidden[:-1].view(-1, units))
-        by_bias = by_projected[:, -units:].sum(dim=0) if "inner" in arrays else None
-        by_inputs = gates
+        grad_projected = arrays.get("inner", gates).view(-1, width)
+        grad_weight = gemm_tn(recurrence.kernel, grad_projected, hidden[:-1].view(-1, units))
+        grad_bias = grad_projected[:, -units:].sum(dim=0) if "inner" in arrays else None
+        grad_inputs = gates
         if symbols is not None:
             table = gates.new_zeros(ctx.rows, width)
-            by_inputs = add_rows(recurrence.kernel, gates.view(-1, width), symbols, table)
-        return None, by_inputs, None, by_weight, by_bias, *by_state
+            grad_inputs = add_rows(recurrence.kernel, gates.view(-1, width), symbols, table)
+        return None, grad_inputs, None, grad_weight, grad_bias, *grad_state
 
 
 def make_sequence(sizes: tuple[int, int, int], **arrays: Tensor | None) -> Sequence:

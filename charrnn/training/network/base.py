@@ -116,7 +116,7 @@ class RecurrentNetwork(nn.Module):
         if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
             return None
         lower = lower_precision(weight.device)
-        return load_kernel(self.config.cell, paired=lower is not None) if lower in (None, torch.bfloat16) else None
+        return load_kernel(self.config.cell, bf16=lower is not None) if lower in (None, torch.bfloat16) else None
 
     def choose_kernel(self, name: str) -> None:
         """Let the kernel (`native`) or PyTorch's layers (`torch`) compute the network; `auto` takes what there is.

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from charrnn.native.recurrent.call_list import CallList
 from charrnn.native.recurrent.compiled import Kernel
-from charrnn.native.recurrent.recording import Recording
 from charrnn.training.data.feeding import LanguageBatch
 from charrnn.training.devices.workers import Workers
 from charrnn.training.kernel.layer import PackedMatrix, Passes, StepLayer, divide
@@ -59,11 +59,11 @@ class LanguageStep:
         passes = [[share.passes[k] for share in self._shares] for k in range(len(self._layers))]
         states = range(self._layers[0].states)
         self._last = [[part.state[n][-1] for row in passes for part in row] for n in states]
-        self._by_first = [[part.by_state[n] for row in passes for part in row] for n in states]
+        self._grad_first = [[part.grad_state[n] for row in passes for part in row] for n in states]
         known = self._map_gradients()
         others: dict[Tensor, Tensor] = {p: torch.zeros_like(p) for p in self._parameters if p not in known}
         known.update(others)
-        self._by_parameter = [known[parameter] for parameter in self._parameters]
+        self._grad_parameter = [known[parameter] for parameter in self._parameters]
         self._sums = [*others.values(), *(tensor for layer in self._layers for tensor in layer.sums)]
         self._sums += [tensor for share in self._shares for tensor in share.sums]
 
@@ -82,18 +82,18 @@ class LanguageStep:
         share = _Share(self._layers, columns, steps, inputs, dropout=bool(batch.masks.outputs))
         results = self._results[:, columns.start * steps : columns.stop * steps]
         output = OutputPass(self._decoder, self._network.decoder.bias.detach(), share.targets.view(-1), results)
-        share.record(Recording(self._kernel), output, self._scale)
+        share.record(CallList(self._kernel), output, self._scale)
         return share
 
-    def _record_packing(self, part: int) -> Recording:
-        recording = Recording(self._kernel)
+    def _record_packing(self, part: int) -> CallList:
+        recording = CallList(self._kernel)
         for layer in self._layers:
             layer.record_preparation(recording, part, len(self._parts), self._rows[part])
         self._decoder.pack(recording.kernel, part, len(self._parts))
         return recording
 
-    def _record_gradients(self, rows: slice) -> Recording:
-        recording = Recording(self._kernel)
+    def _record_gradients(self, rows: slice) -> CallList:
+        recording = CallList(self._kernel)
         for k, layer in enumerate(self._layers):
             layer.record_gradients(recording, [share.passes[k] for share in self._shares], rows)
         return recording
@@ -115,14 +115,14 @@ class LanguageStep:
         with torch.no_grad():
             self._run(batch, state, vectors)
             nats = (self._results[0].log() - self._results[1]).sum()
-        edges = [] if vectors is None else [(vectors, torch.cat([share.by_vectors for share in self._shares], dim=1))]
+        edges = [] if vectors is None else [(vectors, torch.cat([share.grad_vectors for share in self._shares], dim=1))]
         if starting:
-            edges.extend(zip(state, self._join(self._by_first), strict=True))
+            edges.extend(zip(state, self._join(self._grad_first), strict=True))
             loss = network.first_loss(batch.inputs[0], state, batch.restarted, batch.masks)
             edges.append((loss, self._scale[0]))
             nats = nats + loss.detach()
         self._complete_gradients(edges)
-        return nats, self._join(self._last), tuple(self._by_parameter)
+        return nats, self._join(self._last), tuple(self._grad_parameter)
 
     def _run(self, batch: LanguageBatch, state: State, vectors: Tensor | None) -> None:
         """Everything that lists of calls do."""
@@ -135,8 +135,8 @@ class LanguageStep:
         masks, run = batch.masks.recurrent, self._workers.map
         if masks:
             run(lambda part: self._mask(masks, part), self._parts)
-        run(Recording.run, self._packing)
-        run(Recording.run, [share.calls for share in self._shares])
+        run(CallList.run, self._packing)
+        run(CallList.run, [share.calls for share in self._shares])
         run(lambda part: self._finish_part(masks, part), self._parts)
 
     def _mask(self, masks: tuple[Tensor, ...], part: int) -> None:
@@ -156,27 +156,27 @@ class LanguageStep:
         """The tensors in which the lists leave the gradients of parameters, by parameter."""
         network, output = self._network, self._shares[0].output
         known: dict[Tensor, Tensor] = {
-            network.decoder.weight: output.by_weight,
-            network.decoder.bias: output.by_bias,
+            network.decoder.weight: output.grad_weight,
+            network.decoder.bias: output.grad_bias,
         }
         for layer in self._layers:
             known.update(zip(layer.parameters, layer.gradients, strict=True))
-            if layer.by_vectors is not None and network.embedding is not None:
-                known[network.embedding.weight] = layer.by_vectors
+            if layer.grad_vectors is not None and network.embedding is not None:
+                known[network.embedding.weight] = layer.grad_vectors
         return known
 
     def _complete_gradients(self, edges: list[tuple[Tensor, Tensor]]) -> None:
         """Add up the gradients; some come through the graphs of `edges`, which are tensors and their gradients."""
         first = self._shares[0].output
         for share in self._shares[1:]:
-            first.by_weight += share.output.by_weight
-            first.by_bias += share.output.by_bias
+            first.grad_weight += share.output.grad_weight
+            first.grad_bias += share.output.grad_bias
         for layer in self._layers:
             layer.finish()
         if edges:
-            tensors, by_tensors = zip(*edges, strict=True)
-            more = torch.autograd.grad(tensors, self._parameters, by_tensors, allow_unused=True)
-            for gradient, part in zip(self._by_parameter, more, strict=True):
+            tensors, grad_tensors = zip(*edges, strict=True)
+            more = torch.autograd.grad(tensors, self._parameters, grad_tensors, allow_unused=True)
+            for gradient, part in zip(self._grad_parameter, more, strict=True):
                 if part is not None:
                     gradient.add_(part)
 
@@ -199,7 +199,7 @@ class _Share:
         self._columns = columns
         self._ids, self.targets = (torch.empty(steps, readers, dtype=torch.int64) for _ in range(2))
         self._vectors = None if inputs is None else torch.empty(steps, readers, inputs)
-        self.by_vectors = torch.empty(0) if self._vectors is None else torch.empty_like(self._vectors)
+        self.grad_vectors = torch.empty(0) if self._vectors is None else torch.empty_like(self._vectors)
         self._masks = [torch.empty(readers, layer.units) for layer in layers] if dropout else []
         below = self._ids if self._vectors is None else self._vectors
         self.passes, self._outputs = [], []
@@ -212,22 +212,22 @@ class _Share:
     @property
     def sums(self) -> list[Tensor]:
         """The tensors that calls add to; they have to be zero before."""
-        return [self.output.by_bias, *(part for passes in self.passes for part in passes.by_state)]
+        return [self.output.grad_bias, *(part for passes in self.passes for part in passes.grad_state)]
 
-    def record(self, recording: Recording, output: OutputPass, scale: Tensor) -> None:
+    def record(self, recording: CallList, output: OutputPass, scale: Tensor) -> None:
         """Write down the calls, with an output layer and what the loss is multiplied by."""
         kernel, self.calls, self.output = recording.kernel, recording, output
-        by_outputs = recording.keep(torch.empty_like(self._outputs[-1]))
+        grad_outputs = recording.keep(torch.empty_like(self._outputs[-1]))
         for passes, outputs, mask in zip_longest(self.passes, self._outputs, self._masks):
             passes.record_forward(recording)
             if mask is not None:
                 scale_rows(kernel, passes.hidden[1:].flatten(0, 1), mask, outputs.flatten(0, 1))
-        rows = by_outputs.flatten(0, 1)
+        rows = grad_outputs.flatten(0, 1)
         output.record(recording, self._outputs[-1].flatten(0, 1), rows, scale)
         for k, passes in reversed(list(enumerate(self.passes))):
             if self._masks:
                 scale_rows(kernel, rows, self._masks[k], rows)
-            passes.record_backward(recording, by_outputs, by_outputs if k else self.by_vectors)
+            passes.record_backward(recording, grad_outputs, grad_outputs if k else self.grad_vectors)
 
     def load(self, batch: LanguageBatch, state: State, vectors: Tensor | None) -> None:
         """Copy what the readers begin with into their arrays."""

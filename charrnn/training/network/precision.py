@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from charrnn.errors import TrainingError
-from charrnn.native.recurrent.compiled import has_paired_products
+from charrnn.native.recurrent.compiled import has_bf16_products
 
 CPU_FEATURES = ("avx512_bf16", "amx_bf16", "bf16")  # as Linux names them; the last one is ARM's
 CUDNN_BFLOAT16 = 91300  # the first cuDNN whose recurrent kernels take it; before, PyTorch goes step by step
@@ -41,7 +41,7 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
         fast = able and version >= CUDNN_BFLOAT16
     else:
         able = device.type == "cpu" and cpu_has_bfloat16()
-        fast = able and has_paired_products()
+        fast = able and has_bf16_products()
     if name == "bf16" and not able:
         reason = ""
         if device.type == "cpu":

@@ -29,7 +29,7 @@ def test_a_kernel_is_compiled_once(folder: Path, monkeypatch: pytest.MonkeyPatch
 def test_without_llvmlite_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "llvmlite", None)
     assert compiled.load_kernel("gru") is None
-    assert not compiled.has_paired_products()
+    assert not compiled.has_bf16_products()
 
 
 def test_paired_kernels_need_the_instruction(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,8 +40,8 @@ def test_paired_kernels_need_the_instruction(folder: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(compiled, "Processor", Able)
     able = False
-    assert not compiled.has_paired_products()
-    assert compiled.load_kernel("rnn", paired=True) is None
+    assert not compiled.has_bf16_products()
+    assert compiled.load_kernel("rnn", bf16=True) is None
     assert not folder.exists()
     able = True
-    assert compiled.has_paired_products()
+    assert compiled.has_bf16_products()

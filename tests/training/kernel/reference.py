@@ -21,11 +21,11 @@ TILINGS = [Tiling(16, 2, 8, 4), Tiling(8, 3, 4, 4), Tiling(4, 2, 4, 4)]  # those
 
 
 @cache
-def build_kernel(cell: str, tiling: Tiling = TILINGS[0], *, paired: bool = False, native: bool = True) -> Kernel:
-    """A kernel; a paired one without the processor's instruction for pairs if it is not `native`."""
+def build_kernel(cell: str, tiling: Tiling = TILINGS[0], *, bf16: bool = False, native: bool = True) -> Kernel:
+    """A kernel; a bf16 one without the processor's instruction for pairs if it is not `native`."""
     processor = Processor()
     processor.has_bfloat16 &= native
-    return link_kernel(processor, compile_kernel(processor, cell, tiling, paired=paired))
+    return link_kernel(processor, compile_kernel(processor, cell, tiling, bf16=bf16))
 
 
 def sigmoid(x: Array) -> Array:
@@ -46,8 +46,8 @@ class Problem:
     weight: Array
     bias: Array | None
     state: list[Array]
-    by_outputs: Array
-    by_state: list[Array]
+    grad_outputs: Array
+    grad_state: list[Array]
     steps: list[dict[str, Array]] = field(default_factory=list)
 
     @classmethod
@@ -79,7 +79,7 @@ class Problem:
         """Outputs and last states."""
         state, outputs = [part.copy() for part in self.state], []
         self.steps = []
-        for t in range(len(self.by_outputs)):
+        for t in range(len(self.grad_outputs)):
             x = self.inputs[t] if self.symbols is None else self.inputs[self.symbols[t]]
             kept, state = FORWARD[self.cell](self, x, state)
             self.steps.append(kept)
@@ -88,28 +88,28 @@ class Problem:
 
     def backward(self) -> list[Array]:
         """Gradients of `parts`, after `forward`."""
-        by_state = [part.copy() for part in self.by_state]
-        by_inputs, by_weight = np.zeros_like(self.inputs), np.zeros_like(self.weight)
-        by_bias = None if self.bias is None else np.zeros_like(self.bias)
-        for t in reversed(range(len(self.by_outputs))):
-            by_state[0] = by_state[0] + self.by_outputs[t]
+        grad_state = [part.copy() for part in self.grad_state]
+        grad_inputs, grad_weight = np.zeros_like(self.inputs), np.zeros_like(self.weight)
+        grad_bias = None if self.bias is None else np.zeros_like(self.bias)
+        for t in reversed(range(len(self.grad_outputs))):
+            grad_state[0] = grad_state[0] + self.grad_outputs[t]
             kept = self.steps[t]
-            by_x, by_projected, by_state = BACKWARD[self.cell](kept, by_state)
-            by_state[0] = by_state[0] + by_projected @ self.weight
-            by_weight += by_projected.T @ kept["h"]
-            if by_bias is not None:
-                by_bias += by_projected[:, -len(by_bias) :].sum(axis=0)
+            grad_x, grad_projected, grad_state = BACKWARD[self.cell](kept, grad_state)
+            grad_state[0] = grad_state[0] + grad_projected @ self.weight
+            grad_weight += grad_projected.T @ kept["h"]
+            if grad_bias is not None:
+                grad_bias += grad_projected[:, -len(grad_bias) :].sum(axis=0)
             if self.symbols is None:
-                by_inputs[t] += by_x
+                grad_inputs[t] += grad_x
             else:
-                np.add.at(by_inputs, self.symbols[t], by_x)
-        return [by_inputs, by_weight, *([] if by_bias is None else [by_bias]), *by_state]
+                np.add.at(grad_inputs, self.symbols[t], grad_x)
+        return [grad_inputs, grad_weight, *([] if grad_bias is None else [grad_bias]), *grad_state]
 
     def loss(self) -> float:
         """What `backward` differentiates."""
         outputs, state = self.forward()
-        of_state = sum(float((a * b).sum()) for a, b in zip(state, self.by_state, strict=True))
-        return float((outputs * self.by_outputs).sum()) + of_state
+        of_state = sum(float((a * b).sum()) for a, b in zip(state, self.grad_state, strict=True))
+        return float((outputs * self.grad_outputs).sum()) + of_state
 
     def run_kernel(self, kernel: Kernel) -> tuple[list[Array], list[Array]]:
         """Outputs and last states, and the gradients of `parts`, by the kernel in float32."""
@@ -118,7 +118,7 @@ class Problem:
         bias = others.pop(0) if self.bias is not None else None
         symbols = None if self.symbols is None else torch.from_numpy(self.symbols)
         outputs, state = run_recurrence(make_recurrence(kernel, weight, bias), inputs, symbols, tuple(others))
-        gradients = [torch.from_numpy(part.astype(np.float32)) for part in (self.by_outputs, *self.by_state)]
+        gradients = [torch.from_numpy(part.astype(np.float32)) for part in (self.grad_outputs, *self.grad_state)]
         by_parts = torch.autograd.grad([outputs, *state], parts, gradients)
         return [part.detach().numpy() for part in (outputs, *state)], [part.numpy() for part in by_parts]
 
@@ -131,13 +131,13 @@ def lstm_forward(problem: Problem, x: Array, state: list[Array]) -> tuple[dict[s
     return {"h": h, "c": c, "i": i, "f": f, "g": g, "o": o, "new": new}, [o * np.tanh(new), new]
 
 
-def lstm_backward(kept: dict[str, Array], by_state: list[Array]) -> tuple[Array, Array, list[Array]]:
+def lstm_backward(kept: dict[str, Array], grad_state: list[Array]) -> tuple[Array, Array, list[Array]]:
     i, f, g, o, tanh = kept["i"], kept["f"], kept["g"], kept["o"], np.tanh(kept["new"])
-    by_hidden, by_cell = by_state
-    by_cell = by_cell + by_hidden * o * (1 - tanh**2)
-    by_gates = [by_cell * g * i * (1 - i), by_cell * kept["c"] * f * (1 - f), by_cell * i * (1 - g**2)]
-    joined = np.concatenate([*by_gates, by_hidden * tanh * o * (1 - o)], axis=1)
-    return joined, joined, [np.zeros_like(by_hidden), by_cell * f]
+    grad_hidden, grad_cell = grad_state
+    grad_cell = grad_cell + grad_hidden * o * (1 - tanh**2)
+    grad_gates = [grad_cell * g * i * (1 - i), grad_cell * kept["c"] * f * (1 - f), grad_cell * i * (1 - g**2)]
+    joined = np.concatenate([*grad_gates, grad_hidden * tanh * o * (1 - o)], axis=1)
+    return joined, joined, [np.zeros_like(grad_hidden), grad_cell * f]
 
 
 def gru_forward(problem: Problem, x: Array, state: list[Array]) -> tuple[dict[str, Array], list[Array]]:
@@ -149,12 +149,12 @@ def gru_forward(problem: Problem, x: Array, state: list[Array]) -> tuple[dict[st
     return {"h": h, "r": r, "z": z, "s": s, "n": n}, [(1 - z) * n + z * h]
 
 
-def gru_backward(kept: dict[str, Array], by_state: list[Array]) -> tuple[Array, Array, list[Array]]:
+def gru_backward(kept: dict[str, Array], grad_state: list[Array]) -> tuple[Array, Array, list[Array]]:
     h, r, z, s, n = (kept[name] for name in "hrzsn")
-    (by_hidden,) = by_state
-    by_z, by_n = by_hidden * (h - n) * z * (1 - z), by_hidden * (1 - z) * (1 - n**2)
-    by_r = by_n * s * r * (1 - r)
-    return np.hstack([by_r, by_z, by_n]), np.hstack([by_r, by_z, by_n * r]), [by_hidden * z]
+    (grad_hidden,) = grad_state
+    grad_z, grad_n = grad_hidden * (h - n) * z * (1 - z), grad_hidden * (1 - z) * (1 - n**2)
+    grad_r = grad_n * s * r * (1 - r)
+    return np.hstack([grad_r, grad_z, grad_n]), np.hstack([grad_r, grad_z, grad_n * r]), [grad_hidden * z]
 
 
 def rnn_forward(problem: Problem, x: Array, state: list[Array]) -> tuple[dict[str, Array], list[Array]]:
@@ -163,9 +163,9 @@ def rnn_forward(problem: Problem, x: Array, state: list[Array]) -> tuple[dict[st
     return {"h": h, "new": new}, [new]
 
 
-def rnn_backward(kept: dict[str, Array], by_state: list[Array]) -> tuple[Array, Array, list[Array]]:
-    by_sum = by_state[0] * (1 - kept["new"] ** 2)
-    return by_sum, by_sum, [np.zeros_like(by_sum)]
+def rnn_backward(kept: dict[str, Array], grad_state: list[Array]) -> tuple[Array, Array, list[Array]]:
+    grad_sum = grad_state[0] * (1 - kept["new"] ** 2)
+    return grad_sum, grad_sum, [np.zeros_like(grad_sum)]
 
 
 FORWARD = {"lstm": lstm_forward, "gru": gru_forward, "rnn": rnn_forward}

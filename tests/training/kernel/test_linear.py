@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charrnn.native.processor import Tiling
-from charrnn.training.kernel.linear import apply_linear, make_linear, outer, pack
+from charrnn.training.kernel.linear import apply_linear, gemm_tn, make_linear, pack
 from tests.training.kernel.reference import TILINGS, build_kernel
 
 SIZES = st.sampled_from([1, 2, 15, 16, 17, 33, 64]) | st.integers(1, 90)
@@ -15,13 +15,13 @@ SIZES = st.sampled_from([1, 2, 15, 16, 17, 33, 64]) | st.integers(1, 90)
 def test_outputs_and_gradients_equal_pytorch_s(rows: int, inputs: int, outputs: int, tiling: Tiling) -> None:
     torch.manual_seed(rows)
     x, weight, bias = torch.randn(rows, inputs), torch.randn(outputs, inputs), torch.randn(outputs)
-    by_result = torch.randn(rows, outputs)
+    grad_result = torch.randn(rows, outputs)
     parts = [part.requires_grad_() for part in (x, weight, bias)]
     result = apply_linear(make_linear(build_kernel("rnn", tiling), weight, bias), x)
     exact = [part.detach().double().requires_grad_() for part in parts]
     wanted = torch.nn.functional.linear(*exact)
-    found = [result, *torch.autograd.grad(result, parts, by_result)]
-    for a, b in zip(found, [wanted, *torch.autograd.grad(wanted, exact, by_result.double())], strict=True):
+    found = [result, *torch.autograd.grad(result, parts, grad_result)]
+    for a, b in zip(found, [wanted, *torch.autograd.grad(wanted, exact, grad_result.double())], strict=True):
         torch.testing.assert_close(a.double(), b, rtol=1e-5, atol=1e-5 * float(b.detach().abs().max()) + 1e-5)
 
 
@@ -32,26 +32,26 @@ def test_products_of_a_paired_kernel_are_those_of_rounded_numbers(
 ) -> None:
     torch.manual_seed(rows)
     x, weight, bias = torch.randn(rows, inputs), torch.randn(outputs, inputs), torch.randn(outputs)
-    by_result = torch.randn(rows, outputs)
+    grad_result = torch.randn(rows, outputs)
     parts = [part.requires_grad_() for part in (x, weight, bias)]
-    kernel = build_kernel("rnn", tiling, paired=True, native=native)
+    kernel = build_kernel("rnn", tiling, bf16=True, native=native)
     result = apply_linear(make_linear(kernel, weight, bias), x)
-    by_x, by_weight, by_bias = torch.autograd.grad(result, parts, by_result)
-    x, weight, rounded = (part.detach().bfloat16().double() for part in (x, weight, by_result))
-    wanted = [x @ weight.t() + bias.double(), rounded @ weight, rounded.t() @ x, by_result.double().sum(dim=0)]
-    for a, b in zip((result, by_x, by_weight, by_bias), wanted, strict=True):
+    grad_x, grad_weight, grad_bias = torch.autograd.grad(result, parts, grad_result)
+    x, weight, rounded = (part.detach().bfloat16().double() for part in (x, weight, grad_result))
+    wanted = [x @ weight.t() + bias.double(), rounded @ weight, rounded.t() @ x, grad_result.double().sum(dim=0)]
+    for a, b in zip((result, grad_x, grad_weight, grad_bias), wanted, strict=True):
         torch.testing.assert_close(a.double(), b, rtol=1e-5, atol=1e-5 * float(b.detach().abs().max()) + 1e-5)
 
 
 @pytest.mark.parametrize("native", [True, False])
 def test_numbers_are_rounded_to_the_nearest_bfloat16_of_two_to_the_even_one(native: bool) -> None:
-    kernel = build_kernel("rnn", paired=True, native=native)
+    kernel = build_kernel("rnn", bf16=True, native=native)
     step = 2.0**-7  # between bfloat16 numbers from 1 on
     numbers = torch.tensor([1 + step / 2, 1 + 3 * step / 2, 1 + 0.51 * step, -1 - 0.49 * step, 3e38, 1e-30, 0.0, -0.0])
     numbers = torch.cat([numbers, torch.tensor([torch.inf, -torch.inf, torch.nan])])
     by_row = apply_linear(make_linear(kernel, numbers[:, None], torch.zeros(len(numbers))), torch.ones(1, 1))[0]
-    by_input = apply_linear(make_linear(kernel, torch.ones(1, 1), torch.zeros(1)), numbers[:, None])[:, 0]
-    for found in (by_row, by_input):
+    grad_input = apply_linear(make_linear(kernel, torch.ones(1, 1), torch.zeros(1)), numbers[:, None])[:, 0]
+    for found in (by_row, grad_input):
         assert torch.equal(found.nan_to_num(0.125), numbers.bfloat16().float().nan_to_num(0.125))
         assert found[-1].isnan()
 
@@ -59,7 +59,7 @@ def test_numbers_are_rounded_to_the_nearest_bfloat16_of_two_to_the_even_one(nati
 @pytest.mark.parametrize("terms", [1, 2, 7])
 def test_a_packed_word_holds_two_terms(terms: int) -> None:
     matrix = torch.randn(32, terms)
-    packed = pack(build_kernel("rnn", paired=True), matrix)
+    packed = pack(build_kernel("rnn", bf16=True), matrix)
     words = (terms + 1) // 2
     halves = packed[: words * 32].view(torch.bfloat16).view(words, 32, 2)
     wanted = torch.nn.functional.pad(matrix, (0, terms % 2)).bfloat16().view(32, words, 2).transpose(0, 1)
@@ -95,5 +95,5 @@ def test_a_transposed_matrix_is_packed_as_a_copy_of_it_would_be() -> None:
 
 def test_products_are_added_to_what_is_given() -> None:
     a, b, total = torch.randn(200, 9), torch.randn(200, 20), torch.ones(9, 20)
-    outer(build_kernel("rnn"), a, b, total)
+    gemm_tn(build_kernel("rnn"), a, b, total)
     torch.testing.assert_close(total, a.t() @ b + 1, rtol=1e-4, atol=1e-4)

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from charrnn.native.processor import Tiling
-from charrnn.native.recurrent.recording import Recording
+from charrnn.native.recurrent.call_list import CallList
 from charrnn.training.kernel import output
 from charrnn.training.kernel.layer import PackedMatrix
 from charrnn.training.kernel.output import OutputPass
@@ -18,13 +18,13 @@ SCALE = 1 / 7
 def run(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, tiling: Tiling = TILINGS[0]) -> list[Tensor]:
     """The loss, and the gradients of hidden, weight and bias by it times `SCALE`."""
     packed = PackedMatrix(weight)
-    recording = Recording(build_kernel("rnn", tiling))
+    recording = CallList(build_kernel("rnn", tiling))
     packed.pack(recording.kernel, 0, 1)
-    results, by_hidden = torch.empty(2, len(targets)), torch.empty_like(hidden)
+    results, grad_hidden = torch.empty(2, len(targets)), torch.empty_like(hidden)
     layer = OutputPass(packed, bias, targets, results)
-    layer.record(recording, hidden, by_hidden, recording.keep(torch.tensor([SCALE])))
+    layer.record(recording, hidden, grad_hidden, recording.keep(torch.tensor([SCALE])))
     recording.run()
-    return [(results[0].log() - results[1]).sum(), by_hidden, layer.by_weight, layer.by_bias]
+    return [(results[0].log() - results[1]).sum(), grad_hidden, layer.grad_weight, layer.grad_bias]
 
 
 def both(rows: int, units: int, symbols: int, tiling: Tiling) -> tuple[list[Tensor], list[Tensor]]:

@@ -69,7 +69,7 @@ def test_the_kernel_equals_the_reference_at_certain_sizes(cell: str, sizes: tupl
 @pytest.mark.parametrize("cell", GATES)
 def test_a_paired_kernel_is_near_the_reference(cell: str, native: bool) -> None:
     for tiling in TILINGS:
-        kernel = build_kernel(cell, tiling, paired=True, native=native)
+        kernel = build_kernel(cell, tiling, bf16=True, native=native)
         for sizes in ((5, 3, 33), (9, 10, 64)):
             problem = Problem.draw(cell, sizes)
             outputs, state = problem.forward()
@@ -79,11 +79,11 @@ def test_a_paired_kernel_is_near_the_reference(cell: str, native: bool) -> None:
             assert 1e-5 < max(errors) < 0.02
 
 
-@pytest.mark.parametrize("paired", [False, True])
+@pytest.mark.parametrize("bf16", [False, True])
 @pytest.mark.parametrize("cell", GATES)
-def test_a_sequence_in_chunks_equals_the_whole(cell: str, paired: bool) -> None:
+def test_a_sequence_in_chunks_equals_the_whole(cell: str, bf16: bool) -> None:
     torch.manual_seed(0)
-    kernel, units, gates = build_kernel(cell, paired=paired), 20, GATES[cell]
+    kernel, units, gates = build_kernel(cell, bf16=bf16), 20, GATES[cell]
     weight = torch.randn(gates * units, units) * 0.2
     recurrence = make_recurrence(kernel, weight, torch.randn(units) if cell == "gru" else None)
     inputs = torch.randn(12, 3, gates * units)
@@ -98,11 +98,11 @@ def test_a_sequence_in_chunks_equals_the_whole(cell: str, paired: bool) -> None:
         assert torch.equal(a, b)
 
 
-@pytest.mark.parametrize("paired", [False, True])
+@pytest.mark.parametrize("bf16", [False, True])
 @pytest.mark.parametrize("cell", GATES)
-def test_a_sample_does_not_depend_on_the_others(cell: str, paired: bool) -> None:
-    problem, kernel = Problem.draw(cell, (5, 19, 37), table=False), build_kernel(cell, paired=paired)
-    (outputs, *_), (by_inputs, *_) = problem.run_kernel(kernel)
+def test_a_sample_does_not_depend_on_the_others(cell: str, bf16: bool) -> None:
+    problem, kernel = Problem.draw(cell, (5, 19, 37), table=False), build_kernel(cell, bf16=bf16)
+    (outputs, *_), (grad_inputs, *_) = problem.run_kernel(kernel)
     for sample in (0, 7, 8, 18):
         alone = Problem(
             cell,
@@ -111,12 +111,12 @@ def test_a_sample_does_not_depend_on_the_others(cell: str, paired: bool) -> None
             problem.weight,
             problem.bias,
             [part[sample : sample + 1] for part in problem.state],
-            problem.by_outputs[:, sample : sample + 1],
-            [part[sample : sample + 1] for part in problem.by_state],
+            problem.grad_outputs[:, sample : sample + 1],
+            [part[sample : sample + 1] for part in problem.grad_state],
         )
         (outputs_alone, *_), (by_inputs_alone, *_) = alone.run_kernel(kernel)
         assert np.array_equal(outputs_alone[:, 0], outputs[:, sample])
-        assert np.array_equal(by_inputs_alone[:, 0], by_inputs[:, sample])
+        assert np.array_equal(by_inputs_alone[:, 0], grad_inputs[:, sample])
 
 
 @pytest.mark.parametrize("cell", GATES)
@@ -144,7 +144,7 @@ def run_module(problem: Problem) -> tuple[list[np.ndarray], list[np.ndarray]]:
     arguments = inputs, state if len(state) > 1 else state[0]
     outputs, last = torch.func.functional_call(module, {**weights, "bias_hh_l0": bias}, arguments)
     lasts = [part[0] for part in last] if isinstance(last, tuple) else [last[0]]
-    gradients = [torch.from_numpy(part.astype(np.float32)) for part in (problem.by_outputs, *problem.by_state)]
+    gradients = [torch.from_numpy(part.astype(np.float32)) for part in (problem.grad_outputs, *problem.grad_state)]
     found = torch.autograd.grad([outputs, *lasts], parts, gradients)
     return [part.detach().numpy() for part in (outputs, *lasts)], [part.numpy() for part in found]
 
@@ -167,7 +167,7 @@ def run_equations(problem: Problem) -> tuple[list[np.ndarray], list[np.ndarray]]
         state = STEPS[problem.cell](x, state[0] @ weight.t(), bias, state)
         outputs.append(state[0])
     results = [torch.stack(outputs), *state]
-    gradients = [torch.from_numpy(part.astype(np.float32)) for part in (problem.by_outputs, *problem.by_state)]
+    gradients = [torch.from_numpy(part.astype(np.float32)) for part in (problem.grad_outputs, *problem.grad_state)]
     found = torch.autograd.grad(results, parts, gradients)
     return [part.detach().numpy() for part in results], [part.numpy() for part in found]
 
@@ -193,16 +193,14 @@ STEPS = {"lstm": lstm_step, "gru": gru_step, "rnn": rnn_step}
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30, 1e-42])
-@pytest.mark.parametrize("where", ["inputs", "weight", "state", "by_outputs"])
-@pytest.mark.parametrize("paired", [False, True])
+@pytest.mark.parametrize("where", ["inputs", "weight", "state", "grad_outputs"])
+@pytest.mark.parametrize("bf16", [False, True])
 @pytest.mark.parametrize("cell", GATES)
-def test_infinities_and_nan_spread_as_in_pytorch(cell: str, where: str, value: float, paired: bool) -> None:
+def test_infinities_and_nan_spread_as_in_pytorch(cell: str, where: str, value: float, bf16: bool) -> None:
     problem = Problem.draw(cell, (4, 3, 20), table=False)
     part = problem.state[0] if where == "state" else getattr(problem, where)
     part[(1,) * part.ndim] = value
-    for found, wanted in zip(
-        problem.run_kernel(build_kernel(cell, paired=paired)), run_equations(problem), strict=True
-    ):
+    for found, wanted in zip(problem.run_kernel(build_kernel(cell, bf16=bf16)), run_equations(problem), strict=True):
         for a, b in zip(found, wanted, strict=True):
             if (cell, where) == ("gru", "state"):  # an infinite state times a gate that is 0 there and 1e-38 here
                 assert np.isfinite(a).all() == np.isfinite(b).all()

@@ -64,7 +64,7 @@ def test_pytorch_s_layers_compute_other_types_other_devices_and_traces() -> None
     with torch.autocast("cpu", dtype=torch.float16):
         assert network.find_kernel() is None
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert network.find_kernel() is load_kernel("gru", paired=True)
+        assert network.find_kernel() is load_kernel("gru", bf16=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.jit, "is_tracing", lambda: True)
         assert network.find_kernel() is None

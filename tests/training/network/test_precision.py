@@ -15,9 +15,9 @@ CPU = torch.device("cpu")
 
 def test_auto_is_bfloat16_only_where_it_is_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: True)
-    monkeypatch.setattr(precision, "has_paired_products", lambda: True)
+    monkeypatch.setattr(precision, "has_bf16_products", lambda: True)
     assert choose_precision("auto", CPU) == torch.bfloat16
-    monkeypatch.setattr(precision, "has_paired_products", lambda: False)
+    monkeypatch.setattr(precision, "has_bf16_products", lambda: False)
     assert choose_precision("auto", CPU) == torch.float32
     assert choose_precision("fp32", torch.device("mps")) == torch.float32
     assert choose_precision("bf16", CPU) == torch.bfloat16

@@ -8,7 +8,7 @@ batch, and writes many characters in one call, during which Python's global inte
     cells.py       LSTM, GRU and plain cells
     choices.py     temperature, filters, drawing
     matching.py    drawing under a regular expression
-    records.py     its arguments: structures of numbers and pointers
+    structs.py     its arguments: structures of numbers and pointers
     program.py     the loop over characters that joins them
     compiled.py    from there to machine code
 

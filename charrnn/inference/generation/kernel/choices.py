@@ -10,8 +10,8 @@ from typing import Any
 
 from llvmlite import ir
 
-from charrnn.inference.generation.kernel.records import Batch
-from charrnn.native.code import DOUBLE, FLOAT, INT, POINTER, WORD, Code, Memory, Number, Record
+from charrnn.inference.generation.kernel.structs import Batch
+from charrnn.native.code import DOUBLE, FLOAT, INT, POINTER, WORD, Code, Memory, Number, StructView
 from charrnn.native.functions import exp
 
 ONE = 0x3F800000  # the bits of 1.0, the likeliest symbol's weight
@@ -109,7 +109,7 @@ def emit_choose(module: Any, lanes: int) -> Any:
     measure = _emit_measure(module, lanes)
     threshold, draw = _emit_threshold(module, measure), _emit_draw(module)
     code = Code(module, "choose", [POINTER, POINTER, POINTER, DOUBLE, POINTER], INT, public=True)
-    batch = Record(Memory(code, code.arguments[0], INT), Batch)
+    batch = StructView(Memory(code, code.arguments[0], INT), Batch)
     candidates, scores = (Memory(code, argument, FLOAT) for argument in code.arguments[1:3])
     uniform, chance = Number(code, code.arguments[3]), Memory(code, code.arguments[4], DOUBLE)
     weights, symbols = batch.memory("weights", FLOAT), batch.number("symbols")

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from charrnn.inference.generation.kernel.records import Batch, Job
+from charrnn.inference.generation.kernel.structs import Batch, Job
 from charrnn.native.cache import load_or_compile
 from charrnn.native.processor import Processor, Tiling
 

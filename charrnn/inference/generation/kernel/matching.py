@@ -3,8 +3,8 @@
 import math
 from typing import Any
 
-from charrnn.inference.generation.kernel.records import Batch
-from charrnn.native.code import BYTE, DOUBLE, FLOAT, INT, POINTER, WORD, Code, Memory, Number, Record
+from charrnn.inference.generation.kernel.structs import Batch
+from charrnn.native.code import BYTE, DOUBLE, FLOAT, INT, POINTER, WORD, Code, Memory, Number, StructView
 
 
 def emit_match(module: Any, lanes: int, choose: Any) -> Any:
@@ -13,7 +13,7 @@ def emit_match(module: Any, lanes: int, choose: Any) -> Any:
     The sample's state advances; `chance` as in `choices.emit_choose`.
     """
     code = Code(module, "match", [POINTER, INT, POINTER, DOUBLE, POINTER], INT)
-    batch, sample = Record(Memory(code, code.arguments[0], INT), Batch), Number(code, code.arguments[1])
+    batch, sample = StructView(Memory(code, code.arguments[0], INT), Batch), Number(code, code.arguments[1])
     scores, masked = Memory(code, code.arguments[2], FLOAT), batch.memory("masked", FLOAT)
     states, left = batch.memory("states", INT), batch.memory("left", INT)
     state, characters = states.read(sample), left.read(sample)
@@ -45,7 +45,7 @@ def emit_match(module: Any, lanes: int, choose: Any) -> Any:
 def emit_count_active(module: Any) -> Any:
     """count_active(batch): returns how many samples have not ended."""
     code = Code(module, "count_active", [POINTER], INT)
-    batch = Record(Memory(code, code.arguments[0], INT), Batch)
+    batch = StructView(Memory(code, code.arguments[0], INT), Batch)
     states, total = batch.memory("states", INT), code.variable(code.integer(0))
     with code.count(batch.number("samples")) as sample:
         total.value = total.value + (states.read(sample) >= 0).convert("zext", INT)

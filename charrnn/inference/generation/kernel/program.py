@@ -13,8 +13,8 @@ from llvmlite import ir
 from charrnn.inference.generation.kernel.cells import emit_cells
 from charrnn.inference.generation.kernel.choices import emit_choose
 from charrnn.inference.generation.kernel.matching import emit_count_active, emit_match
-from charrnn.inference.generation.kernel.records import Batch, Job, Stage
-from charrnn.native.code import BYTE, DOUBLE, FLOAT, INT, POINTER, Code, Memory, Number, Record
+from charrnn.inference.generation.kernel.structs import Batch, Job, Stage
+from charrnn.native.code import BYTE, DOUBLE, FLOAT, INT, POINTER, Code, Memory, Number, StructView
 from charrnn.native.processor import Tiling
 from charrnn.native.products import emit_product
 
@@ -35,7 +35,7 @@ def emit_kernel(tiling: Tiling, cell: str) -> Any:
 def _emit_run_job(module: Any, product: Any) -> Any:
     """run_job(job, rows, backwards)."""
     code = Code(module, "run_job", [POINTER, INT, INT], public=True)
-    job = Record(Memory(code, code.arguments[0], INT), Job)
+    job = StructView(Memory(code, code.arguments[0], INT), Job)
     names = ("weights", "bias", "panels", "inner", "x", "x_stride", "out", "out_stride")
     code.call(product, *(job.number(name) for name in names), *code.arguments[1:])
     return code.finish()
@@ -44,8 +44,8 @@ def _emit_run_job(module: Any, product: Any) -> Any:
 def _emit_run_jobs(module: Any, run_job: Any) -> Any:
     """run_jobs(stage, batch)."""
     code = Code(module, "run_jobs", [POINTER, POINTER])
-    stage = Record(Memory(code, code.arguments[0], INT), Stage)
-    batch = Record(Memory(code, code.arguments[1], INT), Batch)
+    stage = StructView(Memory(code, code.arguments[0], INT), Stage)
+    batch = StructView(Memory(code, code.arguments[1], INT), Batch)
     backwards, count = batch.number("backwards"), stage.number("job_count")
     with code.count(count) as number:
         place = backwards.equals(1).choose(count - 1 - number, number)
@@ -60,7 +60,7 @@ def _entry(records: Memory, place: Number, kind: type) -> Memory:
 def _emit_network(module: Any, advance: Any, run_job: Any, run_jobs: Any) -> Any:
     """network(batch): read the pending symbols, if there are any yet, and compute the scores of the next ones."""
     code = Code(module, "network", [POINTER], public=True)
-    batch = Record(Memory(code, code.arguments[0], INT), Batch)
+    batch = StructView(Memory(code, code.arguments[0], INT), Batch)
     width, units, samples = (batch.number(name) for name in ("width", "units", "samples"))
     stages, pending = batch.memory("stages", INT), batch.memory("pending", INT)
     last = batch.number("stage_count") - 1
@@ -71,7 +71,7 @@ def _emit_network(module: Any, advance: Any, run_job: Any, run_jobs: Any) -> Any
     with code.only_if(batch.number("started").equals(1)), code.count(last) as number:
         pointer = _entry(stages, number, Stage)
         code.call(run_jobs, pointer, code.arguments[0])
-        stage = Record(pointer, Stage)
+        stage = StructView(pointer, Stage)
         from_input, from_state, hidden, cells = (
             stage.memory(name, FLOAT) for name in ("from_input", "from_state", "hidden", "cells")
         )
@@ -99,7 +99,7 @@ def _emit_write(module: Any, network: Any, choose: Any, match: Any, count_active
     written.
     """
     code = Code(module, "write", [POINTER, INT, POINTER, POINTER, POINTER], INT, public=True)
-    batch = Record(Memory(code, code.arguments[0], INT), Batch)
+    batch = StructView(Memory(code, code.arguments[0], INT), Batch)
     steps = Number(code, code.arguments[1])
     uniforms, symbols, chances = (
         Memory(code, argument, kind) for argument, kind in zip(code.arguments[2:], (DOUBLE, INT, DOUBLE), strict=True)

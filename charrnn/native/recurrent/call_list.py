@@ -6,12 +6,12 @@ from functools import partial
 from typing import Any, TypeVar
 
 from charrnn.native.recurrent.compiled import FUNCTIONS, Kernel
-from charrnn.native.recurrent.records import MOST_ARGUMENTS, Call
+from charrnn.native.recurrent.structs import MOST_ARGUMENTS, Call
 
 Thing = TypeVar("Thing")
 
 
-class Recording:
+class CallList:
     """A list of calls.
 
     Args:

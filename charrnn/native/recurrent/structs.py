@@ -12,7 +12,7 @@ MOST_ARGUMENTS = 12  # of a function of the kernel
 
 
 def scratch_size(rows: int) -> int:
-    """The floats of scratch memory that `outer` takes for a matrix of so many rows."""
+    """The floats of scratch memory that `gemm_tn` takes for a matrix of so many rows."""
     return CHUNK * LARGEST_PANEL + -(-rows // LARGEST_TILE) * (CHUNK * LARGEST_TILE + 2 * GAP)
 
 
@@ -34,8 +34,8 @@ class Sequence(Structure):
             projected state.
         has_gates: 0 in a forward pass without a backward pass: `gates` and `inner` are one row (G*H).
         sums: scratch memory (GROUP, G*H).
-        by_outputs: (T, B, H), gradients of the outputs.
-        by_hidden, by_cells: (B, H), gradients of the last state, which become those of the first.
+        grad_outputs: (T, B, H), gradients of the outputs.
+        grad_hidden, grad_cells: (B, H), gradients of the last state, which become those of the first.
     """
 
     _fields_ = (
@@ -54,9 +54,9 @@ class Sequence(Structure):
         ("inner", c_void_p),
         ("has_gates", c_int64),
         ("sums", c_void_p),
-        ("by_outputs", c_void_p),
-        ("by_hidden", c_void_p),
-        ("by_cells", c_void_p),
+        ("grad_outputs", c_void_p),
+        ("grad_hidden", c_void_p),
+        ("grad_cells", c_void_p),
     )
 
 

@@ -1,13 +1,13 @@
 import numpy as np
 
+from charrnn.native.recurrent.call_list import CallList
 from charrnn.native.recurrent.compiled import load_kernel
-from charrnn.native.recurrent.recording import Recording
 
 
 def test_calls_are_made_in_their_order_as_often_as_the_list_is_run() -> None:
     kernel = load_kernel("rnn")
     assert kernel is not None
-    recording, rows = Recording(kernel), np.arange(12, dtype=np.float32).reshape(6, 2)
+    recording, rows = CallList(kernel), np.arange(12, dtype=np.float32).reshape(6, 2)
     factors, total = np.array([[2.0, 1.0], [0.0, 3.0]], dtype=np.float32), np.zeros((2, 2), dtype=np.float32)
     symbols = np.array([0, 1, 1, 0, 0, 1])
     scaled, (address, size) = np.zeros_like(rows), (rows.ctypes.data, 2)
@@ -25,4 +25,4 @@ def test_calls_are_made_in_their_order_as_often_as_the_list_is_run() -> None:
 def test_an_empty_list_does_nothing() -> None:
     kernel = load_kernel("rnn")
     assert kernel is not None
-    Recording(kernel).run()
+    CallList(kernel).run()
