@@ -28,7 +28,8 @@ HELD_OUT = 0.05  # of the text, at its end
 TRAIN = ("train", TEXT, "--hidden-size", "448", "--time", "520s", "--valid-fraction", str(HELD_OUT))
 COMMAND = " ".join(["charrnn", *TRAIN])
 README = """\
-Models are kept here: `charrnn train data/NAME.txt` writes `models/NAME.safetensors`. Git ignores all but shakespeare.safetensors and base/.
+Models are kept here: `charrnn train data/NAME.txt` writes `models/NAME.safetensors`. Git ignores all
+but shakespeare.safetensors and base/.
 
 ## shakespeare.safetensors
 
