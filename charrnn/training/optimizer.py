@@ -23,6 +23,7 @@ BETAS = (0.9, 0.99)  # 0.999 for beta 2 forgets too slowly for short runs
 CLIP_EPSILON = 1e-6  # as in PyTorch
 MOMENTUM = 0.9  # of SGD
 HORIZON = 0.05  # of the run's steps
+WORTH_DIVIDING = 2**18  # weights
 YOUNG = 0.2  # of the steps made so far, at most: early weights are soon forgotten
 
 
@@ -55,6 +56,11 @@ class FlatWeights:
         return self._bounds[self.decaying]
 
 
+def _divide(weights: int, workers: Workers) -> list[slice]:
+    """The workers' parts of a vector; one of few weights is not worth dividing."""
+    return workers.split(weights) if weights >= WORTH_DIVIDING else [slice(0, weights)]
+
+
 def _decays(name: str, parameter: Tensor) -> bool:
     """Only matrices are subject to weight decay."""
     return parameter.ndim > 1 and not name.startswith("initial")
@@ -74,7 +80,7 @@ class Optimizer:
         self._fused = weights.values.device.type in ("cpu", "cuda")
         names = ("momentum_buffer",) if plan.optimizer == "sgd" else ("exp_avg", "exp_avg_sq")
         self._moments = {name: torch.zeros_like(weights.values) for name in names}
-        self._parts = workers.split(len(weights.values))
+        self._parts = _divide(len(weights.values), workers)
         self._optimizers = [self._make_optimizer(plan, part) for part in self._parts]
 
     def _make_optimizer(self, plan: Plan, part: slice) -> torch.optim.Optimizer:
@@ -159,7 +165,7 @@ class WeightAverage:
     def __init__(self, weights: FlatWeights, workers: Workers) -> None:
         self._weights, self._workers = weights, workers
         self._average = weights.values.clone()
-        self._parts = workers.split(len(self._average))
+        self._parts = _divide(len(self._average), workers)
 
     @torch.no_grad()
     def update(self, steps: int, progress: float) -> None:
