@@ -6,6 +6,7 @@ parameters are views of the first vector.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from charrnn.model.config import Tensors
+from charrnn.native.recurrent.compiled import Kernel
 from charrnn.training.devices.workers import Workers
 from charrnn.training.devices.world import World
 from charrnn.training.network.base import RecurrentNetwork
@@ -69,11 +71,13 @@ def _decays(name: str, parameter: Tensor) -> bool:
 class Optimizer:
     """AdamW (Loshchilov and Hutter 2019) or SGD with momentum, with a limit to the norm of the gradient.
 
-    Each worker updates its part of the weights.
+    Each worker updates its part of the weights. The kernel's AdamW, if there is a kernel, makes a step up to a tenth
+    faster than PyTorch's (docs/experiments/recipe.md).
     """
 
-    def __init__(self, weights: FlatWeights, plan: Plan, workers: Workers) -> None:
+    def __init__(self, weights: FlatWeights, plan: Plan, workers: Workers, kernel: Kernel | None = None) -> None:
         self._weights, self._clip, self._workers = weights, plan.grad_clip, workers
+        self._kernel = kernel if plan.optimizer == "adamw" else None
         self._gradient = torch.zeros_like(weights.values)
         self._gradients = weights.split(self._gradient)
         # Only fused kernels can scale the gradient, and skip a step that the device alone knows to be bad.
@@ -116,6 +120,12 @@ class Optimizer:
 
     def step(self, rate: float, norm: Tensor) -> None:
         """Update the weights at a learning rate, if the norm is finite; a GPU decides that without the host."""
+        if self._kernel is not None:
+            if not torch.isfinite(norm):
+                return
+            factor = 1.0 / max(1.0, (float(norm) + CLIP_EPSILON) / self._clip)
+            self._workers.map(partial(self._update_by_kernel, self._kernel, rate, factor), self._optimizers)
+            return
         scale = torch.clamp((norm + CLIP_EPSILON) / self._clip, min=1.0)  # that the gradient is divided by
         if not self._fused:
             self._gradient.div_(scale)
@@ -129,6 +139,20 @@ class Optimizer:
             optimizer.step()
 
         self._workers.map(update, self._optimizers)
+
+    def _update_by_kernel(self, kernel: Kernel, rate: float, scale: float, optimizer: torch.optim.Optimizer) -> None:
+        for group in optimizer.param_groups:
+            weights = group["params"][0]
+            state, (beta1, beta2) = optimizer.state[weights], group["betas"]
+            state["step"] += 1
+            steps = float(state["step"])
+            arrays = (weights, weights.grad, state["exp_avg"], state["exp_avg_sq"])
+            step, correction = rate / (1 - beta1**steps), (1 - beta2**steps) ** -0.5
+            kernel.adamw(
+                *(array.data_ptr() for array in arrays),
+                weights.numel(),
+                *(scale, 1 - rate * group["weight_decay"], step, beta1, beta2, correction, group["eps"]),
+            )
 
     def state_tensors(self) -> dict[str, Tensor]:
         """What PyTorch's optimizer keeps for each parameter, such as `3.exp_avg`, not copied."""

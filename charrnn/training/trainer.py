@@ -34,11 +34,12 @@ class Trainer:
         self.task = task
         self.device = device
         # Without the kernel PyTorch divides each of its operations among the threads.
-        shares = self._world.size == 1 and task.objective.find_kernel() is not None
+        kernel = task.objective.find_kernel()
+        shares = self._world.size == 1 and kernel is not None
         self.workers = Workers(task.plan.batch_size, torch.get_num_threads() if shares else None)
         weights = FlatWeights(task.network)
         self._world.copy_from_leader(weights.values)
-        self.optimizer = Optimizer(weights, task.plan, self.workers)
+        self.optimizer = Optimizer(weights, task.plan, self.workers, kernel)
         self.average = WeightAverage(weights, self.workers)
         self.steps = self.symbols = self.bad_steps = 0
         self.runs_ahead = device.type == "cuda"

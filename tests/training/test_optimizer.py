@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from charrnn.model.config import ModelConfig
+from charrnn.native.recurrent.compiled import Kernel, load_kernel
 from charrnn.text.corpus import Corpus
 from charrnn.training import optimizer as optimizer_module
 from charrnn.training.devices.workers import Workers
@@ -44,10 +45,18 @@ def update(network: CharRNN, optimizer: Optimizer, seed: int) -> Tensor:
     return norm
 
 
+def find_kernel(kind: str, device: torch.device) -> Kernel | None:
+    """The kernel for the kind "kernel", which is AdamW by it; None for PyTorch's optimizers."""
+    if kind != "kernel":
+        return None
+    kernel = load_kernel("lstm") if device.type == "cpu" else None
+    return kernel or pytest.skip("no kernel for this device")
+
+
 @on_devices
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("grad_clip", [1.0, 1e6])
-@pytest.mark.parametrize("kind", ["adamw", "sgd"])
+@pytest.mark.parametrize("kind", ["adamw", "kernel", "sgd"])
 def test_it_updates_as_pytorch_does(
     plan: LanguagePlan,
     grad_clip: float,
@@ -61,11 +70,12 @@ def test_it_updates_as_pytorch_does(
     workers = Workers(16, threads)
     request.addfinalizer(workers.close)
     ours, theirs = make_network(device), make_network(device)
-    made = Optimizer(FlatWeights(ours), dataclasses.replace(plan, grad_clip=grad_clip, optimizer=kind), workers)
+    plan = dataclasses.replace(plan, grad_clip=grad_clip, optimizer="sgd" if kind == "sgd" else "adamw")
+    made = Optimizer(FlatWeights(ours), plan, workers, find_kernel(kind, device))
     matrices = [p for name, p in theirs.named_weights() if p.ndim > 1 and "initial" not in name]
     others = [p for name, p in theirs.named_weights() if p.ndim == 1 or "initial" in name]
     groups = [{"params": matrices, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]
-    if kind == "adamw":
+    if kind != "sgd":
         expected: torch.optim.Optimizer = torch.optim.AdamW(groups, lr=0.01, betas=BETAS)
     else:
         expected = torch.optim.SGD(groups, lr=0.01, momentum=0.9)
@@ -83,17 +93,17 @@ def test_it_updates_as_pytorch_does(
 
 
 @on_devices
-@pytest.mark.parametrize("kind", ["adamw", "sgd"])
+@pytest.mark.parametrize("kind", ["adamw", "kernel", "sgd"])
 def test_it_goes_on_from_a_saved_state(plan: LanguagePlan, kind: str, device: torch.device) -> None:
-    plan = dataclasses.replace(plan, optimizer=kind)
-    network = make_network(device)
-    optimizer = Optimizer(FlatWeights(network), plan, ONE)
+    plan = dataclasses.replace(plan, optimizer="sgd" if kind == "sgd" else "adamw")
+    network, kernel = make_network(device), find_kernel(kind, device)
+    optimizer = Optimizer(FlatWeights(network), plan, ONE, kernel)
     update(network, optimizer, 1)
     saved, weights = {name: t.clone() for name, t in optimizer.state_tensors().items()}, network.export()
     update(network, optimizer, 2)
     other = make_network(device)
     other.load(weights)
-    restored = Optimizer(FlatWeights(other), plan, ONE)
+    restored = Optimizer(FlatWeights(other), plan, ONE, kernel)
     restored.load(saved)
     update(other, restored, 2)
     for a, b in zip(network.parameters(), other.parameters(), strict=True):
@@ -101,10 +111,11 @@ def test_it_goes_on_from_a_saved_state(plan: LanguagePlan, kind: str, device: to
 
 
 @on_devices
-@pytest.mark.parametrize("kind", ["adamw", "sgd"])
+@pytest.mark.parametrize("kind", ["adamw", "kernel", "sgd"])
 def test_a_gradient_that_is_not_finite_changes_nothing(plan: LanguagePlan, kind: str, device: torch.device) -> None:
     network = make_network(device)
-    optimizer = Optimizer(FlatWeights(network), dataclasses.replace(plan, optimizer=kind), ONE)
+    plan = dataclasses.replace(plan, optimizer="sgd" if kind == "sgd" else "adamw")
+    optimizer = Optimizer(FlatWeights(network), plan, ONE, find_kernel(kind, device))
     update(network, optimizer, 1)
     before = network.export(), {name: t.clone() for name, t in optimizer.state_tensors().items()}
     set_gradients(network, 2)

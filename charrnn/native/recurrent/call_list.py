@@ -28,7 +28,9 @@ class CallList:
         self._array: Any = ()
         self.calls: list[Call] = []
         self._kept: list[Any] = []
-        functions = {name: partial(self._add, number) for number, name in enumerate(FUNCTIONS) if name != "run"}
+        functions = {
+            name: partial(self._add, number) for number, name in enumerate(FUNCTIONS) if name not in ("run", "adamw")
+        }
         self.kernel = replace(kernel, **functions)
 
     def keep(self, thing: Thing) -> Thing:

@@ -1,6 +1,6 @@
 """From the kernel's LLVM code to functions: compiled once for each kind of processor, then read from a cache."""
 
-from ctypes import CFUNCTYPE, POINTER, c_int64, c_void_p
+from ctypes import CFUNCTYPE, POINTER, c_double, c_int64, c_void_p
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -22,6 +22,7 @@ FUNCTIONS = {
     "add_rows": CFUNCTYPE(None, c_void_p, c_int64, c_void_p, c_int64, c_int64, c_void_p, c_int64),
     "scale_rows": CFUNCTYPE(None, c_void_p, c_int64, c_int64, c_void_p, c_int64, c_void_p),
     "run": CFUNCTYPE(None, POINTER(Call), c_int64),
+    "adamw": CFUNCTYPE(None, *[c_void_p] * 4, c_int64, *[c_double] * 7),
 }
 HERE = Path(__file__).parent
 SOURCES = (HERE, HERE.parent)
@@ -40,6 +41,7 @@ class Kernel:
     add_rows: Any
     scale_rows: Any
     run: Any
+    adamw: Any
     alive: Any
 
 

@@ -14,6 +14,7 @@ from llvmlite import ir
 
 from charrnn.native.code import FLOAT, INT, POINTER, Code, Memory, Number, StructView
 from charrnn.native.processor import Tiling
+from charrnn.native.recurrent.adamw import emit_adamw
 from charrnn.native.recurrent.calls import emit_run
 from charrnn.native.recurrent.cells import Cell, Units
 from charrnn.native.recurrent.gru import GRU
@@ -37,6 +38,7 @@ def emit_kernel(tiling: Tiling, name: str, terms: Terms) -> Any:
     outer = emit_gemm_tn(module, tiling, terms)
     passes = [_Pass(module, tiling, CELLS[name], product, kind).emit() for kind in ("forward", "backward")]
     rows = [emit(module, tiling.lanes) for emit in (emit_softmax, emit_add_rows, emit_scale_rows)]
+    emit_adamw(module, tiling.lanes)
     emit_run(module, [pack, product, outer, *passes, *rows])
     return module
 
